@@ -1,0 +1,56 @@
+"""The ``radiologycnn`` command: one verb a file in ``radiologycnn.commands``, gathered here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from radiologycnn import __version__, commands
+from radiologycnn.errors import Cancelled, RadiologyCNNError
+
+EXIT_FAILED = 1
+EXIT_CANCELLED = 130
+
+app = typer.Typer(
+    help="3D CNNs for radiology: segment bleeds on head CT; simulate, train and manage models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+for _module in pkgutil.iter_modules(commands.__path__):
+    importlib.import_module(f"radiologycnn.commands.{_module.name}").register(app)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 refused or failed (a sentence on stderr), 2 wrong usage, 130 stopped."""
+    try:
+        app()
+    except Cancelled as error:
+        typer.echo(error.message, err=True)
+        sys.exit(EXIT_CANCELLED)
+    except RadiologyCNNError as error:
+        typer.echo(f"Error: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"  {error.hint}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

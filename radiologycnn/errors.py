@@ -1,0 +1,34 @@
+"""Errors that are meant for the person who meets them: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+
+class RadiologyCNNError(Exception):
+    """Base of every expected failure.
+
+    Args:
+        code: short stable identifier in kebab case, for programs (``"not-a-head-ct"``).
+        message: one sentence for the person: what happened.
+        hint: one sentence for the person: what to do; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class InputError(RadiologyCNNError):
+    """The input (scan, model, option) cannot be used as it is."""
+
+
+class ResourceError(RadiologyCNNError):
+    """The machine lacks something: memory, disk space, a package, a device, a connection."""
+
+
+class Cancelled(RadiologyCNNError):
+    """The person asked for the work to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "Cancelled.")

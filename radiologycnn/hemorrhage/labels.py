@@ -1,0 +1,51 @@
+"""What a segmented label means: name, colour and SNOMED CT codes, as a model package states them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LabelDefinition:
+    """One label of a segmentation model.
+
+    Attributes:
+        value: voxel value in a label map, from 1.
+        name: what the person reads.
+        color_rgb: three floats in 0-1.
+        category, type, region: (SNOMED CT code, meaning), as in Slicer's terminology; region may be None.
+    """
+
+    value: int
+    name: str
+    color_rgb: tuple[float, float, float]
+    category: tuple[str, str] = ("49755003", "Morphologically Altered Structure")
+    type: tuple[str, str] = ("50960005", "Hemorrhage")
+    region: tuple[str, str] | None = ("12738006", "Brain")
+
+    def terminology(self) -> str:
+        """Serialized terminology entry as Slicer's segment tag holds it (category, type, modifier, region)."""
+        region = "~".join(("SCT", *self.region)).replace("~", "^") if self.region else "^^"
+        return "~".join(
+            (
+                "Segmentation category and type - DICOM master list",
+                "^".join(("SCT", *self.category)),
+                "^".join(("SCT", *self.type)),
+                "^^",
+                "Anatomic codes - DICOM master list" if self.region else "",
+                region,
+                "^^",
+            )
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> LabelDefinition:
+        """Inverse of :meth:`to_dict`; lists from JSON become tuples."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+HEMORRHAGE = LabelDefinition(1, "Hemorrhage", (0.86, 0.16, 0.12))

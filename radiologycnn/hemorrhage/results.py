@@ -1,0 +1,116 @@
+"""Result records of the hemorrhage task: what is measured of a bleed, as plain JSON-able records.
+
+Light on purpose: the Slicer panel imports this, so nothing here needs more than the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AbcHalf:
+    """ABC/2 by Kothari 1996: the diameters in mm, C in mm (weighted slice count x slice distance), volume in mL."""
+
+    a_mm: float
+    b_mm: float
+    c_mm: float
+    volume_ml: float
+
+
+@dataclass(frozen=True)
+class LesionMeasurement:
+    """One connected component of one label.
+
+    Attributes:
+        index: 1 for the largest component.
+        label_value: which label it belongs to.
+        label_name: the label's name.
+        voxel_count: voxels on the input's grid.
+        volume_ml: voxel count x |det(IJK to LPS)|.
+        max_diameter_mm: largest distance between two points of the component (maximal 3D diameter).
+        mean_hu, sd_hu: over the component's voxels in the input; sd is the population's.
+        first_slice, last_slice: slice numbers (k index, from 0) of the component's extent.
+        centroid_ras_mm: centre of mass in RAS.
+        side: "left", "right" or "midline" of the head.
+        abc2: ABC/2 of this component.
+    """
+
+    index: int
+    label_value: int
+    label_name: str
+    voxel_count: int
+    volume_ml: float
+    max_diameter_mm: float
+    mean_hu: float
+    sd_hu: float
+    first_slice: int
+    last_slice: int
+    centroid_ras_mm: tuple[float, float, float]
+    side: str
+    abc2: AbcHalf
+
+
+@dataclass(frozen=True)
+class LabelTotal:
+    """Sum over one label: volume in mL, number of components, and the sum of their ABC/2 in mL."""
+
+    label_value: int
+    label_name: str
+    volume_ml: float
+    lesion_count: int
+    abc2_ml: float
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All measurements of one mask. ``lesions`` is sorted by volume, largest first."""
+
+    total_volume_ml: float
+    total_abc2_ml: float
+    totals: tuple[LabelTotal, ...]
+    lesions: tuple[LesionMeasurement, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Measurements:
+        """Inverse of :meth:`to_dict`, also for what went through JSON."""
+        lesions = tuple(
+            LesionMeasurement(
+                **{
+                    **lesion,
+                    "centroid_ras_mm": tuple(lesion["centroid_ras_mm"]),
+                    "abc2": AbcHalf(**lesion["abc2"]),
+                }
+            )
+            for lesion in record["lesions"]
+        )
+        totals = tuple(LabelTotal(**total) for total in record["totals"])
+        return cls(record["total_volume_ml"], record["total_abc2_ml"], totals, lesions)
+
+
+def csv_rows(measurements: Measurements) -> list[list[str]]:
+    """Table of the lesions as text cells, heading first, one row a lesion, totals last: for CSV and table views.
+
+    Numbers are written with ``repr`` precision, so that the command line and the panel give the same digits.
+    """
+    names = [f.name for f in fields(LesionMeasurement) if f.name not in ("centroid_ras_mm", "abc2")]
+    heading = [*names, "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", "abc2_ml"]
+    rows = [heading]
+    for lesion in measurements.lesions:
+        cells = [*(getattr(lesion, name) for name in names), *lesion.centroid_ras_mm, lesion.abc2.volume_ml]
+        rows.append([str(cell) for cell in cells])
+    for total in measurements.totals:
+        row = dict.fromkeys(heading, "")
+        row.update(
+            index="total",
+            label_value=str(total.label_value),
+            label_name=total.label_name,
+            volume_ml=str(total.volume_ml),
+            abc2_ml=str(total.abc2_ml),
+        )
+        rows.append([row[name] for name in heading])
+    return rows

@@ -1,0 +1,52 @@
+"""Volume: voxels with their place in the patient, the one record that the whole engine passes around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from radiologycnn.images.source_slices import SourceSlices
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One 3D scan on a regular (possibly oblique, sheared, anisotropic) grid.
+
+    Attributes:
+        array: voxels, shape (K, J, I): slice, row, column. CT in HU.
+        ijk_to_lps: 4x4, voxel index (i, j, k, 1) of a voxel's centre to patient LPS in mm (DICOM PS3.3 C.7.6.2.1.1).
+        modality: DICOM modality ("CT", "MR"), "" where the file does not say.
+        name: what to call it in messages; never a patient's name.
+        notes: sentences for the person: what was done to the data on reading (resampled, slices missing, ...).
+        provenance: JSON-able facts about the source (format, series, original spacing, tilt, gaps).
+        source_slices: the slices as acquired, where ``array`` was resampled from uneven or tilted ones.
+    """
+
+    array: np.ndarray
+    ijk_to_lps: np.ndarray
+    modality: str = ""
+    name: str = ""
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    source_slices: SourceSlices | None = None
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Distance between neighbouring voxel centres along i, j and k, shape (3,), mm."""
+        return np.linalg.norm(np.asarray(self.ijk_to_lps, float)[:3, :3], axis=0)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel: |det| of the matrix, right for oblique and sheared grids too."""
+        return float(abs(np.linalg.det(np.asarray(self.ijk_to_lps, float)[:3, :3])))
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """4x4, voxel index to RAS (Slicer's world) in mm."""
+        return LPS_TO_RAS @ np.asarray(self.ijk_to_lps, float)
