@@ -1,0 +1,81 @@
+"""The design's arrows hold: who may import whom, and torch never reaches the Slicer process."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SLICER_SIDE = ("HemorrhageSeg", "RadiologyCNNLib")
+SLICER_PACKAGES = {"slicer", "qt", "ctk", "vtk"}
+#: What the Slicer process may import of the engine: records, labels and catalogues, no heavier than numpy.
+LIGHT_ENGINE = (
+    "radiologycnn",
+    "radiologycnn.errors",
+    "radiologycnn.hemorrhage.labels",
+    "radiologycnn.hemorrhage.results",
+    "radiologycnn.models.package",
+    "radiologycnn.models.catalog",
+    "radiologycnn.worker.protocol",
+)
+HEAVY = ("torch", "scipy", "SimpleITK", "pydicom", "monai", "safetensors")
+
+
+def python_files(repository: Path, *folders: str) -> list[Path]:
+    files = [path for folder in folders for path in sorted((repository / folder).rglob("*.py"))]
+    assert files, folders
+    return files
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file; ``from a import b`` gives a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def top_level(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def test_engine_knows_nothing_of_slicer(repository: Path) -> None:
+    for path in python_files(repository, "radiologycnn"):
+        forbidden = top_level(imported_modules(path)) & (SLICER_PACKAGES | set(SLICER_SIDE))
+        assert not forbidden, f"{path} imports {forbidden}"
+
+
+def test_slicer_side_imports_no_torch(repository: Path) -> None:
+    for path in python_files(repository, *SLICER_SIDE):
+        forbidden = top_level(imported_modules(path)) & {"torch", "monai", "safetensors"}
+        assert not forbidden, f"{path} imports {forbidden}"
+
+
+def test_slicer_side_imports_only_light_engine_modules(repository: Path) -> None:
+    for path in python_files(repository, *SLICER_SIDE):
+        for name in imported_modules(path):
+            if name.split(".")[0] != "radiologycnn":
+                continue
+            module = repository / (name.replace(".", "/") + ".py")
+            is_module = module.exists() or (repository / name.replace(".", "/")).is_dir()
+            if is_module and name not in LIGHT_ENGINE:
+                package = [light for light in LIGHT_ENGINE if light.startswith(name + ".")]
+                assert package, f"{path} imports {name}, which is not among the light modules"
+
+
+def test_shared_library_does_not_import_panels(repository: Path) -> None:
+    for path in python_files(repository, "RadiologyCNNLib"):
+        forbidden = {n for n in top_level(imported_modules(path)) if n.startswith(("HemorrhageSeg", "RotatorCuffCNN"))}
+        assert not forbidden, f"{path} imports {forbidden}"
+
+
+@pytest.mark.parametrize("module", LIGHT_ENGINE)
+def test_light_modules_load_nothing_heavy(module: str, repository: Path) -> None:
+    program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=repository, check=True)
+    assert done.stdout.strip() == "[]"
