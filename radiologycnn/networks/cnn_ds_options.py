@@ -1,0 +1,152 @@
+"""Options of CNN-DS, light: what a model package may state about the network, checked without loading torch.
+
+The paper (Arab 2020, "A fast and fully-automated deep-learning approach for accurate hemorrhage segmentation and
+volume quantification in non-contrast whole-head CT", Methods and Fig. 4) leaves several things open; the network
+that it builds on is Isensee 2017 as implemented in ellisdg/3DUnetCNN. Each open point is an option here, with the
+settled reading as its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CnnDsOptions:
+    """Options of :class:`radiologycnn.networks.cnn_ds.CnnDs`.
+
+    Attributes:
+        in_channels: channels of the input; 1, the HU values.
+        out_labels: output logits a voxel, each with its own sigmoid; 1 in the paper (hemorrhage).
+        base_filters: channels at full resolution, doubled at each level. Not in the paper; 16 in Isensee 2017.
+        depth: levels, the bottom included; 4 (paper, Table 5), tuned over 3-6.
+        deep_supervision: sum the segmentation layers of several levels; without it only the last one is kept (Table 4).
+        segmentation_levels: how many levels give a segmentation layer; never more than ``depth - 1`` are used.
+        segmentation_kernel: 3 in the paper's text, 1 in ellisdg.
+        dropout: rate of the channel dropout between the two convolutions of a context module.
+        activation: "leaky_relu" (Isensee 2017) or "relu" (the paper's text).
+        leaky_slope: 0.01 in Isensee's paper, 0.3 in ellisdg (Keras' default).
+        normalization: "instance" or "none". The paper names none, but batches of one leave no other that works.
+        norm_eps: keeps the normalization finite in constant regions.
+        norm_eps_on: "variance" (usual) or "standard_deviation" (keras-contrib, which ellisdg used).
+        downsampling: "strided" 3^3 convolutions or "max_pool"; the paper's text says both.
+        upsampling: "nearest", "trilinear" or "transposed" convolution.
+        upsampling_pointwise: follow the 3^3 convolution of the up-scaling module by a 1^3 one (text: yes, ellisdg: no).
+        initialization: "glorot" (uniform; Keras' default) or "he" (normal).
+    """
+
+    in_channels: int = 1
+    out_labels: int = 1
+    base_filters: int = 16
+    depth: int = 4
+    deep_supervision: bool = True
+    segmentation_levels: int = 3
+    segmentation_kernel: int = 3
+    dropout: float = 0.3
+    activation: str = "leaky_relu"
+    leaky_slope: float = 0.01
+    normalization: str = "instance"
+    norm_eps: float = 1e-5
+    norm_eps_on: str = "variance"
+    downsampling: str = "strided"
+    upsampling: str = "nearest"
+    upsampling_pointwise: bool = True
+    initialization: str = "glorot"
+
+    def __post_init__(self) -> None:
+        problems = self.problems(asdict(self))
+        if problems:
+            raise ValueError(" ".join(problems))
+
+    @property
+    def supervised_levels(self) -> int:
+        """Segmentation layers that the network really has."""
+        return min(self.segmentation_levels, self.depth - 1) if self.deep_supervision else 1
+
+    @property
+    def size_multiple(self) -> int:
+        """Each side of the input must be a multiple of this."""
+        return 2 ** (self.depth - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All options, as they stand in ``model.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, parameters: Mapping[str, Any]) -> CnnDsOptions:
+        """Options from ``model.json``: optionally ``preset``, and changes to it.
+
+        Raises:
+            ValueError: an unknown option or an impossible value; every problem is named.
+        """
+        problems = cls.problems(parameters)
+        if problems:
+            raise ValueError(" ".join(problems))
+        changes = dict(parameters)
+        return replace(PRESETS[changes.pop("preset", "default")], **changes)
+
+    @classmethod
+    def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
+        """Every problem of ``parameters`` as a sentence; empty when they are fine."""
+        known = {f.name: f.type for f in fields(cls)}
+        found = []
+        for name, value in parameters.items():
+            if name == "preset":
+                if value not in PRESETS:
+                    found.append(f"There is no preset {value!r} of cnn_ds (known: {', '.join(PRESETS)}).")
+            elif name not in known:
+                found.append(f"cnn_ds has no option {name!r}.")
+            elif name in _CHOICES:
+                if value not in _CHOICES[name]:
+                    found.append(f"The option {name} of cnn_ds is {value!r}, not one of {_CHOICES[name]}.")
+            elif known[name] == "bool":
+                if not isinstance(value, bool):
+                    found.append(f"The option {name} of cnn_ds is {value!r}, not true or false.")
+            else:
+                low, high = _RANGES[name]
+                right_kind = isinstance(value, int if known[name] == "int" else (int, float))
+                if isinstance(value, bool) or not right_kind or not low <= value <= high:
+                    found.append(f"The option {name} of cnn_ds is {value!r}, not within {low} to {high}.")
+        return found
+
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "activation": ("leaky_relu", "relu"),
+    "normalization": ("instance", "none"),
+    "norm_eps_on": ("variance", "standard_deviation"),
+    "downsampling": ("strided", "max_pool"),
+    "upsampling": ("nearest", "trilinear", "transposed"),
+    "initialization": ("glorot", "he"),
+    "segmentation_kernel": (1, 3),
+}
+
+# Upper bounds keep a broken or hostile package from asking for all memory.
+_RANGES: dict[str, tuple[float, float]] = {
+    "in_channels": (1, 64),
+    "out_labels": (1, 64),
+    "base_filters": (1, 256),
+    "depth": (2, 8),
+    "segmentation_levels": (1, 7),
+    "dropout": (0.0, 0.95),
+    "leaky_slope": (0.0, 1.0),
+    "norm_eps": (0.0, 1.0),
+}
+
+PRESETS: dict[str, CnnDsOptions] = {
+    # The settled reading: the paper's structure, Isensee's activation and normalization.
+    "default": CnnDsOptions(),
+    # What the paper's words say and no more: ReLU, no normalization.
+    "paper_text": CnnDsOptions(activation="relu", normalization="none"),
+    # The implementation that the paper builds on (3DUnetCNN, isensee2017).
+    "ellisdg": CnnDsOptions(
+        leaky_slope=0.3,
+        norm_eps=1e-3,
+        norm_eps_on="standard_deviation",
+        segmentation_kernel=1,
+        upsampling_pointwise=False,
+    ),
+    # Quarter of the cost, for small machines and tests.
+    "small": CnnDsOptions(base_filters=8),
+}
