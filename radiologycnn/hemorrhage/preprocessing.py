@@ -1,0 +1,214 @@
+"""From a head CT to the network's input, and from the network's output back to the CT's own grid (Arab 2020, Methods).
+
+The paper resamples each scan to 128 x 128 x 64 voxels, whatever its spacing, and then sets HU below 0 to 0 and above
+100 to 100. That order lets bone bleed into neighbouring voxels, which then look like blood along the skull; the other
+order and an antialiasing resample are options, so that a model states what it was trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.head_check import check_head_ct
+from radiologycnn.images.separable import resize, resize_labels, resized_matrix
+from radiologycnn.images.volume import Volume
+
+ORDERS = ("resample_then_clamp", "clamp_then_resample")
+
+# A tilt of the slices against their stacking axis beyond this is put straight before the network sees it.
+LARGEST_SHEAR_DEGREES = 2.0
+
+AIR_HU = -1000.0
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a model wants its input; stands in ``model.json``.
+
+    Attributes:
+        grid_shape_ijk: the network's grid; it covers the scan's whole extent, so its spacing differs between scans.
+        hu_range: HU are clamped to this range.
+        order: "resample_then_clamp" (the paper) or "clamp_then_resample".
+        antialias: average over each network voxel's neighbourhood instead of reading 2 x 2 of 16 pixels.
+        divide_by: clamped HU are divided by this.
+    """
+
+    grid_shape_ijk: tuple[int, int, int] = (128, 128, 64)
+    hu_range: tuple[float, float] = (0.0, 100.0)
+    order: str = "resample_then_clamp"
+    antialias: bool = False
+    divide_by: float = 100.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Preprocessing:
+        """Inverse of :meth:`to_dict`, also for what went through JSON.
+
+        Raises:
+            InputError: an unknown field or an impossible value.
+        """
+        problems = [f"{name!r} is unknown" for name in record if name not in {f.name for f in fields(cls)}]
+        result = cls(**{f.name: record.get(f.name, f.default) for f in fields(cls)})
+        shape, hu_range = result.grid_shape_ijk, result.hu_range
+        if not _is_list(shape, 3) or not all(isinstance(n, int) and 8 <= n <= 1024 for n in shape):
+            problems.append("'grid_shape_ijk' must be three whole numbers from 8 to 1024")
+        if not _is_list(hu_range, 2) or not all(_is_number(x) for x in hu_range) or not hu_range[0] < hu_range[1]:
+            problems.append("'hu_range' must be two rising numbers")
+        if result.order not in ORDERS:
+            problems.append(f"'order' must be one of {', '.join(ORDERS)}")
+        if not isinstance(result.antialias, bool):
+            problems.append("'antialias' must be true or false")
+        if not _is_number(result.divide_by) or result.divide_by <= 0:
+            problems.append("'divide_by' must be a positive number")
+        if problems:
+            raise InputError(
+                "bad-preprocessing",
+                f"The model's preprocessing cannot be used: {'; '.join(problems)}.",
+                "Update RadiologyCNN, or ask the model's author for a corrected package.",
+            )
+        return cls(tuple(shape), tuple(map(float, hu_range)), result.order, result.antialias, float(result.divide_by))
+
+    def prepare(self, volume: Volume) -> NetworkInput:
+        """The scan as the network wants it: axes to L, P, S, resampled, clamped, divided."""
+        low, high = self.hu_range
+        straight = _straightened(volume)
+        grid = straight or volume
+        axes, flips = _axes_to_lps(grid.ijk_to_lps)
+        image = _oriented(grid.array, axes, flips)
+        shape_kji = self.grid_shape_ijk[::-1]
+        if self.order == "clamp_then_resample":
+            image = np.clip(image, low, high)
+        resampled = resize(image, shape_kji, self.antialias)
+        resampled = np.clip(resampled, low, high, out=resampled) / np.float32(self.divide_by)
+        matrix = resized_matrix(_oriented_matrix(grid, axes, flips), image.shape, shape_kji)
+        return NetworkInput(resampled, matrix, volume, straight, axes, flips)
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """A prepared scan, and the way between the network's grid and the scan's own.
+
+    Attributes:
+        array: float32, shape (K, J, I) of the network's grid, with i to the left, j to the back, k to the head.
+        ijk_to_lps: 4x4, of the network's grid.
+        volume: the scan as it came in.
+    """
+
+    array: np.ndarray
+    ijk_to_lps: np.ndarray
+    volume: Volume
+    _straight: Volume | None
+    _axes: tuple[int, int, int]
+    _flips: tuple[bool, bool, bool]
+
+    def to_scan(self, on_network_grid: np.ndarray) -> np.ndarray:
+        """An array on the network's grid, such as a probability, on the scan's own grid: float32, (K, J, I).
+
+        Trilinear. It is meant for probabilities, not logits: logits run far outside the bleed and only a little
+        inside it, so that a boundary interpolated between them moves inwards and volumes shrink; probabilities are
+        bounded on both sides, which keeps the boundary half way between a voxel that is in and one that is out.
+        """
+        grid = self._straight or self.volume
+        oriented_shape = _oriented(np.broadcast_to(np.uint8(0), grid.array.shape), self._axes, self._flips).shape
+        result = np.ascontiguousarray(_unoriented(resize(on_network_grid, oriented_shape), self._axes, self._flips))
+        if self._straight is None:
+            return result
+        from radiologycnn.images.grid import resample
+
+        shape_kji = self.volume.array.shape
+        return resample(result, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji, interpolation="linear")
+
+    def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
+        """A mask or label map on the scan's grid, on the network's grid (nearest neighbour), for training."""
+        if self._straight is not None:
+            from radiologycnn.images.grid import resample
+
+            straight = self._straight
+            labels = resample(
+                labels, self.volume.ijk_to_lps, straight.ijk_to_lps, straight.array.shape, interpolation="nearest"
+            )
+        return np.ascontiguousarray(resize_labels(_oriented(labels, self._axes, self._flips), self.array.shape))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _is_list(value: Any, length: int) -> bool:
+    return isinstance(value, list | tuple) and len(value) == length
+
+
+def _axes_to_lps(ijk_to_lps: np.ndarray) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which of i, j, k runs most along L, P, S, and whether it runs the other way."""
+    directions = np.asarray(ijk_to_lps, float)[:3, :3]
+    directions = directions / np.linalg.norm(directions, axis=0)
+    axes = max(permutations(range(3)), key=lambda order: sum(abs(directions[t, order[t]]) for t in range(3)))
+    return axes, tuple(bool(directions[t, axes[t]] < 0) for t in range(3))
+
+
+def _oriented(array: np.ndarray, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
+    """View of a (K, J, I) array with its axes reordered and flipped to S, P, L."""
+    view = array.transpose([2 - axis for axis in axes[::-1]])
+    return view[tuple(slice(None, None, -1 if flip else 1) for flip in flips[::-1])]
+
+
+def _unoriented(array: np.ndarray, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
+    """Inverse of :func:`_oriented`."""
+    view = array[tuple(slice(None, None, -1 if flip else 1) for flip in flips[::-1])]
+    return view.transpose(np.argsort([2 - axis for axis in axes[::-1]]))
+
+
+def _oriented_matrix(volume: Volume, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
+    """IJK to LPS of the view that :func:`_oriented` gives."""
+    sizes = volume.array.shape[::-1]
+    to_own_index = np.zeros((4, 4))
+    to_own_index[3, 3] = 1
+    for new, (own, flip) in enumerate(zip(axes, flips)):
+        to_own_index[own, new] = -1 if flip else 1
+        to_own_index[own, 3] = sizes[own] - 1 if flip else 0
+    return np.asarray(volume.ijk_to_lps, float) @ to_own_index
+
+
+def _straightened(volume: Volume) -> Volume | None:
+    """The scan on a grid with right angles, or None where it has them already.
+
+    The in-plane row direction stays; the new grid covers all of the old one and is air beyond it.
+    """
+    matrix = np.asarray(volume.ijk_to_lps, float)
+    spacing = volume.spacing_mm
+    i_axis, j_axis, k_axis = (matrix[:3, :3] / spacing).T
+    cosines = [abs(i_axis @ j_axis), abs(i_axis @ k_axis), abs(j_axis @ k_axis)]
+    if max(cosines) <= np.sin(np.radians(LARGEST_SHEAR_DEGREES)):
+        return None
+    normal = np.cross(i_axis, j_axis)
+    normal *= np.sign(normal @ k_axis) / np.linalg.norm(normal)
+    second = np.cross(normal, i_axis)
+    second *= np.sign(second @ j_axis)
+    directions = np.column_stack((i_axis, second, normal))
+    # The slice distance across the slices, not along the sheared axis.
+    steps = np.array([spacing[0], spacing[1] * abs(second @ j_axis), spacing[2] * abs(normal @ k_axis)])
+    last = np.array(volume.array.shape[::-1]) - 1
+    corners = np.array([[a, b, c, 1] for a in (0, last[0]) for b in (0, last[1]) for c in (0, last[2])], float)
+    along = (corners @ matrix.T)[:, :3] @ directions
+    first = along.min(axis=0)
+    shape_ijk = np.round((along.max(axis=0) - first) / steps).astype(int) + 1
+    straight = np.eye(4)
+    straight[:3, :3] = directions * steps
+    straight[:3, 3] = directions @ first
+
+    from radiologycnn.images.grid import resample
+
+    shape_kji = tuple(int(n) for n in shape_ijk[::-1])
+    array = resample(volume.array, matrix, straight, shape_kji, interpolation="linear", fill=AIR_HU)
+    return Volume(array, straight, volume.modality, volume.name)
+
+
+__all__ = ["NetworkInput", "Preprocessing", "check_head_ct"]

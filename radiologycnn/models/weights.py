@@ -1,0 +1,118 @@
+"""Writing a trained network as a model package, and loading a package's network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiologycnn.errors import InputError
+from radiologycnn.models.package import (
+    DESCRIPTION_NAME,
+    SCHEMA_VERSION,
+    WEIGHTS_NAME,
+    ModelPackage,
+    description_problems,
+    load_package,
+)
+from radiologycnn.networks.architectures import build_network
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def save_package(
+    folder: str | Path, state_dict: Mapping[str, torch.Tensor], description: Mapping[str, Any]
+) -> ModelPackage:
+    """Write ``model.json`` and ``weights.safetensors`` and read them back, checked.
+
+    Args:
+        folder: made if needed; existing files of a model in it are replaced.
+        state_dict: the network's weights, as ``network.state_dict()`` gives them. Half precision is kept on disk and
+            becomes float32 on loading.
+        description: the fields of :class:`ModelPackage`; ``schema_version`` and ``weights_sha256`` are filled in.
+
+    Raises:
+        InputError: the description lacks something, or the weights do not fit the architecture.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
+    content = save(tensors)
+    record = {
+        **description,
+        "schema_version": SCHEMA_VERSION,
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    # Through JSON first, so that what is checked is what is written (tuples become lists).
+    text = json.dumps(record, indent=2, ensure_ascii=False, default=_to_json) + "\n"
+    problems = description_problems(json.loads(text))
+    if problems:
+        raise InputError("bad-model", f"The model cannot be written: {' '.join(problems)}", "Complete the description.")
+    folder = Path(folder)
+    _fitting_network(record["architecture"], tensors, folder.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in ((WEIGHTS_NAME, content), (DESCRIPTION_NAME, text.encode("utf-8"))):
+        partial = folder / f"{name}.part"
+        partial.write_bytes(data)
+        os.replace(partial, folder / name)
+    return load_package(folder)
+
+
+def load_network(package: ModelPackage, device: str | torch.device = "cpu") -> nn.Module:
+    """The package's network with its weights, float32, in evaluation mode, on the device.
+
+    Raises:
+        InputError: the weights are not readable or do not fit the architecture.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    content = package.read_weights()
+    if hashlib.sha256(content).hexdigest() != package.weights_sha256:
+        raise InputError(
+            "model-damaged",
+            f"The weights of {package.id} changed since they were checked.",
+            "Install the model again from its source.",
+        )
+    try:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InputError(
+            "bad-model",
+            f"The weights of {package.id} are not a valid safetensors file.",
+            "Install the model again from its source.",
+        ) from error
+    network = _fitting_network(package.architecture, tensors, package.id)
+    return network.eval().requires_grad_(False).to(device)
+
+
+def _fitting_network(architecture: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], name: str) -> nn.Module:
+    """The architecture filled with the weights."""
+    import torch
+
+    # On the meta device nothing is allocated or drawn at random; the tensors become the network's own.
+    with torch.device("meta"):
+        network = build_network(architecture)
+    try:
+        network.load_state_dict({key: tensor.float() for key, tensor in tensors.items()}, strict=True, assign=True)
+    except RuntimeError as error:
+        raise InputError(
+            "bad-model",
+            f"The weights of {name} do not fit its architecture {architecture['name']}.",
+            "Ask the model's author for a corrected package.",
+        ) from error
+    return network
+
+
+def _to_json(value: Any) -> Any:
+    """NumPy's and torch's numbers as plain ones."""
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written to {DESCRIPTION_NAME}.")
