@@ -17,6 +17,7 @@ LIGHT_ENGINE = (
     "radiologycnn.hemorrhage.results",
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
+    "radiologycnn.worker.array_files",
     "radiologycnn.worker.protocol",
 )
 HEAVY = ("torch", "scipy", "SimpleITK", "pydicom", "monai", "safetensors")

@@ -1,0 +1,163 @@
+"""QtWorkerProcess: the thin adapter between WorkerClient and Qt's process and timer."""
+
+import os
+import shutil
+import sys
+
+import qt
+import slicer
+
+from radiologycnn.worker.protocol import engine_folder
+from RadiologyCNNLib.WorkerClient import WorkerClient, killProcess
+
+#: Application setting: another Python for the worker, such as an environment with a GPU build of torch.
+WORKER_PYTHON_SETTING = "RadiologyCNN/WorkerPython"
+#: What belongs to Slicer's Python and would mislead another one.
+_SLICER_ONLY_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE")
+
+
+def workerPython():
+    """Path of the Python that runs the worker, and whether the person has chosen it."""
+    chosen = str(slicer.util.settingsValue(WORKER_PYTHON_SETTING, "") or "")
+    if chosen:
+        return chosen, True
+    return shutil.which("PythonSlicer") or sys.executable, False
+
+
+def workerEnvironment(isOtherPython):
+    """Environment of the worker: finds the engine, speaks UTF-8, and is not Slicer's where Python is another."""
+    if isOtherPython:
+        environment = qt.QProcessEnvironment()
+        for name, value in slicer.util.startupEnvironment().items():
+            if name not in _SLICER_ONLY_VARIABLES:
+                environment.insert(name, value)
+        inherited = []
+    else:
+        environment = qt.QProcessEnvironment.systemEnvironment()
+        inherited = [path for path in environment.value("PYTHONPATH", "").split(os.pathsep) if path]
+    paths = [str(engine_folder()), *inherited]
+    environment.insert("PYTHONPATH", os.pathsep.join(paths))
+    environment.insert("PYTHONIOENCODING", "utf-8")
+    environment.insert("PYTHONUTF8", "1")
+    return environment
+
+
+class QtTimer:
+    """A function that is called once after some seconds, unless it is cancelled."""
+
+    def __init__(self, seconds, function):
+        self._function = function
+        # a timer of our own: Slicer's replacement of QTimer.singleShot keeps every timer for ever
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self._onTimeout)
+        self._timer.start(int(seconds * 1000))
+
+    def cancel(self):
+        """Never call the function."""
+        self._function = None
+        self._timer.stop()
+
+    def _onTimeout(self):
+        if self._function is not None:
+            self._function()
+
+
+class QtScheduler:
+    """Makes ``QtTimer``s for WorkerClient."""
+
+    def after(self, seconds, function):
+        """Call the function once after so many seconds."""
+        return QtTimer(seconds, function)
+
+
+class _Run:
+    """One QProcess, from its start to its end; it is heard only while its owner has not gone on to another one."""
+
+    def __init__(self, owner):
+        self._owner = owner
+        program, isOtherPython = workerPython()
+        self.process = qt.QProcess()
+        self.process.setProgram(program)
+        self.process.setArguments(["-u", "-m", "radiologycnn.worker"])
+        self.process.setProcessEnvironment(workerEnvironment(isOtherPython))
+        # "-m" puts the working folder first on the path: it must be one that holds nobody else's modules
+        self.process.setWorkingDirectory(str(engine_folder()))
+        self.process.connect("readyReadStandardOutput()", self._readOutput)
+        self.process.connect("readyReadStandardError()", self._readErrors)
+        self.process.connect("finished(int,QProcess::ExitStatus)", self._onFinished)
+        self.process.connect("errorOccurred(QProcess::ProcessError)", self._onError)
+
+    @property
+    def isCurrent(self):
+        """Whether the owner still listens to this run."""
+        return self._owner.run is self
+
+    def _readOutput(self):
+        data = self.process.readAllStandardOutput().data()
+        if self.isCurrent and data:
+            self._owner.onBytes(data)
+
+    def _readErrors(self):
+        data = self.process.readAllStandardError().data()
+        if self.isCurrent and data:
+            self._owner.onErrorBytes(data)
+
+    def _onFinished(self, code, status):
+        self._readOutput()
+        self._readErrors()
+        if self.isCurrent:
+            self._owner.run = None
+            self._owner.onFinished(code, status == qt.QProcess.CrashExit)
+        self.process.deleteLater()
+
+    def _onError(self, error):
+        if error == qt.QProcess.FailedToStart and self.isCurrent:
+            self._owner.run = None
+            self._owner.onFailedToStart(f"{self.process.program()}: {self.process.errorString()}")
+
+
+class QtWorkerProcess:
+    """The worker as a QProcess: bytes in, bytes out, its end told, killed by its own pid."""
+
+    def __init__(self):
+        self.onBytes = self.onErrorBytes = self.onFinished = self.onFailedToStart = None
+        self.run = None
+
+    @property
+    def isRunning(self):
+        """Whether the process has been started and has not ended."""
+        return self.run is not None and self.run.process.state() != qt.QProcess.NotRunning
+
+    def start(self):
+        """Start ``python -m radiologycnn.worker``; returns at once."""
+        self.run = _Run(self)
+        self.run.process.start()
+
+    def write(self, data):
+        """Send bytes to the worker's stdin."""
+        if self.isRunning:
+            self.run.process.write(data)
+
+    def closeInput(self):
+        """Close the worker's stdin, which ends it."""
+        if self.isRunning:
+            self.run.process.closeWriteChannel()
+
+    def kill(self, pid):
+        """End the worker by force: its own pid first, because PythonSlicer is only a launcher around it."""
+        if pid:
+            killProcess(pid)
+        if self.isRunning:
+            self.run.process.kill()
+
+    def waitForFinished(self, milliseconds):
+        """Wait for the end, so long at most; whether it has ended."""
+        return not self.isRunning or bool(self.run.process.waitForFinished(milliseconds))
+
+
+def makeClient():
+    """A WorkerClient on Qt that stops with the application."""
+    client = WorkerClient(QtWorkerProcess(), QtScheduler())
+    slicer.app.connect("aboutToQuit()", client.stop)
+    return client

@@ -1,0 +1,181 @@
+"""Volumes from the MRML scene to the worker: voxels as ``.npy``, geometry as a matrix, in a private folder."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+from radiologycnn.errors import InputError
+from radiologycnn.worker.array_files import write_array
+
+_FOLDER_PREFIX = "RadiologyCNN-"
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+#: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
+_HOUNSFIELD_UNIT = "[hnsf'U]"
+_MODALITY_TAG = "0008,0060"
+
+
+def temporaryFolder():
+    """Make a folder that only this user can open; returns its path. Remove it with ``removeFolder``.
+
+    Folders that an earlier, crashed Slicer has left behind are removed on the way: they hold patient images.
+    """
+    _removeLeftovers()
+    return tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-")
+
+
+def removeFolder(path):
+    """Remove a folder made by ``temporaryFolder``; one that is gone already is no error."""
+    if path and Path(path).name.startswith(_FOLDER_PREFIX):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporaryFolderFor():
+    """A private folder for a ``with`` block, removed at its end."""
+    path = temporaryFolder()
+    try:
+        yield path
+    finally:
+        removeFolder(path)
+
+
+def exportVolume(volumeNode, folder):
+    """Write a volume for the worker; returns the request's ``volume`` field.
+
+    Parent transforms are taken into account: linear ones in the matrix, others by hardening a copy that is removed
+    again. The user's node is never changed.
+
+    Args:
+        volumeNode: vtkMRMLScalarVolumeNode with one component a voxel.
+        folder: where to write, from ``temporaryFolder``.
+
+    Raises:
+        InputError: the node holds no scan (empty, RGB, label map, no volume at all).
+        ResourceError: code ``disk-full``.
+    """
+    checkVolumeNode(volumeNode)
+    name, modality = volumeNode.GetName() or "", modalityOf(volumeNode)
+    with _withoutNonlinearTransform(volumeNode) as node:
+        array = slicer.util.arrayFromVolume(node)
+        path = write_array(Path(folder) / "volume.npy", array)
+        ijkToLps = _RAS_TO_LPS @ ijkToWorld(node)
+    return {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
+
+
+def checkVolumeNode(volumeNode):
+    """Refuse what is no scan.
+
+    Raises:
+        InputError: with a sentence for the person.
+    """
+    if volumeNode is None:
+        raise InputError("no-volume", "No scan is chosen.", "Choose the scan to work on.")
+    name = volumeNode.GetName()
+    if volumeNode.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise InputError("label-map", f"{name} is a label map, not a scan.", "Choose the scan that it was drawn on.")
+    if not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
+        raise InputError("not-a-volume", f"{name} is not a scan.", "Choose a scan.")
+    image = volumeNode.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        raise InputError("empty-volume", f"{name} holds no image.", "Load the scan again, or choose another one.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise InputError(
+            "not-scalar",
+            f"{name} is a colour or vector image ({image.GetNumberOfScalarComponents()} values a voxel), not a scan.",
+            "Choose the original scan, not a picture of it.",
+        )
+
+
+def ijkToWorld(volumeNode):
+    """4x4 array: voxel index (i, j, k, 1) to RAS in mm, linear parent transforms included."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is not None:
+        toWorld = vtk.vtkMatrix4x4()
+        transformNode.GetMatrixTransformToWorld(toWorld)
+        vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def hasNonlinearTransform(volumeNode):
+    """Whether a parent transform bends the volume, so that no matrix describes its place."""
+    transformNode = volumeNode.GetParentTransformNode()
+    return transformNode is not None and not transformNode.IsTransformToWorldLinear()
+
+
+def modalityOf(volumeNode):
+    """DICOM modality of a volume ("CT", "MR"), "" where neither DICOM nor its unit tells."""
+    uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if uids and database is not None and database.isOpen:
+        modality = database.instanceValue(uids[0], _MODALITY_TAG)
+        if modality:
+            return str(modality).strip()
+    unit = volumeNode.GetVoxelValueUnits()
+    if unit is not None and unit.GetCodeValue() == _HOUNSFIELD_UNIT:
+        return "CT"
+    return ""
+
+
+@contextlib.contextmanager
+def _withoutNonlinearTransform(volumeNode):
+    """The node itself, or for the block's time a hidden copy with its bending transform hardened."""
+    if not hasNonlinearTransform(volumeNode):
+        yield volumeNode
+        return
+    scene = volumeNode.GetScene()
+    copy = slicer.vtkMRMLScalarVolumeNode()
+    copy.CopyContent(volumeNode)
+    copy.SetName(f"{volumeNode.GetName()} (hardened)")
+    copy.SetHideFromEditors(True)
+    copy.SetSaveWithScene(False)
+    scene.AddNode(copy)
+    try:
+        copy.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        copy.HardenTransform()
+        yield copy
+    finally:
+        scene.RemoveNode(copy)
+
+
+def _removeLeftovers():
+    """Remove folders whose Slicer no longer runs."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        match = re.fullmatch(rf"{_FOLDER_PREFIX}(\d+)-\w+", folder.name)
+        if match and not _isRunning(int(match.group(1))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _isRunning(pid):
+    """Whether a process with this id exists; True where that cannot be told."""
+    if os.name == "nt":  # os.kill(pid, 0) would end the process there
+        return _isRunningOnWindows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _isRunningOnWindows(pid):
+    import ctypes
+
+    SYNCHRONIZE, WAIT_TIMEOUT = 0x00100000, 0x102
+    handle = ctypes.windll.kernel32.OpenProcess(SYNCHRONIZE, False, pid)
+    if not handle:
+        return ctypes.windll.kernel32.GetLastError() == 5  # access denied: it runs, but is somebody else's
+    try:
+        return ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == WAIT_TIMEOUT
+    finally:
+        ctypes.windll.kernel32.CloseHandle(handle)

@@ -1,0 +1,361 @@
+"""WorkerClient: the panels' end of the worker, as plain Python; process and timer are handed in.
+
+It starts the worker when it is needed, gives each request a job id, tells by signals how the jobs go on, and sees to
+it that every job ends in exactly one of result, failed and cancelled, also where the worker dies or does not answer.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from collections import deque
+from dataclasses import dataclass
+
+from radiologycnn.errors import InputError
+from radiologycnn.worker import protocol
+from RadiologyCNNLib.Signal import Signal
+
+#: A job that is cancelled has this long to stop by itself; then the worker's own pid is killed.
+CANCEL_GRACE_SECONDS = 2.0
+#: A worker that has not said "ready" by then never will.
+START_SECONDS = 90.0
+#: A worker that dies more often than this within a minute is not started again by itself.
+RESTARTS_PER_MINUTE = 2
+#: So many of the worker's last stderr lines go into the details of an error.
+KEPT_ERROR_LINES = 60
+
+_SHARED_NAME = "_RadiologyCNNShared"
+
+
+@dataclass(frozen=True)
+class WorkerError:
+    """Why a job failed: message and hint are for the person, details for the log."""
+
+    code: str
+    message: str
+    hint: str = ""
+    details: str = ""
+
+
+def killProcess(pid):
+    """End one process by its id, on Windows with its children, without a console window; True where it was there."""
+    if sys.platform == "win32":
+        command = ["taskkill", "/PID", str(pid), "/T", "/F"]
+        return subprocess.run(command, capture_output=True, creationflags=0x08000000).returncode == 0
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+@dataclass
+class _Job:
+    """A request that has no answer yet."""
+
+    line: bytes
+    command: str
+    isCancelled: bool = False
+
+
+class WorkerClient:
+    """One worker process and its jobs.
+
+    Args:
+        process: object with ``start()``, ``write(bytes)``, ``closeInput()``, ``kill(pid)``, ``waitForFinished(ms)``
+            and ``isRunning``; it calls ``onBytes``, ``onErrorBytes``, ``onFinished`` and ``onFailedToStart`` here.
+        scheduler: object with ``after(seconds, function)`` that gives an object with ``cancel()``.
+        clock: seconds, monotonic.
+
+    Signals:
+        ready(dict): the worker's ready message.
+        progress(job, fraction, stage, remainingSeconds or None), result(job, message dict),
+        failed(job, WorkerError), cancelled(job), logged(text), stateChanged("stopped|starting|ready|busy").
+    """
+
+    def __init__(self, process, scheduler, clock=time.monotonic):
+        self.ready = Signal("message")
+        self.progress = Signal("job", "fraction", "stage", "remainingSeconds")
+        self.result = Signal("job", "message")
+        self.failed = Signal("job", "error")
+        self.cancelled = Signal("job")
+        self.logged = Signal("text")
+        self.stateChanged = Signal("state")
+
+        self.state = "stopped"
+        self.pid = None
+        self._process = process
+        self._scheduler = scheduler
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._jobs = {}
+        self._buffer = b""
+        self._errorBuffer = b""
+        self._errorLines = deque(maxlen=KEPT_ERROR_LINES)
+        self._startTimer = None
+        self._cancelTimers = {}
+        self._lastWarm = None
+        self._deaths = deque()
+        self._isStopping = False
+        process.onBytes = self.onBytes
+        process.onErrorBytes = self.onErrorBytes
+        process.onFinished = self.onFinished
+        process.onFailedToStart = self.onFailedToStart
+
+    @staticmethod
+    def shared():
+        """The one client of this Slicer session, made with Qt's process on the first call.
+
+        It is kept outside this module, so that a panel's reload neither starts a second worker nor cools the first;
+        after a reload it takes the reloaded class's code.
+        """
+        registry = sys.modules.setdefault(_SHARED_NAME, types.ModuleType(_SHARED_NAME))
+        client = getattr(registry, "client", None)
+        if client is None:
+            from RadiologyCNNLib.QtWorkerProcess import makeClient
+
+            registry.client = client = makeClient()
+        elif client.__class__ is not WorkerClient:
+            client.__class__ = WorkerClient
+        return client
+
+    # ---- what panels call ------------------------------------------------------------------------------------------
+
+    @property
+    def isBusy(self):
+        """Whether a job waits or runs."""
+        return bool(self._jobs)
+
+    @property
+    def errorLog(self):
+        """The worker's last lines on stderr, as one text."""
+        return "\n".join(self._errorLines)
+
+    def start(self):
+        """Start the worker where none runs; returns at once."""
+        if self.state != "stopped":
+            return
+        self._buffer = self._errorBuffer = b""
+        self._errorLines.clear()
+        self._isStopping = False
+        self.pid = None
+        self._setState("starting")
+        self._startTimer = self._scheduler.after(START_SECONDS, self._onNotReady)
+        self._process.start()
+
+    def request(self, cmd, **fields):
+        """Send a request, starting the worker where none runs; returns the job's id.
+
+        The job waits in line behind earlier ones, and ends in one of the signals result, failed and cancelled.
+        """
+        job = f"{os.getpid()}-{next(self._numbers)}"
+        line = protocol.encode({"cmd": cmd, "job": job, **fields})
+        if cmd == "warm":
+            self._lastWarm = fields
+        self._jobs[job] = _Job(line, cmd)
+        if self.state in ("ready", "busy"):
+            self._setState("busy")
+            self._write(line)
+        else:
+            self.start()  # what waits is sent as soon as the worker is ready
+        return job
+
+    def warm(self, model=None, device="auto", task="hemorrhage-segmentation"):
+        """Have the worker load torch and the model now, so that the click finds them ready; returns the job's id."""
+        return self.request("warm", model=model, device=device, task=task)
+
+    def cancel(self, job):
+        """Ask the job to stop; a worker that does not obey in two seconds is killed and started anew."""
+        pending = self._jobs.get(job)
+        if pending is None or pending.isCancelled:
+            return
+        pending.isCancelled = True
+        if self.state not in ("ready", "busy"):
+            self._end(job, self.cancelled)
+            return
+        self._cancelTimers[job] = self._scheduler.after(CANCEL_GRACE_SECONDS, lambda: self._onCancelOverdue(job))
+        self._write(protocol.encode({"cmd": "cancel", "job": job}))
+
+    def stop(self, milliseconds=1500):
+        """End the worker: politely, then by force. Waits for it no longer than twice the time given."""
+        self._isStopping = True
+        self._cancelTimer("_startTimer")
+        for job in list(self._jobs):
+            self._end(job, self.cancelled)
+        if self._process.isRunning:
+            self._write(protocol.encode({"cmd": "quit"}))
+            self._process.closeInput()
+            if not self._process.waitForFinished(milliseconds):
+                self._process.kill(self.pid)
+                self._process.waitForFinished(milliseconds)
+        self.pid = None
+        self._setState("stopped")
+
+    # ---- what the process calls ------------------------------------------------------------------------------------
+
+    def onBytes(self, data):
+        """Take bytes of the worker's stdout: whole lines are messages, the rest waits for its end."""
+        self._buffer += bytes(data)
+        while b"\n" in self._buffer:
+            line, self._buffer = self._buffer.split(b"\n", 1)
+            if line.strip():
+                self._onLine(line)
+
+    def onErrorBytes(self, data):
+        """Take bytes of the worker's stderr: kept for the details of an error, and logged."""
+        self._errorBuffer += bytes(data)
+        *lines, self._errorBuffer = self._errorBuffer.split(b"\n")
+        for line in lines:
+            text = line.decode("utf-8", "replace").rstrip()
+            if text:
+                self._errorLines.append(text)
+                self.logged.emit(text)
+
+    def onFinished(self, code, crashed=False):
+        """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason."""
+        if self._errorBuffer:
+            self.onErrorBytes(b"\n")
+        self._cancelTimer("_startTimer")
+        wasReady = self.pid is not None
+        self.pid = None
+        self._setState("stopped")
+        if self._isStopping:
+            return
+        hint = "It is started again by itself; try again."
+        if crashed or code in (9, 137, -9):
+            hint = (
+                "It may have run out of memory, or been ended from outside. "
+                "Close other programs or choose the CPU as device, then try again."
+            )
+        elif not wasReady:
+            hint = "Look at the details for the reason; the worker's Python may lack a package."
+        error = WorkerError(
+            "worker-died",
+            "The background process ended unexpectedly.",
+            hint,
+            f"Exit code {code}.\n{self.errorLog}".strip(),
+        )
+        self.logged.emit(f"{error.message} Exit code {code}.")
+        for job, pending in list(self._jobs.items()):
+            self._end(job, self.cancelled) if pending.isCancelled else self._end(job, self.failed, error)
+        if wasReady and self._mayRestart() and self.state == "stopped":
+            self.start()
+            if self._lastWarm is not None:
+                self.request("warm", **self._lastWarm)
+
+    def onFailedToStart(self, reason):
+        """The program could not be started at all."""
+        self._cancelTimer("_startTimer")
+        self.pid = None
+        self._setState("stopped")
+        error = WorkerError(
+            "worker-not-started",
+            "The background process could not be started.",
+            "Check the setting RadiologyCNN/WorkerPython, or reinstall the extension.",
+            str(reason),
+        )
+        for job in list(self._jobs):
+            self._end(job, self.failed, error)
+
+    # ---- inside ----------------------------------------------------------------------------------------------------
+
+    def _onLine(self, line):
+        try:
+            message = protocol.decode(line)
+        except InputError:
+            self.logged.emit(line.decode("utf-8", "replace"))
+            return
+        event, job = message.get("event"), message.get("job")
+        if event == "ready":
+            self._onReady(message)
+        elif event == "log":
+            self.logged.emit(str(message.get("text", "")))
+        elif event == "error" and job is None:
+            self.logged.emit(f"{message.get('message')} {message.get('hint', '')}".strip())
+        elif job not in self._jobs:
+            return  # it has ended here already, by a cancel that was faster
+        elif event == "progress":
+            if not self._jobs[job].isCancelled:
+                self.progress.emit(job, message["fraction"], message["stage"], message.get("remaining_s"))
+        elif event == "cancelled" or self._jobs[job].isCancelled:
+            self._end(job, self.cancelled)
+        elif event == "error":
+            fields = {name: str(message.get(name) or "") for name in ("code", "message", "hint", "details")}
+            if fields["details"]:
+                self.logged.emit(fields["details"])
+            self._end(job, self.failed, WorkerError(**fields))
+        elif event in ("result", "devices"):
+            self._end(job, self.result, message)
+
+    def _onReady(self, message):
+        if self.state != "starting":
+            return  # the answer to a "hello"
+        self._cancelTimer("_startTimer")
+        self.pid = message["pid"]
+        self._setState("busy" if self._jobs else "ready")
+        for pending in list(self._jobs.values()):
+            self._write(pending.line)
+        self.ready.emit(message)
+
+    def _onNotReady(self):
+        """The worker did not say that it is ready: end it; ``onFinished`` tells the jobs."""
+        self._startTimer = None
+        if self.state == "starting":
+            self.logged.emit(f"The background process was not ready after {START_SECONDS:.0f} s.")
+            self._process.kill(None)
+
+    def _onCancelOverdue(self, job):
+        """The job does not stop by itself: kill the worker, start another, and give it the jobs that only waited."""
+        if job not in self._jobs:
+            return
+        self.logged.emit("The job did not stop by itself; the background process is started anew.")
+        pid, self.pid = self.pid, None
+        self._process.kill(pid)
+        given = [name for name, pending in self._jobs.items() if pending.isCancelled]
+        for name in given:
+            del self._jobs[name]
+            self._stopGraceTimer(name)
+        self._setState("stopped")
+        self.start()
+        for name in given:
+            self.cancelled.emit(name)
+        if not any(pending.command == "warm" for pending in self._jobs.values()) and self._lastWarm is not None:
+            self.request("warm", **self._lastWarm)
+
+    def _mayRestart(self):
+        now = self._clock()
+        self._deaths.append(now)
+        while now - self._deaths[0] > 60.0:
+            self._deaths.popleft()
+        return len(self._deaths) <= RESTARTS_PER_MINUTE
+
+    def _end(self, job, endSignal, *arguments):
+        """Forget the job, then tell its end; whoever hears of it may ask for the next one at once."""
+        if self._jobs.pop(job, None) is None:
+            return
+        self._stopGraceTimer(job)
+        if not self._jobs and self.state == "busy":
+            self._setState("ready")
+        endSignal.emit(job, *arguments)
+
+    def _stopGraceTimer(self, job):
+        timer = self._cancelTimers.pop(job, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _write(self, line):
+        self._process.write(line)
+
+    def _cancelTimer(self, name):
+        timer = getattr(self, name)
+        if timer is not None:
+            timer.cancel()
+            setattr(self, name, None)
+
+    def _setState(self, state):
+        if state != self.state:
+            self.state = state
+            self.stateChanged.emit(state)

@@ -1,0 +1,1 @@
+"""What RadiologyCNN's panels share inside Slicer: worker process, volume exchange, installer, model choice."""

@@ -1,0 +1,51 @@
+"""From any exception to an error event that a person can act on."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from radiologycnn.errors import RadiologyCNNError
+from radiologycnn.worker import protocol
+from radiologycnn.worker.array_files import DISK_FULL, disk_full_error
+
+#: Names under which packages are installed, where they differ from the names under which they are imported.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
+
+
+def _sentences(error: BaseException) -> tuple[str, str, str]:
+    """Code, message and hint of an exception."""
+    if isinstance(error, RadiologyCNNError):
+        return error.code, error.message, error.hint
+    # torch's out-of-memory errors are known by name, so that torch need not be imported to describe a failure
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            "out-of-memory",
+            "There is not enough memory for this scan.",
+            "Close other programs or scans, or choose the CPU as device, then try again.",
+        )
+    if isinstance(error, ImportError):
+        package = (error.name or "").split(".")[0]
+        package = _DISTRIBUTIONS.get(package, package)
+        if isinstance(error, ModuleNotFoundError) and package and package != "radiologycnn":
+            message = f"The Python package {package} is missing."
+        else:
+            message = f"The Python package {package or 'needed here'} is damaged and cannot be loaded."
+        return "missing-package", message, "Install it from the panel, or with pip, then try again."
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        full = disk_full_error(error.filename or "the temporary folder/.")
+        return full.code, full.message, full.hint
+    if isinstance(error, PermissionError):
+        return "no-permission", f"No permission to use {error.filename or 'a file'}.", "Check the folder's permissions."
+    return (
+        "internal",
+        f"Something went wrong inside RadiologyCNN ({type(error).__name__}).",
+        "Try again; if it happens again, report it with the log.",
+    )
+
+
+def failure_event(job: str | None, error: BaseException) -> dict[str, Any]:
+    """The error event for an exception; the traceback goes to ``details``, which is for the log only."""
+    code, message, hint = _sentences(error)
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return protocol.error(job, code, message, hint, details)
