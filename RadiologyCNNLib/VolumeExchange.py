@@ -23,12 +23,12 @@ _MODALITY_TAG = "0008,0060"
 
 
 def temporaryFolder():
-    """Make a folder that only this user can open; returns its path. Remove it with ``removeFolder``.
+    """Make a folder that only this user can open; returns its Path. Remove it with ``removeFolder``.
 
     Folders that an earlier, crashed Slicer has left behind are removed on the way: they hold patient images.
     """
     _removeLeftovers()
-    return tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-")
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
 
 
 def removeFolder(path):

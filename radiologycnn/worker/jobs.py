@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.worker.array_files import bounding_box, read_array, write_array
 from radiologycnn.worker.progress import DurationMemory, JobProgress
 from radiologycnn.worker.protocol import PROBABILITY_FLOOR
@@ -135,16 +136,20 @@ class JobRunner:
             "model": package.id,
             "device": str(segmenter.device),
             "device_name": segmenter.device_name,
-            "labels": [label.to_dict() for label in package.labels],
+            "labels": [label.to_dict() for label in _labels(package.labels)],
             "seconds": progress.finish(),
         }
 
     def measure(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """Measure a mask that the person has changed; the mask may be a crop of the volume's grid."""
+        """Measure a mask that the person has changed; the mask may be a crop of the volume's grid.
+
+        The labels are the request's, as an earlier result gave them, or else the model's.
+        """
         from radiologycnn.hemorrhage.measurements import measure
         from radiologycnn.models.catalog import find_model
 
         progress.step(0.0, "Reading the mask")
+        labels = _labels(request["labels"] or find_model(request["model"], HEMORRHAGE_TASK).labels)
         volume = read_volume_field(request["volume"])
         crop = read_array(request["mask"])
         offset = [int(index) for index in request["offset_kji"] or (0, 0, 0)]
@@ -158,7 +163,7 @@ class JobRunner:
         mask = np.zeros(volume.array.shape, np.uint8)
         mask[box] = crop
         progress.step(0.2, "Measuring")
-        measurements = measure(mask, volume, find_model(request["model"], HEMORRHAGE_TASK).labels)
+        measurements = measure(mask, volume, labels)
         return {"measurements": measurements.to_dict(), "seconds": progress.finish()}
 
     # ---- the warm model --------------------------------------------------------------------------------------------
@@ -212,6 +217,17 @@ class JobRunner:
             "shape_kji": [int(size) for size in highest.shape],
             "floor": floor,
         }
+
+
+def _labels(records: Sequence[LabelDefinition | dict[str, Any]]) -> list[LabelDefinition]:
+    """Label definitions from a model's or a request's records."""
+    try:
+        return [
+            record if isinstance(record, LabelDefinition) else LabelDefinition.from_dict(dict(record))
+            for record in records
+        ]
+    except (TypeError, ValueError) as error:
+        raise InputError("bad-labels", "The labels of the mask are not understood.") from error
 
 
 def _summary(package: ModelPackage) -> dict[str, Any]:

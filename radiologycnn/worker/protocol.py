@@ -46,6 +46,7 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "volume": (dict,),
         "model": (str, None),
         "offset_kji": (list, None),
+        "labels": (list, None),
     },
 }
 COMMANDS = frozenset(_COMMANDS)
