@@ -1,0 +1,171 @@
+"""Measuring a segmented bleed on the scan's own grid: each connected part of each label, and the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.abc2 import abc_half, longest_diameter, row_ends
+from radiologycnn.hemorrhage.labels import LabelDefinition
+from radiologycnn.hemorrhage.midline import Midline, estimate_midline
+from radiologycnn.hemorrhage.results import LabelTotal, LesionMeasurement, Measurements
+from radiologycnn.images.volume import LPS_TO_RAS, Volume
+
+# The midline is found to about this; a centroid nearer to it belongs to neither side.
+MIDLINE_TOLERANCE_MM = 3.0
+
+# A part that crosses the midline belongs to a side if this share of it lies there.
+ONE_SIDED_SHARE = 0.75
+
+
+def measure(
+    mask: np.ndarray,
+    volume: Volume,
+    labels: Sequence[LabelDefinition],
+    *,
+    min_volume_ml: float = 0.0,
+    midline: Midline | None = None,
+) -> Measurements:
+    """Measurements of a mask or label map.
+
+    Parts are connected through faces, edges or corners (26 neighbours). Volumes are voxel counts times |det| of the
+    grid's matrix, so they are right on oblique, sheared and anisotropic grids. A label's ``abc2_ml`` is the sum over
+    its parts, each with its own A, B and C; ``abc2_as_one_ml`` takes all its parts as one bleed.
+
+    Args:
+        mask: shape (K, J, I) like the volume's array; bool, or integers where the label's value stands.
+        volume: the scan, CT in HU.
+        labels: what the values mean; others are refused.
+        min_volume_ml: smaller parts are left out of the list and of the totals; 0 keeps all.
+        midline: of the head, if already known; estimated from the scan otherwise.
+
+    Raises:
+        InputError: shapes differ, or a value has no label.
+    """
+    mask = np.asarray(mask)
+    if mask.shape != volume.array.shape:
+        raise InputError(
+            "mask-mismatch",
+            f"The mask has {mask.shape[::-1]} voxels, but the scan has {volume.array.shape[::-1]}.",
+            "Resample the mask onto the scan's grid.",
+        )
+    mask = mask.view(np.uint8) if mask.dtype == bool else mask
+    box = _bounding_box(mask)
+    if box is None:
+        empty = tuple(LabelTotal(label.value, label.name, 0.0, 0, 0.0, 0.0) for label in labels)
+        return Measurements(0.0, 0.0, empty, ())
+    mask = mask[box]
+    unknown = sorted(set(np.unique(mask).tolist()) - {0} - {label.value for label in labels})
+    if unknown:
+        raise InputError("unknown-label", f"The mask holds values without a label: {unknown}.", "Check the label map.")
+    midline = midline or estimate_midline(volume)
+
+    lesions: list[LesionMeasurement] = []
+    totals: list[LabelTotal] = []
+    for label in labels:
+        chosen = mask == label.value
+        parts, kept = _measure_label(chosen, box, volume, label, midline, min_volume_ml)
+        lesions += parts
+        ijk_to_lps = np.asarray(volume.ijk_to_lps, float)
+        totals.append(
+            LabelTotal(
+                label.value,
+                label.name,
+                sum(part.voxel_count for part in parts) * volume.voxel_volume_mm3 / 1000,
+                len(parts),
+                sum(part.abc2.volume_ml for part in parts),
+                abc_half(kept, ijk_to_lps).volume_ml,
+            )
+        )
+    lesions.sort(key=lambda lesion: (-lesion.voxel_count, lesion.first_slice, lesion.centroid_ras_mm))
+    numbered = tuple(replace(lesion, index=index) for index, lesion in enumerate(lesions, start=1))
+    return Measurements(
+        sum(total.volume_ml for total in totals), sum(total.abc2_ml for total in totals), tuple(totals), numbered
+    )
+
+
+def _measure_label(
+    mask: np.ndarray,
+    box: tuple[slice, ...],
+    volume: Volume,
+    label: LabelDefinition,
+    midline: Midline,
+    min_volume_ml: float,
+) -> tuple[list[LesionMeasurement], np.ndarray]:
+    """All parts of one label inside the box, and the mask of those that were kept."""
+    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    if not count:
+        return [], mask
+    places = np.flatnonzero(parts)
+    part_of = parts.ravel()[places]
+    voxels = np.bincount(part_of, minlength=count + 1)[1:]
+    kept = voxels * volume.voxel_volume_mm3 / 1000 >= min_volume_ml
+    if not kept.all():
+        mask = np.concatenate(([False], kept))[parts]
+
+    ijk = np.column_stack(np.unravel_index(places, parts.shape)[::-1]).astype(float)
+    ijk += [axis.start for axis in box[::-1]]
+    matrix = np.asarray(volume.ijk_to_lps, float)
+    lps = ijk @ matrix[:3, :3].T + matrix[:3, 3]
+    hu = volume.array[box].ravel()[places].astype(float)
+
+    def mean_of(values: np.ndarray) -> np.ndarray:
+        return np.bincount(part_of, weights=values, minlength=count + 1)[1:] / voxels
+
+    centroids = np.column_stack([mean_of(lps[:, axis]) for axis in range(3)])
+    mean_hu = mean_of(hu)
+    # About each part's own mean: the difference of squares would lose digits.
+    sd_hu = np.sqrt(mean_of((hu - mean_hu[part_of - 1]) ** 2))
+    left_share = mean_of((midline.leftward_mm(lps) > 0).astype(float))
+    centroid_left_mm = midline.leftward_mm(centroids)
+
+    lesions = []
+    for number, place in enumerate(ndimage.find_objects(parts)):
+        if not kept[number]:
+            continue
+        own = parts[place] == number + 1
+        steps = matrix[:3, :3]
+        diameter_mm, _ = longest_diameter(row_ends(own)[:, ::-1] @ steps.T, steps)
+        ras = LPS_TO_RAS[:3, :3] @ centroids[number]
+        first_slice = box[0].start + place[0].start
+        lesions.append(
+            LesionMeasurement(
+                index=0,
+                label_value=label.value,
+                label_name=label.name,
+                voxel_count=int(voxels[number]),
+                volume_ml=float(voxels[number] * volume.voxel_volume_mm3 / 1000),
+                max_diameter_mm=diameter_mm,
+                mean_hu=float(mean_hu[number]),
+                sd_hu=float(sd_hu[number]),
+                first_slice=first_slice,
+                last_slice=first_slice + own.shape[0] - 1,
+                centroid_ras_mm=(float(ras[0]), float(ras[1]), float(ras[2])),
+                side=_side(float(centroid_left_mm[number]), float(left_share[number])),
+                abc2=abc_half(own, matrix),
+            )
+        )
+    return lesions, mask
+
+
+def _side(centroid_left_mm: float, left_share: float) -> str:
+    if abs(centroid_left_mm) < MIDLINE_TOLERANCE_MM or 1 - ONE_SIDED_SHARE < left_share < ONE_SIDED_SHARE:
+        return "midline"
+    return "left" if centroid_left_mm > 0 else "right"
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Box of the non-zero voxels, in array axes; None where there are none."""
+    in_slice = mask.any(axis=(1, 2))
+    if not in_slice.any():
+        return None
+    slices = slice(int(in_slice.argmax()), len(in_slice) - int(in_slice[::-1].argmax()))
+    flat = mask[slices].any(axis=0)
+    box = [slices]
+    for along in (flat.any(axis=1), flat.any(axis=0)):
+        box.append(slice(int(along.argmax()), len(along) - int(along[::-1].argmax())))
+    return tuple(box)
