@@ -50,3 +50,21 @@ class Volume:
     def ijk_to_ras(self) -> np.ndarray:
         """4x4, voxel index to RAS (Slicer's world) in mm."""
         return LPS_TO_RAS @ np.asarray(self.ijk_to_lps, float)
+
+    def to_source_slices(self, array: np.ndarray, interpolation: str = "nearest", fill: float = 0.0) -> np.ndarray:
+        """Maps a result on this volume's grid onto the slices as acquired, which the person sees.
+
+        Args:
+            array: shape (K, J, I) of this volume: a mask, a label map, a probability.
+            interpolation: ``"nearest"`` for labels, ``"linear"`` for probabilities.
+            fill: value where a source slice reaches outside this volume.
+
+        Returns:
+            shape (slices, rows, columns) of ``source_slices``; ``array`` itself where the volume was not resampled,
+            for then its slices are the source slices.
+        """
+        if np.shape(array) != self.array.shape:
+            raise ValueError(f"the result has shape {np.shape(array)}, the volume {self.array.shape}")
+        if self.source_slices is None:
+            return np.asarray(array)
+        return self.source_slices.sample(array, self.ijk_to_lps, interpolation, fill)

@@ -1,0 +1,118 @@
+"""Reads the pixels of DICOM frames as modality values (HU for CT), whatever their compression.
+
+Plain and run-length files are unpacked by pydicom. For JPEG, JPEG-LS and JPEG 2000, which pydicom leaves to packages
+that Slicer does not have, the compressed stream goes, in a temporary file that holds nothing about the patient, through
+SimpleITK (GDCM); the scaling stays here, so that it is applied once, per frame.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import RLELossless, generate_uid
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.dicom_headers import Frame
+from radiologycnn.images.nifti import damaged_file
+
+_PIXEL_TAGS = [
+    "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "HighBit", "PixelRepresentation", "PixelData",
+]  # fmt: skip
+
+
+def read_slices(frames: Sequence[Frame]) -> np.ndarray:
+    """Modality values of frames of one size.
+
+    Returns:
+        shape (frames, rows, columns); int16 where all values are whole and fit, else int32 or float32.
+
+    Raises:
+        InputError: ``damaged-file``, ``unreadable-pixels``.
+    """
+    whole = all(float(frame.slope).is_integer() and float(frame.intercept).is_integer() for frame in frames)
+    slices = np.empty((len(frames), frames[0].rows, frames[0].columns), np.int32 if whole else np.float32)
+    last_path, stored = None, None
+    for number, frame in sorted(enumerate(frames), key=lambda pair: (str(pair[1].path), pair[1].index or 0)):
+        if frame.path != last_path:
+            stored, last_path = _stored_values(frame.path), frame.path
+        if stored.dtype.kind == "f":
+            whole = False
+            slices = slices.astype(np.float32, copy=False)
+        values = stored[frame.index or 0]
+        if values.shape != slices.shape[1:]:
+            raise damaged_file(frame.path.name, "its pixels do not fit its header")
+        if frame.slope == 1 and frame.intercept == 0:
+            slices[number] = values
+        elif whole:
+            slices[number] = values.astype(np.int32) * int(frame.slope) + int(frame.intercept)
+        else:
+            slices[number] = values.astype(np.float32) * np.float32(frame.slope) + np.float32(frame.intercept)
+    limits = np.iinfo(np.int16)
+    if whole and slices.min() >= limits.min and slices.max() <= limits.max:
+        return slices.astype(np.int16)
+    return slices
+
+
+def _stored_values(path: Path) -> np.ndarray:
+    """Stored values of a file, shape (frames, rows, columns), before any scaling."""
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+        if syntax is None:  # a file without the leading part is implicit little endian (PS3.10 7.1)
+            syntax = (
+                pydicom.uid.ImplicitVRLittleEndian if dataset.is_implicit_VR else pydicom.uid.ExplicitVRLittleEndian
+            )
+            dataset.file_meta.TransferSyntaxUID = syntax
+        if "PixelData" not in dataset and not any(k in dataset for k in ("FloatPixelData", "DoubleFloatPixelData")):
+            raise damaged_file(path.name, "its pixels are missing")
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise damaged_file(path.name) from error
+    if syntax.is_compressed and syntax != RLELossless and not syntax.is_deflated:
+        pixels = _unpack_with_itk(dataset, path)
+    else:
+        try:
+            pixels = dataset.pixel_array
+        except Exception as error:  # pydicom's decoders raise whatever their stage of decoding raises
+            raise damaged_file(path.name) from error
+    return pixels[np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _unpack_with_itk(dataset: Dataset, path: Path) -> np.ndarray:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    bare = Dataset()
+    for keyword in _PIXEL_TAGS:
+        if keyword in dataset:
+            bare[keyword] = dataset[keyword]
+    # Secondary capture: the one class for which GDCM applies no scaling and wants no geometry.
+    several = int(dataset.get("NumberOfFrames") or 1) > 1
+    bare.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.3" if several else "1.2.840.10008.5.1.4.1.1.7"
+    bare.SOPInstanceUID = generate_uid()
+    bare.file_meta = FileMetaDataset()
+    bare.file_meta.TransferSyntaxUID = syntax
+    bare.file_meta.MediaStorageSOPClassUID = bare.SOPClassUID
+    bare.file_meta.MediaStorageSOPInstanceUID = bare.SOPInstanceUID
+    try:
+        with tempfile.TemporaryDirectory(prefix="radiologycnn-") as folder:
+            file = Path(folder) / "frame.dcm"
+            bare.save_as(file, enforce_file_format=True)
+            reader = sitk.ImageFileReader()
+            reader.SetImageIO("GDCMImageIO")
+            reader.SetFileName(str(file))
+            return sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        try:
+            return dataset.pixel_array  # a decoder of pydicom's may know what GDCM does not
+        except Exception:
+            raise InputError(
+                "unreadable-pixels",
+                f"The pixels of {path.name} ({syntax.name}) could not be unpacked: the file is damaged, or "
+                "compressed in an unusual way.",
+                "Export the series again without compression.",
+            ) from error

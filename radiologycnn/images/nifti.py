@@ -1,0 +1,311 @@
+"""Reads and writes NIfTI with its whole affine.
+
+SimpleITK refuses a NIfTI file whose sform is sheared (a tilted gantry) or silently takes another matrix, so header and
+voxels are read here, by the standard: https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h (NIfTI-1) and
+nifti2.h (NIfTI-2). World axes are RAS in the file and LPS in the program.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.volume import LPS_TO_RAS, Volume
+
+_DATATYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+_COLOURS = {128, 2304}
+_COMPLEX = {32, 1792, 2048}
+_UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
+_UNIT_NAMES = {1: "metres", 3: "micrometres"}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The fields that place and scale the voxels; ``order`` is the byte order for struct and numpy."""
+
+    order: str
+    dim: tuple[int, ...]
+    datatype: int
+    pixdim: tuple[float, ...]
+    vox_offset: int
+    slope: float
+    intercept: float
+    qform_code: int
+    sform_code: int
+    quaternion: tuple[float, ...]
+    q_offset: tuple[float, ...]
+    sform: np.ndarray
+    units: int
+    separate: bool
+
+
+def read_nifti(path: Path) -> Volume:
+    """Reads .nii, .nii.gz or a .hdr/.img pair.
+
+    Raises:
+        InputError: ``damaged-file``, ``not-three-dimensional``, ``not-numbers``.
+    """
+    header_path = _sibling(path, ".hdr") if path.suffix == ".img" else path
+    try:
+        with _open(header_path) as stream:
+            header = _parse_header(stream.read(540), path.name)
+            _check_content(header)
+            shape_kji = _shape_kji(header, path.name)
+            dtype = np.dtype(header.order + _DATATYPES[header.datatype])
+            bytes_wanted = int(np.prod(shape_kji, dtype=np.int64)) * dtype.itemsize
+            if header.separate:
+                with _open(_sibling(header_path, ".img")) as data:
+                    raw = _read_voxels(data, header.vox_offset, bytes_wanted)
+            else:
+                raw = _read_voxels(stream, max(header.vox_offset, 352), bytes_wanted)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged_file(path.name) from error
+    if len(raw) < bytes_wanted:
+        raise damaged_file(path.name, f"it ends after {100 * len(raw) / max(bytes_wanted, 1):.0f} % of its voxels")
+    array = np.frombuffer(raw, dtype).reshape(shape_kji)
+    array, scaling = _scale(array.astype(dtype.newbyteorder("="), copy=False), header)
+    ijk_to_ras, source, notes = _affine(header)
+    provenance = {"format": "NIfTI", "orientation_from": source, **scaling}
+    return Volume(array, LPS_TO_RAS @ ijk_to_ras, "", _stem(path), tuple(notes), provenance)
+
+
+def damaged_file(name: str, detail: str = "") -> InputError:
+    """The error for a file that ends too early or cannot be unpacked."""
+    reason = f" ({detail})" if detail else ""
+    return InputError(
+        "damaged-file",
+        f"The file {name} is cut short or damaged{reason}.",
+        "Copy or export it again, and try once more.",
+    )
+
+
+def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
+    """A NIfTI-1 file (single, uncompressed) as bytes.
+
+    Args:
+        array: shape (K, J, I); bool becomes uint8, float16 float32.
+        ijk_to_lps: 4x4. The sform holds it whole (in float32, as the standard has it), shear included; the qform holds
+            it too where it is orthogonal, else its code is 0.
+    """
+    array = np.asarray(array)
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    code = next((c for c, name in _DATATYPES.items() if np.dtype(name) == array.dtype.newbyteorder("=")), None)
+    if code is None or array.ndim != 3:
+        raise ValueError(f"NIfTI is written from 3D arrays of plain numbers, not {array.dtype} {array.shape}")
+    if max(array.shape) > 32767:
+        raise ValueError("NIfTI-1 holds at most 32767 voxels along an axis")
+    affine = LPS_TO_RAS @ np.asarray(ijk_to_lps, float)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    rotation = affine[:3, :3] / spacing
+    orthogonal = np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-5)
+    handedness = -1.0 if np.linalg.det(rotation) < 0 else 1.0
+    quaternion = _quaternion(rotation * [1, 1, handedness]) if orthogonal else (0.0, 0.0, 0.0)
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *array.shape[::-1], 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, code, array.dtype.itemsize * 8)
+    struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
+    struct.pack_into("<fff", header, 108, 352, 1, 0)
+    struct.pack_into("<B", header, 123, 2)  # xyzt_units: mm
+    struct.pack_into("<hh", header, 252, 1 if orthogonal else 0, 1)
+    struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
+    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
+    struct.pack_into("<4s", header, 344, b"n+1\0")
+    return bytes(header) + np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+
+
+def _open(path: Path) -> BinaryIO:
+    """The file, unpacked while it is read where it begins as gzip does, whatever its name."""
+    with path.open("rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _sibling(path: Path, suffix: str) -> Path:
+    return path.with_suffix(suffix)
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    return name[: -len(".nii.gz")] if name.endswith(".nii.gz") else path.stem
+
+
+def _read_voxels(stream: BinaryIO, offset: int, count: int) -> bytes:
+    stream.seek(offset)
+    try:
+        return stream.read(count)
+    except (EOFError, zlib.error):
+        # The packed data break off; the caller only needs to know that they are too few.
+        return b""
+
+
+def _parse_header(raw: bytes, name: str) -> _Header:
+    for order in "<>":
+        if len(raw) >= 348 and struct.unpack_from(order + "i", raw, 0)[0] == 348 and raw[344:347] in (b"n+1", b"ni1"):
+            return _parse_nifti1(raw, order)
+        if len(raw) >= 540 and struct.unpack_from(order + "i", raw, 0)[0] == 540 and raw[4:7] in (b"n+2", b"ni2"):
+            return _parse_nifti2(raw, order)
+    if len(raw) < 348:
+        raise damaged_file(name, "it ends within its header")
+    raise InputError(
+        "not-an-image",
+        f"The file {name} is not a NIfTI image, whatever its name says.",
+        "Give a NIfTI, NRRD, MHA or DICOM scan.",
+    )
+
+
+def _parse_nifti1(raw: bytes, order: str) -> _Header:
+    def get(layout: str, offset: int) -> tuple:
+        return struct.unpack_from(order + layout, raw, offset)
+
+    vox_offset, slope, intercept = get("fff", 108)
+    qform_code, sform_code = get("hh", 252)
+    return _Header(
+        order=order,
+        dim=get("8h", 40),
+        datatype=get("h", 70)[0],
+        pixdim=get("8f", 76),
+        vox_offset=int(vox_offset) if math.isfinite(vox_offset) else 0,
+        slope=slope,
+        intercept=intercept,
+        qform_code=qform_code,
+        sform_code=sform_code,
+        quaternion=get("3f", 256),
+        q_offset=get("3f", 268),
+        sform=np.array(get("12f", 280), float).reshape(3, 4),
+        units=raw[123] & 7,
+        separate=raw[344:347] == b"ni1",
+    )
+
+
+def _parse_nifti2(raw: bytes, order: str) -> _Header:
+    def get(layout: str, offset: int) -> tuple:
+        return struct.unpack_from(order + layout, raw, offset)
+
+    slope, intercept = get("dd", 176)
+    qform_code, sform_code = get("ii", 344)
+    return _Header(
+        order=order,
+        dim=get("8q", 16),
+        datatype=get("h", 12)[0],
+        pixdim=get("8d", 104),
+        vox_offset=get("q", 168)[0],
+        slope=slope,
+        intercept=intercept,
+        qform_code=qform_code,
+        sform_code=sform_code,
+        quaternion=get("3d", 352),
+        q_offset=get("3d", 376),
+        sform=np.array(get("12d", 400), float).reshape(3, 4),
+        units=get("i", 500)[0] & 7,
+        separate=raw[4:7] == b"ni2",
+    )
+
+
+def _check_content(header: _Header) -> None:
+    if header.datatype in _COLOURS:
+        raise InputError("not-numbers", "The image holds colours (RGB), not a scan's values.", "Give the scan itself.")
+    if header.datatype in _COMPLEX:
+        raise InputError(
+            "not-numbers", "The image holds complex numbers.", "Save its magnitude as an image of its own."
+        )
+    if header.datatype not in _DATATYPES:
+        raise InputError("not-numbers", f"The image's number type (NIfTI code {header.datatype}) is not known.")
+
+
+def _shape_kji(header: _Header, name: str) -> tuple[int, int, int]:
+    count = header.dim[0]
+    sizes = header.dim[1 : 1 + count]
+    if not 1 <= count <= 7 or any(size < 0 for size in sizes):
+        raise damaged_file(name, "its header makes no sense")
+    if 0 in sizes:
+        raise InputError("empty-volume", f"The image {name} is empty: it has no voxels.", "Export the scan again.")
+    beyond = [size for size in sizes[3:] if size > 1]
+    if beyond:
+        raise InputError(
+            "not-three-dimensional",
+            f"The image has {len(sizes)} dimensions ({' x '.join(map(str, sizes))}): it holds "
+            f"{math.prod(beyond)} volumes.",
+            "Save one of them as a 3D image and give that.",
+        )
+    i, j, k = (*sizes, 1, 1, 1)[:3]
+    return int(k), int(j), int(i)
+
+
+def _scale(array: np.ndarray, header: _Header) -> tuple[np.ndarray, dict[str, float]]:
+    """Applies scl_slope and scl_inter; a slope of 0 (or none) means that the numbers are stored as they are."""
+    slope, intercept = float(header.slope), float(header.intercept)
+    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0 or (slope == 1 and intercept == 0):
+        return array, {}
+    scaled = array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64)
+    scaled *= slope
+    scaled += intercept
+    return scaled, {"scl_slope": slope, "scl_inter": intercept}
+
+
+def _affine(header: _Header) -> tuple[np.ndarray, str, list[str]]:
+    """IJK to RAS in mm by the standard's order: sform, else qform, else voxel sizes alone."""
+    notes = []
+    affine = np.eye(4)
+    if header.sform_code > 0 and np.linalg.det(header.sform[:, :3]) != 0:
+        affine[:3] = header.sform
+        source = "sform"
+    elif header.qform_code > 0:
+        handedness = -1.0 if header.pixdim[0] < 0 else 1.0
+        affine[:3, :3] = _rotation(header.quaternion) * np.array(header.pixdim[1:4]) * [1, 1, handedness]
+        affine[:3, 3] = header.q_offset
+        source = "qform"
+    else:
+        affine[:3, :3] = np.diag(np.abs(header.pixdim[1:4]))
+        source = "voxel sizes"
+        notes.append(
+            "The file does not say how the patient lies in it: left and right, front and back, and the order of the "
+            "slices are assumed (RAS)."
+        )
+    factor = _UNIT_MM.get(header.units, 1.0)
+    if factor != 1.0:
+        affine[:3] *= factor
+        notes.append(f"The file gives its geometry in {_UNIT_NAMES[header.units]}; it was converted to mm.")
+    return affine, source, notes
+
+
+def _rotation(quaternion: tuple[float, ...]) -> np.ndarray:
+    b, c, d = quaternion
+    length = b * b + c * c + d * d
+    if length > 1:
+        b, c, d = (value / math.sqrt(length) for value in (b, c, d))
+    a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+    return np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+
+
+def _quaternion(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Vector part of the unit quaternion with a scalar part >= 0 (the eigenvector way is stable at 180 degrees)."""
+    r = rotation
+    symmetric = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
+            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
+            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r[0, 0] + r[1, 1] + r[2, 2]],
+        ]
+    )
+    values, vectors = np.linalg.eigh(symmetric)
+    b, c, d, a = vectors[:, np.argmax(values)]
+    return (b, c, d) if a >= 0 else (-b, -c, -d)

@@ -1,0 +1,143 @@
+"""The way in for images: any file or folder that a person gives becomes one Volume, or a sentence why not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.checks import check_array
+from radiologycnn.images.dicom import list_dicom, read_dicom
+from radiologycnn.images.dicom_headers import looks_like_dicom
+from radiologycnn.images.dicom_series import Series
+from radiologycnn.images.nifti import damaged_file, read_nifti
+from radiologycnn.images.volume import Volume
+
+_NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz")
+_ITK = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pdf")
+_HINT = "Give a scan as NIfTI, NRRD, MHA or a DICOM folder."
+
+
+def read_volume(path: str | os.PathLike[str], series: str | int | None = None) -> Volume:
+    """Reads a scan.
+
+    Args:
+        path: a NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file, a folder with
+            DICOM files (also in folders below it), or one DICOM file, which stands for its series in its folder.
+        series: which DICOM series, by its number in :func:`list_series` or its uid; needed only if several are usable.
+
+    Returns:
+        A volume of finite numbers in 3D with a believable geometry; ``notes`` say what was left out or resampled.
+
+    Raises:
+        InputError: with a sentence on what is wrong and one on what to do.
+    """
+    path = Path(path).expanduser()
+    try:
+        volume = _read(path, series)
+    except PermissionError as error:
+        raise InputError(
+            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
+        ) from error
+    except MemoryError as error:
+        raise InputError(
+            "too-large",
+            f"{path.name} does not fit into the memory, or its header names a wrong size.",
+            "Crop the scan.",
+        ) from error
+    check_array(volume, allow_constant=True)
+    return volume
+
+
+def list_series(folder: str | os.PathLike[str]) -> list[Series]:
+    """The DICOM series in a folder and those below it, usable ones first; ``problem`` says what is wrong with others.
+
+    Raises:
+        InputError: the path does not exist.
+    """
+    path = Path(folder).expanduser()
+    _check_exists(path)
+    return list_dicom(path)[0]
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise InputError("no-such-file", f"There is no file or folder {path}.", "Check the path.")
+
+
+def _read(path: Path, series: str | int | None) -> Volume:
+    _check_exists(path)
+    name = path.name.lower()
+    if path.is_dir() or looks_like_dicom(path):
+        return read_dicom(path, series)
+    if not path.is_file():
+        raise InputError("not-an-image", f"{path.name} is neither a file nor a folder.", _HINT)
+    if path.stat().st_size == 0:
+        raise InputError(
+            "damaged-file", f"The file {path.name} is empty.", "Copy or export it again, and try once more."
+        )
+    if name.endswith(_NIFTI):
+        return read_nifti(path)
+    for ending, reader in _ITK.items():
+        if name.endswith(ending):
+            return _read_with_itk(path, reader)
+    if name.endswith(_PICTURES):
+        raise InputError("not-an-image", f"{path.name} is a picture or a document, not a 3D scan.", _HINT)
+    if name.endswith((".dcm", ".ima", ".dicom")):
+        raise InputError("not-an-image", f"{path.name} is not a DICOM file, whatever its name says.", _HINT)
+    raise InputError("not-an-image", f"{path.name} is not an image in a format that can be read.", _HINT)
+
+
+def _read_with_itk(path: Path, image_io: str) -> Volume:
+    """NRRD and MetaImage; ITK keeps sheared directions of both."""
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(image_io)
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(
+            "not-an-image", f"The header of {path.name} makes no sense: the file is damaged or of another kind.", _HINT
+        ) from error
+    sizes = reader.GetSize()
+    if 0 in sizes:
+        raise InputError("empty-volume", f"The image {path.name} is empty: it has no voxels.", "Export the scan again.")
+    if reader.GetNumberOfComponents() > 1:
+        raise InputError(
+            "not-numbers",
+            f"The image holds {reader.GetNumberOfComponents()} numbers a voxel (colours, vectors or layers), not one.",
+            "Give the scan itself, or save one of its channels as an image.",
+        )
+    beyond = [size for size in sizes[3:] if size > 1]
+    if beyond:
+        raise InputError(
+            "not-three-dimensional",
+            f"The image has {len(sizes)} dimensions ({' x '.join(map(str, sizes))}): it holds several volumes.",
+            "Save one of them as a 3D image and give that.",
+        )
+    if len(sizes) < 3:
+        raise InputError(
+            "not-three-dimensional", f"The image has {len(sizes)} dimensions, not three.", "Give a 3D scan."
+        )
+    try:
+        image = reader.Execute()
+        array = sitk.GetArrayFromImage(image)
+    except RuntimeError as error:
+        raise damaged_file(path.name) from error
+    if array.dtype.kind not in "iuf":
+        raise InputError(
+            "not-numbers", "The image holds complex numbers.", "Save its magnitude as an image of its own."
+        )
+    dimensions = len(sizes)
+    direction = np.array(image.GetDirection()).reshape(dimensions, dimensions)[:3, :3]
+    ijk_to_lps = np.eye(4)
+    ijk_to_lps[:3, :3] = direction * np.array(image.GetSpacing()[:3])
+    ijk_to_lps[:3, 3] = image.GetOrigin()[:3]
+    volume = Volume(array.reshape(array.shape[-3:]), ijk_to_lps, "", path.stem, (), {"format": path.suffix[1:].upper()})
+    modality = image.GetMetaData("modality") if "modality" in image.GetMetaDataKeys() else ""
+    return replace(volume, modality=modality.strip().upper()) if modality else volume
