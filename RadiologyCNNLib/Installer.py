@@ -1,0 +1,308 @@
+"""Installer: the Python packages that the worker needs, with consent, the real reason on failure, and a retry.
+
+It asks package metadata only and imports none of the packages: torch never enters the Slicer process. Everything
+that touches Slicer (questions, pip, the PyTorch extension) is handed in, so that the decisions are tested without it.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import io
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+
+from RadiologyCNNLib.Signal import Signal
+
+TORCH_VERSION = ">=2.2"
+#: What the worker imports. Slicer brings all but the first two; it is checked because another extension may break it.
+REQUIREMENTS = (
+    f"torch{TORCH_VERSION}",
+    "safetensors>=0.4",
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "pydicom>=3.0",
+    "SimpleITK>=2.3",
+    "requests>=2.31",
+)
+KEPT_LINES = 40
+#: Words of an installer's output that mark the line with the reason, the most telling first.
+_REASON_MARKS = ("No space left", "ERROR:", "error:", "Error")
+_HINTS = (
+    ("No space left", "The disk is full: free some gigabytes, then try again."),
+    ("getaddrinfo", "There is no connection to the internet: check network and proxy, then try again."),
+    ("Name or service not known", "There is no connection to the internet: check network and proxy, then try again."),
+    ("Temporary failure in name", "There is no connection to the internet: check network and proxy, then try again."),
+    ("ProxyError", "The proxy refuses the connection: ask whoever runs the network, then try again."),
+    ("CERTIFICATE_VERIFY_FAILED", "The connection is not trusted: ask whoever runs the network, then try again."),
+    ("Permission denied", "Slicer's folder may not be written to: install Slicer into your own folder."),
+    ("WinError 5", "A file is in use: restart Slicer and try again before doing anything else."),
+    ("WinError 206", "Slicer's path is too long for Windows: install Slicer into a shorter folder."),
+    ("No matching distribution", "No suitable version exists for this Slicer: update Slicer, then try again."),
+)
+
+
+@dataclass(frozen=True)
+class InstallOutcome:
+    """How an installation ended: message and hint are for the person, details (the last lines) for the log."""
+
+    isReady: bool
+    message: str
+    hint: str = ""
+    details: str = ""
+    wasDeclined: bool = False
+    needsRestart: bool = False
+
+
+class Installer:
+    """Checks and installs what the worker needs.
+
+    Args:
+        requirements: what must be there, as pip writes it.
+        system: the outside world; ``SlicerSystem()`` where not given.
+
+    Signals:
+        progressed(text): a line of what the installer does.
+    """
+
+    def __init__(self, requirements=REQUIREMENTS, system=None):
+        self.requirements = tuple(requirements)
+        self.progressed = Signal("text")
+        self._system = system if system is not None else SlicerSystem()
+        self._isInstalling = False
+
+    @property
+    def isInstalling(self):
+        """Whether an installation is under way: buttons must not start another one."""
+        return self._isInstalling
+
+    def missing(self):
+        """Requirements that are not met, as strings; imports nothing."""
+        if self._system.usesOtherPython():
+            return []  # not for this process to say: the worker names what its own Python lacks
+        return [text for text in self.requirements if not isMet(Requirement(text))]
+
+    @property
+    def isReady(self):
+        """Whether the worker finds all that it needs."""
+        return not self.missing()
+
+    def ensure(self):
+        """Install what is missing after one question; call it again for a retry. Returns an ``InstallOutcome``."""
+        missing = self.missing()
+        if not missing:
+            return InstallOutcome(True, "Everything that is needed is installed.")
+        if self._isInstalling or self._system.isInstallerBusy():
+            return InstallOutcome(False, "Another installation is under way.", "Wait until it is done, then try again.")
+        if self._system.isTesting():
+            return InstallOutcome(False, f"Missing: {', '.join(missing)}.", "Nothing is installed during tests.")
+        self._isInstalling = True
+        try:
+            return self._install(missing)
+        finally:
+            self._isInstalling = False
+
+    def _install(self, missing):
+        needsTorch = any(Requirement(text).name == "torch" for text in missing)
+        others = [text for text in missing if Requirement(text).name != "torch"]
+        torchInstaller = None
+        if needsTorch:
+            torchInstaller = self._system.torchInstaller()
+            if torchInstaller is None:
+                return self._offerPyTorchExtension()
+        if not self._system.confirm(_question(missing)):
+            return InstallOutcome(
+                False,
+                "Nothing was installed.",
+                f"RadiologyCNN needs {', '.join(missing)} before it can work.",
+                wasDeclined=True,
+            )
+        lines = _LastLines(self.progressed.emit)
+        try:
+            with contextlib.redirect_stdout(lines):
+                if others:
+                    self._system.pipInstall(others)
+                if needsTorch:
+                    with _keptOutOfThisProcess("torch"):
+                        torchInstaller()
+        except Exception as error:
+            if self.isReady:
+                return _success()  # only the installer's own import of torch was refused, as it should be
+            return _failure(error, lines.text)
+        stillMissing = self.missing()
+        if stillMissing:
+            message = f"Still missing after the installation: {', '.join(stillMissing)}."
+            return InstallOutcome(False, message, "Restart Slicer, then try again.", lines.text, needsRestart=True)
+        return _success()
+
+    def _offerPyTorchExtension(self):
+        question = (
+            "RadiologyCNN needs Slicer's PyTorch extension, which is not installed.\n\n"
+            "Download and install it now? Slicer has to be restarted afterwards."
+        )
+        hint = "Install the extension PyTorch in the Extensions Manager, restart Slicer, then try again."
+        if not self._system.confirm(question):
+            return InstallOutcome(False, "The PyTorch extension is missing.", hint, wasDeclined=True)
+        try:
+            isInstalled = self._system.installExtension("PyTorch")
+        except Exception as error:
+            return InstallOutcome(False, "The PyTorch extension could not be installed.", hint, repr(error))
+        if not isInstalled:
+            return InstallOutcome(False, "The PyTorch extension could not be installed.", hint)
+        return InstallOutcome(
+            False, "The PyTorch extension is installed.", "Restart Slicer, then try again.", needsRestart=True
+        )
+
+
+def isMet(requirement):
+    """Whether a requirement is met, from the package's metadata alone.
+
+    A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch has
+    metadata but no module, or the other way round, and does not count.
+    """
+    importlib.invalidate_caches()
+    isThere = _isFound(requirement.name)
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return isThere and requirement.name != "torch"
+    return bool(isThere and version and requirement.specifier.contains(version, prereleases=True))
+
+
+def _isFound(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return name in sys.modules
+
+
+def _question(missing):
+    size = "up to 3 GB with torch for a GPU" if any(text.startswith("torch") for text in missing) else "a few MB"
+    packages = "\n".join(f"- {text}" for text in missing)
+    return (
+        f"RadiologyCNN needs these Python packages:\n\n{packages}\n\n"
+        f"Download and install them into Slicer now ({size}, some minutes)? No image leaves this computer."
+    )
+
+
+def _success():
+    return InstallOutcome(True, "Everything that is needed is installed.")
+
+
+def _failure(error, output):
+    """The outcome of a failed installation, with the line that holds the reason and what can be done about it."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    reason = next((line for mark in _REASON_MARKS for line in reversed(lines) if mark in line), "")
+    if not reason:
+        isProcess = isinstance(error, subprocess.CalledProcessError)
+        reason = lines[-1] if isProcess and lines else f"{type(error).__name__}: {error}"
+    text = f"{output}\n{error}"
+    hint = next((hint for mark, hint in _HINTS if mark in text), "Look at the details, then try again.")
+    return InstallOutcome(False, f"The installation failed: {reason.strip()}", hint, f"{output}\n{error!r}".strip())
+
+
+@contextlib.contextmanager
+def _keptOutOfThisProcess(name):
+    """Make importing a package fail for the block's time, unless it is loaded already.
+
+    The PyTorch extension imports torch after it has installed it; in the Slicer process that can crash.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+class _LastLines(io.TextIOBase):
+    """Stands in for stdout: passes everything on, and keeps the last lines."""
+
+    def __init__(self, onLine):
+        self._passOn = sys.stdout
+        self._onLine = onLine
+        self._lines = deque(maxlen=KEPT_LINES)
+        self._rest = ""
+
+    def write(self, text):
+        if self._passOn is not None:
+            self._passOn.write(text)
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._lines.append(line)
+                self._onLine(line)
+        return len(text)
+
+    def flush(self):
+        if self._passOn is not None:
+            self._passOn.flush()
+
+    @property
+    def text(self):
+        """The last lines, as one text."""
+        return "\n".join([*self._lines, self._rest]).strip()
+
+
+class SlicerSystem:
+    """What the installer asks of a running Slicer."""
+
+    def usesOtherPython(self):
+        """Whether the person has set another Python for the worker."""
+        import slicer
+
+        return bool(slicer.util.settingsValue("RadiologyCNN/WorkerPython", ""))
+
+    def isTesting(self):
+        """Whether Slicer runs its tests, which must not change its Python."""
+        import slicer
+
+        return bool(slicer.app.testingEnabled())
+
+    def isInstallerBusy(self):
+        """Whether somebody else's installation is under way."""
+        try:
+            from slicer import packaging
+        except ImportError:  # before Slicer 5.12
+            return False
+        return packaging.isPipInstallInProgress()
+
+    def confirm(self, question):
+        """Ask the person; whether the answer was OK."""
+        import slicer
+
+        return bool(slicer.util.confirmOkCancelDisplay(question, "RadiologyCNN"))
+
+    def pipInstall(self, requirements):
+        """Install packages with a progress dialog."""
+        try:
+            from slicer import packaging
+        except ImportError:
+            import slicer
+
+            slicer.util.pip_install(" ".join(f'"{text}"' for text in requirements))
+        else:
+            packaging.pip_install(list(requirements), requester="RadiologyCNN")
+
+    def torchInstaller(self):
+        """A function that installs the torch that fits this computer; None without the PyTorch extension."""
+        try:
+            import PyTorchUtils
+        except ImportError:
+            return None
+        # the one question of ``Installer`` has been answered by then: no second one
+        return lambda: PyTorchUtils.PyTorchUtilsLogic().installTorch(
+            askConfirmation=False, torchVersionRequirement=TORCH_VERSION
+        )
+
+    def installExtension(self, name):
+        """Install a Slicer extension without restarting at once; whether that worked."""
+        import slicer
+
+        return bool(slicer.app.extensionsManagerModel().installExtensionFromServer(name, False))
