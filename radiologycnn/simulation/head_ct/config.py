@@ -1,0 +1,184 @@
+"""Every number of the simulated head CT, with its source, in one place.
+
+Sources: [ref] the project's reference for simulated data (InSilicoICH quantiles, MIDA-like anatomy); [anat] common
+neuroanatomy and neuroradiology textbooks; [choice] our own choice, to be revised when measured.
+A range is (low, high), drawn uniformly; a lognormal is (median, sigma of the logarithm, low, high).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.errors import InputError
+
+Range = tuple[float, float]
+LogNormal = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class AnatomyConfig:
+    """Sizes in mm, tissue values in HU."""
+
+    half_width_mm: Range = (64.0, 72.0)  # inner table, left-right; outer skull 150 mm +-8 % [ref]
+    half_length_mm: Range = (82.0, 92.0)  # inner table, front-back; outer skull 190 mm +-8 % [ref]
+    height_mm: Range = (66.0, 76.0)  # cavity centre to inner vertex [anat]
+    superellipsoid_exponent: Range = (2.1, 2.5)  # [ref: superellipsoid]
+    skull_mm: Range = (6.0, 9.5)  # tables 2 x 1.5-2 mm + diploe 3-5 mm [ref]
+    table_mm: Range = (1.4, 2.0)  # [ref]
+    scalp_mm: Range = (4.0, 7.0)  # [ref: 4-6]
+    table_hu: Range = (1000.0, 1700.0)  # [ref: 1000-1800]
+    diploe_hu: Range = (300.0, 700.0)  # [ref]
+    petrous_hu: Range = (1500.0, 2300.0)  # [ref]
+    fat_hu: float = -90.0  # [ref]
+    muscle_hu: Range = (42.0, 62.0)  # 50 [ref]
+    grey_hu: Range = (34.5, 39.5)  # 37+-3 [ref]
+    white_hu: Range = (26.0, 30.0)  # 28+-3 [ref]
+    nuclei_hu: Range = (34.5, 38.5)  # 36 [ref]
+    csf_hu: Range = (5.0, 12.0)  # [ref]
+    dura_hu: Range = (45.0, 65.0)  # falx, tentorium, sinuses [ref]
+    cortex_mm: Range = (2.5, 3.5)  # [ref]
+    sulcus_depth_mm: Range = (12.0, 22.0)  # [anat]
+    gyrus_mm: Range = (7.5, 10.0)  # smoothness of the folding noise, sets the gyral width of about 10 mm [choice]
+    age_years: Range = (25.0, 90.0)  # stroke population [choice]
+
+
+@dataclass(frozen=True)
+class BleedConfig:
+    """What bleeds, how much and how bright. Clot core HU; region means are lower by partial volume."""
+
+    bleed_free: float = 0.20  # 15-25 % [ref]
+    primary_weights: dict[str, float] = field(
+        default_factory=lambda: {"iph": 0.58, "ivh": 0.06, "sdh": 0.17, "edh": 0.09, "sah": 0.10}
+    )  # stroke-like mix, most are parenchymal as in Arab 2020 [choice]
+    second_bleed: float = 0.15  # mixtures [choice]
+    location_weights: dict[str, float] = field(
+        default_factory=lambda: {"deep": 0.50, "lobar": 0.35, "cerebellar": 0.10, "stem": 0.05}
+    )  # [ref]
+    ivh_extension: float = 0.35  # of deep bleeds, 30-40 % [ref]
+    volume_ml: dict[str, LogNormal] = field(
+        default_factory=lambda: {
+            "deep": (14.0, 0.9, 0.8, 80.0),  # stroke cohorts: median 15-25 [ref]
+            "lobar": (18.0, 0.9, 1.0, 100.0),
+            "cerebellar": (9.0, 0.8, 1.0, 35.0),
+            "stem": (3.0, 0.6, 0.6, 8.0),
+            "sdh": (22.0, 0.8, 3.0, 110.0),  # trauma set median 5.9 [ref]; acute surgical series larger [choice]
+            "edh": (18.0, 0.7, 3.0, 80.0),  # 12.6 [ref]
+            "ivh": (5.0, 0.9, 0.5, 40.0),  # 2.5 [ref]
+            "sah": (6.0, 0.7, 1.0, 30.0),  # 0.8 trauma [ref]; aneurysmal larger [choice]
+        }
+    )
+    clot_hu: dict[str, Range] = field(
+        default_factory=lambda: {
+            "iph": (54.0, 74.0),  # core 55-75 [ref]
+            "ivh": (46.0, 68.0),
+            "sdh": (46.0, 72.0),
+            "edh": (54.0, 75.0),
+            "sah": (46.0, 66.0),
+        }
+    )
+    heterogeneity_hu: Range = (1.5, 4.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
+    oedema_mm: Range = (2.0, 10.0)  # [ref]
+    oedema_hu: Range = (16.0, 25.0)  # 10-25 [ref]
+
+
+@dataclass(frozen=True)
+class ConfounderConfig:
+    """Normal things that look like blood."""
+
+    calcium_hu: Range = (80.0, 400.0)  # [ref]
+    pineal: float = 0.6  # prevalence, adults [anat]
+    choroid: float = 0.55  # [anat]
+    basal_ganglia: float = 0.2  # rises with age [anat]
+    falx_plate: float = 0.15  # [anat]
+    artery_hu: Range = (38.0, 52.0)  # [ref: blood-like normals]
+
+
+@dataclass(frozen=True)
+class PhysicsConfig:
+    """What the scanner does to the picture."""
+
+    noise_hu_at_5mm: Range = (2.2, 4.5)  # 3-5 [ref]; grows with 1/sqrt(thickness)
+    noise_posterior_fossa: Range = (1.2, 1.7)  # factor [ref: more in the posterior fossa]
+    kernel_sigma_mm: Range = (0.45, 0.75)  # point spread, soft brain kernel [choice]
+    cupping_hu: Range = (0.0, 4.0)  # residual 2-6 [ref]
+    rim_hu: Range = (2.0, 12.0)  # +5..+15 within 3-5 mm of bone [ref]
+    rim_mm: Range = (1.5, 3.5)
+    interpetrous_hu: Range = (4.0, 22.0)  # -10..-25 [ref]
+    streak_hu: Range = (0.0, 6.0)  # [choice]
+    hu_offset: Range = (-2.0, 2.0)  # [ref]
+    head_rest: float = 0.7  # scans that show it [choice]
+
+
+@dataclass(frozen=True)
+class ScannerConfig:
+    """Where the head lies and how it is sliced."""
+
+    matrix: int = 512
+    pixel_mm: Range = (0.40, 0.55)  # for a 512 matrix [ref]; the field of view stays when the matrix shrinks
+    slice_mm: Range = (2.4, 5.0)  # [ref]
+    slices: tuple[int, int] = (28, 60)  # [ref]
+    centre_sd_mm: float = 6.0  # +-20 [ref]
+    rotation_sd_deg: float = 5.0  # +-15 [ref]
+    rotation_max_deg: float = 15.0
+    gantry_tilt: float = 0.2  # share of scans sheared by a tilted gantry [choice]
+    tilt_deg: Range = (5.0, 20.0)  # [ref: 0-20]
+    missing_vertex: float = 0.1  # [choice]
+    sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
+    fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 at 512, 1.0 below)
+
+
+@dataclass(frozen=True)
+class HeadCtConfig:
+    """The whole description of a simulated head CT population. One (config, seed, index) is one scan."""
+
+    anatomy: AnatomyConfig = AnatomyConfig()
+    bleeds: BleedConfig = BleedConfig()
+    confounders: ConfounderConfig = ConfounderConfig()
+    physics: PhysicsConfig = PhysicsConfig()
+    scanner: ScannerConfig = ScannerConfig()
+
+    def with_matrix(self, matrix: int) -> HeadCtConfig:
+        """The same population, drawn on another in-plane matrix (the field of view stays)."""
+        return dataclasses.replace(self, scanner=dataclasses.replace(self.scanner, matrix=matrix))
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> HeadCtConfig:
+        """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults."""
+        parts = {part.name: part.default for part in dataclasses.fields(cls)}
+        for name, values in fields.items():
+            if name not in parts:
+                raise InputError("simulation-config", f"The simulation settings name an unknown part “{name}”.",
+                                 "Known parts: " + ", ".join(parts) + ".")
+            known = {f.name: getattr(parts[name], f.name) for f in dataclasses.fields(parts[name])}
+            for key, value in values.items():
+                if key not in known:
+                    raise InputError("simulation-config", f"The simulation settings name an unknown number “{name}.{key}”.",
+                                     "Known ones: " + ", ".join(known) + ".")
+                known[key] = _like(known[key], value)
+            parts[name] = type(parts[name])(**known)
+        return cls(**parts)
+
+    @classmethod
+    def read(cls, path: Path) -> HeadCtConfig:
+        """From a JSON file that holds the parts to change."""
+        try:
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise InputError("simulation-config", f"The settings file {path.name} cannot be read: {error}",
+                             "It must be JSON such as {\"scanner\": {\"matrix\": 256}}.") from error
+
+
+def _like(default: Any, value: Any) -> Any:
+    """JSON lists back to tuples, also inside dictionaries."""
+    if isinstance(default, tuple):
+        return tuple(value)
+    if isinstance(default, dict):
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+    return value

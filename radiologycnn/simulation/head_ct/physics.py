@@ -1,0 +1,99 @@
+"""What the scanner adds to the truth: blur, beam hardening, streaks, noise with CT texture, offset, head rest.
+
+Additive models; each term's size is in ``config.PhysicsConfig``. A polychromatic projection can take the place of
+:func:`beam_hardening` without touching the rest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import fft, ndimage
+
+from radiologycnn.simulation.head_ct.config import PhysicsConfig
+from radiologycnn.simulation.head_ct.fields import HeadGrid
+from radiologycnn.simulation.head_ct.scanner import Slices
+
+
+def beam_hardening(grid: HeadGrid, inside: np.ndarray, rng: np.random.Generator, config: PhysicsConfig) -> np.ndarray:
+    """HU to add inside the skull on the fine grid: cupping, bright rim under bone, dark bands between the petrous bones.
+
+    Args:
+        inside: signed distance to the inner table, mm.
+    """
+    x, y, z = grid.fine_axes
+    depth = np.maximum(inside, 0)
+    extra = rng.uniform(*config.rim_hu) * np.exp(-depth / rng.uniform(*config.rim_mm))
+    extra -= rng.uniform(*config.cupping_hu) * np.clip(depth / 60, 0, 1)
+    strength = rng.uniform(*config.interpetrous_hu)
+    band = np.exp(-(((y - 8 - rng.normal(0, 2)) / rng.uniform(5, 9)) ** 2)) * np.exp(-(((z + 38) / 9) ** 2))
+    extra -= strength * band * np.exp(-((x / 38) ** 4))
+    size = rng.uniform(*config.streak_hu)
+    wave = np.sin((y + 0.25 * x) / rng.uniform(2.5, 5) + rng.uniform(0, 6)) + np.sin((y - 0.3 * x) / rng.uniform(3, 6))
+    extra += 0.5 * size * wave * np.exp(-(((z + 42) / 12) ** 2))
+    extra *= inside > -0.5
+    return extra.astype(np.float32)
+
+
+def scan(hu: np.ndarray, slices: Slices, rng: np.random.Generator, config: PhysicsConfig) -> np.ndarray:
+    """Blur, noise, offset and head rest on the scanner's grid.
+
+    Args:
+        hu: averaged true HU, float32 KJI; changed in place.
+
+    Returns:
+        int16 HU, KJI, in -1024..3071.
+    """
+    if rng.random() < config.head_rest:
+        _add_head_rest(hu, slices, rng)
+    sigma = rng.uniform(*config.kernel_sigma_mm) / slices.pixel_mm
+    ndimage.gaussian_filter1d(hu, sigma, axis=1, output=hu, truncate=3)
+    ndimage.gaussian_filter1d(hu, sigma, axis=2, output=hu, truncate=3)
+    sd = rng.uniform(*config.noise_hu_at_5mm) * np.sqrt(5.0 / slices.slice_mm)
+    posterior = rng.uniform(*config.noise_posterior_fossa)
+    hu += rng.uniform(*config.hu_offset) * (hu > -900)
+    sharp = rng.uniform(0.55, 0.9)
+    shape = hu.shape[1:]
+    filter_ = _noise_filter(shape, slices.pixel_mm, sharp)
+    for k in range(hu.shape[0]):
+        # Bone in the slice costs photons: the skull base is noisier than the vertex.
+        bone = float((hu[k] > 400).mean())
+        white = rng.standard_normal(shape, dtype=np.float32)
+        noise = fft.irfft2(fft.rfft2(white) * filter_, s=shape)
+        hu[k] += noise * (sd * (1 + (posterior - 1) * min(bone / 0.08, 1.5)))
+    np.clip(np.rint(hu, out=hu), -1024, 3071, out=hu)
+    return hu.astype(np.int16)
+
+
+def _noise_filter(shape: tuple[int, int], pixel_mm: float, sharp: float) -> np.ndarray:
+    """Amplitude of CT noise by spatial frequency: ramp times apodization, unit variance.
+
+    Args:
+        sharp: frequency at which the apodization falls to 1/e, cycles/mm. The sd is that of a 0.47 mm pixel; coarser
+            pixels get the share of the spectrum that they can hold.
+    """
+    def amplitude(fy: np.ndarray, fx: np.ndarray) -> np.ndarray:
+        f = np.hypot(fy, fx)
+        return np.sqrt(f + 0.01) * np.exp(-((f / sharp) ** 2))
+
+    f = np.linspace(-0.5 / 0.47, 0.5 / 0.47, 257)
+    reference = float((amplitude(f[:, None], f[None]) ** 2).mean()) * (1 / 0.47) ** 2
+    fy, fx = fft.fftfreq(shape[0], pixel_mm)[:, None], fft.rfftfreq(shape[1], pixel_mm)[None]
+    # White noise of variance 1 has spectral density pixel_mm^2; scale so that density matches the reference.
+    return (amplitude(fy, fx) / (pixel_mm * np.sqrt(reference))).astype(np.float32)
+
+
+def _add_head_rest(hu: np.ndarray, slices: Slices, rng: np.random.Generator) -> None:
+    """A curved shell under the head, as brain-window pictures show it; where the body is, the body stays."""
+    count, rows, columns = hu.shape
+    x = (np.arange(columns) - (columns - 1) / 2) * slices.pixel_mm
+    y = (np.arange(rows) - (rows - 1) / 2) * slices.pixel_mm
+    radius_x, radius_y = rng.uniform(95, 110), rng.uniform(108, 116)
+    u = np.sqrt((x[None] / radius_x) ** 2 + (np.maximum(y[:, None], 0) / radius_y) ** 2)
+    arc = np.abs((u - 1) * 100) < 1.3
+    arc &= y[:, None] > rng.uniform(-10, 60)
+    value = rng.uniform(-150, 150)
+    foam = (u > 1.013) & (u < 1.06) & (y[:, None] > 30)
+    for k in range(count):
+        air = hu[k] < -700
+        hu[k][arc & air] = value
+        hu[k][foam & air] = -940

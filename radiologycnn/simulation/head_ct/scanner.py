@@ -1,0 +1,113 @@
+"""The scanner's slices: where the head lies, how it is sliced, and the averaging of the fine head onto them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from radiologycnn.simulation.head_ct.config import ScannerConfig
+from radiologycnn.simulation.head_ct.fields import BOX_LOW_MM, HeadGrid
+
+
+@dataclass
+class Slices:
+    """The scanner's grid.
+
+    Attributes:
+        shape_kji: slices, rows, columns.
+        ijk_to_lps: 4x4 in the scanner's LPS frame, sheared where the gantry was tilted.
+        lps_to_head: 4x4, scanner LPS to the head frame (the patient's pose).
+    """
+
+    shape_kji: tuple[int, int, int]
+    ijk_to_lps: np.ndarray
+    lps_to_head: np.ndarray
+    tilt_deg: float
+    rotation_deg: tuple[float, float, float]
+    pixel_mm: float
+    slice_mm: float
+
+    @property
+    def ijk_to_head(self) -> np.ndarray:
+        return self.lps_to_head @ self.ijk_to_lps
+
+
+def draw_slices(rng: np.random.Generator, config: ScannerConfig, top_mm: float) -> Slices:
+    """Draw a protocol and a pose.
+
+    Args:
+        top_mm: height of the head's top in its own frame; slices reach from the skull base to above it, unless the
+            vertex was missed.
+    """
+    turn = np.clip(rng.normal(0, config.rotation_sd_deg, 3), -config.rotation_max_deg, config.rotation_max_deg)
+    centre = np.clip(rng.normal(0, config.centre_sd_mm, 2), -20, 20)
+    pixel = rng.uniform(*config.pixel_mm) * 512 / config.matrix
+    thickness = rng.uniform(*config.slice_mm)
+    tilt = rng.uniform(*config.tilt_deg) if rng.random() < config.gantry_tilt else 0.0
+    bottom = rng.uniform(-78, -62)
+    top = top_mm + rng.uniform(2, 12) - (rng.uniform(12, 30) if rng.random() < config.missing_vertex else 0)
+    count = int(np.clip(round((top - bottom) / thickness), *config.slices))
+    thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], config.slice_mm[1]))
+
+    to_head = np.eye(4)
+    to_head[:3, :3] = _rotation(turn)
+    angle = np.deg2rad(tilt)
+    grid = np.eye(4)
+    grid[:3, 0] = pixel, 0, 0
+    grid[:3, 1] = 0, pixel * np.cos(angle), -pixel * np.sin(angle)
+    grid[:3, 2] = 0, 0, thickness
+    half = (config.matrix - 1) / 2
+    middle = np.array([centre[0], centre[1], bottom])
+    # A tilted gantry looks at the same vertical reach at the head's middle.
+    grid[:3, 3] = middle - half * (grid[:3, 0] + grid[:3, 1])
+    return Slices((count, config.matrix, config.matrix), grid, to_head, float(tilt), tuple(map(float, turn)),
+                  float(pixel), thickness)
+
+
+def _rotation(degrees: np.ndarray) -> np.ndarray:
+    """Rotation about x, then y, then z."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return rz @ ry @ rx
+
+
+def onto_slices(grid: HeadGrid, field: np.ndarray, slices: Slices, sub_slice_mm: float, outside: float) -> np.ndarray:
+    """Average a fine head field over each slice's thickness (boxcar profile): true partial volume. float32 KJI."""
+    count = max(2, int(round(slices.slice_mm / sub_slice_mm)))
+    image = _image(grid, field)
+    total = np.zeros(slices.shape_kji, np.float32)
+    for step in range(count):
+        total += _sample(image, slices, (step + 0.5) / count - 0.5, sitk.sitkLinear, outside)
+    return total / count
+
+
+def nearest_on_slices(grid: HeadGrid, field: np.ndarray, slices: Slices) -> np.ndarray:
+    """The fine field's value at each slice voxel's centre, same dtype."""
+    return _sample(_image(grid, field), slices, 0.0, sitk.sitkNearestNeighbor, 0)
+
+
+def _image(grid: HeadGrid, field: np.ndarray) -> sitk.Image:
+    image = sitk.GetImageFromArray(field)
+    image.SetSpacing((grid.fine_mm,) * 3)
+    image.SetOrigin(BOX_LOW_MM)
+    return image
+
+
+def _sample(image: sitk.Image, slices: Slices, shift: float, how: int, outside: float) -> np.ndarray:
+    # The resampler walks a unit-spaced index grid; the transform carries index to head frame, shear and all.
+    matrix = slices.ijk_to_head @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, shift], [0, 0, 0, 1.0]])
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(matrix[:3, :3].ravel().tolist())
+    transform.SetTranslation(matrix[:3, 3].tolist())
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetSize([int(n) for n in slices.shape_kji[::-1]])
+    resampler.SetOutputSpacing((1.0, 1.0, 1.0))
+    resampler.SetOutputOrigin((0.0, 0.0, 0.0))
+    resampler.SetTransform(transform)
+    resampler.SetInterpolator(how)
+    resampler.SetDefaultPixelValue(float(outside))
+    return sitk.GetArrayFromImage(resampler.Execute(image))
