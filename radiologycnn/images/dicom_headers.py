@@ -107,6 +107,9 @@ def scan_files(paths: Iterable[Path]) -> FolderScan:
             dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
             if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
                 continue  # DICOMDIR: a table of contents
+            if "SOPClassUID" not in dataset and "Rows" not in dataset:
+                scan.damaged.append(path.name)  # the header breaks off before it says what the file is
+                continue
             if not _integer(dataset.get("Rows")) or not _integer(dataset.get("Columns")):
                 scan.without_image += 1
                 continue

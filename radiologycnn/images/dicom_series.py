@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from radiologycnn.images.slice_stack import MAXIMUM_GAP_MM, SAME_POSITION_MM, Sl
 
 _SAME_DIRECTION = 5e-3  # largest difference of a direction cosine within one stack
 _PROJECTIONS = {"MIP", "MINIP", "MINMIP", "PROJECTION IMAGE", "VOLUME RENDERING", "VRT", "SCREEN SAVE", "DOSE_INFO"}
-_SPLITS: tuple[tuple[str, Callable[[Frame], object]], ...] = (
-    ("stack", lambda frame: frame.stack),
-    ("time point", lambda frame: frame.temporal),
-    ("acquisition", lambda frame: frame.acquisition),
-    ("time", lambda frame: frame.time),
+# What may tell several passes over the same places apart, the surest first.
+_SPLITS: tuple[Callable[[Frame], object], ...] = (
+    lambda frame: frame.stack,
+    lambda frame: frame.temporal,
+    lambda frame: frame.acquisition,
+    lambda frame: frame.time,
 )
 
 
@@ -77,19 +78,13 @@ def sort_into_series(frames: Sequence[Frame]) -> list[Series]:
         for number, part in enumerate(parts, 1):
             series = _describe(part, uid if number == 1 else f"{uid}#{number}")
             if series.problem and series.slices < MINIMUM_SLICES and orientations > 1:
-                series = _with(series, problem=_lower_end(series.problem, orientations))
+                series = replace(series, problem=_with_mixture(series.problem, orientations))
             found.append(series)
     found.sort(key=lambda series: (not series.usable, series.frames[0].series_number or 0, series.uid))
-    return [_with(series, number=number) for number, series in enumerate(found, 1)]
+    return [replace(series, number=number) for number, series in enumerate(found, 1)]
 
 
-def _with(series: Series, **changes: object) -> Series:
-    from dataclasses import replace
-
-    return replace(series, **changes)  # type: ignore[arg-type]
-
-
-def _lower_end(problem: str, stacks: int) -> str:
+def _with_mixture(problem: str, stacks: int) -> str:
     return f"{problem.rstrip('.')}, because the series mixes {stacks} orientations, sizes or kinds of image."
 
 
@@ -148,22 +143,25 @@ def _places(positions: np.ndarray) -> np.ndarray:
 
 def _split_repeats(frames: list[Frame]) -> list[list[Frame]]:
     """Parts of a stack that covers the same places several times, by what tells the passes apart."""
-    frames = _one_per_instance(frames)
-    positions = _positions(frames)
-    if positions is None or len(frames) < 2 * MINIMUM_SLICES:
+    single = _one_per_instance(frames)
+    positions = _positions(single)
+    if positions is None or len(single) < 2 * MINIMUM_SLICES:
         return [frames]
     counts = np.bincount(_places(positions))
     if len(counts) < MINIMUM_SLICES or (counts > 1).mean() < 0.5:
         return [frames]
-    for _, key in _SPLITS:
+    for key in _SPLITS:
         parts: dict[object, list[Frame]] = defaultdict(list)
-        for frame in frames:
+        for frame in single:
             parts[key(frame)].append(frame)
-        if len(parts) > 1 and all(
-            len(part) >= MINIMUM_SLICES and np.bincount(_places(_positions(part))).max() == 1 for part in parts.values()
-        ):
+        if len(parts) > 1 and all(_is_one_pass(part) for part in parts.values()):
             return list(parts.values())
     return [frames]
+
+
+def _is_one_pass(frames: Sequence[Frame]) -> bool:
+    positions = _positions(frames)
+    return positions is not None and len(frames) >= MINIMUM_SLICES and np.bincount(_places(positions)).max() == 1
 
 
 def _one_per_instance(frames: Sequence[Frame]) -> list[Frame]:

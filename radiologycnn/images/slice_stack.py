@@ -32,7 +32,7 @@ class SliceStack:
         even: the positions lie on a regular grid within what header rounding explains.
         sheared: the slices move within their plane, as with a tilted gantry.
         tilt_degrees: angle between the normal and the line from the first to the last slice.
-        missing: (after this slice, counted from 1; how many) where a gap is a whole multiple of the step.
+        missing: (after this slice, counted from 1; how many) where a rare gap is a whole multiple of the step.
     """
 
     order: tuple[int, ...]
@@ -69,12 +69,20 @@ def common_step(gaps_mm: np.ndarray) -> float:
     """
     gaps = np.sort(np.asarray(gaps_mm, float))
     for gap in gaps:
-        alike = gaps[np.abs(gaps - gap) <= max(0.02 * gap, 0.02)]
-        if len(alike) >= max(2, len(gaps) / 4):
+        alike = _alike(gap, gaps)
+        if _is_common(alike, gaps):
             return float(np.median(alike))
     smallest, median = float(gaps[0]), float(np.median(gaps))
     multiples = gaps / smallest
     return smallest if np.abs(multiples - np.round(multiples)).max() < 0.05 and median <= 4 * smallest else median
+
+
+def _alike(gap: float, gaps: np.ndarray) -> np.ndarray:
+    return gaps[np.abs(gaps - gap) <= max(0.02 * gap, 0.02)]
+
+
+def _is_common(alike: np.ndarray, gaps: np.ndarray) -> bool:
+    return len(alike) >= max(2, len(gaps) / 4)
 
 
 def analyse_stack(
@@ -99,8 +107,8 @@ def analyse_stack(
     gaps = np.diff(positions)
     count = len(positions)
 
-    mean_step = positions[-1] / (count - 1)
-    off_step = np.abs(positions - np.arange(count) * mean_step).max()
+    mean_step, start = np.polyfit(np.arange(count), positions, 1)
+    off_step = np.abs(positions - start - np.arange(count) * mean_step).max()
     even = bool(off_step <= min(_MAXIMUM_OFF_STEP_MM, _MAXIMUM_OFF_STEP * mean_step))
     step = float(mean_step) if even else common_step(gaps)
     sheared = bool((np.abs(shifts) / pixel_spacing_ij_mm).max() > _MAXIMUM_DRIFT_PIXELS)
@@ -108,7 +116,9 @@ def analyse_stack(
     missing = []
     for number, gap in enumerate(gaps):
         steps = gap / step
-        if not even and round(steps) >= 2 and abs(steps - round(steps)) < 0.05:
+        multiple = round(steps) >= 2 and abs(steps - round(steps)) < 0.05
+        # Often the skull base is scanned at half the distance: a gap that many share was meant so.
+        if not even and multiple and not _is_common(_alike(gap, gaps), gaps):
             missing.append((number + 1, round(steps) - 1))
     return SliceStack(
         order=tuple(int(index) for index in order),
