@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from RadiologyCNNLib.Signal import Signal
 
 TORCH_VERSION = ">=2.2"
-#: What the worker imports. Slicer brings all but the first two; it is checked because another extension may break it.
+#: What the worker imports. Slicer brings all but the first two; another extension may have broken one of the others.
 REQUIREMENTS = (
     f"torch{TORCH_VERSION}",
     "safetensors>=0.4",

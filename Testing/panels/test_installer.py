@@ -1,0 +1,203 @@
+"""Installer: what it asks, what it installs, and what it says when that fails."""
+
+import importlib
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+from packaging.requirements import Requirement
+
+from RadiologyCNNLib.Installer import Installer, isMet
+
+MISSING = "a-package-that-nobody-has>=1"
+
+
+class FakeSystem:
+    """Slicer, as the installer sees it, with an installation that goes as the test says."""
+
+    def __init__(self):
+        self.answer = True
+        self.questions = []
+        self.installed = []
+        self.hasTorchExtension = True
+        self.output = "Collecting things"
+        self.error = None
+        self.torchError = None
+        self.otherPython = False
+        self.testing = False
+        self.busy = False
+        self.afterInstall = lambda: None
+
+    def usesOtherPython(self):
+        return self.otherPython
+
+    def isTesting(self):
+        return self.testing
+
+    def isInstallerBusy(self):
+        return self.busy
+
+    def confirm(self, question):
+        self.questions.append(question)
+        return self.answer
+
+    def pipInstall(self, requirements):
+        self.installed += requirements
+        print(self.output)
+        if self.error is not None:
+            raise self.error
+        self.afterInstall()
+
+    def torchInstaller(self):
+        return self._installTorch if self.hasTorchExtension else None
+
+    def _installTorch(self):
+        self.installed.append("torch")
+        print(self.output)
+        if self.torchError is not None:
+            raise self.torchError
+        self.afterInstall()
+        importlib.import_module("torch")  # as the PyTorch extension does after it has installed torch
+
+    def installExtension(self, name):
+        self.installed.append(f"extension {name}")
+        return True
+
+
+@pytest.fixture
+def system():
+    return FakeSystem()
+
+
+@pytest.fixture
+def versions(monkeypatch):
+    """Package versions as the metadata tells them; a package that is not named here is as it really is."""
+    told = {}
+    real = importlib.metadata.version
+
+    def version(name):
+        if name in told:
+            if told[name] is None:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return told[name]
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    return told
+
+
+def test_nothing_is_asked_where_nothing_is_missing(system):
+    outcome = Installer(["numpy>=1"], system).ensure()
+    assert outcome.isReady
+    assert system.questions == []
+
+
+def test_versions_that_are_too_old_are_missing(versions):
+    versions["numpy"] = "1.20"
+    assert not isMet(Requirement("numpy>=1.26"))
+    versions["numpy"] = "2.0.0rc1"
+    assert isMet(Requirement("numpy>=1.26"))
+
+
+def test_half_installed_torch_is_missing(versions):
+    versions["torch"] = None
+    assert not isMet(Requirement("torch>=2.2"))
+
+
+def test_package_that_slicer_built_itself_counts_without_metadata(versions):
+    versions["numpy"] = None
+    assert isMet(Requirement("numpy>=1.26"))
+
+
+def test_one_question_names_everything_and_no_means_no(system):
+    system.answer = False
+    outcome = Installer([MISSING, "another-missing-package"], system).ensure()
+    assert (outcome.isReady, outcome.wasDeclined, system.installed) == (False, True, [])
+    assert len(system.questions) == 1
+    assert "a-package-that-nobody-has" in system.questions[0]
+    assert "another-missing-package" in system.questions[0]
+
+
+def test_installs_and_tells_its_progress(system, versions):
+    versions["numpy"] = "1.0"
+    system.afterInstall = lambda: versions.update(numpy="2.0")
+    installer = Installer(["numpy>=1.26"], system)
+    lines = []
+    installer.progressed.connect(lines.append)
+    assert installer.ensure().isReady
+    assert system.installed == ["numpy>=1.26"]
+    assert lines == ["Collecting things"]
+
+
+def test_torch_comes_through_its_extension_and_is_not_imported_here(system, versions, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    versions["torch"] = "1.0"
+    system.afterInstall = lambda: versions.update(torch="2.9")
+    outcome = Installer(["torch>=2.2"], system).ensure()
+    assert outcome.isReady
+    assert system.installed == ["torch"]
+    assert "torch" not in sys.modules
+
+
+def test_without_the_pytorch_extension_it_is_offered(system, versions):
+    versions["torch"] = "1.0"
+    system.hasTorchExtension = False
+    outcome = Installer(["torch>=2.2"], system).ensure()
+    assert system.installed == ["extension PyTorch"]
+    assert outcome.needsRestart
+    assert "Restart" in outcome.hint
+    system.answer = False
+    outcome = Installer(["torch>=2.2"], system).ensure()
+    assert outcome.wasDeclined
+    assert "Extensions Manager" in outcome.hint
+
+
+@pytest.mark.parametrize(
+    ("output", "reason", "hint"),
+    [
+        ("Downloading\nERROR: Could not install: [Errno 28] No space left on device", "No space left", "disk is full"),
+        ("Retrying\nERROR: No matching distribution found for x\nnotice: new pip", "No matching", "update Slicer"),
+        ("WARNING: getaddrinfo failed\nERROR: Could not find a version", "Could not find", "no connection"),
+        ("what pip said last", "what pip said last", "details"),
+    ],
+)
+def test_failure_tells_pips_own_reason_and_can_be_tried_again(output, reason, hint, system):
+    system.output = output
+    system.error = subprocess.CalledProcessError(1, "pip install")
+    installer = Installer([MISSING], system)
+    outcome = installer.ensure()
+    assert not outcome.isReady
+    assert reason in outcome.message
+    assert hint in outcome.hint
+    assert output.splitlines()[-1] in outcome.details
+    assert not installer.isInstalling
+    installer.ensure()
+    assert len(system.questions) == 2
+
+
+def test_installation_that_changes_nothing_is_not_called_a_success(system):
+    outcome = Installer([MISSING], system).ensure()
+    assert not outcome.isReady
+    assert "Still missing" in outcome.message
+
+
+def test_second_click_during_an_installation_does_not_start_another(system):
+    installer = Installer([MISSING], system)
+    outcomes = []
+    system.afterInstall = lambda: outcomes.append(installer.ensure())
+    installer.ensure()
+    assert "under way" in outcomes[0].message
+    assert len(system.installed) == 1
+
+
+def test_tests_of_slicer_install_nothing(system):
+    system.testing = True
+    outcome = Installer([MISSING], system).ensure()
+    assert (outcome.isReady, system.installed, system.questions) == (False, [], [])
+    assert "a-package-that-nobody-has" in outcome.message
+
+
+def test_another_python_of_the_persons_choice_is_left_alone(system):
+    system.otherPython = True
+    assert Installer([MISSING], system).isReady

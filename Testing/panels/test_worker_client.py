@@ -1,0 +1,333 @@
+"""WorkerClient by itself: whatever the worker does, each job ends once and the panel hears why."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from RadiologyCNNLib.Signal import Signal
+from RadiologyCNNLib.WorkerClient import (
+    CANCEL_GRACE_SECONDS,
+    RESTARTS_PER_MINUTE,
+    START_SECONDS,
+    WorkerClient,
+    WorkerError,
+    killProcess,
+)
+
+
+class FakeProcess:
+    """A process that only remembers what it was told."""
+
+    def __init__(self):
+        self.starts = 0
+        self.killed = []
+        self.written = []
+        self.isRunning = False
+        self.inputIsClosed = False
+        self.obeysQuit = True
+
+    def start(self):
+        self.starts += 1
+        self.isRunning = True
+        self.written = []
+
+    def write(self, data):
+        self.written.append(json.loads(data))
+
+    def closeInput(self):
+        self.inputIsClosed = True
+
+    def kill(self, pid):
+        self.killed.append(pid)
+        self.isRunning = False
+
+    def waitForFinished(self, milliseconds):
+        self.isRunning = self.isRunning and not self.obeysQuit
+        return not self.isRunning
+
+
+class FakeScheduler:
+    """Timers that run when the test lets time pass."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.timers = []
+
+    def after(self, seconds, function):
+        timer = FakeTimer(self.now + seconds, function)
+        self.timers.append(timer)
+        return timer
+
+    def passTime(self, seconds):
+        self.now += seconds
+        for timer in list(self.timers):
+            if timer.function is not None and timer.due <= self.now:
+                function, timer.function = timer.function, None
+                function()
+
+
+class FakeTimer:
+    def __init__(self, due, function):
+        self.due = due
+        self.function = function
+
+    def cancel(self):
+        self.function = None
+
+
+class Bench:
+    """A client on a fake process, with all that it has told."""
+
+    def __init__(self):
+        self.process = FakeProcess()
+        self.scheduler = FakeScheduler()
+        self.client = WorkerClient(self.process, self.scheduler, clock=lambda: self.scheduler.now)
+        self.told = []
+        self.states = []
+        for name in ("result", "failed", "cancelled", "progress"):
+            getattr(self.client, name).connect(lambda *arguments, name=name: self.told.append((name, *arguments)))
+        self.client.stateChanged.connect(self.states.append)
+
+    def say(self, **message):
+        self.client.onBytes(json.dumps(message).encode() + b"\n")
+
+    def sayReady(self, pid=4711):
+        self.say(event="ready", pid=pid, version="0", protocol=1)
+
+    def ends(self, job):
+        return [told[0] for told in self.told if told[1] == job and told[0] != "progress"]
+
+    def commands(self):
+        return [request["cmd"] for request in self.process.written]
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def test_requests_wait_until_the_worker_is_ready(bench):
+    job = bench.client.request("devices")
+    assert (bench.process.starts, bench.process.written) == (1, [])
+    bench.sayReady()
+    assert bench.process.written == [{"cmd": "devices", "job": job}]
+    assert bench.states == ["starting", "busy"]
+
+
+def test_result_ends_a_job_and_the_client_is_ready_again(bench):
+    bench.client.start()
+    bench.sayReady()
+    job = bench.client.request("devices")
+    bench.say(event="progress", job=job, fraction=0.5, stage="Looking", remaining_s=3.0)
+    bench.say(event="devices", job=job, devices=[{"id": "cpu", "name": "CPU"}])
+    assert bench.told[0] == ("progress", job, 0.5, "Looking", 3.0)
+    assert bench.told[1][:2] == ("result", job)
+    assert bench.told[1][2]["devices"][0]["id"] == "cpu"
+    assert bench.states == ["starting", "ready", "busy", "ready"]
+
+
+def test_messages_may_come_in_any_pieces_of_bytes(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    line = json.dumps({"event": "progress", "job": job, "fraction": 0, "stage": "Größe"}, ensure_ascii=False).encode()
+    for byte in line + b"\n" + line + b"\n":
+        bench.client.onBytes(bytes([byte]))
+    assert [told[3] for told in bench.told] == ["Größe", "Größe"]
+
+
+def test_what_is_no_message_is_logged_and_passed_over(bench):
+    logged = []
+    bench.client.logged.connect(logged.append)
+    bench.client.start()
+    bench.client.onBytes(b"hello from a library\n\xff\xfe\n[1]\n")
+    bench.sayReady()
+    assert logged[0] == "hello from a library"
+    assert len(logged) == 3
+    assert bench.client.state == "ready"
+
+
+def test_error_of_a_job_reaches_the_panel_as_sentences(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.say(event="error", job=job, code="disk-full", message="The disk is full.", hint="Free it.", details="Trace")
+    assert bench.told == [("failed", job, WorkerError("disk-full", "The disk is full.", "Free it.", "Trace"))]
+    assert bench.client.state == "ready"
+
+
+def test_cancel_asks_first(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.client.cancel(job)
+    bench.client.cancel(job)
+    assert bench.commands() == ["segment", "cancel"]
+    bench.say(event="cancelled", job=job)
+    bench.scheduler.passTime(60)
+    assert bench.ends(job) == ["cancelled"]
+    assert bench.process.killed == []
+
+
+def test_worker_that_does_not_obey_is_killed_by_its_own_pid_and_started_anew(bench):
+    warm = bench.client.request("warm", model="m", device="cpu")
+    bench.sayReady(pid=99)
+    bench.say(event="result", job=warm)
+    job = bench.client.request("segment")
+    waiting = bench.client.request("measure")
+    bench.client.cancel(job)
+    bench.scheduler.passTime(CANCEL_GRACE_SECONDS)
+    assert bench.process.killed == [99]
+    assert bench.ends(job) == ["cancelled"]
+    assert bench.process.starts == 2
+    bench.sayReady(pid=100)
+    assert bench.commands() == ["measure", "warm"], "what only waited is sent to the new worker, which is warmed again"
+    assert bench.ends(waiting) == []
+    assert bench.client.pid == 100
+
+
+def test_result_that_is_faster_than_the_cancel_is_a_cancel(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.client.cancel(job)
+    bench.say(event="result", job=job)
+    assert bench.ends(job) == ["cancelled"]
+
+
+def test_progress_after_a_cancel_is_not_shown(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.client.cancel(job)
+    bench.say(event="progress", job=job, fraction=0.9, stage="Late")
+    assert bench.told == []
+
+
+def test_cancel_before_the_worker_is_ready(bench):
+    job = bench.client.request("segment")
+    bench.client.cancel(job)
+    bench.sayReady()
+    assert bench.ends(job) == ["cancelled"]
+    assert bench.process.written == []
+
+
+def test_death_of_the_worker_fails_its_jobs_with_its_last_words(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.client.onErrorBytes(b"line one\nFatal Python error: Abor")
+    bench.client.onErrorBytes(b"ted")
+    bench.process.isRunning = False
+    bench.client.onFinished(134, True)
+    error = bench.told[0][2]
+    assert bench.ends(job) == ["failed"]
+    assert error.code == "worker-died"
+    assert "memory" in error.hint
+    assert error.details.endswith("line one\nFatal Python error: Aborted")
+    assert bench.process.starts == 2
+
+
+def test_worker_that_keeps_dying_is_left_alone_until_somebody_asks(bench):
+    bench.client.start()
+    for _ in range(RESTARTS_PER_MINUTE + 1):
+        bench.sayReady()
+        bench.client.onFinished(1)
+    assert bench.client.state == "stopped"
+    starts = bench.process.starts
+    bench.client.request("devices")
+    assert bench.process.starts == starts + 1
+
+
+def test_worker_that_dies_at_once_is_not_started_in_a_circle(bench):
+    job = bench.client.request("devices")
+    bench.client.onErrorBytes(b"No module named radiologycnn\n")
+    bench.client.onFinished(1)
+    assert bench.process.starts == 1
+    assert "No module named radiologycnn" in bench.told[0][2].details
+    assert bench.ends(job) == ["failed"]
+
+
+def test_program_that_cannot_be_started(bench):
+    job = bench.client.request("devices")
+    bench.client.onFailedToStart("no such file")
+    assert bench.told[0][2].code == "worker-not-started"
+    assert bench.ends(job) == ["failed"]
+    assert bench.client.state == "stopped"
+
+
+def test_worker_that_never_gets_ready_is_ended(bench):
+    bench.client.request("devices")
+    bench.scheduler.passTime(START_SECONDS)
+    assert bench.process.killed == [None]
+
+
+def test_panel_may_ask_for_the_next_job_from_inside_a_signal(bench):
+    job = bench.client.request("devices")
+    again = []
+    bench.client.failed.connect(lambda *_: again.append(bench.client.request("devices")))
+    bench.sayReady()
+    bench.client.onFinished(1)
+    bench.sayReady()
+    bench.say(event="devices", job=again[0], devices=[])
+    assert bench.ends(job) == ["failed"]
+    assert bench.ends(again[0]) == ["result"]
+
+
+def test_stop_is_polite_first(bench):
+    job = bench.client.request("segment")
+    bench.sayReady()
+    bench.client.stop()
+    assert bench.commands()[-1] == "quit"
+    assert bench.process.inputIsClosed
+    assert bench.process.killed == []
+    assert bench.ends(job) == ["cancelled"]
+    bench.client.onFinished(0)
+    assert (bench.client.state, bench.process.starts) == ("stopped", 1)
+
+
+def test_stop_uses_force_where_politeness_fails(bench):
+    bench.client.start()
+    bench.sayReady(pid=99)
+    bench.process.obeysQuit = False
+    bench.client.stop()
+    assert bench.process.killed == [99]
+    assert bench.client.state == "stopped"
+
+
+def test_signal_tells_everybody_even_where_one_fails(caplog):
+    heard = []
+    signal = Signal("value")
+
+    def fail(value):
+        raise ValueError(value)
+
+    signal.connect(fail)
+    signal.connect(heard.append)
+    signal.connect(heard.append)
+    with caplog.at_level(logging.ERROR):
+        signal.emit(1)
+    assert heard == [1]
+    assert "ValueError" in caplog.text
+    signal.disconnect(heard.append)
+    signal.disconnect(heard.append)
+    signal.emit(2)
+    assert heard == [1]
+
+
+def test_kill_ends_a_process_by_its_id():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert killProcess(process.pid)
+    assert process.wait(20) != 0
+    assert not killProcess(process.pid)
+
+
+def test_panel_side_imports_neither_torch_nor_anything_as_heavy(repository):
+    program = (
+        "import sys, slicer, slicer.util\n"
+        "import RadiologyCNNLib.WorkerClient, RadiologyCNNLib.VolumeExchange\n"
+        "import RadiologyCNNLib.Installer, RadiologyCNNLib.ModelSelector\n"
+        "assert RadiologyCNNLib.Installer.Installer(system=type('S', (), {'usesOtherPython': lambda s: False})())"
+        ".missing() is not None\n"
+        "RadiologyCNNLib.ModelSelector.modelChoices('hemorrhage-segmentation')\n"
+        "print([name for name in ('torch', 'scipy', 'SimpleITK', 'pydicom', 'safetensors') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=repository)
+    assert done.stdout.strip() == "[]", done.stderr
