@@ -1,0 +1,48 @@
+"""HemorrhageSeg, a 3D Slicer module: outlines the bleed on a head CT and measures its volume."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule
+
+# In an installed extension everything lies in one folder; in the source tree the shared packages lie one level up.
+if importlib.util.find_spec("RadiologyCNNLib") is None or importlib.util.find_spec("radiologycnn") is None:
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from HemorrhageSegLib import Widget as _Widget
+from HemorrhageSegLib.Logic import HemorrhageSegLogic  # noqa: F401  Slicer looks for it in this file
+from HemorrhageSegLib.SelfTest import HemorrhageSegTest  # noqa: F401  and for the self test
+
+
+class HemorrhageSeg(ScriptedLoadableModule):
+    """What Slicer shows of the module."""
+
+    def __init__(self, parent) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = _("HemorrhageSeg")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        parent.dependencies = []
+        parent.contributors = ["RadiologyCNN contributors"]
+        parent.helpText = _(
+            "Outlines intracranial hemorrhage on a non-contrast head CT with a 3D convolutional network, shows it in "
+            "slices and in 3D, and measures its volume. Choose a head CT and click Segment. "
+            "Research use only. Not a medical device; not for diagnosis or treatment."
+        )
+        parent.acknowledgementText = _(
+            "The network is the deeply supervised CNN of Arab et al., Scientific Reports 10 (2020) 19389. "
+            "ABC/2 follows Kothari et al., Stroke 27 (1996) 1304."
+        )
+
+
+class HemorrhageSegWidget(_Widget.HemorrhageSegWidget):
+    """The panel; all of it is in HemorrhageSegLib.Widget."""
+
+    def onReload(self) -> None:
+        """Read the panel's own package anew before Slicer reads this file anew."""
+        # forgotten rather than reloaded one by one: the next import then reads each once, in the order of their needs
+        for name in [n for n in sys.modules if n.split(".")[0] in ("HemorrhageSegLib", "RadiologyCNNLib")]:
+            del sys.modules[name]
+        super().onReload()

@@ -1,0 +1,199 @@
+"""Turns the worker's result into nodes of the scene: segmentation, table and probability map, beside the scan."""
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
+
+KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
+
+
+def present(volumeNode, message: dict, probability: np.ndarray, ijkToWorld: np.ndarray) -> SceneResult:
+    """Show a result, in the nodes of the scan's earlier result where there is one.
+
+    Args:
+        volumeNode: the scan that was segmented.
+        message: the worker's ``result`` message: labels, offset_kji, threshold, measurements, notes, ...
+        probability: float32 crop, (K, J, I) or (labels, K, J, I), that starts at voxel ``message["offset_kji"]``.
+        ijkToWorld: 4x4, voxel index to world RAS in mm, of the grid that the worker was given.
+    """
+    labels = message["labels"]
+    maps = probability[np.newaxis] if probability.ndim == 3 else probability
+    if len(maps) != len(labels):
+        raise ValueError(f"the worker sent {len(maps)} probability maps for {len(labels)} labels")
+    scene = slicer.mrmlScene
+    result = SceneResult.ofVolume(volumeNode)
+    if result is None:
+        name = scene.GenerateUniqueName(_("{volume} hemorrhage").format(volume=volumeNode.GetName()))
+        result = SceneResult(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
+    segmentationNode = result.segmentationNode
+    result.removeSurface()
+    _follow(segmentationNode, volumeNode)
+    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    result.updateRecord(
+        labels=labels,
+        offset_kji=[int(o) for o in message["offset_kji"]],
+        shape_kji=[int(s) for s in message["shape_kji"]],
+        grid_ijk_to_ras=_localGrid(segmentationNode, volumeNode, ijkToWorld).tolist(),
+        operating_threshold=float(message["threshold"]),
+        **{field: message.get(field) for field in KEPT_FIELDS},
+    )
+    _presentProbability(result, volumeNode, maps)
+    _presentSegments(result)
+    result.applyThreshold(float(message["threshold"]))
+    _ensureTable(result)
+    updateTable(result)
+    for node in (segmentationNode, result.tableNode, *result.probabilityNodes):
+        _placeBeside(node, volumeNode)
+    return result
+
+
+def _follow(node, volumeNode) -> None:
+    """Put a result node under the scan's own transform, where that is linear.
+
+    Under a warp the engine got the warped scan, so that its result is already in the world.
+    """
+    transform = volumeNode.GetParentTransformNode()
+    linear = transform is not None and transform.IsTransformToWorldLinear()
+    node.SetAndObserveTransformNodeID(transform.GetID() if linear else None)
+
+
+def _localGrid(segmentationNode, volumeNode, ijkToWorld) -> np.ndarray:
+    """Voxel index to RAS below the segmentation's own parent transform, 4x4.
+
+    Taken from the scan where that is the same grid, so that it is equal to the last digit.
+    """
+    if segmentationNode.GetParentTransformNode() is None and volumeNode.GetParentTransformNode() is not None:
+        return np.asarray(ijkToWorld, float)
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _presentSegments(result: SceneResult) -> None:
+    """One segment a label, with the model's name, colour and terminology; segments drawn by the person stay."""
+    segmentationNode = result.segmentationNode
+    segmentationNode.CreateDefaultDisplayNodes()
+    segmentation = segmentationNode.GetSegmentation()
+    segmentation.SetSourceRepresentationName(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
+    wanted = {result.segmentId(label): label for label in result.labels}
+    for segmentId in segmentation.GetSegmentIDs():
+        if segmentId.startswith("hemorrhage-") and segmentId not in wanted:
+            segmentation.RemoveSegment(segmentId)
+    for segmentId, label in wanted.items():
+        if segmentation.GetSegment(segmentId) is None:
+            segmentation.AddEmptySegment(segmentId, label.name, label.color_rgb)
+        segment = segmentation.GetSegment(segmentId)
+        segment.SetName(label.name)
+        segment.SetColor(*label.color_rgb)
+        segment.SetTag(segment.GetTerminologyEntryTagName(), label.terminology())
+        # what a DICOM SEG says about who drew it
+        segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
+        segment.SetTag("DICOM.SegmentAlgorithmName", _algorithmName(result.record))
+    display = segmentationNode.GetDisplayNode()
+    display.SetPreferredDisplayRepresentationName2D(
+        slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    )
+    display.SetPreferredDisplayRepresentationName3D(
+        slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
+    )
+
+
+def _algorithmName(record: dict) -> str:
+    provenance = record.get("provenance") or {}
+    model = provenance.get("model")
+    model = model.get("id", "") if isinstance(model, dict) else model
+    return f"RadiologyCNN {model}" if model else "RadiologyCNN"
+
+
+def _presentProbability(result: SceneResult, volumeNode, maps) -> None:
+    """Keep each label's probability as a volume of its own: the crop, in its own place.
+
+    They are not hidden from the editors, because Slicer's save dialog leaves hidden nodes out of a saved scene.
+    """
+    segmentationNode = result.segmentationNode
+    nodes = result.probabilityNodes
+    for node in nodes[len(maps) :]:
+        slicer.mrmlScene.RemoveNode(node)
+    segmentationNode.RemoveNodeReferenceIDs(PROBABILITY_ROLE)
+    labels = result.labels
+    for number, values in enumerate(maps):
+        if number < len(nodes):
+            node = nodes[number]
+        else:
+            name = _("{segmentation} probability").format(segmentation=segmentationNode.GetName())
+            if len(maps) > 1:
+                name = f"{name} {labels[number].name}"
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        with slicer.util.NodeModify(node):
+            slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values, np.float32))
+            matrix, shift = result.gridMatrix(), vtk.vtkMatrix4x4()
+            for axis, offset in enumerate(reversed(result.offsetKji())):
+                shift.SetElement(axis, 3, offset)
+            vtk.vtkMatrix4x4.Multiply4x4(matrix, shift, matrix)
+            node.SetIJKToRASMatrix(matrix)
+            _follow(node, volumeNode)
+            node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+            display = node.GetScalarVolumeDisplayNode()
+            display.AutoWindowLevelOff()
+            display.SetWindowLevelMinMax(0.0, 1.0)
+        segmentationNode.AddNodeReferenceID(PROBABILITY_ROLE, node.GetID())
+
+
+def _ensureTable(result: SceneResult) -> None:
+    if result.tableNode is not None:
+        return
+    name = _("{segmentation} table").format(segmentation=result.segmentationNode.GetName())
+    tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    tableNode.SetLocked(True)  # measured, not typed
+    result.segmentationNode.SetNodeReferenceID(TABLE_ROLE, tableNode.GetID())
+
+
+def tableColumns(severalLabels: bool) -> list:
+    """(heading, value of a lesion, kind) of each column that the person sees; CSV files hold every digit and more."""
+    columns = [
+        (_("No."), lambda lesion: lesion.index, int),
+        (_("Volume (mL)"), lambda lesion: round(lesion.volume_ml, 2), float),
+        (_("ABC/2 (mL)"), lambda lesion: round(lesion.abc2.volume_ml, 2), float),
+        (_("Diameter (mm)"), lambda lesion: round(lesion.max_diameter_mm, 1), float),
+        (_("Side"), lambda lesion: {"left": _("left"), "right": _("right")}.get(lesion.side, _("midline")), str),
+        (_("Slices"), lambda lesion: f"{lesion.first_slice}–{lesion.last_slice}", str),
+        (_("Mean (HU)"), lambda lesion: round(lesion.mean_hu, 1), float),
+        (_("SD (HU)"), lambda lesion: round(lesion.sd_hu, 1), float),
+    ]
+    if severalLabels:
+        columns.insert(1, (_("Type"), lambda lesion: lesion.label_name, str))
+    return columns
+
+
+def updateTable(result: SceneResult) -> None:
+    """Fill the table node from the kept measurements; without measurements it is emptied: no number is better than a
+    wrong one."""
+    tableNode = result.tableNode
+    if tableNode is None:
+        return
+    measurements = result.measurements
+    lesions = measurements.lesions if measurements else ()
+    makers = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray, str: vtk.vtkStringArray}
+    with slicer.util.NodeModify(tableNode):
+        tableNode.RemoveAllColumns()
+        for heading, value, kind in tableColumns(len(result.labels) > 1):
+            column = makers[kind]()
+            column.SetName(heading)
+            for lesion in lesions:
+                column.InsertNextValue(value(lesion))
+            tableNode.AddColumn(column)
+
+
+def _placeBeside(node, volumeNode) -> None:
+    """Same parent as the scan in the subject hierarchy: patient, study or folder."""
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    if hierarchy is None:
+        return
+    nodeItem, volumeItem = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(volumeNode)
+    if nodeItem and volumeItem:
+        hierarchy.SetItemParent(nodeItem, hierarchy.GetItemParent(volumeItem))

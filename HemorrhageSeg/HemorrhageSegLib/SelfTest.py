@@ -1,0 +1,278 @@
+"""Self test of the panel, run by a real Slicer: ``Slicer --testing`` or "Reload and Test".
+
+What needs the worker is left out, and said so, where its Python packages or a model are not installed.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
+from HemorrhageSegLib.SceneResult import SceneResult
+from HemorrhageSegLib.SyntheticHead import syntheticHead
+from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from RadiologyCNNLib.Installer import Installer
+from RadiologyCNNLib.Signal import Signal
+
+WORKER_SECONDS = 240
+
+
+class AnswerlessClient:
+    """Stands for a worker that never answers by itself, so that the test decides what it says and when."""
+
+    def __init__(self) -> None:
+        self.state = "ready"
+        self.requests = []
+        self.progress, self.result, self.failed, self.cancelled = Signal(), Signal(), Signal(), Signal()
+
+    def start(self) -> None:
+        self.state = "ready"
+
+    def request(self, cmd, **fields) -> str:
+        self.requests.append((cmd, fields))
+        return f"job-{len(self.requests)}"
+
+    def cancel(self, job) -> None:
+        self.cancelled.emit(job)
+
+
+class HemorrhageSegTest(ScriptedLoadableModuleTest):
+    """From a synthetic head CT to nodes in the scene, and everything that can come in between."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+        self.head = syntheticHead()
+
+    def runTest(self, **kwargs) -> None:
+        for name in sorted(n for n in dir(self) if n.startswith("test_")):
+            self.setUp()
+            getattr(self, name)()
+
+    # Without the worker
+
+    def test_resultBecomesNodes(self) -> None:
+        logic, client, volume = self._logicWithVolume()
+        finished = []
+        logic.finished.connect(finished.append)
+        self._answerSegment(logic, client, volume)
+        result = finished[0]
+        segment = result.segmentationNode.GetSegmentation().GetSegment("hemorrhage-1")
+        self.assertEqual(segment.GetName(), "Hemorrhage")
+        self.assertAlmostEqual(result.totalMl(), self.head.bleedMl, places=6)
+        self.assertIs(result.volumeNode, volume)
+        self.assertEqual(result.tableNode.GetNumberOfRows(), 1)
+        centre = result.segmentationNode.GetSegmentCenterRAS("hemorrhage-1")
+        self.assertLess(np.linalg.norm(np.array(centre) - (-34.0, 0.0, 4.0)), 4.0)
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(result.segmentationNode, "hemorrhage-1", volume)
+        self.assertTrue(np.array_equal(mask != 0, self.head.truth != 0))
+        logic.disconnect()
+
+    def test_secondRunUpdatesTheSameNodes(self) -> None:
+        logic, client, volume = self._logicWithVolume()
+        self._answerSegment(logic, client, volume)
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self._answerSegment(logic, client, volume)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        logic.disconnect()
+
+    def test_thresholdChangesTheMaskAndEmptiesTheTable(self) -> None:
+        logic, client, volume = self._logicWithVolume()
+        self._answerSegment(logic, client, volume)
+        result = SceneResult.ofVolume(volume)
+        started = time.perf_counter()
+        smaller = logic.applyThreshold(result, 0.95)
+        logging.info("HemorrhageSeg: the threshold took %.0f ms", 1000 * (time.perf_counter() - started))
+        self.assertLess(smaller, self.head.bleedMl)
+        self.assertAlmostEqual(result.totalMl(), smaller, places=6)
+        self.assertIsNone(result.measurements)
+        logic.disconnect()
+
+    def test_surfaceIsBuiltAndDropped(self) -> None:
+        logic, client, volume = self._logicWithVolume()
+        self._answerSegment(logic, client, volume)
+        result = SceneResult.ofVolume(volume)
+        self.assertFalse(result.hasSurface)
+        result.buildSurface()
+        self.assertTrue(result.hasSurface)
+        result.removeSurface()
+        self.assertFalse(result.hasSurface)
+        logic.disconnect()
+
+    def test_sceneCloseInTheMiddleOfAJob(self) -> None:
+        logic, client, volume = self._logicWithVolume()
+        finished = []
+        logic.finished.connect(finished.append)
+        job = logic.segment(volume)
+        folder = client.requests[-1][1]["output"]
+        logic.abandonJobs()
+        slicer.mrmlScene.Clear()
+        client.result.emit(job, {})
+        self.assertFalse(logic.isSegmenting)
+        self.assertFalse(finished)
+        self.assertFalse(os.path.exists(folder))
+        logic.disconnect()
+
+    def test_workerFailureIsToldAndLeavesNothing(self) -> None:
+        from RadiologyCNNLib.WorkerClient import WorkerError
+
+        logic, client, volume = self._logicWithVolume()
+        failures = []
+        logic.failed.connect(failures.append)
+        job = logic.segment(volume)
+        folder = client.requests[-1][1]["output"]
+        client.failed.emit(job, WorkerError("worker-died", "The background process ended.", "Try again.", ""))
+        self.assertEqual(failures[0].code, "worker-died")
+        self.assertFalse(logic.isSegmenting)
+        self.assertFalse(os.path.exists(folder))
+        logic.disconnect()
+
+    def test_panelOpensAndSurvivesASceneClose(self) -> None:
+        if slicer.util.mainWindow() is None:
+            self._leftOut("the panel in its window: Slicer runs without a main window")
+            return
+        self._addVolume()
+        slicer.util.selectModule("HemorrhageSeg")
+        widget = slicer.modules.HemorrhageSegWidget
+        self.assertTrue(widget.ui.researchUseLabel.text)
+        slicer.mrmlScene.Clear()
+        self._addVolume()
+        slicer.app.processEvents()
+        self.assertEqual(widget.ui.segmentButton.text, "Segment")
+
+    def test_torchIsNotInThisProcess(self) -> None:
+        self.assertNotIn("torch", sys.modules)
+
+    # With the worker
+
+    def test_workerSegmentsCancelsAndIsReplaced(self) -> None:
+        from RadiologyCNNLib.ModelSelector import modelChoices
+
+        missing = Installer().missing()
+        if missing:
+            self._leftOut(f"the worker: not installed are {', '.join(missing)}")
+            return
+        if not any(not choice.problem for choice in modelChoices(TASK)):
+            self._leftOut("the worker: no model is installed")
+            return
+        logic = HemorrhageSegLogic()
+        volume = self._addVolume()
+        events = []
+        logic.finished.connect(lambda result: events.append("finished"))
+        logic.failed.connect(lambda error: events.append(f"failed: {error.message} {error.details}"))
+        logic.cancelled.connect(lambda: events.append("cancelled"))
+        logic.segment(volume)
+        self._waitFor(lambda: events)
+        self.assertEqual(events, ["finished"])
+        self.assertIsNotNone(SceneResult.ofVolume(volume).measurements)
+        events.clear()
+        logic.segment(volume)
+        logic.cancel()
+        self._waitFor(lambda: events)
+        self.assertEqual(events, ["cancelled"])
+        events.clear()
+        self._waitFor(lambda: logic.client.pid is not None)
+        logic.segment(volume)
+        os.kill(logic.client.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        self._waitFor(lambda: events)
+        self.assertIn(events[0].split(":")[0], ("failed", "finished"))
+        events.clear()
+        logic.segment(volume)
+        slicer.mrmlScene.Clear()
+        logic.abandonJobs()
+        self.assertFalse(logic.isSegmenting)
+        logic.disconnect()
+
+    # Helpers
+
+    def _addVolume(self):
+        volume = slicer.util.addVolumeFromArray(self.head.array, ijkToRAS=self.head.ijkToRas, name="Synthetic head")
+        volume.CreateDefaultDisplayNodes()
+        return volume
+
+    def _logicWithVolume(self):
+        client = AnswerlessClient()
+        return HemorrhageSegLogic(client), client, self._addVolume()
+
+    def _answerSegment(self, logic, client, volume) -> None:
+        """Segment with a result made from the truth: probability 0.9 in the bleed, 0.97 in its middle slice."""
+        job = logic.segment(volume)
+        fields = client.requests[-1][1]
+        client.result.emit(job, resultMessage(self.head, fields["output"]))
+
+    @staticmethod
+    def _leftOut(what) -> None:
+        print(f"HemorrhageSeg self test, left out: {what}")
+
+    def _waitFor(self, condition) -> None:
+        end = time.monotonic() + WORKER_SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), end, "the worker did not answer")
+            slicer.app.processEvents()
+            time.sleep(0.02)
+
+
+def resultMessage(head, folder, probability=None) -> dict:
+    """What the worker would answer for a head whose bleed it finds exactly."""
+    truth = head.truth
+    k, j, i = (slice(int(n.min()) - 1, int(n.max()) + 2) for n in np.nonzero(truth))
+    if probability is None:
+        probability = 0.9 * truth.astype(np.float32)
+        middle = (k.start + k.stop) // 2
+        probability[middle] += 0.07 * truth[middle]
+        probability = probability[k, j, i]
+    path = os.path.join(folder, "probability.npy")
+    np.save(path, probability)
+    kji = np.argwhere(truth)
+    voxelMm3 = abs(np.linalg.det(head.ijkToRas[:3, :3]))
+    centroid = (head.ijkToRas @ [*kji.mean(axis=0)[::-1], 1.0])[:3].tolist()
+    values = head.array[truth == 1].astype(float)
+    abc2 = {"a_mm": 48.0, "b_mm": 36.0, "c_mm": 30.0, "volume_ml": 25.92}
+    volumeMl = len(kji) * voxelMm3 / 1000.0
+    lesion = {
+        "index": 1,
+        "label_value": HEMORRHAGE.value,
+        "label_name": HEMORRHAGE.name,
+        "voxel_count": len(kji),
+        "volume_ml": volumeMl,
+        "max_diameter_mm": 48.0,
+        "mean_hu": float(values.mean()),
+        "sd_hu": float(values.std()),
+        "first_slice": int(kji[:, 0].min()),
+        "last_slice": int(kji[:, 0].max()),
+        "centroid_ras_mm": centroid,
+        "side": "left",
+        "abc2": abc2,
+    }
+    total = {
+        "label_value": HEMORRHAGE.value,
+        "label_name": HEMORRHAGE.name,
+        "volume_ml": volumeMl,
+        "lesion_count": 1,
+        "abc2_ml": 25.92,
+    }
+    return {
+        "probability": path,
+        "offset_kji": [k.start, j.start, i.start],
+        "shape_kji": list(truth.shape),
+        "floor": 0.01,
+        "threshold": 0.5,
+        "measurements": {
+            "total_volume_ml": volumeMl,
+            "total_abc2_ml": 25.92,
+            "totals": [total],
+            "lesions": [lesion],
+        },
+        "notes": [],
+        "provenance": {},
+        "model": "self-test-1.0.0",
+        "device": "cpu",
+        "device_name": "CPU",
+        "labels": [HEMORRHAGE.to_dict()],
+        "seconds": {},
+    }
