@@ -15,6 +15,7 @@ LIGHT_ENGINE = (
     "radiologycnn.errors",
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.results",
+    "radiologycnn.images.volume",
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
     "radiologycnn.worker.array_files",
