@@ -1,0 +1,272 @@
+"""Reading and writing of image files: geometry kept to the last digit that the format holds, damage refused."""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.hemorrhage.labels import HEMORRHAGE, LabelDefinition
+from radiologycnn.images import read_volume, write_image, write_segmentation_nrrd
+from radiologycnn.images.volume import LPS_TO_RAS
+
+ENDINGS = [".nii", ".nii.gz", ".nrrd", ".mha"]
+
+
+def oblique_matrix() -> np.ndarray:
+    angle_a, angle_b = 0.3, -0.5
+    a = np.array([[np.cos(angle_a), -np.sin(angle_a), 0], [np.sin(angle_a), np.cos(angle_a), 0], [0, 0, 1]])
+    b = np.array([[1, 0, 0], [0, np.cos(angle_b), -np.sin(angle_b)], [0, np.sin(angle_b), np.cos(angle_b)]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = a @ b * (0.45, 0.5, 3.2)
+    matrix[:3, 3] = (-101.5, 33.25, 720.125)
+    return matrix
+
+
+def sheared_matrix() -> np.ndarray:
+    matrix = oblique_matrix()
+    matrix[:3, 2] += 0.3 * matrix[:3, 1] + 1.1 * matrix[:3, 0]
+    return matrix
+
+
+def left_handed_matrix() -> np.ndarray:
+    matrix = oblique_matrix()
+    matrix[:3, 2] *= -1
+    return matrix
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.random.default_rng(2).integers(-1024, 3000, (9, 10, 11)).astype(np.int16)
+
+
+@pytest.mark.parametrize("matrix", [oblique_matrix(), sheared_matrix(), left_handed_matrix(), np.diag([2, 2, 5, 1.0])])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_written_images_come_back_in_their_place(tmp_path, array, ending, matrix):
+    path = write_image(tmp_path / f"scan{ending}", array, matrix)
+    volume = read_volume(path)
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.array.dtype == np.int16
+    np.testing.assert_allclose(volume.ijk_to_lps, matrix, atol=1e-4 if "nii" in ending else 1e-9)
+    assert volume.voxel_volume_mm3 == pytest.approx(abs(np.linalg.det(matrix[:3, :3])), rel=1e-6)
+    assert volume.name == "scan"
+    assert os.listdir(tmp_path) == [path.name], "no temporary file may stay"
+
+
+@pytest.mark.parametrize("matrix", [oblique_matrix(), sheared_matrix(), left_handed_matrix()])
+def test_nibabel_sees_the_same_nifti(tmp_path, array, matrix):
+    image = nibabel.load(write_image(tmp_path / "scan.nii.gz", array, matrix))
+    np.testing.assert_array_equal(np.asanyarray(image.dataobj), array.T)
+    np.testing.assert_allclose(image.affine, LPS_TO_RAS @ matrix, atol=1e-4)
+    qform, code = image.get_qform(coded=True)
+    if code:
+        np.testing.assert_allclose(qform, LPS_TO_RAS @ matrix, atol=1e-4)
+    assert bool(code) == (not np.allclose(matrix, sheared_matrix()))
+
+
+@pytest.mark.parametrize("matrix", [oblique_matrix(), left_handed_matrix()])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_simpleitk_sees_the_same_image(tmp_path, array, ending, matrix):
+    image = sitk.ReadImage(str(write_image(tmp_path / f"scan{ending}", array, matrix)))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), array)
+    corner = image.TransformIndexToPhysicalPoint((10, 9, 8))
+    np.testing.assert_allclose(corner, (matrix @ [10, 9, 8, 1])[:3], atol=1e-3)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint16", "int32", "float16", "float32", "float64"])
+def test_number_types_keep_their_values(tmp_path, ending, dtype):
+    array = (np.arange(9 * 10 * 11).reshape(9, 10, 11) % 2).astype(dtype)
+    np.testing.assert_array_equal(read_volume(write_image(tmp_path / f"a{ending}", array, np.eye(4))).array, array)
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("form", ["sform", "qform"])
+def test_nifti_of_others_is_read_as_nibabel_reads_it(tmp_path, array, kind, byte_order, form):
+    affine = LPS_TO_RAS @ (sheared_matrix() if form == "sform" else left_handed_matrix())
+    header = kind.header_class(endianness=byte_order)
+    image = kind(array.T, affine, header)
+    image.set_sform(affine, code=1 if form == "sform" else 0)
+    if form == "qform":
+        image.set_qform(affine, code=1)
+    nibabel.save(image, tmp_path / "other.nii.gz")
+    volume = read_volume(tmp_path / "other.nii.gz")
+    np.testing.assert_array_equal(volume.array, array)
+    np.testing.assert_allclose(volume.ijk_to_ras, nibabel.load(tmp_path / "other.nii.gz").affine, atol=1e-4)
+    assert volume.provenance["orientation_from"] == form
+
+
+def test_nifti_pair_and_scaling(tmp_path, array):
+    image = nibabel.Nifti1Pair(array.T, np.diag([2, 2, 2, 1.0]))
+    image.header.set_slope_inter(2.0, -1024)
+    nibabel.save(image, tmp_path / "pair.hdr")
+    expected = nibabel.load(tmp_path / "pair.hdr").get_fdata().T
+    for name in ("pair.hdr", "pair.img"):
+        np.testing.assert_allclose(read_volume(tmp_path / name).array, expected)
+
+
+def test_nifti_in_metres_is_converted_and_said(tmp_path, array):
+    path = write_image(tmp_path / "scan.nii", array, np.diag([0.0005, 0.0005, 0.005, 1]))
+    content = bytearray(path.read_bytes())
+    content[123] = 1
+    path.write_bytes(content)
+    volume = read_volume(path)
+    np.testing.assert_allclose(volume.spacing_mm, (0.5, 0.5, 5), rtol=1e-5)
+    assert any("metres" in note for note in volume.notes)
+
+
+def test_nifti_without_orientation_says_so(tmp_path, array):
+    path = write_image(tmp_path / "scan.nii", array, np.diag([1, 1, 2, 1.0]))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<hh", content, 252, 0, 0)
+    path.write_bytes(content)
+    volume = read_volume(path)
+    np.testing.assert_allclose(volume.spacing_mm, (1, 1, 2))
+    assert any("does not say how the patient lies" in note for note in volume.notes)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("kept", [0, 5, 200, 0.6, -1])
+def test_cut_files_are_refused(tmp_path, array, ending, kept):
+    path = write_image(tmp_path / f"scan{ending}", array, oblique_matrix())
+    content = path.read_bytes()
+    # Of gzip's own tail (eight bytes of checksum) every reader can do without.
+    end = kept if isinstance(kept, int) and kept >= 0 else int(0.6 * len(content)) if kept == 0.6 else len(content) - 40
+    path.write_bytes(content[:end])
+    with pytest.raises(InputError) as error:
+        read_volume(path)
+    assert error.value.code in ("damaged-file", "not-an-image")
+    assert path.name in str(error.value) and error.value.hint
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, ".dcm", ".txt", ".png", ".nhdr", ".mhd", ".hdr", ""])
+def test_other_contents_are_refused(tmp_path, ending):
+    path = tmp_path / f"scan{ending}"
+    path.write_bytes(b"This is a letter, and no image at all. " * 50)
+    with pytest.raises(InputError) as error:
+        read_volume(path)
+    assert error.value.code == "not-an-image"
+
+
+def test_missing_paths_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no file or folder"):
+        read_volume(tmp_path / "nowhere.nii.gz")
+
+
+def test_four_dimensions_colours_and_complex_numbers_are_refused(tmp_path):
+    four = np.zeros((12, 12, 12, 3), np.float32)
+    nibabel.save(nibabel.Nifti1Image(four, np.eye(4)), tmp_path / "four.nii.gz")
+    rgb = np.zeros((12, 12, 12), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "rgb.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(four[..., 0].astype(np.complex64), np.eye(4)), tmp_path / "complex.nii.gz")
+    sitk.WriteImage(sitk.GetImageFromArray(four, isVector=True), tmp_path / "rgb.nrrd")
+    sitk.WriteImage(sitk.GetImageFromArray(four, isVector=False), tmp_path / "four.mha")
+    sitk.WriteImage(sitk.GetImageFromArray(four[0, :, :, 0]), tmp_path / "two.nrrd")
+    expected = {
+        "four.nii.gz": "3 volumes", "rgb.nii.gz": "RGB", "complex.nii.gz": "complex", "rgb.nrrd": "3 numbers a voxel",
+        "four.mha": "four|4 dimensions", "two.nrrd": "2 dimensions",
+    }  # fmt: skip
+    for name, words in expected.items():
+        with pytest.raises(InputError, match=words):
+            read_volume(tmp_path / name)
+
+
+def test_a_fourth_dimension_of_one_is_no_obstacle(tmp_path, array):
+    nibabel.save(nibabel.Nifti1Image(array.T[..., None], np.eye(4)), tmp_path / "one.nii.gz")
+    np.testing.assert_array_equal(read_volume(tmp_path / "one.nii.gz").array, array)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nan_is_refused_on_reading_and_zero_masks_are_not(tmp_path, ending):
+    array = np.zeros((9, 10, 11), np.float32)
+    assert not read_volume(write_image(tmp_path / f"zero{ending}", array, np.eye(4))).array.any()
+    array[4, 5, 6] = np.nan
+    with pytest.raises(InputError, match="1 of 990 voxels"):
+        read_volume(write_image(tmp_path / f"nan{ending}", array, np.eye(4)))
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, array):
+    path = write_image(tmp_path / "scan.nii", array, np.eye(4))
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(ResourceError) as error:
+            write_image(path, np.random.default_rng(0).random((20, 20, 20)), np.eye(4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.code == "disk-full"
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["scan.nii"]
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path, array):
+    with pytest.raises(InputError, match="does not exist"):
+        write_image(tmp_path / "no" / "scan.nii", array, np.eye(4))
+    (tmp_path / "folder.nii").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        write_image(tmp_path / "folder.nii", array, np.eye(4))
+    with pytest.raises(InputError, match=r"\.nii\.gz"):
+        write_image(tmp_path / "scan.doc", array, np.eye(4))
+    assert sorted(os.listdir(tmp_path)) == ["folder.nii"]
+
+
+LABELS = [HEMORRHAGE, LabelDefinition(3, "Subdural: left|right", (0.1, 0.2, 0.9), region=None)]
+
+
+def test_segmentation_is_read_by_slicer(tmp_path):
+    slicer = pytest.importorskip("slicer")
+    vtk = pytest.importorskip("vtk")
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    labelmap = np.zeros((9, 10, 11), np.int32)
+    labelmap[2:5, 3:6, 4:9] = 1
+    labelmap[6:8, 7:9, 2:4] = 3
+    path = write_segmentation_nrrd(tmp_path / "bleed.seg.nrrd", labelmap, oblique_matrix(), LABELS)
+    scene = slicer.vtkMRMLScene()
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    storage = slicer.vtkMRMLSegmentationStorageNode()
+    scene.AddNode(storage)
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node)
+    segmentation = node.GetSegmentation()
+    assert segmentation.GetNumberOfSegments() == 2
+    for number, (label, count) in enumerate(zip(LABELS, (3 * 3 * 5, 2 * 2 * 2))):
+        segment = segmentation.GetNthSegment(number)
+        assert segment.GetName() == label.name
+        assert segment.GetLabelValue() == label.value
+        np.testing.assert_allclose(segment.GetColor(), label.color_rgb, atol=1e-5)
+        tag = vtk.mutable("")
+        assert segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), tag)
+        assert str(tag) == label.terminology()
+        image = slicer.vtkOrientedImageData()
+        node.GetBinaryLabelmapRepresentation(segmentation.GetNthSegmentID(number), image)
+        values = vtk_to_numpy(image.GetPointData().GetScalars())
+        assert (values != 0).sum() == count
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        extent = image.GetExtent()
+        first_ijk = [4, 3, 2] if number == 0 else [2, 7, 6]
+        inside = np.argwhere(values.reshape(image.GetDimensions()[::-1]))[0][::-1] + np.array(extent[::2])
+        ras = matrix.MultiplyPoint((*map(float, inside), 1.0))[:3]
+        np.testing.assert_allclose(ras, (LPS_TO_RAS @ oblique_matrix() @ [*first_ijk, 1])[:3], atol=1e-4)
+
+
+def test_segmentation_comes_back_as_a_volume(tmp_path):
+    labelmap = np.zeros((9, 10, 11), np.uint8)
+    labelmap[4, 5, 6] = 3
+    volume = read_volume(write_segmentation_nrrd(tmp_path / "a.seg.nrrd", labelmap, sheared_matrix(), LABELS))
+    np.testing.assert_array_equal(volume.array, labelmap)
+    np.testing.assert_allclose(volume.ijk_to_lps, sheared_matrix(), atol=1e-9)
+
+
+def test_segmentation_with_an_unknown_value_is_a_mistake(tmp_path):
+    with pytest.raises(ValueError, match="7"):
+        write_segmentation_nrrd(tmp_path / "a.seg.nrrd", np.full((4, 4, 4), 7), np.eye(4), LABELS)
