@@ -63,7 +63,13 @@ def load_case(path: Path) -> PreparedCase:
 
 
 def simulate_cases(
-    folder: Path, first: int, count: int, seed: int, preprocessing: Preprocessing, matrix: int = 256, jobs: int = 1,
+    folder: Path,
+    first: int,
+    count: int,
+    seed: int,
+    preprocessing: Preprocessing,
+    matrix: int = 256,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Simulate scans ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
@@ -72,8 +78,11 @@ def simulate_cases(
         matrix: in-plane size that the scans are drawn at; the network's grid is far coarser than 512.
     """
     paths = [folder / f"sim-{seed}-{index:05d}.npz" for index in range(first, first + count)]
-    todo = [(index, seed, preprocessing, matrix, folder) for index, path in zip(range(first, first + count), paths)
-            if not path.exists()]
+    todo = [
+        (index, seed, preprocessing, matrix, folder)
+        for index, path in zip(range(first, first + count), paths)
+        if not path.exists()
+    ]
     done = count - len(todo)
     for _ in _run_jobs(_simulate_one, todo, jobs):
         done += 1
@@ -118,8 +127,11 @@ def prepare_folder(
         if not path.exists():
             volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
             if volume.array.shape != mask.array.shape or not np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01):
-                raise InputError("mask-does-not-fit", f"The mask of case {row['id']} is not on its image's grid.",
-                                 "Export the mask with the image as reference geometry.")
+                raise InputError(
+                    "mask-does-not-fit",
+                    f"The mask of case {row['id']} is not on its image's grid.",
+                    "Export the mask with the image as reference geometry.",
+                )
             save_case(prepare_case(row["id"], volume, mask.array, preprocessing), cache)
         found[row["split"]].append(path)
         if progress:
@@ -135,23 +147,35 @@ def read_manifest(data: Path) -> list[dict[str, str]]:
     """
     path = data / MANIFEST_NAME
     if not path.is_file():
-        raise InputError("no-manifest", f"There is no {MANIFEST_NAME} in {data}.",
-                         "Write one with the columns id, image, mask, split; or use --simulate.")
+        raise InputError(
+            "no-manifest",
+            f"There is no {MANIFEST_NAME} in {data}.",
+            "Write one with the columns id, image, mask, split; or use --simulate.",
+        )
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     seen: set[str] = set()
     for line, row in enumerate(rows, start=2):
         case_id, split = (row.get("id") or "").strip(), (row.get("split") or "").strip()
         if not case_id or case_id in seen or Path(case_id).name != case_id:
-            raise InputError("bad-manifest", f"{MANIFEST_NAME}, line {line}: the id is missing, repeated or no plain name.",
-                             "Give every case its own short id.")
+            raise InputError(
+                "bad-manifest",
+                f"{MANIFEST_NAME}, line {line}: the id is missing, repeated or no plain name.",
+                "Give every case its own short id.",
+            )
         if split not in ("", *SPLITS):
-            raise InputError("bad-manifest", f"{MANIFEST_NAME}, line {line}: unknown split “{split}”.",
-                             "Use train, validation or test, or leave it empty.")
+            raise InputError(
+                "bad-manifest",
+                f"{MANIFEST_NAME}, line {line}: unknown split “{split}”.",
+                "Use train, validation or test, or leave it empty.",
+            )
         for column in ("image", "mask"):
             if not row.get(column) or not (data / row[column]).exists():
-                raise InputError("bad-manifest", f"{MANIFEST_NAME}, line {line}: the {column} does not exist.",
-                                 "Paths are relative to the data folder.")
+                raise InputError(
+                    "bad-manifest",
+                    f"{MANIFEST_NAME}, line {line}: the {column} does not exist.",
+                    "Paths are relative to the data folder.",
+                )
         seen.add(case_id)
         row.update(id=case_id, split=split)
     if not rows:
@@ -162,7 +186,9 @@ def read_manifest(data: Path) -> list[dict[str, str]]:
 def split_cases(paths: list[Path], validation_share: float, seed: int) -> tuple[list[Path], list[Path]]:
     """Shuffle cases without a split into training and validation, at least one in each."""
     if len(paths) < 2:
-        raise InputError("too-few-cases", f"{len(paths)} case is too few to train and validate.", "Give at least two cases.")
+        raise InputError(
+            "too-few-cases", f"{len(paths)} case is too few to train and validate.", "Give at least two cases."
+        )
     order = np.random.default_rng(seed).permutation(len(paths))
     count = min(max(1, round(validation_share * len(paths))), len(paths) - 1)
     return [paths[i] for i in order[count:]], [paths[i] for i in order[:count]]

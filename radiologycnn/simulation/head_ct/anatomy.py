@@ -182,16 +182,30 @@ def build_brain(
     ventricles = np.full(x.shape, -1e3, np.float32)
     for sign, size in ((1, v * asymmetry), (-1, v / asymmetry)):
         across = sign * midline
-        body = [(7, -32, 6, 2.5 * size), (8 + 2 * v, -22, 10, 4.5 * size), (7 + 2 * v, -5, 18, 4 * size),
-                (11 + 2 * v, 18, 19, 4.5 * size), (21 + 2 * v, 34, 11, 6 * size), (22 + v, 50, 6, 3.0 * size),
-                (19, 62, 3, 1.2 * size)]
-        horn = [(21 + 2 * v, 34, 10, 5 * size), (29, 22, -6, 2.6 * size), (30, 2, -17, 2.0 * size),
-                (27, -8, -19, 1.6 * size)]
+        body = [
+            (7, -32, 6, 2.5 * size),
+            (8 + 2 * v, -22, 10, 4.5 * size),
+            (7 + 2 * v, -5, 18, 4 * size),
+            (11 + 2 * v, 18, 19, 4.5 * size),
+            (21 + 2 * v, 34, 11, 6 * size),
+            (22 + v, 50, 6, 3.0 * size),
+            (19, 62, 3, 1.2 * size),
+        ]
+        horn = [
+            (21 + 2 * v, 34, 10, 5 * size),
+            (29, 22, -6, 2.6 * size),
+            (30, 2, -17, 2.0 * size),
+            (27, -8, -19, 1.6 * size),
+        ]
         for path in (body, horn):
             np.maximum(ventricles, tube(across, y, z, path), out=ventricles)
     third = np.minimum(1.4 * v + 0.6 * v * v - np.abs(midline), 14 - np.hypot(y - 2, (z + 1) * 1.15))
-    aqueduct = tube(midline, y, z, [(0, 16, -8, 0.7), (0, 26, -22, 0.9), (0, 33, -30, 2.2), (0, 37, -35, 5.0 * np.sqrt(v)),
-                                    (0, 38, -42, 2.0)])
+    aqueduct = tube(
+        midline,
+        y,
+        z,
+        [(0, 16, -8, 0.7), (0, 26, -22, 0.9), (0, 33, -30, 2.2), (0, 37, -35, 5.0 * np.sqrt(v)), (0, 38, -42, 2.0)],
+    )
     ventricles = np.maximum(np.maximum(ventricles, third), aqueduct)
     septum = np.abs(midline) - 0.6
     ventricles = np.minimum(ventricles, np.where(z > 2, septum, 50)) + 0.5 * grid.noise(rng, 5.0)
@@ -202,8 +216,19 @@ def build_brain(
     tent_exists = np.minimum(notch - 20, y - 4 - side * 0.25)
     supratentorial = np.where(tent_exists > -14, tentorium > 0, z > -34 + (y > 10) * 20)
 
-    stem = tube(x, y, z, [(0, 8, -6, 12.0), (0, 10, -18, 13.0), (0, 13, -30, 14.5), (0, 20, -48, 9.5), (0, 30, -66, 7.5),
-                          (0, 32, -110, 6.0)])
+    stem = tube(
+        x,
+        y,
+        z,
+        [
+            (0, 8, -6, 12.0),
+            (0, 10, -18, 13.0),
+            (0, 13, -30, 14.5),
+            (0, 20, -48, 9.5),
+            (0, 30, -66, 7.5),
+            (0, 32, -110, 6.0),
+        ],
+    )
     around_stem = np.minimum(stem + 1.8 + 1.5 * person.sulcus_mm, -stem)
     around_stem = around_stem - 6 * smooth_step(z, -12, -4) - 6 * smooth_step(y, 16, 24) * smooth_step(-z, 18, 26)
     suprasellar = np.minimum(ellipsoid(x, y, z, (0, -8, -22), (14, 11, 7)), 30)
@@ -232,15 +257,48 @@ def build_brain(
     transverse = np.minimum(6.0 - inner - np.abs(z - tent_height) * 0.9, y - 28 - side * 0.25)
     straight = np.minimum(3.0 - np.hypot(midline, tentorium), y - 30)
     sinus = np.maximum(np.maximum(sagittal, transverse), straight)
-    arteries = np.maximum(tube(side, y, z, [(5, -8, -24, 2.0), (10, -8, -20, 1.7), (22, -8, -16, 1.5), (32, -8, -11, 1.3),
-                                            (38, 2, -5, 1.0)]),
-                          tube(x, y, z, [(0, -1, -22, 1.8), (0.8, -2.5, -34, 1.8), (-1, 2, -46, 1.6)]))
-    fields = (surface, sulcus, half, ventricles, cisterns, midline, tentorium, falx, nuclei, stem, sinus, arteries,
-              tent_exists)
-    named = ("surface", "sulcus", "sulcus_half_mm", "ventricles", "cisterns", "midline", "tentorium", "falx", "nuclei",
-             "stem", "sinus", "arteries", "tent_exists")
-    brain = Brain(**{n: f.astype(np.float32) for n, f in zip(named, fields)},
-                  supratentorial=supratentorial.astype(np.float32))
+    arteries = np.maximum(
+        tube(
+            side,
+            y,
+            z,
+            [(5, -8, -24, 2.0), (10, -8, -20, 1.7), (22, -8, -16, 1.5), (32, -8, -11, 1.3), (38, 2, -5, 1.0)],
+        ),
+        tube(x, y, z, [(0, -1, -22, 1.8), (0.8, -2.5, -34, 1.8), (-1, 2, -46, 1.6)]),
+    )
+    fields = (
+        surface,
+        sulcus,
+        half,
+        ventricles,
+        cisterns,
+        midline,
+        tentorium,
+        falx,
+        nuclei,
+        stem,
+        sinus,
+        arteries,
+        tent_exists,
+    )
+    named = (
+        "surface",
+        "sulcus",
+        "sulcus_half_mm",
+        "ventricles",
+        "cisterns",
+        "midline",
+        "tentorium",
+        "falx",
+        "nuclei",
+        "stem",
+        "sinus",
+        "arteries",
+        "tent_exists",
+    )
+    brain = Brain(
+        **{n: f.astype(np.float32) for n, f in zip(named, fields)}, supratentorial=supratentorial.astype(np.float32)
+    )
     return brain
 
 
@@ -269,15 +327,21 @@ def render_head(
 
     hu = np.full(grid.fine_shape, -1000, np.float32)
     lump = grid.to_fine(grid.noise(rng, 5.0))
-    muscle = np.clip(0.5 + 2.0 * lump + np.where(z < -35, 0.6, -0.5) , 0, 1)
+    muscle = np.clip(0.5 + 2.0 * lump + np.where(z < -35, 0.6, -0.5), 0, 1)
     tissue = config.fat_hu + muscle * (rng.uniform(*config.muscle_hu) - config.fat_hu)
     tissue = np.where(head < 2.0, 70.0, tissue)  # skin
     blend(hu, fraction(head, h), tissue)
     _render_face(grid, hu, person, head, rng)
 
     # Bone: two tables with diploe between; the base is denser, and cellular at the mastoids.
-    tables = fraction(person.table_mm - np.minimum(np.abs(inside + person.table_mm / 2) + person.table_mm / 2,
-                                                   np.abs(inside + skull - person.table_mm / 2) + person.table_mm / 2), h)
+    tables = fraction(
+        person.table_mm
+        - np.minimum(
+            np.abs(inside + person.table_mm / 2) + person.table_mm / 2,
+            np.abs(inside + skull - person.table_mm / 2) + person.table_mm / 2,
+        ),
+        h,
+    )
     bone = hu_of["diploe"] + 120 * lump + tables * (hu_of["table"] - hu_of["diploe"])
     grain = grid.to_fine(grid.noise(rng, 3.0))
     bone_at_base = np.clip(650 + 420 * grain, -100, 1500)
@@ -334,8 +398,13 @@ def render_head(
     blend(hu, fraction(grid.to_fine(brain.sinus), h) * cavity_share, dura + rng.uniform(-4, 4))
     blend(hu, sheet_fraction(inside - 0.5, 0.5, h) * cavity_share, dura)
     blend(hu, fraction(grid.to_fine(brain.arteries), h) * cavity_share, rng.uniform(*confounders.artery_hu))
-    return {"hu": hu, "inside": inside, "csf": csf.astype(np.float32), "brain": brain_share * cavity_share,
-            "grey": grey.astype(np.float32)}
+    return {
+        "hu": hu,
+        "inside": inside,
+        "csf": csf.astype(np.float32),
+        "brain": brain_share * cavity_share,
+        "grey": grey.astype(np.float32),
+    }
 
 
 def _render_face(grid: HeadGrid, hu: np.ndarray, person: Person, head: np.ndarray, rng: np.random.Generator) -> None:

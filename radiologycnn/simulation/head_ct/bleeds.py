@@ -41,7 +41,9 @@ class Bleed:
     oedema_mm: float = 0.0
     thickness_mm: float = 0.0
     rendered_ml: float = 0.0
-    shape: np.ndarray | None = field(default=None, repr=False)  # coarse: signed distance (IPH), thickness (SDH, EDH), mm
+    shape: np.ndarray | None = field(
+        default=None, repr=False
+    )  # coarse: signed distance (IPH), thickness (SDH, EDH), mm
 
 
 def _lognormal(rng: np.random.Generator, numbers: LogNormal) -> float:
@@ -84,7 +86,11 @@ def _plan_one(rng: np.random.Generator, config: BleedConfig, kind: str) -> Bleed
         azimuth, height = rng.uniform(-np.pi / 2, np.pi / 2), rng.uniform(-0.1, 0.85)
         reach = rng.uniform(0.50, 0.78)
         flat = np.sqrt(1 - height**2)
-        centre = (max(68 * reach * flat * np.cos(azimuth), 16), 85 * reach * flat * np.sin(azimuth), 68 * reach * height)
+        centre = (
+            max(68 * reach * flat * np.cos(azimuth), 16),
+            85 * reach * flat * np.sin(azimuth),
+            68 * reach * height,
+        )
     elif place == "cerebellar":
         centre = tuple(np.array((20, 48, -40)) + jitter * (5, 5, 3))
     elif place == "stem":
@@ -96,13 +102,18 @@ def _plan_one(rng: np.random.Generator, config: BleedConfig, kind: str) -> Bleed
         if kind == "sah" and rng.random() < 0.6:
             centre = (8 + 22 * rng.random(), -8 + 4 * jitter[0], -18 + 4 * jitter[1])
     oedema = rng.uniform(*config.oedema_mm) if kind == "iph" and rng.random() < 0.75 else 0.0
-    return Bleed(kind, place, volume, side, (side * float(centre[0]), float(centre[1]), float(centre[2])),
-                 rng.uniform(*config.clot_hu[kind]), oedema)
+    return Bleed(
+        kind,
+        place,
+        volume,
+        side,
+        (side * float(centre[0]), float(centre[1]), float(centre[2])),
+        rng.uniform(*config.clot_hu[kind]),
+        oedema,
+    )
 
 
-def shape_bleeds(
-    grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.random.Generator
-) -> np.ndarray:
+def shape_bleeds(grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.random.Generator) -> np.ndarray:
     """Draw the bleeds that push (IPH, SDH, EDH) on the coarse grid, to their volume, and say how far they push.
 
     Returns:
@@ -162,7 +173,9 @@ def _shape_extra_axial(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
     profile = np.clip(1 - (angle / reach) ** power, 0, 1)
     profile *= 1 + 0.12 * grid.noise(rng, 12.0)
     # Neither crosses the falx; both end above the skull base and the tent.
-    profile *= smooth_step(bleed.side * x, 1.5, 9) * smooth_step(z + 0.30 * np.clip(y, 0, 80), -20, -6) * (1 - cavity.base)
+    profile *= (
+        smooth_step(bleed.side * x, 1.5, 9) * smooth_step(z + 0.30 * np.clip(y, 0, 80), -20, -6) * (1 - cavity.base)
+    )
     low, high = 0.0, 60.0
     for _ in range(18):
         middle = (low + high) / 2

@@ -154,13 +154,19 @@ class HeadCtConfig:
         parts = {part.name: part.default for part in dataclasses.fields(cls)}
         for name, values in fields.items():
             if name not in parts:
-                raise InputError("simulation-config", f"The simulation settings name an unknown part “{name}”.",
-                                 "Known parts: " + ", ".join(parts) + ".")
+                raise InputError(
+                    "simulation-config",
+                    f"The simulation settings name an unknown part “{name}”.",
+                    "Known parts: " + ", ".join(parts) + ".",
+                )
             known = {f.name: getattr(parts[name], f.name) for f in dataclasses.fields(parts[name])}
             for key, value in values.items():
                 if key not in known:
-                    raise InputError("simulation-config", f"The simulation settings name an unknown number “{name}.{key}”.",
-                                     "Known ones: " + ", ".join(known) + ".")
+                    raise InputError(
+                        "simulation-config",
+                        f"The simulation settings name an unknown number “{name}.{key}”.",
+                        "Known ones: " + ", ".join(known) + ".",
+                    )
                 known[key] = _like(known[key], value)
             parts[name] = type(parts[name])(**known)
         return cls(**parts)
@@ -171,8 +177,11 @@ class HeadCtConfig:
         try:
             return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise InputError("simulation-config", f"The settings file {path.name} cannot be read: {error}",
-                             "It must be JSON such as {\"scanner\": {\"matrix\": 256}}.") from error
+            raise InputError(
+                "simulation-config",
+                f"The settings file {path.name} cannot be read: {error}",
+                'It must be JSON such as {"scanner": {"matrix": 256}}.',
+            ) from error
 
 
 def _like(default: Any, value: Any) -> Any:

@@ -10,7 +10,11 @@ from radiologycnn.simulation.head_ct.fields import HeadGrid, blend
 
 
 def draw_calcifications(
-    grid: HeadGrid, hu: np.ndarray, person: Person, rng: np.random.Generator, config: ConfounderConfig,
+    grid: HeadGrid,
+    hu: np.ndarray,
+    person: Person,
+    rng: np.random.Generator,
+    config: ConfounderConfig,
     displacement: np.ndarray,
 ) -> list[str]:
     """Add calcifications to ``hu`` (fine grid) in place and name them."""
@@ -20,8 +24,10 @@ def draw_calcifications(
 
     def spot(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> None:
         where = np.array(centre, float) * scale
-        index = tuple(int(round((c - low[0]) / grid.coarse_mm)) for c, low in
-                      zip(where[::-1], ((grid.axis(a, grid.coarse_mm)[0],) for a in (2, 1, 0))))
+        index = tuple(
+            int(round((c - low[0]) / grid.coarse_mm))
+            for c, low in zip(where[::-1], ((grid.axis(a, grid.coarse_mm)[0],) for a in (2, 1, 0)))
+        )
         _speck(grid, hu, where + displacement[(slice(None), *index)], radii, rng.uniform(*config.calcium_hu))
 
     if rng.random() < config.pineal:
@@ -30,19 +36,30 @@ def draw_calcifications(
     if rng.random() < config.choroid * (0.5 if age < 50 else 1.15):
         made.append("choroid")
         for sign in (1, -1):
-            spot((sign * (22 + 1.5 * person.ventricle_scale) + rng.normal(0, 1), 37 + rng.normal(0, 2), 9 + rng.normal(0, 1.5)),
-                 tuple(rng.uniform(1.2, 4.0, 3)))
+            spot(
+                (
+                    sign * (22 + 1.5 * person.ventricle_scale) + rng.normal(0, 1),
+                    37 + rng.normal(0, 2),
+                    9 + rng.normal(0, 1.5),
+                ),
+                tuple(rng.uniform(1.2, 4.0, 3)),
+            )
     if rng.random() < config.basal_ganglia * (0.4 if age < 50 else 1.3):
         made.append("basal ganglia")
         for sign in (1, -1):
             for _ in range(int(rng.integers(1, 5))):
-                spot((sign * (19 + rng.normal(0, 2)), -5 + rng.normal(0, 4), 3 + rng.normal(0, 3)),
-                     tuple(rng.uniform(0.8, 2.4, 3)))
+                spot(
+                    (sign * (19 + rng.normal(0, 2)), -5 + rng.normal(0, 4), 3 + rng.normal(0, 3)),
+                    tuple(rng.uniform(0.8, 2.4, 3)),
+                )
     if rng.random() < config.falx_plate * (0.5 if age < 50 else 1.3):
         made.append("falx")
         for _ in range(int(rng.integers(1, 4))):
             angle = rng.uniform(0, np.pi)
-            spot((rng.normal(0, 0.5), -62 * np.cos(angle), 55 * np.sin(angle)), (rng.uniform(0.8, 2), *rng.uniform(2, 6, 2)))
+            spot(
+                (rng.normal(0, 0.5), -62 * np.cos(angle), 55 * np.sin(angle)),
+                (rng.uniform(0.8, 2), *rng.uniform(2, 6, 2)),
+            )
     return made
 
 

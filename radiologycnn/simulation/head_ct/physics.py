@@ -71,6 +71,7 @@ def _noise_filter(shape: tuple[int, int], pixel_mm: float, sharp: float) -> np.n
         sharp: frequency at which the apodization falls to 1/e, cycles/mm. The sd is that of a 0.47 mm pixel; coarser
             pixels get the share of the spectrum that they can hold.
     """
+
     def amplitude(fy: np.ndarray, fx: np.ndarray) -> np.ndarray:
         f = np.hypot(fy, fx)
         return np.sqrt(f + 0.01) * np.exp(-((f / sharp) ** 2))

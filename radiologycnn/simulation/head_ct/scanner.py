@@ -62,8 +62,15 @@ def draw_slices(rng: np.random.Generator, config: ScannerConfig, top_mm: float) 
     middle = np.array([centre[0], centre[1], bottom])
     # A tilted gantry looks at the same vertical reach at the head's middle.
     grid[:3, 3] = middle - half * (grid[:3, 0] + grid[:3, 1])
-    return Slices((count, config.matrix, config.matrix), grid, to_head, float(tilt), tuple(map(float, turn)),
-                  float(pixel), thickness)
+    return Slices(
+        (count, config.matrix, config.matrix),
+        grid,
+        to_head,
+        float(tilt),
+        tuple(map(float, turn)),
+        float(pixel),
+        thickness,
+    )
 
 
 def _rotation(degrees: np.ndarray) -> np.ndarray:

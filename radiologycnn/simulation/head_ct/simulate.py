@@ -74,8 +74,14 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
         "seed": int(seed),
         "index": int(index),
         "bleeds": [
-            {"kind": b.kind, "place": b.place, "volume_ml": round(b.rendered_ml, 3), "core_hu": round(b.hu, 1),
-             "side": "left" if b.side > 0 else "right", "thickness_mm": round(b.thickness_mm, 1)}
+            {
+                "kind": b.kind,
+                "place": b.place,
+                "volume_ml": round(b.rendered_ml, 3),
+                "core_hu": round(b.hu, 1),
+                "side": "left" if b.side > 0 else "right",
+                "thickness_mm": round(b.thickness_mm, 1),
+            }
             for b in bleeds
         ],
         "volume_ml": round(float(filled.sum(dtype=np.float64)) * voxel_ml, 3),  # by share of voxels, in the slices
@@ -90,8 +96,14 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
         "gantry_tilt_deg": round(slices.tilt_deg, 1),
         "rotation_deg": [round(r, 1) for r in slices.rotation_deg],
     }
-    volume = Volume(array, slices.ijk_to_lps, "CT", f"simulated-head-ct-{seed}-{index:04d}",
-                    ("Simulated scan, no patient.",), {"simulated": True, **truth})
+    volume = Volume(
+        array,
+        slices.ijk_to_lps,
+        "CT",
+        f"simulated-head-ct-{seed}-{index:04d}",
+        ("Simulated scan, no patient.",),
+        {"simulated": True, **truth},
+    )
     return SimulatedHeadCt(volume, labels, truth)
 
 
