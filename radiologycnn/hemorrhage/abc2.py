@@ -13,8 +13,10 @@ are therefore given: the weighted C, and the simplified one in which every slice
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import ConvexHull, QhullError, distance
 
 from radiologycnn.hemorrhage.results import AbcHalf
+from radiologycnn.images.affine import transform_vectors
 
 FULL_SLICE_ABOVE = 0.75
 HALF_SLICE_FROM = 0.25
@@ -52,7 +54,7 @@ def abc_half(mask: np.ndarray, ijk_to_lps: np.ndarray) -> AbcHalf:
     c_mm = float(weights.sum() * slice_distance)
     simplified_c_mm = float(np.count_nonzero(areas) * slice_distance)
 
-    points = row_ends(largest[None])[:, 1:] @ plane.T
+    points = transform_vectors(plane, row_ends(largest[None])[:, 1:])
     a_mm, along_a = longest_diameter(points, plane)
     b_mm = _longest_chord(largest, plane, np.cross(normal, along_a), along_a)
     return AbcHalf(a_mm, b_mm, c_mm, a_mm * b_mm * c_mm / 2000, simplified_c_mm, a_mm * b_mm * simplified_c_mm / 2000)
@@ -85,10 +87,7 @@ def longest_diameter(points_mm: np.ndarray, steps: np.ndarray) -> tuple[float, n
     best, direction = 0.0, np.zeros(3)
     if len(points_mm) > 1:
         candidates = _hull(points_mm)
-        # Squared distances by the Gram matrix; the winner is then measured exactly.
-        centred = candidates - candidates.mean(axis=0)
-        squares = (centred**2).sum(axis=1)
-        distances = squares[:, None] + squares[None, :] - 2 * centred @ centred.T
+        distances = distance.cdist(candidates, candidates, "sqeuclidean")
         one, other = np.unravel_index(int(np.argmax(distances)), distances.shape)
         difference = candidates[one] - candidates[other]
         best = float(np.linalg.norm(difference))
@@ -105,12 +104,10 @@ def _hull(points: np.ndarray) -> np.ndarray:
     """Corners of the convex hull, or all points where they are few."""
     if len(points) < 150:
         return points
-    from scipy.spatial import ConvexHull, QhullError
-
     # A flat set (one slice) has no hull in 3D, so it is looked at in its own dimensions.
     centred = points - points.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes[sizes > 1e-6 * sizes[0]].T
+    spreads, axes = np.linalg.eigh(np.einsum("na,nb->ab", centred, centred))
+    flat = transform_vectors(axes.T[spreads > 1e-10 * spreads[-1]], centred)
     if flat.shape[1] == 1:
         return points[[int(flat.argmin()), int(flat.argmax())]]
     try:
@@ -123,11 +120,11 @@ def _longest_chord(mask: np.ndarray, plane: np.ndarray, along: np.ndarray, acros
     """Longest unbroken line, in mm, through a 2D mask in the direction ``along``; at least one pixel's length."""
     steps_of = np.linalg.pinv(plane)
     own_length = float(1 / abs(steps_of @ along).max())
-    points = np.argwhere(mask) @ plane.T
+    points = transform_vectors(plane, row_ends(mask[None])[:, 1:])
     half_pixel = float(np.linalg.norm(plane, axis=0).max()) / 2
     ranges = []
     for direction in (across, along):
-        place = points @ direction
+        place = transform_vectors(direction[None], points)[:, 0]
         low, high = place.min() - 2 * half_pixel, place.max() + 2 * half_pixel
         step = max(half_pixel / 2, (high - low) / MOST_SAMPLES)
         ranges.append((np.arange(low, high + step, step), step))

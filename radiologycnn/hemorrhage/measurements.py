@@ -13,6 +13,7 @@ from radiologycnn.hemorrhage.abc2 import abc_half, longest_diameter, row_ends
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.midline import Midline, estimate_midline
 from radiologycnn.hemorrhage.results import LabelTotal, LesionMeasurement, Measurements
+from radiologycnn.images.affine import transform_points, transform_vectors
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 # The midline is found to about this; a centroid nearer to it belongs to neither side.
@@ -110,7 +111,7 @@ def _measure_label(
     ijk = np.column_stack(np.unravel_index(places, parts.shape)[::-1]).astype(float)
     ijk += [axis.start for axis in box[::-1]]
     matrix = np.asarray(volume.ijk_to_lps, float)
-    lps = ijk @ matrix[:3, :3].T + matrix[:3, 3]
+    lps = transform_points(matrix, ijk)
     hu = volume.array[box].ravel()[places].astype(float)
 
     def mean_of(values: np.ndarray) -> np.ndarray:
@@ -129,7 +130,7 @@ def _measure_label(
             continue
         own = parts[place] == number + 1
         steps = matrix[:3, :3]
-        diameter_mm, _ = longest_diameter(row_ends(own)[:, ::-1] @ steps.T, steps)
+        diameter_mm, _ = longest_diameter(transform_vectors(steps, row_ends(own)[:, ::-1]), steps)
         ras = LPS_TO_RAS[:3, :3] @ centroids[number]
         first_slice = box[0].start + place[0].start
         lesions.append(

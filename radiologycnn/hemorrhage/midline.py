@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
+from radiologycnn.images.affine import transform_points, transform_vectors
 from radiologycnn.images.volume import Volume
 
 # Coarse on purpose: skull and skin show the symmetry, and a bleed on one side must not turn the plane.
@@ -24,8 +25,8 @@ class Midline:
     offset_mm: float
 
     def leftward_mm(self, points_lps: np.ndarray) -> np.ndarray:
-        """How far points, shape (..., 3), lie to the left of the plane; negative to the right."""
-        return np.asarray(points_lps) @ np.array(self.normal) - self.offset_mm
+        """How far points, shape (n, 3), lie to the left of the plane; negative to the right. Shape (n,)."""
+        return transform_vectors(np.array([self.normal]), points_lps)[:, 0] - self.offset_mm
 
 
 def estimate_midline(volume: Volume) -> Midline:
@@ -47,15 +48,17 @@ def estimate_midline(volume: Volume) -> Midline:
 
     image = np.where(head, np.clip(coarse, *CLIPPED_HU), CLIPPED_HU[0])
     image = ndimage.gaussian_filter(image, COARSE_SPACING_MM / 2 / (volume.spacing_mm * steps)[::-1])
-    points = np.column_stack([np.argwhere(head)[:, ::-1], np.ones(int(head.sum()))]) @ to_lps.T[:, :3]
+    points = transform_points(to_lps, np.argwhere(head)[:, ::-1])
     middle = points.mean(axis=0)
     values = image[head]
     to_ijk = np.linalg.inv(to_lps)
 
     def asymmetry(parameters: np.ndarray) -> float:
         normal, offset = _plane(parameters, middle)
-        mirrored = points - 2 * (points @ normal - offset)[:, None] * normal
-        index = mirrored @ to_ijk[:3, :3].T + to_ijk[:3, 3]
+        mirror = np.eye(4)
+        mirror[:3, :3] -= 2 * np.outer(normal, normal)
+        mirror[:3, 3] = 2 * offset * normal
+        index = transform_points(to_ijk @ mirror, points)
         other = ndimage.map_coordinates(image, index.T[::-1], order=1, mode="nearest")
         return float(np.mean((values - other) ** 2))
 

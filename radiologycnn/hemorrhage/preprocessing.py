@@ -8,14 +8,14 @@ order and an antialiasing resample are options, so that a model states what it w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from itertools import permutations
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_head_ct
+from radiologycnn.images.grid import reorient_to_lps, resample, restore_axes
 from radiologycnn.images.separable import resize, resize_labels, resized_matrix
 from radiologycnn.images.volume import Volume
 
@@ -81,15 +81,15 @@ class Preprocessing:
         low, high = self.hu_range
         straight = _straightened(volume)
         grid = straight or volume
-        axes, flips = _axes_to_lps(grid.ijk_to_lps)
-        image = _oriented(grid.array, axes, flips)
+        oriented = reorient_to_lps(grid)
+        image = oriented.array
         shape_kji = self.grid_shape_ijk[::-1]
         if self.order == "clamp_then_resample":
             image = np.clip(image, low, high)
         resampled = resize(image, shape_kji, self.antialias)
         resampled = np.clip(resampled, low, high, out=resampled) / np.float32(self.divide_by)
-        matrix = resized_matrix(_oriented_matrix(grid, axes, flips), image.shape, shape_kji)
-        return NetworkInput(resampled, matrix, volume, straight, axes, flips)
+        matrix = resized_matrix(oriented.ijk_to_lps, image.shape, shape_kji)
+        return NetworkInput(resampled, matrix, volume, straight)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,6 @@ class NetworkInput:
     ijk_to_lps: np.ndarray
     volume: Volume
     _straight: Volume | None
-    _axes: tuple[int, int, int]
-    _flips: tuple[bool, bool, bool]
 
     def to_scan(self, on_network_grid: np.ndarray) -> np.ndarray:
         """An array on the network's grid, such as a probability, on the scan's own grid: float32, (K, J, I).
@@ -117,25 +115,19 @@ class NetworkInput:
         bounded on both sides, which keeps the boundary half way between a voxel that is in and one that is out.
         """
         grid = self._straight or self.volume
-        oriented_shape = _oriented(np.broadcast_to(np.uint8(0), grid.array.shape), self._axes, self._flips).shape
-        result = np.ascontiguousarray(_unoriented(resize(on_network_grid, oriented_shape), self._axes, self._flips))
+        result = restore_axes(resize(on_network_grid, reorient_to_lps(grid).array.shape), grid)
         if self._straight is None:
             return result
-        from radiologycnn.images.grid import resample
-
         shape_kji = self.volume.array.shape
-        return resample(result, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji, interpolation="linear")
+        return resample(result, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji)
 
     def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
         """A mask or label map on the scan's grid, on the network's grid (nearest neighbour), for training."""
+        grid = self._straight or self.volume
         if self._straight is not None:
-            from radiologycnn.images.grid import resample
-
-            straight = self._straight
-            labels = resample(
-                labels, self.volume.ijk_to_lps, straight.ijk_to_lps, straight.array.shape, interpolation="nearest"
-            )
-        return np.ascontiguousarray(resize_labels(_oriented(labels, self._axes, self._flips), self.array.shape))
+            labels = resample(labels, self.volume.ijk_to_lps, grid.ijk_to_lps, grid.array.shape, "nearest")
+        oriented = reorient_to_lps(replace(grid, array=labels)).array
+        return np.ascontiguousarray(resize_labels(oriented, self.array.shape))
 
 
 def _is_number(value: Any) -> bool:
@@ -144,37 +136,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_list(value: Any, length: int) -> bool:
     return isinstance(value, list | tuple) and len(value) == length
-
-
-def _axes_to_lps(ijk_to_lps: np.ndarray) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which of i, j, k runs most along L, P, S, and whether it runs the other way."""
-    directions = np.asarray(ijk_to_lps, float)[:3, :3]
-    directions = directions / np.linalg.norm(directions, axis=0)
-    axes = max(permutations(range(3)), key=lambda order: sum(abs(directions[t, order[t]]) for t in range(3)))
-    return axes, tuple(bool(directions[t, axes[t]] < 0) for t in range(3))
-
-
-def _oriented(array: np.ndarray, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
-    """View of a (K, J, I) array with its axes reordered and flipped to S, P, L."""
-    view = array.transpose([2 - axis for axis in axes[::-1]])
-    return view[tuple(slice(None, None, -1 if flip else 1) for flip in flips[::-1])]
-
-
-def _unoriented(array: np.ndarray, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
-    """Inverse of :func:`_oriented`."""
-    view = array[tuple(slice(None, None, -1 if flip else 1) for flip in flips[::-1])]
-    return view.transpose(np.argsort([2 - axis for axis in axes[::-1]]))
-
-
-def _oriented_matrix(volume: Volume, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
-    """IJK to LPS of the view that :func:`_oriented` gives."""
-    sizes = volume.array.shape[::-1]
-    to_own_index = np.zeros((4, 4))
-    to_own_index[3, 3] = 1
-    for new, (own, flip) in enumerate(zip(axes, flips)):
-        to_own_index[own, new] = -1 if flip else 1
-        to_own_index[own, 3] = sizes[own] - 1 if flip else 0
-    return np.asarray(volume.ijk_to_lps, float) @ to_own_index
 
 
 def _straightened(volume: Volume) -> Volume | None:
@@ -204,10 +165,8 @@ def _straightened(volume: Volume) -> Volume | None:
     straight[:3, :3] = directions * steps
     straight[:3, 3] = directions @ first
 
-    from radiologycnn.images.grid import resample
-
     shape_kji = tuple(int(n) for n in shape_ijk[::-1])
-    array = resample(volume.array, matrix, straight, shape_kji, interpolation="linear", fill=AIR_HU)
+    array = resample(volume.array, matrix, straight, shape_kji, fill=AIR_HU)
     return Volume(array, straight, volume.modality, volume.name)
 
 

@@ -1,0 +1,78 @@
+"""The device that a network runs on: chosen, named, and the ways around what some of them lack."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radiologycnn.errors import InputError
+
+
+def resolve_device(wish: str = "auto") -> torch.device:
+    """The device for "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
+
+    Raises:
+        InputError: it does not exist here.
+    """
+    if wish == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wish)
+    except RuntimeError as error:
+        raise InputError("unknown-device", f"The device {wish!r} is unknown.", "Use auto, cpu or cuda:0.") from error
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        there = "no CUDA device" if not count else f"only cuda:0 to cuda:{count - 1}"
+        raise InputError("no-such-device", f"There is no device {wish}: PyTorch finds {there}.", "Use auto or cpu.")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError("unknown-device", f"The device {wish!r} is not supported.", "Use auto, cpu or cuda:0.")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words: "NVIDIA ... (cuda:0)", or "CPU (2 threads)"."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({device})"
+    threads = torch.get_num_threads()
+    return f"CPU ({platform.machine() or 'unknown type'}, {threads} thread{'s' if threads > 1 else ''})"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's memory ended; PyTorch has no one type for all devices."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+
+
+def _numpy_bridge_works() -> bool:
+    """PyTorch built for NumPy 1 cannot exchange arrays with NumPy 2 (PyTorch 2.2.2, the last for Intel Macs)."""
+    try:
+        torch.from_numpy(np.zeros(1, np.float32)).numpy()
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+_BRIDGE = _numpy_bridge_works()
+
+
+def to_tensor(array: np.ndarray, bridge: bool = _BRIDGE) -> Tensor:
+    """A float32 array as a tensor; without NumPy's help where ``bridge`` is False."""
+    array = np.ascontiguousarray(array, np.float32)
+    if bridge and array.flags.writeable:
+        return torch.from_numpy(array)
+    return torch.frombuffer(bytearray(array.data.cast("B")), dtype=torch.float32).reshape(array.shape)
+
+
+def to_array(tensor: Tensor, bridge: bool = _BRIDGE) -> np.ndarray:
+    """A float32 tensor on the CPU as an array; without NumPy's help where ``bridge`` is False."""
+    tensor = tensor.contiguous()
+    if bridge:
+        return tensor.numpy()
+    array = np.empty(tuple(tensor.shape), np.float32)
+    torch.frombuffer(array.reshape(-1).data, dtype=torch.float32).copy_(tensor.reshape(-1))
+    return array
