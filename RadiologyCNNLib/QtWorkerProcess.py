@@ -108,7 +108,7 @@ class _Run:
         self._readErrors()
         if self.isCurrent:
             self._owner.run = None
-            self._owner.onFinished(code, status == qt.QProcess.CrashExit)
+            self._owner.onFinished(-1 if status == qt.QProcess.CrashExit else code)
         self.process.deleteLater()
 
     def _onError(self, error):

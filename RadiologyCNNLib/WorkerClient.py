@@ -214,7 +214,7 @@ class WorkerClient:
                 self._errorLines.append(text)
                 self.logged.emit(text)
 
-    def onFinished(self, code, crashed=False):
+    def onFinished(self, code):
         """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason."""
         if self._errorBuffer:
             self.onErrorBytes(b"\n")
@@ -224,14 +224,13 @@ class WorkerClient:
         self._setState("stopped")
         if self._isStopping:
             return
-        hint = "It is started again by itself; try again."
-        if crashed or code in (9, 137, -9):
+        if wasReady:
             hint = (
                 "It may have run out of memory, or been ended from outside. "
                 "Close other programs or choose the CPU as device, then try again."
             )
-        elif not wasReady:
-            hint = "Look at the details for the reason; the worker's Python may lack a package."
+        else:
+            hint = "The details hold the reason; the worker's Python may lack a package."
         error = WorkerError(
             "worker-died",
             "The background process ended unexpectedly.",

@@ -216,7 +216,7 @@ def test_death_of_the_worker_fails_its_jobs_with_its_last_words(bench):
     bench.client.onErrorBytes(b"line one\nFatal Python error: Abor")
     bench.client.onErrorBytes(b"ted")
     bench.process.isRunning = False
-    bench.client.onFinished(134, True)
+    bench.client.onFinished(-1)
     error = bench.told[0][2]
     assert bench.ends(job) == ["failed"]
     assert error.code == "worker-died"

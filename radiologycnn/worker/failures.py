@@ -27,7 +27,9 @@ def _sentences(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, ImportError):
         package = (error.name or "").split(".")[0]
         package = _DISTRIBUTIONS.get(package, package)
-        if isinstance(error, ModuleNotFoundError) and package and package != "radiologycnn":
+        if package == "radiologycnn":
+            return "damaged-install", "A part of RadiologyCNN is missing.", "Install the extension again."
+        if isinstance(error, ModuleNotFoundError) and package:
             message = f"The Python package {package} is missing."
         else:
             message = f"The Python package {package or 'needed here'} is damaged and cannot be loaded."

@@ -57,11 +57,15 @@ class JobRunner:
 
     Args:
         unfinished_files: receives the files that are being written, so that whoever ends the process removes them.
+        log: called with a sentence for the log, such as a fall-back to another device.
     """
 
-    def __init__(self, unfinished_files: set[Path] | None = None) -> None:
+    def __init__(
+        self, unfinished_files: set[Path] | None = None, log: Callable[[str], None] = lambda text: None
+    ) -> None:
         self.unfinished_files = set() if unfinished_files is None else unfinished_files
         self.durations = DurationMemory()
+        self._log = log
         self._segmenter: HemorrhageSegmenter | None = None
         self._segmenter_key: tuple[str, str, str] | None = None
 
@@ -75,7 +79,10 @@ class JobRunner:
         """Import what a job needs and load the model, so that the click finds both ready."""
         if (request["task"] or HEMORRHAGE_TASK) != HEMORRHAGE_TASK:
             raise InputError("unknown-task", f"This version has no task {request['task']!r}.")
+        from radiologycnn.worker.devices import wake_device
+
         segmenter, package = self._segmenter_for(request, progress)
+        wake_device(segmenter.device)
         return {
             "model": package.id,
             "device": str(segmenter.device),
@@ -123,7 +130,11 @@ class JobRunner:
         segmenter, package = self._segmenter_for(request, progress)
         progress.kind = (package.id, str(segmenter.device), volume.array.shape)
         result = segmenter.segment(
-            volume, threshold=request["threshold"], progress=progress.between(0.10, 0.95), cancelled=cancelled
+            volume,
+            threshold=request["threshold"],
+            progress=progress.between(0.10, 0.95),
+            cancelled=cancelled,
+            log=self._log,
         )
         progress.step(0.95, "Writing the result")
         crop = self._write_crop(result.probability, Path(request["output"]), request["job"], float(result.threshold))
@@ -134,9 +145,10 @@ class JobRunner:
             "notes": list(result.notes),
             "provenance": dict(result.provenance),
             "model": package.id,
-            "device": str(segmenter.device),
-            "device_name": segmenter.device_name,
-            "labels": [label.to_dict() for label in _labels(package.labels)],
+            # after a fall-back this is not the device that was asked for
+            "device": result.provenance["device"],
+            "device_name": result.provenance["device_name"],
+            "labels": [label.to_dict() for label in result.labels],
             "seconds": progress.finish(),
         }
 

@@ -85,7 +85,7 @@ class WorkerServer:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         from radiologycnn.worker.jobs import JobRunner
 
-        runner = JobRunner(self._unfinished_files)
+        runner = JobRunner(self._unfinished_files, log=lambda text: self.send(protocol.log(text)))
         while True:
             try:
                 job = self._queue.get(timeout=self._idle_unload_s if runner.is_warm else None)
