@@ -60,11 +60,12 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
         self.devicesListed = Signal()
         self.modelInstalled = Signal()
         self.modelInstallFailed = Signal()
-        self._givenClient = client
-        self._client = None
         self._jobs = {}
         self._early = None
+        self._client = None
         self.isPresenting = False  # while true, changes of the mask are this logic's own
+        if client is not None:
+            self.client = client
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
         return HemorrhageSegParameterNode(super().getParameterNode())
@@ -75,12 +76,21 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
     def client(self) -> WorkerClient:
         """The worker's client, made and connected at first use."""
         if self._client is None:
-            self._client = self._givenClient or WorkerClient.shared()
-            self._client.progress.connect(self._onProgress)
-            self._client.result.connect(self._onResult)
-            self._client.failed.connect(self._onFailed)
-            self._client.cancelled.connect(self._onCancelled)
+            self.client = WorkerClient.shared()
         return self._client
+
+    @client.setter
+    def client(self, client) -> None:
+        """Talk to another client from now on; None to leave the present one."""
+        if self._client is not None:
+            self.abandonJobs()
+        for signalName in ("progress", "result", "failed", "cancelled"):
+            slot = getattr(self, f"_on{signalName.capitalize()}")
+            if self._client is not None:
+                getattr(self._client, signalName).disconnect(slot)
+            if client is not None:
+                getattr(client, signalName).connect(slot)
+        self._client = client
 
     def warmUp(self, model: str = "", device: str = "auto") -> None:
         """Start the worker and load the network now, so that the click finds both ready."""
@@ -109,14 +119,8 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
         return name
 
     def disconnect(self) -> None:
-        """Cancel what runs and leave the shared client: the panel goes away."""
-        self.abandonJobs()
-        if self._client is not None:
-            self._client.progress.disconnect(self._onProgress)
-            self._client.result.disconnect(self._onResult)
-            self._client.failed.disconnect(self._onFailed)
-            self._client.cancelled.disconnect(self._onCancelled)
-            self._client = None
+        """Cancel what runs and leave the client: the panel goes away."""
+        self.client = None
 
     # Segmentation
 

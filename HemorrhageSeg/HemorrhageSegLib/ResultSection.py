@@ -5,13 +5,20 @@ import html
 import qt
 from slicer.i18n import tr as _
 
-TOTAL_FONT_FACTOR = 4.0
-
 
 def volumeText(volumeMl: float) -> str:
     """A volume as it is read aloud: two digits after the point below 1 mL, one above."""
     digits = 2 if 0 < volumeMl < 1 else 1
     return _("{volume} mL").format(volume=f"{volumeMl:.{digits}f}")
+
+
+def scaledFont(font, factor: float, atLeastPoints: float = 0.0, isBold: bool = True):
+    """A font some times as large as the given one, so that it follows the person's own setting."""
+    scaled = qt.QFont(font)
+    points = font.pointSizeF() if font.pointSizeF() > 0 else 10.0  # a font may be set in pixels instead
+    scaled.setPointSizeF(max(points * factor, atLeastPoints))
+    scaled.setBold(isBold)
+    return scaled
 
 
 class ResultSection:
@@ -20,13 +27,8 @@ class ResultSection:
     def __init__(self, ui) -> None:
         self.ui = ui
         # a multiple of the person's own font size: 36 points and more can be read from two metres
-        font = qt.QFont(ui.totalLabel.font)
-        font.setPointSizeF(max(font.pointSizeF() * TOTAL_FONT_FACTOR, 36.0))
-        font.setBold(True)
-        ui.totalLabel.setFont(font)
-        middle = qt.QFont(ui.abcLabel.font)
-        middle.setPointSizeF(middle.pointSizeF() * 1.25)
-        ui.abcLabel.setFont(middle)
+        ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
+        ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
         ui.lesionTable.verticalHeader().setVisible(False)
         ui.lesionTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
 

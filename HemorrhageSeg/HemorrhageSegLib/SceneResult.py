@@ -131,15 +131,7 @@ class SceneResult:
 
         The crop holds all segments; an empty segmentation gives one voxel of 0.
         """
-        images = []
-        for label in self.labels:
-            image = slicer.vtkOrientedImageData()
-            segmentId = self.segmentId(label)
-            if self.segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
-                continue
-            self.segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
-            if image.GetNumberOfPoints() > 0:
-                images.append((label.value, image))
+        images = [(label.value, image) for label in self.labels if (image := self._segmentImage(label)) is not None]
         if not images:
             return np.zeros((1, 1, 1), np.uint8), (0, 0, 0)
         extents = np.array([image.GetExtent() for _value, image in images]).reshape(-1, 3, 2)
@@ -160,6 +152,28 @@ class SceneResult:
             place = tuple(slice(int(a - o), int(b - o + 1)) for a, b, o in zip(low, high, first))[::-1]
             mask[place][voxels[part] != 0] = value
         return mask, tuple(int(c) for c in first[::-1])
+
+    def _segmentImage(self, label):
+        """A label's segment on the scan's grid; None where it was removed or is empty."""
+        segmentId = self.segmentId(label)
+        if self.segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
+            return None
+        image = slicer.vtkOrientedImageData()
+        self.segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
+        if image.GetNumberOfPoints() == 0:
+            return None
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        grid = self.gridMatrix()
+        if np.allclose(slicer.util.arrayFromVTKMatrix(matrix), slicer.util.arrayFromVTKMatrix(grid), atol=1e-3):
+            return image
+        # the person has edited it on another (finer) grid
+        reference, onGrid = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+        reference.SetImageToWorldMatrix(grid)
+        reference.SetExtent([bound for size in self.record["shape_kji"][::-1] for bound in (0, size - 1)])
+        reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(image, reference, onGrid)
+        return onGrid
 
     def totalMl(self) -> float:
         """Volume of all segments as they are now, in mL."""

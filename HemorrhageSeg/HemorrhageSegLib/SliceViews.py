@@ -30,17 +30,24 @@ class BrainWindow:
     def __init__(self) -> None:
         self._previous = {}
 
+    @staticmethod
+    def isShown(volumeNode) -> bool:
+        """Whether the scan is shown with the brain window now, whoever set it."""
+        display = volumeNode.GetScalarVolumeDisplayNode() if volumeNode is not None else None
+        if display is None or display.GetAutoWindowLevel():
+            return False
+        return (display.GetWindow(), display.GetLevel()) == (BRAIN_WINDOW_HU, BRAIN_LEVEL_HU)
+
     def apply(self, volumeNode, askedFor: bool) -> None:
         """Set the brain window; unless it was asked for, only where Slicer chose the present window by itself."""
         display = _displayNode(volumeNode)
-        if display is None or volumeNode.GetID() in self._previous:
-            return
-        if not askedFor and not display.GetAutoWindowLevel():
+        if display is None or self.isShown(volumeNode) or not (askedFor or display.GetAutoWindowLevel()):
             return
         previous = (display.GetAutoWindowLevel(), display.GetWindow(), display.GetLevel())
         self._previous[volumeNode.GetID()] = previous
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(BRAIN_WINDOW_HU, BRAIN_LEVEL_HU)
+        with slicer.util.NodeModify(display):
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevel(BRAIN_WINDOW_HU, BRAIN_LEVEL_HU)
 
     def restore(self, volumeNode) -> None:
         """Give the scan the window back that it had before :meth:`apply`."""

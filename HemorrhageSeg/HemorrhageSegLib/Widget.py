@@ -14,7 +14,7 @@ from slicer.util import VTKObservationMixin
 from HemorrhageSegLib import Export, SliceViews
 from HemorrhageSegLib.InputsSection import ExpectedTime, InputsSection, durationText
 from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
-from HemorrhageSegLib.ResultSection import ResultSection
+from HemorrhageSegLib.ResultSection import ResultSection, scaledFont
 from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.Installer import Installer
@@ -22,6 +22,8 @@ from RadiologyCNNLib.Installer import Installer
 SEGMENT_SHORTCUT = "Ctrl+Return"
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 SURFACE_DELAY_MS = 250
+# The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
+THRESHOLD_TOLERANCE = 0.0051
 
 
 class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -37,6 +39,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._isEntered = False
         self._volumeId = None
         self._segmentation = None
+        self._display = None
         self._warmKey = None
         self._startTime = 0.0
 
@@ -57,10 +60,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.expectedTime = ExpectedTime()
         self._measureTimer = self._timer(MEASURE_DELAY_MS, self._measure)
         self._surfaceTimer = self._timer(SURFACE_DELAY_MS, self._rebuildSurface)
-        bigFont = qt.QFont(self.ui.segmentButton.font)
-        bigFont.setPointSizeF(bigFont.pointSizeF() * 1.4)
-        bigFont.setBold(True)
-        self.ui.segmentButton.setFont(bigFont)
+        self.ui.segmentButton.setFont(scaledFont(self.ui.segmentButton.font, 1.4))
 
         self._connectWidgets()
         self._connectLogic()
@@ -189,6 +189,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._volumeId = None
         if parameterNode is None:
             self._observeSegmentation(None)
+            self._observeDisplay(None)
             self.results.show(None)
             self._updateButtons()
             return
@@ -209,9 +210,8 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         result = self.result
         if result is not None:
-            applied = result.record.get("threshold")
-            if result.canThreshold and (applied is None or abs(applied - parameters.threshold) > 1e-6):
-                self._applyThreshold(result)
+            if result.canThreshold and abs(result.record["threshold"] - parameters.threshold) > THRESHOLD_TOLERANCE:
+                self._applyThreshold(result, parameters.threshold)
             self._applyDisplay(result)
         if parameters.model and parameters.model != self.inputs.modelId:
             self.inputs.selectModel(parameters.model)
@@ -241,6 +241,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         finally:
             self._isUpdating = False
         self._observeSegmentation(result)
+        self._observeDisplay(volumeNode)
         self._showResult(result)
         if isNew and result is not None:
             self._applyDisplay(result)
@@ -318,6 +319,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         SliceViews.showVolume(volumeNode)
         if self._parameterNode.brainWindow:
             self.brainWindow.apply(volumeNode, askedFor=False)
+        self._observeDisplay(volumeNode)
 
     def onJobStarted(self) -> None:
         self._startTime = time.monotonic()
@@ -375,13 +377,13 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     # Threshold, table, display
 
-    def _applyThreshold(self, result) -> None:
+    def _applyThreshold(self, result, threshold) -> None:
         # a surface would be built anew at each move
         hadSurface = result.hasSurface
         self._isUpdating = True
         try:
             result.removeSurface()
-            totalMl = self.logic.applyThreshold(result, self._parameterNode.threshold)
+            totalMl = self.logic.applyThreshold(result, threshold)
         finally:
             self._isUpdating = False
         self._showResult(result, totalMl)
@@ -397,12 +399,9 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             question = _("Discard the corrections and go back to the network's own mask?")
             if not slicer.util.confirmOkCancelDisplay(question, _("HemorrhageSeg")):
                 return
-            result.updateRecord(threshold=None, edited=False)
-        threshold = min(max(result.record["operating_threshold"], 0.01), 0.99)
-        if self._parameterNode.threshold == threshold:
-            self.onParametersChanged()
-        else:
-            self._parameterNode.threshold = threshold
+        threshold = result.record["operating_threshold"]
+        self._applyThreshold(result, threshold)
+        self._parameterNode.threshold = min(max(threshold, 0.01), 0.99)
 
     def onMaskEdited(self, caller=None, event=None) -> None:
         """Somebody else changed the mask: its numbers are no longer those of the table."""
@@ -456,13 +455,34 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             slicer.util.resetThreeDViews()
 
     def onBrainWindowClicked(self, checked) -> None:
-        volumeNode = self._parameterNode.inputVolume if self._parameterNode else None
+        """The person's wish; it also holds for the next scans."""
+        if self._parameterNode is None:
+            return
+        self._parameterNode.brainWindow = checked
+        volumeNode = self._parameterNode.inputVolume
         if volumeNode is None:
             return
         if checked:
             self.brainWindow.apply(volumeNode, askedFor=True)
         else:
             self.brainWindow.restore(volumeNode)
+
+    def _observeDisplay(self, volumeNode) -> None:
+        """Keep the check box true when somebody else changes the window, such as a mouse in a slice view."""
+        display = volumeNode.GetDisplayNode() if volumeNode is not None else None
+        if display is not self._display:
+            event = vtk.vtkCommand.ModifiedEvent
+            if self._display is not None and self.hasObserver(self._display, event, self.onWindowChanged):
+                self.removeObserver(self._display, event, self.onWindowChanged)
+            self._display = display
+            if display is not None:
+                self.addObserver(display, event, self.onWindowChanged)
+        self.onWindowChanged()
+
+    def onWindowChanged(self, caller=None, event=None) -> None:
+        volumeNode = self._parameterNode.inputVolume if self._parameterNode else None
+        self.ui.brainWindowCheckBox.enabled = volumeNode is not None
+        self.ui.brainWindowCheckBox.checked = self.brainWindow.isShown(volumeNode)
 
     def onLesionChosen(self) -> None:
         self.onLesionClicked(self.ui.lesionTable.currentIndex())
