@@ -204,9 +204,8 @@ def _resampling_notes(stack: SliceStack, step: float, guessed: list[int]) -> lis
         else:
             listed = f"from {stack.gaps_mm.min():.2f} to {stack.gaps_mm.max():.2f} mm"
         notes.append(f"The slices are unevenly spaced: gaps of {listed}.")
-    notes.append(
-        f"The volume was resampled to regular slices {step:.2f} mm apart, between the first and the last slice."
-    )
+    why = "" if stack.even else " (the smallest distance that is common in it)"
+    notes.append(f"The volume was resampled to regular slices {step:.2f} mm apart{why}, from the first to the last.")
     if guessed:
         some = "One of its slices lies" if len(guessed) == 1 else f"{len(guessed)} of its slices lie"
         notes.append(f"{some} in a wide gap, far from any image: look at the original slices there.")

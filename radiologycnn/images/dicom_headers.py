@@ -6,8 +6,11 @@ per file. Both become :class:`Frame`, so that the rest need not know the differe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +19,9 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 MAXIMUM_FILES = 50_000
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 SECONDARY_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds below it
 
 _TAGS = [
@@ -65,6 +68,7 @@ class Frame:
     acquisition: int | None
     temporal: int | None
     stack: str | None
+    kernel: str | None
     time: str | None
 
 
@@ -104,21 +108,38 @@ def scan_files(paths: Iterable[Path]) -> FolderScan:
             scan.other_files.append(path.name)
             continue
         try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-            if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
-                continue  # DICOMDIR: a table of contents
-            if "SOPClassUID" not in dataset and "Rows" not in dataset:
-                scan.damaged.append(path.name)  # the header breaks off before it says what the file is
-                continue
-            if not _integer(dataset.get("Rows")) or not _integer(dataset.get("Columns")):
-                scan.without_image += 1
-                continue
-            scan.frames.extend(_frames(path, dataset))
-        except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, IndexError,
-                NotImplementedError, RuntimeError):  # fmt: skip
-            # pydicom raises any of these on a header that breaks off or holds nonsense.
+            with quiet_pydicom():
+                dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=_TAGS)
+                _add(dataset, path, scan)
+        except Exception:
+            # pydicom decodes values when they are asked for, and raises nearly anything on one that is damaged.
             scan.damaged.append(path.name)
     return scan
+
+
+@contextlib.contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Without pydicom's warnings, which quote values of the header: a patient's name, for instance."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _add(dataset: Dataset, path: Path, scan: FolderScan) -> None:
+    if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR_CLASS:
+        return  # a table of contents
+    if "SOPClassUID" not in dataset and "Rows" not in dataset:
+        scan.damaged.append(path.name)  # the header breaks off before it says what the file is
+    elif not _integer(dataset.get("Rows")) or not _integer(dataset.get("Columns")):
+        scan.without_image += 1
+    else:
+        scan.frames.extend(_frames(path, dataset))
 
 
 def files_below(folder: Path, recursive: bool = True) -> Iterator[Path]:
@@ -200,6 +221,7 @@ def _frame(path: Path, dataset: Dataset, index: int | None, groups: list[Dataset
             inner("FrameContentSequence", "TemporalPositionIndex") or dataset.get("TemporalPositionIdentifier")
         ),
         stack=str(inner("FrameContentSequence", "StackID") or "") or None,
+        kernel=str(dataset.get("ConvolutionKernel") or "") or None,
         time=str(dataset.get("TriggerTime") or dataset.get("AcquisitionTime") or "") or None if index is None else None,
     )
 

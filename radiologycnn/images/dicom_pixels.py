@@ -15,10 +15,10 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import RLELossless, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
-from radiologycnn.errors import InputError
-from radiologycnn.images.dicom_headers import Frame
+from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
+from radiologycnn.images.dicom_headers import Frame, quiet_pydicom
 from radiologycnn.images.nifti import damaged_file
 
 _PIXEL_TAGS = [
@@ -63,25 +63,25 @@ def read_slices(frames: Sequence[Frame]) -> np.ndarray:
 def _stored_values(path: Path) -> np.ndarray:
     """Stored values of a file, shape (frames, rows, columns), before any scaling."""
     try:
-        dataset = pydicom.dcmread(path, force=True)
-        syntax = dataset.file_meta.get("TransferSyntaxUID")
-        if syntax is None:  # a file without the leading part is implicit little endian (PS3.10 7.1)
-            syntax = (
-                pydicom.uid.ImplicitVRLittleEndian if dataset.is_implicit_VR else pydicom.uid.ExplicitVRLittleEndian
-            )
-            dataset.file_meta.TransferSyntaxUID = syntax
-        if "PixelData" not in dataset and not any(k in dataset for k in ("FloatPixelData", "DoubleFloatPixelData")):
-            raise damaged_file(path.name, "its pixels are missing")
-    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+        with quiet_pydicom():
+            pixels = _unpack(pydicom.dcmread(path, force=True), path)
+    except RadiologyCNNError:
+        raise
+    except Exception as error:  # pydicom raises whatever its stage of decoding raises
         raise damaged_file(path.name) from error
-    if syntax.is_compressed and syntax != RLELossless and not syntax.is_deflated:
-        pixels = _unpack_with_itk(dataset, path)
-    else:
-        try:
-            pixels = dataset.pixel_array
-        except Exception as error:  # pydicom's decoders raise whatever their stage of decoding raises
-            raise damaged_file(path.name) from error
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _unpack(dataset: Dataset, path: Path) -> np.ndarray:
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None:  # a file without the leading part; PS3.10 7.1 wants one, old files lack it
+        syntax = ImplicitVRLittleEndian if dataset.is_implicit_VR else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
+    if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise damaged_file(path.name, "its pixels are missing")
+    if syntax.is_compressed and syntax != RLELossless and not syntax.is_deflated:
+        return _unpack_with_itk(dataset, path)
+    return dataset.pixel_array
 
 
 def _unpack_with_itk(dataset: Dataset, path: Path) -> np.ndarray:
@@ -106,6 +106,12 @@ def _unpack_with_itk(dataset: Dataset, path: Path) -> np.ndarray:
             reader.SetImageIO("GDCMImageIO")
             reader.SetFileName(str(file))
             return sitk.GetArrayFromImage(reader.Execute())
+    except OSError as error:
+        raise ResourceError(
+            "no-temporary-space",
+            f"The compressed file {path.name} could not be unpacked: the folder for temporary files is full or closed.",
+            "Free some space and try again.",
+        ) from error
     except RuntimeError as error:
         try:
             return dataset.pixel_array  # a decoder of pydicom's may know what GDCM does not

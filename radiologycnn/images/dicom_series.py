@@ -13,11 +13,14 @@ from radiologycnn.images.dicom_headers import SECONDARY_CAPTURE_CLASSES, Frame
 from radiologycnn.images.slice_stack import MAXIMUM_GAP_MM, SAME_POSITION_MM, SliceStack, analyse_stack
 
 _SAME_DIRECTION = 5e-3  # largest difference of a direction cosine within one stack
+_MAXIMUM_TILT_DEGREES = 45.0  # gantries reach 30
+_MAXIMUM_JUMP_MM = 10.0
 _PROJECTIONS = {"MIP", "MINIP", "MINMIP", "PROJECTION IMAGE", "VOLUME RENDERING", "VRT", "SCREEN SAVE", "DOSE_INFO"}
 # What may tell several passes over the same places apart, the surest first.
 _SPLITS: tuple[Callable[[Frame], object], ...] = (
     lambda frame: frame.stack,
     lambda frame: frame.temporal,
+    lambda frame: frame.kernel,
     lambda frame: frame.acquisition,
     lambda frame: frame.time,
 )
@@ -94,7 +97,8 @@ def _same_kind(frames: Sequence[Frame]) -> list[list[Frame]]:
         # From the fourth value on, vendors write per slice what does not make another image (GE: "ADD").
         key = (
             frame.sop_class, frame.modality, frame.rows, frame.columns, frame.samples, frame.photometric,
-            frame.image_type[:3], frame.echo_time if frame.modality == "MR" else None, frame.position_lps_mm is None,
+            frame.image_type[:3], frame.position_lps_mm is None,
+            round(frame.echo_time or 0, 2) if frame.modality == "MR" else 0,
         )  # fmt: skip
         groups[key].append(frame)
     return list(groups.values())
@@ -195,6 +199,7 @@ def _describe(frames: list[Frame], uid: str) -> Series:
                 np.array([frame.position_lps_mm for frame in frames]), first.orientation, first.pixel_spacing_ij_mm
             )
             frames = [frames[index] for index in stack.order]
+            problem = _shift_problem(stack)
     return Series(
         number=0,
         uid=uid,
@@ -212,6 +217,8 @@ def _kind_problem(frames: Sequence[Frame]) -> str:
     first = frames[0]
     if first.samples > 1 or first.photometric.startswith(("RGB", "YBR", "PALETTE")):
         return "it holds colour pictures (RGB), not a scan's values."
+    if "MOSAIC" in first.image_type:
+        return "its slices are tiled into mosaic pictures."
     if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
         return "it is a localizer (scout view), made to plan the scan."
     if first.modality in ("SEG", "RTDOSE", "PR", "SR"):
@@ -242,6 +249,18 @@ def _without_duplicates(frames: list[Frame], positions: np.ndarray) -> tuple[lis
         chosen[int(places[index])] = index
     kept = sorted(chosen.values())
     return [frames[index] for index in kept], positions[kept], len(kept) < len(frames), ""
+
+
+def _shift_problem(stack: SliceStack) -> str:
+    """Slices that jump about in their plane, or lean more than any gantry does, are no one scan."""
+    off_line = stack.shifts_mm - np.outer(stack.positions_mm / stack.positions_mm[-1], stack.shifts_mm[-1])
+    jump = float(np.linalg.norm(off_line, axis=1).max())
+    if stack.tilt_degrees > _MAXIMUM_TILT_DEGREES or jump > _MAXIMUM_JUMP_MM:
+        return (
+            f"its slices are shifted sideways against each other (by {stack.tilt_degrees:.0f} degrees in all, and up "
+            f"to {jump:.0f} mm off a line), which no tilted gantry explains."
+        )
+    return ""
 
 
 def _stack_problem(positions: np.ndarray) -> str:

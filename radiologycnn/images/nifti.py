@@ -24,6 +24,7 @@ _DATATYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2
 _COLOURS = {128, 2304}
 _COMPLEX = {32, 1792, 2048}
 _UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
+_CHUNK_BYTES = 1 << 26
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
 
 
@@ -60,7 +61,7 @@ def read_nifti(path: Path) -> Volume:
             _check_content(header)
             shape_kji = _shape_kji(header, path.name)
             dtype = np.dtype(header.order + _DATATYPES[header.datatype])
-            bytes_wanted = int(np.prod(shape_kji, dtype=np.int64)) * dtype.itemsize
+            bytes_wanted = math.prod(shape_kji) * dtype.itemsize
             if header.separate:
                 with _open(_sibling(header_path, ".img")) as data:
                     raw = _read_voxels(data, header.vox_offset, bytes_wanted)
@@ -142,12 +143,16 @@ def _stem(path: Path) -> str:
 
 
 def _read_voxels(stream: BinaryIO, offset: int, count: int) -> bytes:
-    stream.seek(offset)
+    """At most ``count`` bytes from ``offset``; fewer where the file ends early, whatever size its header names."""
+    parts = []
     try:
-        return stream.read(count)
+        stream.seek(offset)
+        while count > 0 and (part := stream.read(min(count, _CHUNK_BYTES))):
+            parts.append(part)
+            count -= len(part)
     except (EOFError, zlib.error):
-        # The packed data break off; the caller only needs to know that they are too few.
-        return b""
+        pass  # packed data break off; the caller sees that there are too few
+    return b"".join(parts)
 
 
 def _parse_header(raw: bytes, name: str) -> _Header:

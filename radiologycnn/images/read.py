@@ -17,7 +17,7 @@ from radiologycnn.images.dicom_series import Series
 from radiologycnn.images.nifti import damaged_file, read_nifti
 from radiologycnn.images.volume import Volume
 
-_NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz")
+_NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
 _ITK = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pdf")
 _HINT = "Give a scan as NIfTI, NRRD, MHA or a DICOM folder."
@@ -73,7 +73,9 @@ def _check_exists(path: Path) -> None:
 def _read(path: Path, series: str | int | None) -> Volume:
     _check_exists(path)
     name = path.name.lower()
-    if path.is_dir() or looks_like_dicom(path):
+    # Raw voxels of a NIfTI pair can begin as an old DICOM file does: a known ending goes first.
+    known = name.endswith((*_NIFTI[:3], *_ITK)) or (name.endswith(".img") and path.with_suffix(".hdr").exists())
+    if path.is_dir() or (not known and looks_like_dicom(path)):
         return read_dicom(path, series)
     if not path.is_file():
         raise InputError("not-an-image", f"{path.name} is neither a file nor a folder.", _HINT)

@@ -14,6 +14,7 @@ SAME_POSITION_MM = 0.01
 MAXIMUM_GAP_MM = 15.0  # beyond it, what lies between two slices is guessed, not interpolated
 _MAXIMUM_OFF_STEP_MM = 0.15  # a slice this near to its place in a regular stack is a rounded header, not a gap
 _MAXIMUM_OFF_STEP = 0.1  # the same, as a fraction of the step, for thin slices
+_MOST_GRID_SLICES = 4  # for one acquired slice
 _MAXIMUM_DRIFT_PIXELS = 0.25  # a shift in the plane, from first to last slice, that is not called a tilt
 
 
@@ -110,7 +111,8 @@ def analyse_stack(
     mean_step, start = np.polyfit(np.arange(count), positions, 1)
     off_step = np.abs(positions - start - np.arange(count) * mean_step).max()
     even = bool(off_step <= min(_MAXIMUM_OFF_STEP_MM, _MAXIMUM_OFF_STEP * mean_step))
-    step = float(mean_step) if even else common_step(gaps)
+    # A few slices almost on top of each other must not make a grid of thousands.
+    step = float(mean_step) if even else max(common_step(gaps), float(positions[-1]) / (_MOST_GRID_SLICES * count))
     sheared = bool((np.abs(shifts) / pixel_spacing_ij_mm).max() > _MAXIMUM_DRIFT_PIXELS)
     tilt = float(np.degrees(np.arctan2(np.linalg.norm(shifts[-1]), positions[-1])))
     missing = []
