@@ -50,6 +50,13 @@ class WorkerProcess:
     def close_input(self) -> None:
         self.process.stdin.close()
 
+    def forget(self) -> None:
+        """Drop all that was heard so far."""
+        while not self._events.empty():
+            self._events.get()
+        self.lines.clear()
+        self.errors.clear()
+
     def wait_for(self, event: str, job: str | None = None) -> dict[str, Any]:
         """The next event of that kind (and job); others before it are dropped, an unexpected error fails the test."""
         return self.wait_until(lambda m: m["event"] == event and (job is None or m.get("job") == job), event)
@@ -106,12 +113,20 @@ def start_worker(tiny_model: Path) -> Iterator[Callable[..., WorkerProcess]]:
         worker.end()
 
 
-@pytest.fixture
-def worker(start_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
-    """One real worker that has said that it is ready."""
-    started = start_worker()
+@pytest.fixture(scope="session")
+def shared_worker(tiny_model: Path) -> Iterator[WorkerProcess]:
+    """One real worker for all tests that leave it as they found it: it imports torch only once."""
+    started = WorkerProcess(RADIOLOGYCNN_MODELS=str(tiny_model.parent))
     started.wait_for("ready")
-    return started
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def worker(shared_worker: WorkerProcess) -> WorkerProcess:
+    """A real worker that is ready, with nothing said so far."""
+    shared_worker.forget()
+    return shared_worker
 
 
 @pytest.fixture(scope="session")
