@@ -364,6 +364,52 @@ def test_mixed_orientations_are_refused(tmp_path):
         read_volume(tmp_path)
 
 
+def test_slices_that_jump_sideways_are_refused(tmp_path):
+    positions = [(-48 + (40 if n % 2 else 0), -48, 4.0 * n) for n in range(8)]
+    write_series(tmp_path, positions, ball((0, 0, 4), 10))
+    with pytest.raises(InputError, match="shifted sideways"):
+        read_volume(tmp_path)
+
+
+def test_random_distances_are_resampled_at_their_median(tmp_path):
+    gaps = np.random.default_rng(4).uniform(2.0, 4.0, 30)
+    z = np.concatenate([[0], np.cumsum(gaps)])
+    centre = (0.0, 0.0, z[-1] / 2)
+    write_series(tmp_path, along_z(z), ball(centre, RADIUS_MM))
+    volume = read_volume(tmp_path)
+    assert 2.0 <= volume.spacing_mm[2] <= np.median(gaps) * 1.05
+    assert volume.provenance["missing_slices"] == 0
+    assert_is_the_ball(volume, centre)
+
+
+def test_files_without_preamble_and_in_nested_folders_are_read(tmp_path):
+    paths = write_series(tmp_path / "DICOM" / "PA0" / "ST0", along_z(range(0, 40, 4)), ball((0, 0, 20), 10))
+    whole = read_volume(tmp_path).array
+    for number, path in enumerate(paths):
+        dataset = pydicom.dcmread(path)
+        moved = tmp_path / "DICOM" / "PA0" / f"SE{number % 3}"
+        moved.mkdir(exist_ok=True)
+        path.unlink()
+        pydicom.dcmwrite(moved / path.name, _without_file_meta(dataset), implicit_vr=True, little_endian=True)
+        assert (moved / path.name).read_bytes()[128:132] != b"DICM"
+    np.testing.assert_array_equal(read_volume(tmp_path).array, whole)
+
+
+def _without_file_meta(dataset):
+    bare = pydicom.Dataset()
+    bare.update(dataset)
+    return bare
+
+
+def test_ct_without_rescale_says_that_its_numbers_may_not_be_hu(tmp_path):
+    paths = write_series(tmp_path, along_z(range(0, 40, 4)), ball((0, 0, 20), 10), intercept=0)
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        del dataset.RescaleSlope, dataset.RescaleIntercept
+        dataset.save_as(path)
+    assert any("HU" in note for note in read_volume(tmp_path).notes)
+
+
 @pytest.mark.parametrize("kept_bytes", [140, 600, 12_000])
 def test_truncated_slice_is_refused_or_reported(tmp_path, kept_bytes):
     paths = write_series(tmp_path, along_z(range(0, 40, 4)), ball((0, 0, 20), 10))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from engine.dicom_phantom import ball, volume_and_centre
@@ -175,3 +179,10 @@ def test_large_finite_numbers_are_not_called_infinite():
     array = np.full((10, 10, 10), 1e38, np.float32)
     array[0] = -1e38
     check_array(scan(array))
+
+
+def test_importing_the_volume_record_loads_no_image_library():
+    code = "import sys, radiologycnn.images.volume as _; print({'SimpleITK', 'pydicom', 'torch'} & set(sys.modules))"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.strip() == "set()"

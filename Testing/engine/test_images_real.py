@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from radiologycnn.errors import InputError
 from radiologycnn.images import list_series, read_volume
@@ -126,6 +127,18 @@ def test_enhanced_frames_are_scaled_and_placed(shared_data):
     np.testing.assert_allclose(volume.spacing_mm, (1, 1, 1.2), atol=1e-4)
     assert volume.array.dtype == np.float32  # slope 4.2588...
     assert volume.array.shape == (8, 256, 256)
+
+
+def test_regular_series_lies_where_simpleitk_puts_it(shared_data):
+    folder = str(shared_data / "not-a-head-volume/mr-t1-brain-24-slices")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
+    image = reader.Execute()
+    volume = read_volume(folder)
+    np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(image))
+    for index in ((0, 0, 0), (273, 383, 23), (100, 200, 11)):
+        place = (volume.ijk_to_lps @ [*index, 1])[:3]
+        np.testing.assert_allclose(place, image.TransformIndexToPhysicalPoint(index), atol=0.01)
 
 
 def test_listing_says_what_is_wrong_with_each(shared_data):

@@ -213,7 +213,5 @@ def _resampling_notes(stack: SliceStack, step: float, guessed: list[int]) -> lis
 
 
 def _fill_value(slices: np.ndarray, modality: str) -> float:
-    """Air for CT; for others the smallest value seen, but not below zero's meaning of 'nothing'."""
-    if modality == "CT":
-        return float(max(_CT_AIR_HU, np.iinfo(slices.dtype).min if slices.dtype.kind == "i" else _CT_AIR_HU))
-    return float(min(slices.min(), 0)) if slices.dtype.kind != "u" else 0.0
+    """What stands where nothing was acquired: air for CT, nothing for others."""
+    return float(_CT_AIR_HU) if modality == "CT" else float(min(slices.min(), 0))

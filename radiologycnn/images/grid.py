@@ -94,8 +94,8 @@ def axes_to_lps(ijk_to_lps: np.ndarray) -> tuple[tuple[int, int, int], tuple[boo
 def reorient_to_lps(volume: Volume) -> Volume:
     """The same voxels with their axes permuted and flipped to the nearest of i -> L, j -> P, k -> S.
 
-    Nothing is interpolated; the matrix follows, so every voxel stays where it was in the patient. The array is a
-    view where possible. :func:`restore_axes` is the way back for results.
+    Nothing is interpolated; the matrix follows, so every voxel stays where it was in the patient.
+    :func:`restore_axes` is the way back for results.
     """
     axes, flipped = axes_to_lps(volume.ijk_to_lps)
     shape_ijk = volume.array.shape[::-1]
@@ -127,4 +127,5 @@ def restore_axes(array: np.ndarray, volume: Volume) -> np.ndarray:
 def _permute(array: np.ndarray, axes: tuple[int, int, int], flipped: tuple[bool, bool, bool]) -> np.ndarray:
     permuted = np.transpose(array, [2 - axes[2 - axis] for axis in range(3)])
     kji_flips = tuple(axis for axis in range(3) if flipped[2 - axis])
-    return np.flip(permuted, kji_flips) if kji_flips else permuted
+    # Contiguous, because torch takes no array that runs backwards in memory.
+    return np.ascontiguousarray(np.flip(permuted, kji_flips) if kji_flips else permuted)
