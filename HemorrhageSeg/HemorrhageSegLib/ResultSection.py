@@ -1,102 +1,285 @@
-"""The panel's result part: total, notes, table; shows a result and holds none."""
-
-import html
+"""The panel's result part: total, threshold, table, display and export of the chosen scan's result."""
 
 import qt
+import slicer
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from HemorrhageSegLib import Export, SliceViews
+from HemorrhageSegLib.BrainWindow import BrainWindow
+from HemorrhageSegLib.ResultTexts import measuredText, notesText, scaledFont, volumeText
+from HemorrhageSegLib.SceneResult import SceneResult
+from radiologycnn.errors import RadiologyCNNError
+
+MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
+SURFACE_DELAY_MS = 250
+# The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
+THRESHOLD_TOLERANCE = 0.0051
 
 
-def volumeText(volumeMl: float) -> str:
-    """A volume as it is read aloud: two digits after the point below 1 mL, one above."""
-    digits = 2 if 0 < volumeMl < 1 else 1
-    return _("{volume} mL").format(volume=f"{volumeMl:.{digits}f}")
+class ResultSection(VTKObservationMixin):
+    """Brings the widgets below the Segment button, the parameter node and the scene's result in line.
 
+    Args:
+        ui: the panel's widgets.
+        logic: HemorrhageSegLogic.
+        showMessage: function (message, hint) that tells the person.
+    """
 
-def scaledFont(font, factor: float, atLeastPoints: float = 0.0, isBold: bool = True):
-    """A font some times as large as the given one, so that it follows the person's own setting."""
-    scaled = qt.QFont(font)
-    points = font.pointSizeF() if font.pointSizeF() > 0 else 10.0  # a font may be set in pixels instead
-    scaled.setPointSizeF(max(points * factor, atLeastPoints))
-    scaled.setBold(isBold)
-    return scaled
-
-
-class ResultSection:
-    """Fills the widgets below the Segment button."""
-
-    def __init__(self, ui) -> None:
+    def __init__(self, ui, logic, showMessage) -> None:
+        VTKObservationMixin.__init__(self)
         self.ui = ui
-        # a multiple of the person's own font size: 36 points and more can be read from two metres
+        self.logic = logic
+        self.brainWindow = BrainWindow(ui.brainWindowCheckBox)
+        self.isUpdating = False  # while true, changes of parameters and mask are this section's own
+        self._showMessage = showMessage
+        self._parameterNode = None
+        self._segmentation = None
+        self._measureTimer = self._timer(MEASURE_DELAY_MS, self._measure)
+        self._surfaceTimer = self._timer(SURFACE_DELAY_MS, self._rebuildSurface)
+        # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
         ui.lesionTable.verticalHeader().setVisible(False)
         ui.lesionTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        ui.resetThresholdButton.connect("clicked(bool)", self.onResetThresholdButton)
+        ui.lesionTable.connect("selectionChanged()", self.onLesionChosen)
+        ui.lesionTable.connect("clicked(QModelIndex)", self.onLesionClicked)
+        ui.brainWindowCheckBox.connect("clicked(bool)", self.onBrainWindowClicked)
+        ui.exportCsvButton.connect("clicked(bool)", self.onExportCsvButton)
+        ui.exportSegmentationButton.connect("clicked(bool)", self.onExportSegmentationButton)
+        logic.measured.connect(self.onMeasured)
+        logic.measuringFailed.connect(self.onMeasuringFailed)
 
-    def show(self, result, provisionalMl=None) -> None:
-        """Show a result, or none.
+    def _timer(self, milliseconds, function):
+        timer = qt.QTimer()
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.connect("timeout()", function)
+        return timer
+
+    # What is shown
+
+    @property
+    def result(self):
+        """The chosen scan's result, or None."""
+        return SceneResult.ofSegmentation(self._parameterNode.segmentation) if self._parameterNode else None
+
+    def setParameterNode(self, parameterNode) -> None:
+        """Show the result of this parameter node's scan from now on; None lets go of everything."""
+        self._parameterNode = parameterNode
+        if parameterNode is None:
+            self._measureTimer.stop()
+            self._surfaceTimer.stop()
+            self._observeSegmentation(None)
+            self.brainWindow.forget()
+            self._show(None)
+        else:
+            self.showVolume()
+
+    def showVolume(self) -> None:
+        """Show the result of the chosen scan, where it has one; the parameters follow it."""
+        parameters = self._parameterNode
+        volumeNode = parameters.inputVolume
+        result = SceneResult.ofVolume(volumeNode)
+        self.isUpdating = True
+        try:
+            parameters.segmentation = result.segmentationNode if result else None
+            parameters.table = result.tableNode if result else None
+            nodes = result.probabilityNodes if result else []
+            parameters.probability = nodes[0] if nodes else None
+            if result is not None:
+                parameters.threshold = min(max(result.record["threshold"], 0.01), 0.99)
+        finally:
+            self.isUpdating = False
+        self._observeSegmentation(result)
+        self.brainWindow.setVolume(volumeNode)
+        if result is None or result.measurements is not None:
+            self._show(result)
+        else:  # the mask was changed just before the scene was saved
+            self._show(result, result.totalMl())
+            self._measureTimer.start()
+        if result is not None:
+            self._applyDisplay(result)
+
+    def followParameters(self) -> None:
+        """A parameter was changed, by a widget or by a script."""
+        result = self.result
+        if result is None:
+            return
+        threshold = self._parameterNode.threshold
+        if result.canThreshold and abs(result.record["threshold"] - threshold) > THRESHOLD_TOLERANCE:
+            self._applyThreshold(result, threshold)
+        self._applyDisplay(result)
+
+    def _show(self, result, provisionalMl=None) -> None:
+        """Fill the widgets.
 
         Args:
             result: SceneResult or None.
             provisionalMl: total of a mask whose measurements are not back yet.
         """
         ui = self.ui
-        widgets = (ui.resetThresholdButton, ui.lesionTable, ui.showFillCheckBox, ui.showOutlineCheckBox)
-        for widget in (*widgets, ui.show3DCheckBox, ui.opacitySlider, ui.exportSegmentationButton):
-            widget.enabled = result is not None
         measurements = result.measurements if result else None
-        record = result.record if result else {}
-        edited = bool(record.get("edited"))
-        ui.exportCsvButton.enabled = measurements is not None
-        ui.thresholdSlider.enabled = result is not None and result.canThreshold and not edited
-        ui.resetThresholdButton.enabled = result is not None and result.canThreshold
         ui.lesionTable.setMRMLTableNode(result.tableNode if result else None)
+        for widget in (ui.lesionTable, ui.showFillCheckBox, ui.showOutlineCheckBox, ui.show3DCheckBox):
+            widget.enabled = result is not None
+        ui.opacitySlider.enabled = ui.exportSegmentationButton.enabled = result is not None
+        ui.exportCsvButton.enabled = measurements is not None
+        ui.resetThresholdButton.enabled = result is not None and result.canThreshold
+        ui.thresholdSlider.enabled = ui.resetThresholdButton.enabled and not result.record.get("edited")
         if measurements is not None:
             ui.totalLabel.text = volumeText(measurements.total_volume_ml)
-            ui.abcLabel.text = _measuredText(measurements)
+            ui.abcLabel.text = measuredText(measurements)
         elif provisionalMl is not None:
             ui.totalLabel.text = volumeText(provisionalMl)
             ui.abcLabel.text = ""
         else:
             ui.totalLabel.text = "–"
-            ui.abcLabel.text = "" if result else _("No result yet. Choose a head CT and click Segment.")
-        notes = _notes(result, record, edited)
-        ui.notesLabel.text = "<br>".join(html.escape(note) for note in notes)
-        ui.notesLabel.visible = bool(notes)
-        self.showTableStatus("" if result is None or measurements else _("The table is being updated…"))
+            ui.abcLabel.text = _("No result yet. Choose a head CT and click Segment.")
+        ui.notesLabel.text = notesText(result)
+        ui.notesLabel.visible = bool(ui.notesLabel.text)
+        self._showTableStatus("" if result is None or measurements else _("The table is being updated…"))
 
-    def showTableStatus(self, text: str) -> None:
-        """Say below the table why it is empty; "" where it is not."""
+    def _showTableStatus(self, text: str) -> None:
         self.ui.tableStatusLabel.text = text
         self.ui.tableStatusLabel.visible = bool(text)
 
+    # Threshold and measurements
 
-def _measuredText(measurements) -> str:
-    count = len(measurements.lesions)
-    if count == 0:
-        return _("No bleed found at this threshold.")
-    found = _("one bleed") if count == 1 else _("{count} bleeds").format(count=count)
-    lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
-    if len(measurements.totals) > 1:
-        lines += [
-            f"{total.label_name} {volumeText(total.volume_ml)}" for total in measurements.totals if total.lesion_count
-        ]
-    return "<br>".join(html.escape(line) for line in lines)
+    def _applyThreshold(self, result, threshold) -> None:
+        hadSurface = result.hasSurface
+        self.isUpdating = True
+        try:
+            result.removeSurface()  # it would be built anew at each move of the slider
+            totalMl = self.logic.applyThreshold(result, threshold)
+        finally:
+            self.isUpdating = False
+        self._show(result, totalMl)
+        self._measureTimer.start()
+        if hadSurface or self._parameterNode.show3D:
+            self._surfaceTimer.start()
 
+    def onResetThresholdButton(self, clicked=False) -> None:
+        result = self.result
+        if result is None or not self.confirmLossOfCorrections():
+            return
+        threshold = result.record["operating_threshold"]
+        self._applyThreshold(result, threshold)
+        self._parameterNode.threshold = min(max(threshold, 0.01), 0.99)
 
-def _notes(result, record: dict, edited: bool) -> list:
-    """What the person has to know about the shown result, in words."""
-    if result is None:
-        return []
-    notes = []
-    if edited:
-        notes.append(_("Corrected by hand: the threshold is locked. Reset goes back to the network's own mask."))
-    elif not result.canThreshold:
-        notes.append(_("The probability map is no longer in the scene, so the threshold cannot be changed."))
-    notes += [str(note) for note in record.get("notes") or []]
-    if record.get("device_name"):
-        notes.append(
-            _("Model {model} on {device}.").format(
-                model=record.get("model") or _("unknown"), device=record["device_name"]
-            )
+    def confirmLossOfCorrections(self) -> bool:
+        """Ask before a mask that was corrected by hand is replaced; True where there is nothing to lose."""
+        result = self.result
+        if result is None or not result.record.get("edited"):
+            return True
+        question = _("The mask was corrected by hand. Discard the corrections?")
+        return bool(slicer.util.confirmOkCancelDisplay(question, _("HemorrhageSeg")))
+
+    def _observeSegmentation(self, result) -> None:
+        """Notice corrections by hand, in the Segment Editor or by a script."""
+        segmentation = result.segmentationNode.GetSegmentation() if result else None
+        if segmentation is self._segmentation:
+            return
+        self.removeObservers()
+        self._segmentation = segmentation
+        if segmentation is not None:
+            self.addObserver(segmentation, slicer.vtkSegmentation.SourceRepresentationModified, self.onMaskEdited)
+
+    def onMaskEdited(self, caller=None, event=None) -> None:
+        """Somebody else changed the mask: its numbers are no longer those of the table."""
+        result = self.result
+        if self.isUpdating or self.logic.isPresenting or result is None:
+            return
+        result.updateRecord(edited=True)
+        self.logic.maskChanged(result)
+        self._measureTimer.start()
+        self._show(result, result.totalMl())
+
+    def _measure(self) -> None:
+        result = self.result
+        if result is not None and not slicer.mrmlScene.IsClosing():
+            self.logic.measure(result)
+
+    def onMeasured(self, result) -> None:
+        shown = self.result
+        if shown is not None and result.segmentationNode is shown.segmentationNode:
+            self._show(result)
+
+    def onMeasuringFailed(self, error) -> None:
+        text = _("The table could not be updated: {message} {hint}").format(message=error.message, hint=error.hint)
+        self._showTableStatus(text)
+
+    # Display
+
+    def _applyDisplay(self, result) -> None:
+        parameters = self._parameterNode
+        display = result.segmentationNode.GetDisplayNode()
+        if display is None:
+            return
+        with slicer.util.NodeModify(display):
+            display.SetVisibility2DFill(parameters.showFill)
+            display.SetVisibility2DOutline(parameters.showOutline)
+            display.SetOpacity(parameters.opacity)
+            display.SetVisibility3D(parameters.show3D)
+        if parameters.show3D and not result.hasSurface and not self._surfaceTimer.active:
+            self._surfaceTimer.start()
+
+    def _rebuildSurface(self) -> None:
+        """Build the surface once the mask has come to rest."""
+        result = self.result
+        if result is None or not self._parameterNode.show3D or slicer.mrmlScene.IsClosing():
+            return
+        self.isUpdating = True
+        try:
+            with slicer.util.tryWithErrorDisplay(_("The surface could not be built."), waitCursor=True):
+                result.buildSurface()
+        finally:
+            self.isUpdating = False
+        if slicer.app.layoutManager() is not None:
+            slicer.util.resetThreeDViews()
+
+    def onBrainWindowClicked(self, checked) -> None:
+        """The person's wish; it also holds for the next scans."""
+        if self._parameterNode is not None:
+            self._parameterNode.brainWindow = checked
+        if checked:
+            self.brainWindow.apply(askedFor=True)
+        else:
+            self.brainWindow.restore()
+
+    def onLesionChosen(self) -> None:
+        self.onLesionClicked(self.ui.lesionTable.currentIndex())
+
+    def onLesionClicked(self, index) -> None:
+        """Jump to the bleed of a table row."""
+        result = self.result
+        measurements = result.measurements if result else None
+        if measurements and 0 <= index.row() < len(measurements.lesions):
+            SliceViews.jumpTo(measurements.lesions[index.row()].centroid_ras_mm)
+
+    # Export
+
+    def onExportCsvButton(self, clicked=False) -> None:
+        self._export(Export.exportCsv, _("Export the table"), ".csv", _("Comma-separated values (*.csv)"))
+
+    def onExportSegmentationButton(self, clicked=False) -> None:
+        self._export(
+            Export.exportSegmentation, _("Export the segmentation"), ".seg.nrrd", _("Segmentation (*.seg.nrrd)")
         )
-    return notes
+
+    def _export(self, write, title, suffix, fileTypes) -> None:
+        result = self.result
+        if result is None:
+            return
+        suggested = Export.suggestedName(result, suffix)
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggested, fileTypes)
+        if not path:
+            return
+        path = str(path) if str(path).endswith(suffix) else f"{path}{suffix}"
+        try:
+            written = write(result, path)
+        except RadiologyCNNError as error:
+            self._showMessage(error.message, error.hint)
+        else:
+            self._showMessage(_("Written: {file}").format(file=written.name))

@@ -1,0 +1,50 @@
+"""What the panel says of a result, in words and sizes."""
+
+import html
+
+import qt
+from slicer.i18n import tr as _
+
+
+def volumeText(volumeMl: float) -> str:
+    """A volume as it is read aloud: two digits after the point below 1 mL, one above."""
+    digits = 2 if 0 < volumeMl < 1 else 1
+    return _("{volume} mL").format(volume=f"{volumeMl:.{digits}f}")
+
+
+def measuredText(measurements) -> str:
+    """ABC/2, number of bleeds, and for models of several types each type's volume, as rich text."""
+    count = len(measurements.lesions)
+    if count == 0:
+        return _("No bleed found at this threshold.")
+    found = _("one bleed") if count == 1 else _("{count} bleeds").format(count=count)
+    lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
+    if len(measurements.totals) > 1:
+        lines += [f"{t.label_name} {volumeText(t.volume_ml)}" for t in measurements.totals if t.lesion_count]
+    return "<br>".join(html.escape(line) for line in lines)
+
+
+def notesText(result) -> str:
+    """What the person has to know about the shown result, as rich text; "" where there is nothing."""
+    if result is None:
+        return ""
+    record = result.record
+    notes = []
+    if record.get("edited"):
+        notes.append(_("Corrected by hand: the threshold is locked. Reset goes back to the network's own mask."))
+    elif not result.canThreshold:
+        notes.append(_("The probability map is no longer in the scene, so the threshold cannot be changed."))
+    notes += [str(note) for note in record.get("notes") or []]
+    if record.get("device_name"):
+        model = record.get("model") or _("unknown")
+        notes.append(_("Model {model} on {device}.").format(model=model, device=record["device_name"]))
+    return "<br>".join(html.escape(note) for note in notes)
+
+
+def scaledFont(font, factor: float, atLeastPoints: float = 0.0, isBold: bool = True):
+    """A font some times as large as the given one, so that it follows the person's own setting."""
+    scaled = qt.QFont(font)
+    points = font.pointSizeF() if font.pointSizeF() > 0 else 10.0  # a font may be set in pixels instead
+    scaled.setPointSizeF(max(points * factor, atLeastPoints))
+    scaled.setBold(isBold)
+    return scaled
