@@ -1,0 +1,96 @@
+"""``radiologycnn models``: list, show, install and remove models."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from radiologycnn.terminal import show_progress, stop_on_interrupt
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    verbs = typer.Typer(help="List, show, install and remove models.", no_args_is_help=True)
+    verbs.command("list")(list_installed)
+    verbs.command("show")(show)
+    verbs.command("install")(install)
+    verbs.command("remove")(remove)
+    app.add_typer(verbs, name="models")
+
+
+def list_installed(
+    task: str = typer.Option(None, "--task", help="Only models for this task, such as hemorrhage-segmentation."),
+    as_json: bool = typer.Option(False, "--json", help="As JSON."),
+) -> None:
+    """List the models; those that cannot be used come with the reason."""
+    from radiologycnn.models.catalog import list_models, user_models_folder
+
+    packages = list_models(task)
+    if as_json:
+        typer.echo(_json([package.card() for package in packages]))
+        return
+    for package in packages:
+        if package.problem:
+            typer.echo(f"{package.path.name}  [cannot be used] {package.problem}")
+        else:
+            simulated = "  [trained on simulated scans]" if package.simulated else ""
+            typer.echo(f"{package.id}  {package.title}  ({package.task}){simulated}")
+    if not packages:
+        typer.echo(f"No models. Installed ones are kept in {user_models_folder()}.")
+
+
+def show(
+    model: str = typer.Argument(..., help="Model by id, name or path."),
+    as_json: bool = typer.Option(False, "--json", help="As JSON."),
+) -> None:
+    """Show a model's card: what it is for, what it was trained on, how well it did."""
+    from radiologycnn.models.catalog import find_model
+
+    package = find_model(model)
+    if as_json:
+        typer.echo(_json(package.card()))
+        return
+    typer.echo(f"{package.title} ({package.id})")
+    if package.simulated:
+        typer.echo("Demonstration model, trained on simulated scans. Not for patients.")
+    lines: dict[str, Any] = {
+        "Task": package.task,
+        "Intended use": package.intended_use,
+        "Training data": package.training_data,
+        "Licence": package.licence,
+        "Labels": ", ".join(label["name"] for label in package.labels),
+        "Threshold": package.operating_threshold,
+        "Architecture": package.architecture["name"],
+        "Weights SHA-256": package.weights_sha256,
+        "Folder": package.path,
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name}: {value}")
+    for name, value in package.performance.items():
+        typer.echo(f"Performance, {name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def install(
+    source: str = typer.Argument(..., help="Folder, zip, or https URL of a zip."),
+    sha256: str = typer.Option(None, "--sha256", help="The zip's announced SHA-256; another file is refused."),
+) -> None:
+    """Install a model; an interrupted download is continued by the same command."""
+    from radiologycnn.models.install import install_model
+
+    with show_progress() as report, stop_on_interrupt() as stopped:
+        package = install_model(source, sha256=sha256, progress=report, cancelled=stopped)
+    typer.echo(f"Installed {package.id} in {package.path}")
+
+
+def remove(model: str = typer.Argument(..., help="Id of an installed model.")) -> None:
+    """Remove an installed model."""
+    from radiologycnn.models.install import remove_model
+
+    remove_model(model)
+    typer.echo(f"Removed {model}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
