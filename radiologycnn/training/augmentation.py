@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Te
     return torch.stack(images), torch.stack(masks)
 
 
-def _affine_grid(picture: Tensor, uniform) -> Tensor:  # noqa: ANN001
+def _affine_grid(picture: Tensor, uniform: Callable[[float, float], float]) -> Tensor:
     """Sampling grid of a small random rotation (mostly in the slice plane), scaling and shift."""
     turn, nod = math.radians(uniform(-12, 12)), math.radians(uniform(-4, 4))
     scale = [uniform(0.92, 1.08) for _ in range(3)]

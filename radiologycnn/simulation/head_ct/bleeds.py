@@ -119,8 +119,7 @@ def shape_bleeds(grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.ra
     Returns:
         Displacement (3, K, J, I), x, y, z in mm, of the tissue now at each coarse voxel.
     """
-    x, y, z = grid.coarse
-    displacement = np.zeros((3, *x.shape), np.float32)
+    displacement = np.zeros((3, *grid.coarse[0].shape), np.float32)
     for bleed in bleeds:
         if bleed.kind == "iph":
             displacement += _shape_parenchymal(grid, bleed, cavity, rng)

@@ -6,7 +6,7 @@ import numpy as np
 
 from radiologycnn.simulation.head_ct.anatomy import Person
 from radiologycnn.simulation.head_ct.config import ConfounderConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, blend
+from radiologycnn.simulation.head_ct.fields import BOX_LOW_MM, HeadGrid, blend
 
 
 def draw_calcifications(
@@ -24,10 +24,7 @@ def draw_calcifications(
 
     def spot(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> None:
         where = np.array(centre, float) * scale
-        index = tuple(
-            int(round((c - low[0]) / grid.coarse_mm))
-            for c, low in zip(where[::-1], ((grid.axis(a, grid.coarse_mm)[0],) for a in (2, 1, 0)))
-        )
+        index = tuple(round(float(c - low) / grid.coarse_mm) for c, low in zip(where[::-1], BOX_LOW_MM[::-1]))
         _speck(grid, hu, where + displacement[(slice(None), *index)], radii, rng.uniform(*config.calcium_hu))
 
     if rng.random() < config.pineal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -113,7 +114,7 @@ def ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple, radii:
 def tube(x: np.ndarray, y: np.ndarray, z: np.ndarray, points: list[tuple[float, float, float, float]]) -> np.ndarray:
     """Signed distance to a bent tube, positive inside; points are (x, y, z, radius) in mm."""
     best = np.full(x.shape, -1e3, np.float32)
-    for (ax, ay, az, ar), (bx, by, bz, br) in zip(points[:-1], points[1:]):
+    for (ax, ay, az, ar), (bx, by, bz, br) in pairwise(points):
         dx, dy, dz = bx - ax, by - ay, bz - az
         t = np.clip(((x - ax) * dx + (y - ay) * dy + (z - az) * dz) / (dx * dx + dy * dy + dz * dz), 0, 1)
         distance = np.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2 + (z - az - t * dz) ** 2)

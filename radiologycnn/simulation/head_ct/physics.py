@@ -15,7 +15,7 @@ from radiologycnn.simulation.head_ct.scanner import Slices
 
 
 def beam_hardening(grid: HeadGrid, inside: np.ndarray, rng: np.random.Generator, config: PhysicsConfig) -> np.ndarray:
-    """HU to add inside the skull on the fine grid: cupping, bright rim under bone, dark bands between the petrous bones.
+    """HU to add inside the skull on the fine grid: cupping, bright rim under bone, dark interpetrous bands.
 
     Args:
         inside: signed distance to the inner table, mm.

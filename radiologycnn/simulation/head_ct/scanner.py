@@ -84,7 +84,7 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
 
 def onto_slices(grid: HeadGrid, field: np.ndarray, slices: Slices, sub_slice_mm: float, outside: float) -> np.ndarray:
     """Average a fine head field over each slice's thickness (boxcar profile): true partial volume. float32 KJI."""
-    count = max(2, int(round(slices.slice_mm / sub_slice_mm)))
+    count = max(2, round(slices.slice_mm / sub_slice_mm))
     image = _image(grid, field)
     total = np.zeros(slices.shape_kji, np.float32)
     for step in range(count):

@@ -1,0 +1,112 @@
+"""A whole training run: cases, training, threshold, test, model package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.errors import InputError
+from radiologycnn.models.package import NAME_PATTERN, VERSION_PATTERN, ModelPackage
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.devices import resolve_device
+from radiologycnn.training.assess import assess_simulated, choose_threshold, summarize
+from radiologycnn.training.cases import prepare_folder, simulate_cases, split_cases
+from radiologycnn.training.finish import describe, preprocessing_of, write_model
+from radiologycnn.training.settings import TrainingSettings
+from radiologycnn.training.trainer import TrainingResult, architecture_of, train
+
+TEST_SEED_OFFSET = 1_000_003
+"""Test scans come from another seed, so none was trained on."""
+
+
+def train_hemorrhage(
+    output: Path,
+    settings: TrainingSettings,
+    data: Path | None = None,
+    simulate: int = 0,
+    test: int = 0,
+    resume: bool = False,
+    device: str = "auto",
+    jobs: int = 1,
+    name: str = "hemorrhage",
+    version: str = "0.1.0",
+    title: str = "",
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ModelPackage:
+    """Train on a data folder or on simulated scans, and write ``<output>/<name>-<version>/``.
+
+    Raises:
+        InputError: no usable data, or settings that do not fit the folder's checkpoint.
+        Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
+    """
+    # Before hours of training, not after.
+    if not NAME_PATTERN.fullmatch(name) or not VERSION_PATTERN.fullmatch(version):
+        raise InputError("bad-name", f"“{name}” {version} is no model name and version.", "Use hemorrhage-x and 1.0.0.")
+    preprocessing = preprocessing_of(settings)
+    # One cache a preprocessing: cases made for another grid must not slip in.
+    grid = "x".join(map(str, settings.grid_shape_ijk))
+    cache = output / "cases" / f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+    if data is not None:
+        found = prepare_folder(data, cache, preprocessing, progress)
+        training, validation = found["train"], found["validation"]
+        if found[""]:
+            more = split_cases(found[""], settings.validation_share, settings.seed)
+            training, validation = training + more[0], validation + more[1]
+        source = f"{len(training)} cases of {data.name}"
+    else:
+        paths = simulate_cases(cache, 0, simulate, settings.seed, preprocessing, 256, jobs, progress)
+        training, validation = split_cases(paths, settings.validation_share, settings.seed)
+        source = f"{len(training)} simulated head CTs (seed {settings.seed})"
+    if not training or not validation:
+        raise InputError(
+            "too-few-cases", "There is no case to train on or none to validate on.", "Add cases or splits."
+        )
+
+    where = str(resolve_device(device))
+    result = train(training, validation, settings, output, resume, where, progress, cancelled)
+    return finish(
+        output / f"{name}-{version}", result, settings, validation, source, data is None, test, where, name, version,
+        title, progress,
+    )  # fmt: skip
+
+
+def finish(
+    folder: Path,
+    result: TrainingResult,
+    settings: TrainingSettings,
+    validation: list[Path],
+    source: str,
+    simulated: bool,
+    test: int,
+    device: str,
+    name: str,
+    version: str,
+    title: str,
+    progress: Callable[[float, str], None] | None = None,
+) -> ModelPackage:
+    """Choose the threshold on the validation cases, write the package, test it end to end, write its figures."""
+    network = build_network(architecture_of(settings))
+    network.load_state_dict(result.state_dict)
+    threshold, figures = choose_threshold(network.to(device), validation, device)
+    performance: dict[str, Any] = {
+        "validation": {
+            "data": f"{len(validation)} {'simulated scans' if simulated else 'cases'}, on the network's grid",
+            "dice_mean": round(figures["dice"], 3),
+            "invented_ml_median": round(figures["invented_ml"], 3),
+        }
+    }
+    title = title or ("Hemorrhage, simulated scans" if simulated else "Hemorrhage")
+
+    def written() -> ModelPackage:
+        record = describe(settings, name, version, title, source, simulated, threshold, performance)
+        return write_model(folder, result, record)
+
+    package = written()
+    if test:
+        seed = settings.seed + TEST_SEED_OFFSET
+        rows = assess_simulated(package, test, seed, device=device, progress=progress)
+        performance["test"] = {"data": f"{test} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
+        package = written()
+    return package
