@@ -1,6 +1,6 @@
 """A worker whose jobs do what a test asks for; all else is the shipped worker.
 
-The job's name says what it does: ``devices`` requests are the carriers, because they need no other field.
+The name of a ``devices`` job, or the task of a ``models`` job, says what it does: they need no other field.
 """
 
 import ctypes
@@ -47,7 +47,7 @@ def _missing_package():
 
 
 def _run(self, request, progress, cancelled):
-    name = request["job"].split("-")[0]
+    name = (request.get("task") or request["job"]).split("-")[0]
     if name == "slow":
         _slow(progress)
     elif name == "short":

@@ -61,6 +61,7 @@ class WorkerServer:
         self._sending = threading.Lock()
         self._queue: queue.Queue[Job] = queue.Queue()
         self._jobs: dict[str, Job] = {}
+        self._running: Job | None = None
         self._unfinished_files: set[Path] = set()
 
     def send(self, event: dict[str, Any]) -> None:
@@ -139,6 +140,10 @@ class WorkerServer:
                 if job.id in self._jobs:
                     raise InputError("duplicate-job", "A job of that name is already waiting or running.")
                 self._jobs[job.id] = job
+            running = self._running
+        if running is not None and job.id is not None:
+            reason = "Getting ready" if running.request["cmd"] == "warm" else "Waiting for an earlier job"
+            self.send(protocol.progress(job.id, 0.0, reason))
         self._queue.put(job)
 
     def _cancel(self, job_id: str) -> None:
@@ -162,9 +167,11 @@ class WorkerServer:
             if job.cancelled.is_set():
                 return
             job.is_running = True
+            self._running = job
         outcome = self._outcome(job, runner)
-        if job.id is not None:
-            with self._lock:
+        with self._lock:
+            self._running = None
+            if job.id is not None:
                 self._jobs.pop(job.id, None)
         if outcome is not None:
             self.send(outcome)
