@@ -84,6 +84,7 @@ class Installer:
         """Requirements that are not met, as strings; imports nothing."""
         if self._system.usesOtherPython():
             return []  # not for this process to say: the worker names what its own Python lacks
+        importlib.invalidate_caches()  # pip has run in another process
         return [text for text in self.requirements if not isMet(Requirement(text))]
 
     @property
@@ -164,7 +165,6 @@ def isMet(requirement):
     A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch has
     metadata but no module, or the other way round, and does not count.
     """
-    importlib.invalidate_caches()
     isThere = _isFound(requirement.name)
     try:
         version = importlib.metadata.version(requirement.name)

@@ -1,0 +1,113 @@
+"""WorkerClient on Qt's process and timers, with the real worker, inside the stand-in Slicer."""
+
+import importlib
+import os
+import signal
+import sys
+import types
+
+import psutil
+import pytest
+
+pytest.importorskip("PySide6")
+pytest.importorskip("slicer")
+
+
+@pytest.fixture
+def host():
+    from host import SlicerHost
+
+    return SlicerHost.instance()
+
+
+@pytest.fixture
+def client(host):
+    from RadiologyCNNLib.QtWorkerProcess import QtScheduler, QtWorkerProcess
+    from RadiologyCNNLib.WorkerClient import WorkerClient
+
+    client = WorkerClient(QtWorkerProcess(), QtScheduler())
+    client.ends = {}
+    client.result.connect(lambda job, message: client.ends.update({job: message}))
+    client.failed.connect(lambda job, error: client.ends.update({job: error}))
+    client.cancelled.connect(lambda job: client.ends.update({job: "cancelled"}))
+    yield client
+    client.stop()
+
+
+def isRunning(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_worker_answers_through_qt(host, client):
+    job = client.request("models", task="hemorrhage-segmentation")
+    assert host.process_events(until=lambda: job in client.ends)
+    assert isinstance(client.ends[job]["models"], list)
+    assert isRunning(client.pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_worker_is_told_and_started_anew(host, client):
+    client.start()
+    assert host.process_events(until=lambda: client.state == "ready")
+    pid = client.pid
+    job = client.request("devices")
+    os.kill(pid, signal.SIGKILL)
+    assert host.process_events(until=lambda: job in client.ends and client.state == "ready")
+    assert client.ends[job].code == "worker-died"
+    assert client.pid != pid
+
+
+def test_stop_leaves_no_process(host, client):
+    client.start()
+    assert host.process_events(until=lambda: client.state == "ready")
+    pid = client.pid
+    client.stop()
+    assert not isRunning(pid)
+    assert client.state == "stopped"
+
+
+def test_python_of_the_persons_choice_that_does_not_exist(host, client):
+    settings = host.qt.QSettings()
+    settings.setValue("RadiologyCNN/WorkerPython", "/nowhere/python")
+    try:
+        job = client.request("devices")
+        assert host.process_events(until=lambda: job in client.ends)
+        assert client.ends[job].code == "worker-not-started"
+        assert "RadiologyCNN/WorkerPython" in client.ends[job].hint
+        assert "/nowhere/python" in client.ends[job].details
+    finally:
+        settings.remove("RadiologyCNN/WorkerPython")
+
+
+def test_python_of_the_persons_choice_gets_an_environment_without_slicers(host, monkeypatch):
+    from RadiologyCNNLib import QtWorkerProcess
+
+    names = ("PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE", "HOME")
+    monkeypatch.setattr("slicer.util.startupEnvironment", lambda: dict.fromkeys(names, "/of/slicer"))
+    environment = QtWorkerProcess.workerEnvironment(True)
+    assert not environment.contains("PYTHONHOME")
+    assert not environment.contains("PYTHONNOUSERSITE")
+    assert environment.value("HOME") == "/of/slicer"
+    assert "/of/slicer" not in environment.value("PYTHONPATH")
+
+
+def test_one_client_is_shared_and_outlives_a_reload(host, monkeypatch):
+    from RadiologyCNNLib import WorkerClient
+
+    monkeypatch.setitem(sys.modules, WorkerClient._SHARED_NAME, types.ModuleType("registry of this test"))
+    client = WorkerClient.WorkerClient.shared()
+    assert WorkerClient.WorkerClient.shared() is client
+    names = [name for name in sys.modules if name.split(".")[0] == "RadiologyCNNLib"]
+    before = {name: sys.modules.pop(name) for name in names}
+    try:
+        reloaded = importlib.import_module("RadiologyCNNLib.WorkerClient").WorkerClient
+        assert reloaded is not type(client)
+        assert reloaded.shared() is client
+        assert type(client) is reloaded
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "RadiologyCNNLib"]:
+            del sys.modules[name]
+        sys.modules.update(before)
