@@ -1,0 +1,8 @@
+"""Stand-in for Slicer desktop: the real MRML core and Qt, and small strict stand-ins for Slicer's own widgets.
+
+It runs the shipped panel files unchanged, in a window or offscreen: ``from host import SlicerHost``.
+"""
+
+from .slicer_host import SlicerHost
+
+__all__ = ["SlicerHost"]

@@ -1,0 +1,259 @@
+"""Gives PySide6 the manners of PythonQt, Slicer's own binding of Qt.
+
+In PythonQt a Qt property is an attribute (``label.text``, never ``label.text()``), an unknown attribute cannot be set
+on a C++ object, and signals are connected by their C++ signature. PySide6 differs in all three, silently: with it
+``label.text = "x"`` makes a Python attribute and the label does not change. ``apply()`` patches the PySide6 classes
+once, for the whole process; from then on the host's own code is written in PythonQt's manner as well.
+
+Where PythonQt only warns or returns False (an unknown signal), this raises: the host exists to find mistakes.
+"""
+
+import ctypes
+import inspect
+import os
+from collections.abc import Callable
+
+os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")  # enums as int, as in PythonQt (Qt.Checked == 2)
+
+import shiboken6
+from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets  # noqa: F401
+
+MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg)
+generic_set_attribute = ctypes.pythonapi.PyObject_GenericSetAttr
+generic_set_attribute.argtypes = [ctypes.py_object] * 3
+generic_set_attribute.restype = ctypes.c_int
+
+_static_connect = QtCore.QObject.connect
+_static_disconnect = QtCore.QObject.disconnect
+_set_property = QtCore.QObject.setProperty
+_get_property = QtCore.QObject.property
+_connections: dict[tuple[int, str], list[tuple[Callable, Callable]]] = {}
+_applied = False
+# PySide6's loader of .ui files sets every child as an attribute of the top widget; PythonQt does not
+loading_ui = False
+
+
+class PropertyAttribute:
+    """A Qt property as a Python data descriptor; on the class it is what PySide6 had there."""
+
+    def __init__(self, name: str, original: object, setter: str, writable: bool):
+        self.name, self.original, self.setter, self.writable = name, original, setter, writable
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self if self.original is None else self.original
+        if inspect.ismethoddescriptor(self.original):
+            # the C++ getter itself: QObject.property() would come back here for virtual getters such as sizeHint
+            return self.original.__get__(instance, owner)()
+        return _get_property(instance, self.name)
+
+    def __set__(self, instance, value):
+        if not self.writable:
+            raise AttributeError(f"property '{self.name}' of '{class_name(instance)}' object is not writable")
+        setter = getattr(type(instance), self.setter, None)
+        if setter is not None:
+            try:
+                setter(instance, value)
+                return
+            except TypeError:
+                pass  # for example an int for a flag: the property system converts more than the setter
+        if not _set_property(instance, self.name, value):
+            raise TypeError(
+                f"property '{self.name}' of '{class_name(instance)}' object cannot be set to {value!r} "
+                f"({type(value).__name__})"
+            )
+
+
+def class_name(instance: QtCore.QObject) -> str:
+    """Name of the object's class as Qt knows it."""
+    return QtCore.QObject.metaObject(instance).className()
+
+
+def is_host_class(cls: type) -> bool:
+    """True for a class written in Python (a stand-in, or a subclass in a panel)."""
+    return not cls.__module__.startswith("PySide6")
+
+
+def normalized(signature: str) -> str:
+    """Qt's normal form of a signature: no blanks, no names of const references."""
+    return QtCore.QMetaObject.normalizedSignature(signature).data().decode()
+
+
+def trimmed(callback: Callable) -> Callable:
+    """The callback, given no more arguments than it takes, as PythonQt does for functions and methods.
+
+    PythonQt counts default arguments too, so a lambda's defaults are overwritten by the signal's arguments; other
+    callables (functools.partial, objects) get every argument.
+    """
+    function = getattr(callback, "__func__", callback)
+    if isinstance(function, type(print)):  # a C++ method: Qt would not find its slot by name
+        taken = None
+    elif inspect.isfunction(function) and not function.__code__.co_flags & inspect.CO_VARARGS:
+        taken = function.__code__.co_argcount - (1 if inspect.ismethod(callback) else 0)
+    else:
+        taken = None
+
+    def slot(*arguments):
+        callback(*arguments[:taken])
+
+    return slot
+
+
+def find_signal(sender: QtCore.QObject, signature: str) -> tuple[QtCore.QObject, str]:
+    """Sender and signature to hand to Qt for a C++ signature; raises where no such signal exists."""
+    normal = normalized(signature)
+    for cls in type(sender).__mro__:
+        stand_in = cls.__dict__.get("_SIGNATURES", {}).get(normal)
+        if stand_in is not None:
+            normal = stand_in
+            break
+    if QtCore.QObject.metaObject(sender).indexOfSignal(normal) < 0:
+        raise ValueError(f"'{class_name(sender)}' object has no signal {signature!r}")
+    return sender, normal
+
+
+def connect(sender: QtCore.QObject, signature: str, *receiver) -> bool:
+    """PythonQt's ``object.connect("signal(type)", callable)`` or ``connect("signal", object, "slot()")``."""
+    sender, normal = find_signal(sender, signature)
+    if len(receiver) == 2:
+        target, slot_signature = receiver
+        return bool(_static_connect(sender, QtCore.SIGNAL(normal), target, QtCore.SLOT(normalized(slot_signature))))
+    (callback,) = receiver
+    if not callable(callback):
+        raise TypeError(f"connect({signature!r}): {callback!r} cannot be called")
+    slot = trimmed(callback)
+    if "::" in normal:  # PySide6 does not read scoped types in a signature
+        getattr(sender, normal.split("(")[0]).connect(slot)
+    else:
+        _static_connect(sender, QtCore.SIGNAL(normal), slot)
+    _connections.setdefault((shiboken6.getCppPointer(sender)[0], normal), []).append((callback, slot))
+    return True
+
+
+def disconnect(sender: QtCore.QObject, signature: str, callback: Callable | None = None) -> bool:
+    """PythonQt's ``object.disconnect("signal(type)", callable)``; False where it was not connected."""
+    sender, normal = find_signal(sender, signature)
+    pairs = _connections.get((shiboken6.getCppPointer(sender)[0], normal), [])
+    found = [pair for pair in pairs if callback is None or pair[0] == callback]
+    for pair in found:
+        pairs.remove(pair)
+        if "::" in normal:
+            getattr(sender, normal.split("(")[0]).disconnect(pair[1])
+        else:
+            _static_disconnect(sender, QtCore.SIGNAL(normal), pair[1])
+    return bool(found)
+
+
+def _make_get_attribute(original: Callable) -> Callable:
+    def get_attribute(self, name):
+        if name == "connect":
+            return lambda *arguments: _bound_connect(self, original, *arguments)
+        if name == "disconnect":
+            return lambda *arguments: _bound_disconnect(self, original, *arguments)
+        return original(self, name)
+
+    return get_attribute
+
+
+def _bound_connect(sender, original, *arguments):
+    if len(arguments) >= 2 and isinstance(arguments[0], str) and not arguments[0].startswith(("1", "2")):
+        return connect(sender, *arguments)
+    return original(sender, "connect")(*arguments)  # Qt's own calls, such as those of QTimer.singleShot
+
+
+def _bound_disconnect(sender, original, *arguments):
+    if arguments and isinstance(arguments[0], str) and not arguments[0].startswith(("1", "2")):
+        return disconnect(sender, *arguments)
+    return original(sender, "disconnect")(*arguments)
+
+
+def _set_attribute(self, name, value):
+    if isinstance(value, QtCore.SignalInstance):  # PySide6 keeps a signal, once it was asked for, in the object
+        generic_set_attribute(self, name, value)
+        return
+    found = inspect.getattr_static(type(self), name, None)
+    if isinstance(found, QtCore.Property):
+        if not _set_property(self, name, value):
+            raise TypeError(f"property '{name}' of '{class_name(self)}' object cannot be set to {value!r}")
+    elif hasattr(found, "__set__"):
+        found.__set__(self, value)
+    elif is_host_class(type(self)) and (not getattr(type(self), "_STRICT", False) or name.startswith("_")):
+        generic_set_attribute(self, name, value)
+    elif loading_ui:
+        return
+    elif found is None:
+        raise AttributeError(
+            f"'{class_name(self)}' object has no attribute '{name}', and creating new attributes on C++ objects "
+            "is not allowed"
+        )
+    else:
+        raise AttributeError(f"'{name}' of '{class_name(self)}' object cannot be overwritten: it is a method")
+
+
+def _qobject_classes() -> list[type]:
+    # dir(), not vars(): PySide6 makes its classes when they are first asked for
+    named = [getattr(module, name) for module in MODULES for name in dir(module)]
+    classes = {cls for cls in named if inspect.isclass(cls)}
+    return [cls for cls in classes if issubclass(cls, QtCore.QObject)]
+
+
+def _add_properties(cls: type) -> None:
+    meta = cls.staticMetaObject
+    for index in range(meta.propertyCount()):
+        meta_property = meta.property(index)
+        name = meta_property.name()
+        own = index >= meta.propertyOffset()
+        original = cls.__dict__.get(name)
+        if not own and original is None:
+            continue
+        if original is None:
+            inherited = inspect.getattr_static(cls, name, None)
+            original = inherited.original if isinstance(inherited, PropertyAttribute) else inherited
+        if isinstance(original, PropertyAttribute):
+            continue
+        if isinstance(original, staticmethod):
+            original = original.__func__
+        setter = "set" + name[0].upper() + name[1:]
+        setattr(cls, name, PropertyAttribute(name, original, setter, meta_property.isWritable()))
+
+
+class _Name:
+    """``object.name``: PythonQt's other way to reach objectName."""
+
+    def __get__(self, instance, owner):
+        return self if instance is None else QtCore.QObject.objectName.__get__(instance, owner)()
+
+    def __set__(self, instance, value):
+        QtCore.QObject.setObjectName(instance, value)
+
+
+_qt_single_shot = QtCore.QTimer.singleShot
+
+
+def _single_shot(milliseconds: int, callback: Callable) -> None:
+    """Slicer replaces QTimer.singleShot by a function of just these two arguments."""
+    if not callable(callback):
+        raise TypeError(f"singleShot: {callback!r} cannot be called")
+    _qt_single_shot(milliseconds, lambda: callback())
+
+
+def apply() -> None:
+    """Patch PySide6; a second call does nothing."""
+    global _applied
+    if _applied:
+        return
+    _applied = True
+    classes = sorted(_qobject_classes(), key=lambda cls: len(cls.__mro__))
+    QtCore.QObject.className = lambda self: class_name(self)
+    QtCore.QObject.delete = lambda self: shiboken6.delete(self)
+    QtCore.QObject.name = _Name()
+    QtCore.QTimer.singleShot = staticmethod(_single_shot)
+    for cls in classes:
+        _add_properties(cls)
+    for cls in (QtWidgets.QDialog, QtWidgets.QMenu, QtCore.QEventLoop):
+        cls.exec_ = lambda self, *arguments, _exec=cls.exec: _exec(self, *arguments)
+    # Shiboken answers "connect" before any class dictionary is looked at, in some classes on their own
+    for cls in classes:
+        cls.__setattr__ = _set_attribute
+        if "__getattribute__" in cls.__dict__ or cls is QtCore.QObject:
+            cls.__getattribute__ = _make_get_attribute(cls.__getattribute__)

@@ -1,0 +1,233 @@
+"""SlicerHost: starts the stand-in, loads shipped modules, clicks, waits, takes pictures."""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")
+
+
+class SlicerHost:
+    """One stand-in Slicer; there is one in a process, and it lives as long as the process.
+
+    Slicer's names (``slicer.app``, ``slicer.mrmlScene``, ``slicer.modules``, ``qt``, ``ctk``) are those of the real
+    application while it lives. ``testing`` is Slicer's ``--testing``: message boxes answer at once; the texts that
+    they would have shown are in ``messages``. ``errors`` holds tracebacks of exceptions that left a slot: Slicer
+    prints these and goes on, tests should look at them.
+    """
+
+    _instance = None
+
+    def __init__(self, offscreen: bool | None = None, testing: bool = True, size: tuple[int, int] = (1440, 900)):
+        if SlicerHost._instance is not None:
+            raise RuntimeError("the process has a stand-in host already: use SlicerHost.instance()")
+        if offscreen is None:
+            offscreen = sys.platform.startswith("linux") and not (
+                os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+            )
+        if offscreen:
+            os.environ["QT_QPA_PLATFORM"] = "offscreen"
+        os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
+        self.offscreen = offscreen
+        self.temporary_path = Path(tempfile.mkdtemp(prefix="slicer-host-"))
+        self.messages: list[tuple[str, str]] = []
+        self.errors: list[str] = []
+        self._start(testing, size)
+        SlicerHost._instance = self
+
+    @classmethod
+    def instance(cls) -> "SlicerHost":
+        """The process's host, started now if it is not yet."""
+        return cls._instance if cls._instance is not None else cls()
+
+    def _start(self, testing: bool, size: tuple[int, int]) -> None:
+        from . import qt_module
+
+        self.qt = qt = qt_module.make()
+        qt.QSettings.setPath(qt.QSettings.NativeFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
+        qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
+        import slicer
+
+        from . import (  # noqa: F401
+            application,
+            main_window,
+            parameter_node,
+            python_modules,
+            scripted_module,
+            stand_in,
+            subject_hierarchy,
+            widgets_ctk,
+            widgets_numbers,
+            widgets_segmentation,
+            widgets_table,
+        )
+        from .core import Core
+
+        self.slicer = slicer
+        app = application.qSlicerApplication(self.temporary_path, testing)
+        app.applicationName = "Slicer"
+        app.setOrganizationName("NA-MIC")
+        app.setApplicationVersion(application.VERSION)
+        application.apply_light_theme(app)
+        self.app = slicer.app = app
+        self.core = Core(self.temporary_path)
+        self._install_slicer_names(stand_in.REGISTRY)
+        self._install_python_modules(scripted_module, parameter_node, python_modules)
+        self.modules = application.make_modules_namespace(self.core, app)
+        self._subject_hierarchy = subject_hierarchy.SubjectHierarchyItems(self.core.scene)
+        self.window = main_window.qSlicerMainWindow()
+        app._start(self.core, self.window._viewport)
+        self.layout_manager = app.layoutManager()
+        qt_module.UiLoader.stand_ins = stand_in.REGISTRY
+        self._collect_messages()
+        sys.excepthook = self._on_exception
+        self.window.resize(*size)
+        self.window.show()
+        app.aboutToQuit.connect(self._clean_up_panels)
+        self.process_events()
+
+    def _install_slicer_names(self, registry: dict[str, type]) -> None:
+        ctk = types.ModuleType("ctk", "stand-ins for CTK's widgets")
+        for name, cls in registry.items():
+            setattr(ctk if name.startswith("ctk") else self.slicer, name, cls)
+        sys.modules["ctk"] = self.ctk = ctk
+        for name in ("Read", "Write"):
+            file_dialog = getattr(self.slicer, "qSlicerFileDialog", types.SimpleNamespace())
+            setattr(file_dialog, name, name)
+            self.slicer.qSlicerFileDialog = file_dialog
+
+    def _install_python_modules(self, scripted_module, parameter_node, python_modules) -> None:
+        for module in (
+            scripted_module.make_python_module(),
+            parameter_node.make_python_module(),
+            python_modules.make_i18n(),
+            python_modules.make_packaging(),
+        ):
+            sys.modules[module.__name__] = module
+            setattr(self.slicer, module.__name__.split(".")[1], module)
+
+    def _collect_messages(self) -> None:
+        """Keep what slicer.util's message functions say: in testing mode no box is shown."""
+        util = self.slicer.util
+        original = util._messageDisplay
+
+        def display(level, text, *arguments, **keywords):
+            self.messages.append((logging.getLevelName(level).lower(), str(text)))
+            return original(level, text, *arguments, **keywords)
+
+        util._messageDisplay = display
+
+    def _on_exception(self, kind, error, trace) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        self.errors.append(text)
+        sys.stderr.write(text)
+
+    def load_module(self, folder: str | Path, select: bool = True):
+        """Load the scripted module in a folder (or its .py file), show its panel; return the panel's widget object."""
+        from . import scripted_module
+
+        path = Path(folder).resolve()
+        if path.is_dir():
+            path = path / f"{path.name}.py"
+        name = path.stem
+        manager = self.app.moduleManager()
+        module = manager.module(name)
+        if module is None:
+            source = scripted_module.import_module_file(path)
+            module = scripted_module.qSlicerScriptedLoadableModule(name, path, self)
+            module._python = getattr(source, name)(module)
+            manager._modules[name] = module
+            setattr(self.modules, name.lower(), module)
+            setattr(self.modules, name + "Instance", module._python)
+            self.slicer.selfTests[name] = module._python.runTest
+            manager.moduleLoaded.emit(name)
+            self.app.startupCompleted.emit()
+            self.window._selector._add(name, module.title)
+        if select:
+            self.slicer.util.selectModule(name)
+            self.process_events()
+        return module.widgetRepresentation().self()
+
+    def load_volume(self, path: str | Path):
+        """Load an image file and show it in the slice views, as dropping it onto Slicer would."""
+        return self.slicer.util.loadVolume(str(path), {})
+
+    def clear_scene(self) -> None:
+        """Close the scene, as File > Close Scene."""
+        self.core.scene.Clear(False)
+        self.process_events()
+
+    def process_events(self, seconds: float = 0.0, until: Callable[[], bool] | None = None) -> bool:
+        """Run the event loop once, for a time, or until a condition holds (then: does it hold?)."""
+        limit = time.monotonic() + (seconds if seconds or until is None else 60.0)
+        while True:
+            self.app.processEvents()
+            self.app.sendPostedEvents(None, self.qt.QEvent.DeferredDelete)
+            if until is not None and until():
+                return True
+            if time.monotonic() >= limit:
+                return until is None
+            time.sleep(0.005)
+
+    processEvents = process_events
+
+    def click(self, widget, position=None) -> None:
+        """Click a widget with the mouse, as a person would: it must be visible and enabled."""
+        from PySide6 import QtTest
+
+        if not widget.isVisible() or not widget.enabled:
+            raise AssertionError(f"{widget.className()} {widget.objectName!r} cannot be clicked: hidden or disabled")
+        self.reveal(widget)
+        place = widget.rect.center() if position is None else position
+        QtTest.QTest.mouseClick(widget, self.qt.Qt.LeftButton, self.qt.Qt.NoModifier, place)
+        self.process_events()
+
+    def reveal(self, widget) -> None:
+        """Scroll the module panel to a widget."""
+        area = self.window._panel_area
+        if area.widget() is not None and area.widget().isAncestorOf(widget):
+            area.ensureWidgetVisible(widget)
+
+    def render_views(self) -> None:
+        """Draw all views now."""
+        for view in self.layout_manager._views():
+            if view.isVisible():
+                view.forceRender()
+
+    def screenshot(self, path: str | Path, widget=None) -> Path:
+        """Write a picture of the window (or of one widget) as PNG."""
+        self.process_events(0.05)
+        self.render_views()
+        self.process_events(0.05)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixmap = (widget if widget is not None else self.window).grab()
+        if not pixmap.save(str(path), "PNG"):
+            raise OSError(f"could not write {path}")
+        return path
+
+    def _clean_up_panels(self) -> None:
+        for module in self.app.moduleManager()._modules.values():
+            if module._representation is not None:
+                module._representation.exit()
+                module._representation.self().cleanup()
+                module._representation = None
+
+    def close(self) -> None:
+        """Leave the module, clean up the panels as Slicer does at exit, remove the temporary folder."""
+        self.app.aboutToQuit.emit()
+        self.process_events()
+        self.core.scene.Clear(True)
+        self.window.close()
+        shutil.rmtree(self.temporary_path, ignore_errors=True)
+
+    def run(self) -> int:
+        """Show the window until the person closes it."""
+        return self.app.exec()

@@ -1,0 +1,272 @@
+"""Stand-ins for the MRML base widget and the node selector."""
+
+import slicer
+import vtk
+
+from .stand_in import Property, QtWidgets, Signal, stand_in, stored
+
+
+class SceneObserver:
+    """Calls back after the scene's nodes changed; never while the scene closes or loads."""
+
+    EVENTS = (
+        slicer.vtkMRMLScene.NodeAddedEvent,
+        slicer.vtkMRMLScene.NodeRemovedEvent,
+        slicer.vtkMRMLScene.EndBatchProcessEvent,
+        slicer.vtkMRMLScene.EndCloseEvent,
+        slicer.vtkMRMLScene.EndImportEvent,
+    )
+
+    def __init__(self, callback):
+        self.callback = callback
+        self.scene = None
+        self.tags = []
+
+    def observe(self, scene) -> None:
+        for tag in self.tags:
+            self.scene.RemoveObserver(tag)
+        self.scene = scene
+        self.tags = [scene.AddObserver(event, self._changed) for event in self.EVENTS] if scene else []
+
+    def _changed(self, caller, event):
+        if not self.scene.IsBatchProcessing():
+            self.callback()
+
+
+@stand_in
+class qMRMLWidget(QtWidgets.QWidget):
+    _SIGNATURES = {"mrmlSceneChanged(vtkMRMLScene*)": "mrmlSceneChanged(PyObject)"}
+    mrmlSceneChanged = Signal(object)
+
+    def __init__(self, *arguments):
+        super().__init__(*[a for a in arguments if isinstance(a, QtWidgets.QWidget)])
+        self._scene = None
+
+    def setMRMLScene(self, scene):
+        if scene is not self._scene:
+            self._scene = scene
+            self.mrmlSceneChanged.emit(scene)
+
+    def mrmlScene(self):
+        return self._scene
+
+
+@stand_in
+class qSlicerWidget(QtWidgets.QWidget):
+    _SIGNATURES = qMRMLWidget._SIGNATURES
+    mrmlSceneChanged = Signal(object)
+
+    def __init__(self, *arguments):
+        super().__init__(*[a for a in arguments if isinstance(a, QtWidgets.QWidget)])
+        self._scene = None
+
+    setMRMLScene = qMRMLWidget.setMRMLScene
+
+
+def _relist(box):
+    box._refresh()
+
+
+@stand_in
+class qMRMLNodeComboBox(QtWidgets.QWidget):
+    """Lists the scene's nodes of some classes. Empty until it is given the scene, as in Slicer."""
+
+    _SIGNATURES = {
+        "currentNodeChanged(vtkMRMLNode*)": "currentNodeChanged(PyObject)",
+        "currentNodeChanged(bool)": "_currentNodeIsSet(bool)",
+        "nodeActivated(vtkMRMLNode*)": "nodeActivated(PyObject)",
+        "nodeAdded(vtkMRMLNode*)": "nodeAdded(PyObject)",
+        "nodeAddedByUser(vtkMRMLNode*)": "nodeAddedByUser(PyObject)",
+        "nodeAboutToBeRemoved(vtkMRMLNode*)": "nodeAboutToBeRemoved(PyObject)",
+    }
+    currentNodeChanged = Signal(object)
+    currentNodeIDChanged = Signal(str)
+    nodeActivated = Signal(object)
+    nodeAdded = Signal(object)
+    nodeAddedByUser = Signal(object)
+    nodeAboutToBeRemoved = Signal(object)
+    _currentNodeIsSet = Signal(bool)
+
+    nodeTypes = stored("QStringList", [], _relist)
+    hideChildNodeTypes = stored("QStringList", [], _relist)
+    addEnabled = stored(bool, True, _relist)
+    removeEnabled = stored(bool, True, _relist)
+    renameEnabled = stored(bool, False, _relist)
+    editEnabled = stored(bool, False, _relist)
+    noneEnabled = stored(bool, False, _relist)
+    noneDisplay = stored(str, "None", _relist)
+    showHidden = stored(bool, False, _relist)
+    showChildNodeTypes = stored(bool, True, _relist)
+    selectNodeUponCreation = stored(bool, True)
+    baseName = stored(str, "")
+
+    def __init__(self, *arguments):
+        super().__init__(*[a for a in arguments if isinstance(a, QtWidgets.QWidget)])
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._combo = QtWidgets.QComboBox()
+        self._combo.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
+        self._combo.sizeAdjustPolicy = QtWidgets.QComboBox.AdjustToMinimumContentsLengthWithIcon
+        self._combo.minimumContentsLength = 12
+        layout.addWidget(self._combo)
+        self.setFocusProxy(self._combo)
+        self._observer = SceneObserver(self._refresh)
+        self._attributes = {}
+        self._node_tags = []
+        self._current = None
+        self._filling = False
+        self._combo.activated.connect(self._activated)
+
+    def setMRMLScene(self, scene):
+        self._observer.observe(scene)
+        self._refresh()
+
+    def mrmlScene(self):
+        return self._observer.scene
+
+    def _accepts(self, node):
+        if node.GetHideFromEditors() and not self.showHidden:
+            return False
+        classes = self.nodeTypes
+        matching = [name for name in classes if node.IsA(name)] if self.showChildNodeTypes else []
+        if not matching and node.GetClassName() not in classes:
+            return False
+        if any(node.IsA(name) for name in self.hideChildNodeTypes):
+            return False
+        for (class_name, name), value in self._attributes.items():
+            if node.IsA(class_name):
+                found = node.GetAttribute(name)
+                if found is None or (value is not None and found != str(value)):
+                    return False
+        return True
+
+    def _nodes(self):
+        scene = self._observer.scene
+        if scene is None:
+            return []
+        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+        return [node for node in nodes if self._accepts(node)]
+
+    def _refresh(self):
+        """List the nodes anew; a current node that has gone gives way to none, or to the first if none is no choice."""
+        nodes = self._nodes()
+        for node, tag in self._node_tags:
+            node.RemoveObserver(tag)
+        self._node_tags = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._renamed)) for node in nodes]
+        current = self._current if self._current in nodes else None
+        if current is None and nodes and not self.noneEnabled:
+            current = nodes[0]
+        self._fill(nodes, current)
+        self._become(current)
+
+    def _fill(self, nodes, current):
+        self._filling = True
+        self._combo.clear()
+        if self.noneEnabled:
+            self._combo.addItem(self.noneDisplay, None)
+        for node in nodes:
+            self._combo.addItem(node.GetName() or "", node.GetID())
+        self._combo.currentIndex = self._combo.findData(current.GetID()) if current else (0 if self.noneEnabled else -1)
+        actions = []
+        if self.addEnabled and self.nodeTypes:
+            actions.append(("Create new " + self._type_label(self.nodeTypes[0]), "add"))
+        if self.renameEnabled and current:
+            actions.append(("Rename current node...", "rename"))
+        if self.removeEnabled and current:
+            actions.append(("Delete current node", "remove"))
+        if actions and self._observer.scene is not None:
+            self._combo.insertSeparator(self._combo.count)
+            for text, action in actions:
+                self._combo.addItem(text, ("action", action))
+        self._filling = False
+
+    @staticmethod
+    def _type_label(class_name):
+        node = slicer.mrmlScene.CreateNodeByClass(class_name)
+        if node is None:
+            return class_name
+        node.UnRegister(None)
+        return node.GetTypeDisplayName() or node.GetNodeTagName()
+
+    def _renamed(self, caller, event):
+        index = self._combo.findData(caller.GetID())
+        if index >= 0 and self._combo.itemText(index) != caller.GetName():
+            self._combo.setItemText(index, caller.GetName() or "")
+
+    def _become(self, node):
+        if node is self._current:
+            return
+        self._current = node
+        self.currentNodeChanged.emit(node)
+        self._currentNodeIsSet.emit(node is not None)
+        self.currentNodeIDChanged.emit(node.GetID() if node else "")
+
+    def _activated(self, index):
+        data = self._combo.itemData(index)
+        if isinstance(data, (tuple, list)):
+            self._combo.currentIndex = self._combo.findData(self._current.GetID() if self._current else None)
+            {"add": self.addNode, "rename": self.renameCurrentNode, "remove": self.removeCurrentNode}[data[1]]()
+            return
+        node = self._observer.scene.GetNodeByID(data) if data else None
+        self._become(node)
+        self.nodeActivated.emit(node)
+
+    def currentNode(self):
+        return self._current
+
+    def setCurrentNode(self, node):
+        if isinstance(node, str):
+            node = self._observer.scene.GetNodeByID(node) if self._observer.scene else None
+        nodes = self._nodes()
+        if node not in nodes:
+            node = None
+        if node is None and nodes and not self.noneEnabled and self._current in nodes:
+            return
+        self._fill(nodes, node)
+        self._become(node)
+
+    def setCurrentNodeID(self, node_id):
+        self.setCurrentNode(node_id)
+
+    def setCurrentNodeIndex(self, index):
+        self.setCurrentNode(self.nodeFromIndex(index))
+
+    def nodeCount(self):
+        return len(self._nodes())
+
+    def nodeFromIndex(self, index):
+        nodes = self._nodes()
+        return nodes[index] if 0 <= index < len(nodes) else None
+
+    def addNode(self, class_name=None):
+        name = class_name or self.nodeTypes[0]
+        base = self.baseName or self._type_label(name)
+        node = self._observer.scene.AddNewNodeByClass(name, self._observer.scene.GenerateUniqueName(base))
+        self.nodeAdded.emit(node)
+        self.nodeAddedByUser.emit(node)
+        if self.selectNodeUponCreation:
+            self.setCurrentNode(node)
+        return node
+
+    def removeCurrentNode(self):
+        if self._current is not None:
+            self.nodeAboutToBeRemoved.emit(self._current)
+            self._observer.scene.RemoveNode(self._current)
+
+    def renameCurrentNode(self):
+        name, accepted = QtWidgets.QInputDialog.getText(self, "Rename", "New name:", text=self._current.GetName())
+        if accepted and name:
+            self._current.SetName(name)
+
+    def addAttribute(self, class_name, name, value=None):
+        self._attributes[class_name, name] = value
+        self._refresh()
+
+    def removeAttribute(self, class_name, name):
+        self._attributes.pop((class_name, name), None)
+        self._refresh()
+
+    def _get_id(self):
+        return self._current.GetID() if self._current else ""
+
+    currentNodeID = Property(str, _get_id, setCurrentNodeID)
