@@ -24,6 +24,7 @@ class qSlicerLayoutManager(QtCore.QObject):
     def __init__(self, core, viewport):
         super().__init__(viewport)
         self._core = core
+        self._logic = slicer.vtkMRMLLayoutLogic()
         self._viewport = viewport
         self._grid = QtWidgets.QGridLayout(viewport)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -39,6 +40,8 @@ class qSlicerLayoutManager(QtCore.QObject):
         if layout == self._layout:
             return
         self._layout = layout
+        if not self._layout_node.IsLayoutDescription(layout):
+            self._layout_node.AddLayoutDescription(layout, "<layout/>")  # the views are laid out here, not by the node
         self._layout_node.SetViewArrangement(layout)
         shown = ONLY.get(layout)
         places = {"Red": (0, 0), "3D": (0, 1), "Green": (1, 0), "Yellow": (1, 1)}  # as in Slicer's four-up
@@ -76,9 +79,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         return self._viewport
 
     def layoutLogic(self):
-        logic = slicer.vtkMRMLLayoutLogic()
-        logic.SetMRMLScene(self._core.scene)
-        return logic
+        return self._logic
 
     def resetThreeDViews(self):
         self._three_d.threeDView().resetCamera()

@@ -114,6 +114,13 @@ class SliceRendering(Rendering):
             letters += [negative, positive] if direction[axis] > 0 else [positive, negative]
         return tuple(letters)
 
+    def offset_letter(self, offset: float) -> str:
+        """Letter of the side of the origin on which the slice lies."""
+        matrix = self.node.GetSliceToRAS()
+        direction = [matrix.GetElement(row, 2) * (1 if offset >= 0 else -1) for row in range(3)]
+        axis = int(numpy.argmax(numpy.abs(direction)))
+        return ("RL", "AP", "SI")[axis][0 if direction[axis] > 0 else 1]
+
 
 class ThreeDRendering(Rendering):
     """The 3D view: surfaces, markups, volume rendering."""

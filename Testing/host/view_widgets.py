@@ -266,8 +266,7 @@ class qMRMLSliceControllerWidget(_ControllerBar):
         self._slider.setRange(0, max(0, round((high - low) / step) - 1) if step > 0 else 0)
         self._slider.value = round((offset - low) / step - 0.5) if step > 0 else 0
         self._updating = False
-        letters = {"Axial": "IS", "Sagittal": "LR", "Coronal": "PA"}.get(self.mrmlSliceNode().GetOrientation(), "  ")
-        self._text.text = f"{letters[1] if offset >= 0 else letters[0]}: {offset:.2f} mm"
+        self._text.text = f"{self._view._rendering.offset_letter(offset)}: {abs(offset):.2f} mm"
         self._view.scheduleRender()
 
     def _moved(self, position):

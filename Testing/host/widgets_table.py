@@ -32,7 +32,7 @@ class TableModel(QtGui.QStandardItemModel):
         table = self._node.GetTable() if self._node is not None else None
         columns = table.GetNumberOfColumns() if table is not None else 0
         rows = table.GetNumberOfRows() if table is not None else 0
-        use_names = bool(self._node is not None and self._node.GetUseColumnNameAsColumnHeader())
+        use_names = bool(self._node is not None and self._node.GetUseColumnTitleAsColumnHeader())
         use_first = bool(self._node is not None and self._node.GetUseFirstColumnAsRowHeader())
         self.setRowCount(rows)
         self.setColumnCount(columns)

@@ -13,7 +13,12 @@ import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import *
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
 from slicer.util import VTKObservationMixin
 
 
@@ -155,7 +160,7 @@ class HostSampleLogic(ScriptedLoadableModuleLogic):
         slicer.util.updateTableFromArray(
             table, numpy.array([[1.0, millilitres], [2.0, 0.5]]), ["Component", "Volume (mL)"]
         )
-        table.SetUseColumnNameAsColumnHeader(True)
+        table.SetUseColumnTitleAsColumnHeader(True)
         slicer.util.infoDisplay(_("Done"))
         return segmentation, table, millilitres
 

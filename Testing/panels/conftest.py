@@ -1,0 +1,52 @@
+"""Fixtures for tests that run the shipped panels in the stand-in host.
+
+One host lives for the whole test session, as the real application would; each test starts with an empty scene.
+"""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("slicer", reason="slicer-core is not installed")
+pytest.importorskip("PySide6", reason="PySide6 is not installed")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def slicerHost():
+    """The stand-in host, offscreen and in testing mode (message boxes answer at once)."""
+    from host import SlicerHost
+
+    host = SlicerHost._instance or SlicerHost(offscreen=True)
+    yield host
+    host.close()
+
+
+@pytest.fixture(autouse=True)
+def emptyScene(slicerHost):
+    """An empty scene, no message kept; afterwards an exception that a slot swallowed fails the test."""
+    slicerHost.clear_scene()
+    slicerHost.messages.clear()
+    slicerHost.errors.clear()
+    yield
+    slicerHost.process_events()
+    errors = list(slicerHost.errors)
+    slicerHost.errors.clear()
+    assert not errors, "exceptions in slots:\n" + "\n".join(errors)
+
+
+@pytest.fixture
+def loadModule(slicerHost):
+    """loadModule("HemorrhageSeg") loads the module of that name, shows its panel and returns its widget object."""
+
+    def load(name):
+        return slicerHost.load_module(REPOSITORY / name)
+
+    return load
+
+
+@pytest.fixture
+def hemorrhageSeg(loadModule):
+    """The panel of HemorrhageSeg, shown."""
+    return loadModule("HemorrhageSeg")
