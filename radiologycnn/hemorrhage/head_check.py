@@ -25,7 +25,7 @@ SOFT_TISSUE_HU = (-60, 130)
 COARSE_STEP_MM = 2.5
 RAYS = 72
 RAY_STEP_MM = 2.0
-LONGEST_RAY_MM = 160.0
+LONGEST_RAY_MM = 220.0
 
 # A craniectomy, a fracture or a burr hole opens the ring; ribs and pelvis close much less of it.
 CLOSED_SHARE = 0.75
@@ -182,13 +182,9 @@ def _find_shell(oriented: Volume) -> _Shell:
     within = radii < 0.8 * np.nan_to_num(first_bone_mm)[..., None]
     soft = (values > SOFT_TISSUE_HU[0]) & (values < SOFT_TISSUE_HU[1]) & within
     soft_share = soft.sum(axis=(1, 2)) / np.maximum(within.sum(axis=(1, 2)), 1)
-    ring = (
-        (closed >= CLOSED_SHARE)
-        & (soft_share >= SOFT_SHARE)
-        & (diameter >= RING_DIAMETER_MM[0])
-        & (diameter <= RING_DIAMETER_MM[1])
-    )
-    if not ring.any():
+    ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE) & (diameter >= RING_DIAMETER_MM[0])
+    # By the widest ring: what is wider than a head may still have narrower ends.
+    if not ring.any() or diameter[ring].max() > RING_DIAMETER_MM[1]:
         return _Shell(0.0, 0.0)
     # Slices without an image (outside a tilted stack) are not the top of the head.
     filled = np.flatnonzero(areas * cell_i * cell_j > 500)

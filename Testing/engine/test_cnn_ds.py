@@ -1,0 +1,172 @@
+"""The network has the published parameter counts and cost, and its parts do what the paper says."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from radiologycnn.networks.architectures import architecture_problems, build_network
+from radiologycnn.networks.cnn_ds import build_cnn_ds, count_parameters
+from radiologycnn.networks.cnn_ds_options import CnnDsOptions
+from radiologycnn.networks.dice_loss import dice_loss
+
+
+def test_parameters_of_every_stage_are_the_published_ones():
+    network = build_cnn_ds()
+    counts = {
+        name: [count_parameters(stage) for stage in getattr(network, name)]
+        for name in ("in_convs", "contexts", "upscalings", "localizations", "segmentations")
+    }
+    assert counts == {
+        "in_convs": [480, 13_920, 55_488, 221_568],
+        "contexts": [13_920, 55_488, 221_568, 885_504],
+        "upscalings": [14_176, 56_512, 225_664],
+        "localizations": [14_176, 56_512, 225_664],
+        "segmentations": [433, 865, 1_729],
+    }
+    assert count_parameters(network) == 2_063_667
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "millions"),
+    [
+        ("ellisdg", {}, 2.055043),
+        ("default", {"deep_supervision": False}, 2.061073),
+        ("ellisdg", {"depth": 3}, 0.50),
+        ("ellisdg", {"depth": 5}, 8.3),
+        ("ellisdg", {"depth": 6}, 33.1),
+        ("small", {}, 0.52),
+    ],
+)
+def test_parameters_of_the_variants_are_the_published_ones(preset, changes, millions):
+    with torch.device("meta"):
+        counted = count_parameters(build_cnn_ds(preset, **changes)) / 1e6
+    digits = len(str(millions).split(".")[1])
+    assert round(counted, digits) == millions
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "giga_multiplications"),
+    [
+        ("default", {}, 83.1),
+        ("small", {}, 21),
+        ("ellisdg", {"depth": 3}, 72),
+        ("ellisdg", {"depth": 5}, 87),
+        ("ellisdg", {"depth": 6}, 89),
+    ],
+)
+def test_cost_at_the_papers_size_is_the_published_one(preset, changes, giga_multiplications):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.inference_mode():
+        build_cnn_ds(preset, **changes).eval()(torch.empty(1, 1, 64, 128, 128))
+    counted = counter.get_total_flops() / 2e9
+    assert counted == pytest.approx(giga_multiplications, abs=0.05 if giga_multiplications == 83.1 else 0.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"preset": "paper_text"},
+        {"preset": "ellisdg"},
+        {"upsampling": "trilinear"},
+        {"upsampling": "transposed"},
+        {"downsampling": "max_pool"},
+        {"depth": 2},
+        {"out_labels": 5, "in_channels": 2},
+        {"segmentation_levels": 2},
+        {"initialization": "he"},
+    ],
+)
+def test_every_option_gives_logits_of_the_inputs_size_and_learns(changes):
+    network = build_cnn_ds(**{"base_filters": 2, **changes})
+    image = torch.randn(2, network.options.in_channels, 16, 24, 32)
+    logits = network(image)
+    assert logits.shape == (2, network.options.out_labels, 16, 24, 32)
+    logits.square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_output_without_deep_supervision_ignores_the_coarse_levels():
+    torch.manual_seed(0)
+    supervised = build_cnn_ds("small", depth=3).eval()
+    plain = build_cnn_ds("small", depth=3, deep_supervision=False).eval()
+    plain.load_state_dict(supervised.state_dict(), strict=False)
+    image = torch.randn(1, 1, 16, 16, 16)
+    assert not torch.allclose(supervised(image), plain(image))
+    with torch.no_grad():
+        supervised.segmentations[1].weight.zero_()
+    assert torch.allclose(supervised(image), plain(image))
+
+
+def test_input_of_a_size_that_cannot_be_halved_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="multiple of 8"):
+        build_cnn_ds("small")(torch.zeros(1, 1, 16, 20, 16))
+
+
+def test_weights_are_drawn_glorot_uniform_with_zero_biases():
+    torch.manual_seed(0)
+    weight = build_cnn_ds().contexts[3][0][0].weight
+    bound = (6 / (2 * 128 * 27)) ** 0.5
+    assert weight.abs().max() <= bound
+    assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
+    assert all(not module.bias.any() for module in build_cnn_ds().modules() if isinstance(module, nn.Conv3d))
+
+
+def test_dropout_drops_whole_channels_in_training_only():
+    torch.manual_seed(0)
+    network = build_cnn_ds("small")
+    image = torch.randn(1, 1, 16, 16, 16)
+    assert not torch.equal(network(image), network(image))
+    network.eval()
+    assert torch.equal(network(image), network(image))
+
+
+def test_options_survive_json_and_name_what_is_wrong():
+    options = CnnDsOptions(depth=5, normalization="none")
+    assert CnnDsOptions.from_dict(options.to_dict()) == options
+    problems = CnnDsOptions.problems({"depth": 40, "upsampling": "magic", "colour": 1, "deep_supervision": 1})
+    assert len(problems) == 4
+    with pytest.raises(ValueError, match="depth"):
+        CnnDsOptions(depth=1)
+    with pytest.raises(ValueError, match="preset"):
+        build_cnn_ds("nonsense")
+
+
+def test_architecture_is_built_from_a_packages_record():
+    network = build_network({"name": "cnn_ds", "parameters": {"preset": "small"}})
+    assert count_parameters(network) == 517_659
+    assert "unknown" in architecture_problems({"name": "vision_transformer", "parameters": {}})[0]
+    assert architecture_problems({"parameters": {}})
+    assert architecture_problems({"name": "cnn_ds", "parameters": []})
+
+
+def test_dice_loss_is_minus_the_mean_over_background_and_foreground():
+    truth = torch.zeros(1, 1, 2, 2, 2)
+    truth[0, 0, 0] = 1  # 4 of 8 voxels
+    probability = torch.full_like(truth, 0.5)
+    expected = -(2 * 4 * 0.5) / (4 + 4)
+    logits = torch.zeros_like(probability)
+    assert dice_loss(logits, truth).item() == pytest.approx(expected, abs=1e-4)
+
+    probability = torch.full_like(truth, 0.25)
+    logits = torch.logit(probability)
+    foreground, background = 2 * 4 * 0.25 / (4 + 2), 2 * 4 * 0.75 / (4 + 6)
+    assert dice_loss(logits, truth).item() == pytest.approx(-(foreground + background) / 2, abs=1e-4)
+    assert dice_loss(logits, truth, include_background=False).item() == pytest.approx(-foreground, abs=1e-4)
+
+
+def test_dice_loss_weighs_each_scan_alike():
+    large, small = torch.zeros(1, 1, 4, 4, 4), torch.zeros(1, 1, 4, 4, 4)
+    large[0, 0, :2] = 1
+    small[0, 0, 0, 0, 0] = 1
+    logits = torch.randn(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    together = dice_loss(logits, torch.cat((large, small)))
+    apart = (dice_loss(logits[:1], large) + dice_loss(logits[1:], small)) / 2
+    assert together.item() == pytest.approx(apart.item(), abs=1e-6)
+
+
+def test_dice_loss_of_a_perfect_answer_is_minus_one_with_and_without_a_bleed():
+    truth = torch.zeros(1, 1, 4, 4, 4)
+    assert dice_loss(torch.full_like(truth, -60.0), truth).item() == pytest.approx(-1, abs=1e-5)
+    truth[0, 0, 1:3] = 1
+    assert dice_loss((truth - 0.5) * 120, truth).item() == pytest.approx(-1, abs=1e-5)
