@@ -1,5 +1,6 @@
 """Volumes from the MRML scene to the worker: voxels as ``.npy``, geometry as a matrix, in a private folder."""
 
+import atexit
 import contextlib
 import os
 import re
@@ -20,6 +21,8 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
+#: Folders that could not be removed when they should have been.
+_stubborn = set()
 
 
 def temporaryFolder():
@@ -35,6 +38,8 @@ def removeFolder(path):
     """Remove a folder made by ``temporaryFolder``; one that is gone already is no error."""
     if path and Path(path).name.startswith(_FOLDER_PREFIX):
         shutil.rmtree(path, ignore_errors=True)
+        if Path(path).exists():  # on Windows the worker may still have a file open: later, then
+            _stubborn.add(Path(path))
 
 
 @contextlib.contextmanager
@@ -148,11 +153,18 @@ def _withoutNonlinearTransform(volumeNode):
 
 
 def _removeLeftovers():
-    """Remove folders whose Slicer no longer runs."""
+    """Remove folders whose Slicer no longer runs, and what could not be removed before."""
+    for folder in list(_stubborn):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            _stubborn.discard(folder)
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         match = re.fullmatch(rf"{_FOLDER_PREFIX}(\d+)-\w+", folder.name)
         if match and not _isRunning(int(match.group(1))):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+atexit.register(_removeLeftovers)
 
 
 def _isRunning(pid):

@@ -180,6 +180,16 @@ def test_folder_is_private_and_goes_with_its_files(folder):
     assert not folder.exists()
 
 
+def test_folder_that_is_still_in_use_is_removed_later(monkeypatch):
+    path = VolumeExchange.temporaryFolder()
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *arguments, **keywords: None)
+        VolumeExchange.removeFolder(path)
+    assert path.exists()
+    VolumeExchange.removeFolder(VolumeExchange.temporaryFolder())
+    assert not path.exists()
+
+
 def test_only_folders_of_our_own_are_removed(tmp_path):
     VolumeExchange.removeFolder(tmp_path)
     assert tmp_path.exists()

@@ -105,7 +105,7 @@ def start_worker(tiny_model: Path) -> Iterator[Callable[..., WorkerProcess]]:
     workers: list[WorkerProcess] = []
 
     def start(program: list[str] | None = None, **environment: str) -> WorkerProcess:
-        workers.append(WorkerProcess(program, RADIOLOGYCNN_MODELS=str(tiny_model.parent), **environment))
+        workers.append(WorkerProcess(program, **{"RADIOLOGYCNN_MODELS": str(tiny_model.parent), **environment}))
         return workers[-1]
 
     yield start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,7 +127,7 @@ def test_file_that_is_no_array_is_refused_and_never_unpickled(segment, head_volu
 
 
 def test_output_folder_that_is_gone_is_an_error_not_an_end(segment, tmp_path: Path) -> None:
-    assert segment(output=str(tmp_path / "gone"))["event"] == "error"
+    assert segment(output=str(tmp_path / "gone"))["code"] == "missing-file"
     assert segment()["event"] == "result"
 
 
@@ -175,3 +176,21 @@ def test_idle_worker_gives_the_models_memory_back(start_worker) -> None:
     assert "unloaded" in worker.wait_for("log")["text"]
     worker.send(cmd="warm", job="again", model="tiny-1.0.0", task=TASK, device="cpu")
     worker.wait_for("result", "again")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [("", "torch-damaged"), ("raise OSError('c10.dll')", "torch-damaged"), (None, "missing-package")],
+    ids=["empty", "library missing", "not there"],
+)
+def test_torch_that_cannot_be_used_is_a_sentence(content, code, start_worker, head_volume, tmp_path: Path) -> None:
+    (tmp_path / "torch").mkdir()
+    refuse = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')"
+    (tmp_path / "torch" / "__init__.py").write_text(refuse if content is None else content)
+    paths = os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[2])))
+    worker = start_worker(PYTHONPATH=paths)
+    worker.send(cmd="warm", job="w", model="tiny-1.0.0", task=TASK, device="cpu")
+    error = worker.wait_until(lambda message: message["event"] == "error")
+    assert error["code"] == code
+    assert "torch" in error["message"].lower()
+    assert error["hint"]

@@ -37,6 +37,8 @@ def _sentences(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         full = disk_full_error(error.filename or "the temporary folder/.")
         return full.code, full.message, full.hint
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return "missing-file", f"A file or folder is gone: {error.filename}.", "Start the job again."
     if isinstance(error, PermissionError):
         return "no-permission", f"No permission to use {error.filename or 'a file'}.", "Check the folder's permissions."
     return (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.worker.array_files import bounding_box, read_array, write_array
 from radiologycnn.worker.progress import DurationMemory, JobProgress
@@ -199,7 +199,7 @@ class JobRunner:
         """The segmenter for the request's model and device: the warm one where it fits."""
         if "torch" not in sys.modules:
             progress.step(0.01, "Starting PyTorch")
-            import torch  # noqa: F401  here, so that its seconds are counted as its own
+            _start_torch()
         progress.step(0.04, "Loading the model")
         from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
         from radiologycnn.models.catalog import find_model
@@ -232,6 +232,30 @@ class JobRunner:
             "shape_kji": [int(size) for size in highest.shape],
             "floor": floor,
         }
+
+
+def _start_torch() -> None:
+    """Import torch, whose half-finished installations fail in many ways.
+
+    Raises:
+        ResourceError: it is there but cannot be loaded.
+    """
+    try:
+        import torch
+
+        reason = "" if hasattr(torch, "nn") else "parts of it are missing"
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise
+        reason = str(error)
+    except (ImportError, OSError, AttributeError) as error:  # on Windows a missing library is an OSError
+        reason = str(error)
+    if reason:
+        raise ResourceError(
+            "torch-damaged",
+            f"PyTorch is installed but cannot be loaded: {reason}.",
+            "Restart Slicer. If that does not help, uninstall and install PyTorch in the module PyTorch Utils.",
+        )
 
 
 def _labels(records: Sequence[LabelDefinition | dict[str, Any]]) -> list[LabelDefinition]:

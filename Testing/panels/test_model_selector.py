@@ -1,0 +1,71 @@
+"""What the panel says of a model: choice, banner, card; nothing in a model's file can act on the panel."""
+
+from pathlib import Path
+
+import pytest
+
+from radiologycnn.models.package import ModelPackage
+from RadiologyCNNLib import ModelSelector
+
+
+@pytest.fixture
+def package():
+    return ModelPackage(
+        path=Path("model"),
+        name="bleeds",
+        version="1.2.0",
+        task="hemorrhage-segmentation",
+        title="Bleeds <b>bold</b>",
+        labels=({"value": 1, "name": "Hemorrhage & more"},),
+        operating_threshold=0.4,
+        licence="CC BY 4.0",
+        intended_use="<script>alert(1)</script>",
+        training_data="Simulated scans",
+        simulated=True,
+        performance={"dice": 0.81234, "held_out": {"scans": 40}},
+        weights_sha256="ab" * 32,
+    )
+
+
+def test_model_of_simulated_scans_has_its_banner(package):
+    assert "Not for patients" in ModelSelector.bannerText(package)
+    assert ModelSelector.bannerText(None) == ""
+    real = ModelPackage(path=Path("model"), name="real", simulated=False)
+    assert ModelSelector.bannerText(real) == ""
+
+
+def test_card_tells_what_a_person_has_to_know(package):
+    card = ModelSelector.cardHtml(package)
+    for text in (
+        "1.2.0",
+        "Simulated scans",
+        "CC BY 4.0",
+        "Hemorrhage &amp; more",
+        "0.4",
+        "0.812",
+        "40",
+        "abababababab",
+    ):
+        assert text in card
+
+
+def test_texts_of_a_model_are_not_read_as_html(package):
+    card = ModelSelector.cardHtml(package)
+    assert "<script>" not in card
+    assert "Bleeds &lt;b&gt;bold&lt;/b&gt;" in card
+
+
+def test_card_of_a_broken_model_is_the_reason():
+    broken = ModelPackage(path=Path("model"), name="broken", problem="The weights are <damaged>.")
+    card = ModelSelector.cardHtml(broken)
+    assert "The weights are &lt;damaged&gt;." in card
+    assert ModelSelector.cardHtml(None) == ""
+
+
+def test_usable_models_come_first(monkeypatch, package):
+    broken = ModelPackage(path=Path("model"), name="broken", title="Broken", problem="It is damaged.")
+    monkeypatch.setattr(ModelSelector, "list_models", lambda task: [broken, package])
+    choices = ModelSelector.modelChoices("hemorrhage-segmentation")
+    assert [choice.id for choice in choices] == ["bleeds-1.2.0", "broken"]
+    assert "cannot be used" in choices[1].title
+    assert choices[1].problem == "It is damaged."
