@@ -186,8 +186,8 @@ def _shape_extra_axial(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
     # Near the bleed the brain gives way by its thickness; deep down the whole half is pushed over.
     deep = smooth_step(cavity.inside, 5, 32)
     reached = smooth_step(x * axis[0] + y * axis[1] + z * axis[2], -55, 60)
-    push = (1 - deep) * ndimage.gaussian_filter(thickness, 4.0) + deep * 0.8 * low * reached
-    push *= rng.uniform(0.75, 1.0) * np.exp(-np.maximum(cavity.inside - thickness, 0) / 60.0)
+    push = (1 - deep) * ndimage.gaussian_filter(thickness, 4.0) + deep * 0.9 * low * reached
+    push *= rng.uniform(0.6, 1.0)
     inward = np.array((-axis[0], -0.5 * axis[1], -0.5 * axis[2]))
     return (inward[:, None, None, None] * push).astype(np.float32)
 

@@ -128,6 +128,7 @@ class ScannerConfig:
     tilt_deg: Range = (5.0, 20.0)  # [ref: 0-20]
     missing_vertex: float = 0.1  # [choice]
     sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
+    coarse_mm: float = 2.0  # grid that shapes are drawn on, before they are interpolated
     fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 at 512, 1.0 below)
 
 

@@ -43,7 +43,8 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
     """Draw scan number ``index`` of the population (config, seed)."""
     streams = np.random.SeedSequence([int(seed), int(index)]).spawn(5)
     plan, shape, tissue, blood, machine = (np.random.Generator(np.random.PCG64(s)) for s in streams)
-    grid = HeadGrid(config.scanner.fine_mm or (0.8 if config.scanner.matrix > 256 else 1.0))
+    fine_mm = config.scanner.fine_mm or (0.8 if config.scanner.matrix > 256 else 1.0)
+    grid = HeadGrid(fine_mm, config.scanner.coarse_mm)
 
     person = draw_person(plan, config.anatomy)
     bleeds = plan_bleeds(plan, config.bleeds)

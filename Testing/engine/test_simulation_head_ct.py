@@ -1,0 +1,157 @@
+"""The head CT simulator: the same scan for the same numbers, true volumes, tissues and geometry as they should be."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume
+from radiologycnn.simulation.head_ct import BLEED_LABELS, HeadCtConfig, simulate_head_ct
+from radiologycnn.simulation.head_ct.bleeds import plan_bleeds
+from radiologycnn.simulation.head_ct.config import BleedConfig
+
+SMALL = HeadCtConfig.from_dict({"scanner": {"matrix": 128, "coarse_mm": 3.0, "fine_mm": 2.0}})
+
+
+def only(kind: str, volume_ml: float, place: str = "") -> HeadCtConfig:
+    """Heads with one bleed of one kind, place and volume."""
+    ranges = {place or kind: (volume_ml, 0.0, volume_ml, volume_ml)}
+    bleeds = dataclasses.replace(
+        BleedConfig(),
+        bleed_free=0.0,
+        second_bleed=0.0,
+        ivh_extension=0.0,
+        primary_weights={kind: 1.0},
+        location_weights={place or "deep": 1.0},
+        volume_ml={**BleedConfig().volume_ml, **ranges},
+    )
+    return dataclasses.replace(SMALL, bleeds=bleeds)
+
+
+@pytest.fixture(scope="module")
+def bleed_free():
+    return simulate_head_ct(3, 5, dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=1.0)))
+
+
+def test_same_numbers_give_the_same_scan_and_others_another() -> None:
+    first, again, other = (simulate_head_ct(i, 11, SMALL) for i in (0, 0, 1))
+    assert np.array_equal(first.volume.array, again.volume.array)
+    assert np.array_equal(first.labels, again.labels)
+    assert np.array_equal(first.volume.ijk_to_lps, again.volume.ijk_to_lps)
+    assert first.truth == again.truth
+    assert first.volume.array.shape != other.volume.array.shape or (first.volume.array != other.volume.array).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "volume_ml"),
+    [("iph", "lobar", 30.0), ("iph", "cerebellar", 10.0), ("sdh", "", 40.0), ("edh", "", 25.0), ("ivh", "", 4.0)],
+)
+def test_bleed_has_its_volume_its_label_and_its_brightness(kind: str, place: str, volume_ml: float) -> None:
+    scan = simulate_head_ct(2, 3, only(kind, volume_ml, place))
+    (bleed,) = scan.truth["bleeds"]
+    assert bleed["kind"] == kind
+    assert bleed["volume_ml"] == pytest.approx(volume_ml, rel=0.10)  # drawn on a 3 mm grid
+    mask_ml = (scan.labels > 0).sum() * scan.volume.voxel_volume_mm3 / 1000
+    assert scan.truth["mask_ml"] == pytest.approx(mask_ml, abs=0.01)
+    assert mask_ml == pytest.approx(scan.truth["volume_ml"], rel=0.25)
+    assert set(np.unique(scan.labels)) <= {0, BLEED_LABELS[kind]}
+    assert 38 < np.median(scan.volume.array[scan.labels > 0]) < 80
+
+
+def test_subarachnoid_blood_lies_where_csf_was() -> None:
+    config = only("sah", 8.0)
+    with_blood = simulate_head_ct(1, 4, config)
+    assert with_blood.truth["bleeds"][0]["volume_ml"] == pytest.approx(8.0, rel=0.25)
+    assert (with_blood.labels == BLEED_LABELS["sah"]).any()
+
+
+def test_large_bleeds_push_the_midline_and_small_ones_do_not() -> None:
+    large, small = (simulate_head_ct(2, 3, only("sdh", ml)).truth for ml in (90.0, 4.0))
+    assert large["midline_shift_mm"] > 2.0
+    assert small["midline_shift_mm"] < large["midline_shift_mm"] / 3
+
+
+def test_bleed_free_scan_has_tissues_of_a_head(bleed_free) -> None:
+    array = bleed_free.volume.array
+    assert array.dtype == np.int16 and not bleed_free.labels.any()
+    assert array[0, 0, 0] < -900
+    assert 900 < np.percentile(array[array > 300], 95) < 2600  # bone
+    middle = array[len(array) // 2]
+    brain = middle[(middle > 0) & (middle < 80)]
+    assert 26 < np.median(brain) < 40
+    litres = (array > -300).sum() * bleed_free.volume.voxel_volume_mm3 / 1e6
+    assert 2.0 < litres < 6.0
+
+
+def test_no_label_outside_the_head_or_in_bone() -> None:
+    for index in range(2):
+        scan = simulate_head_ct(index, 21, dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=0.0)))
+        under_label = scan.volume.array[scan.labels > 0]
+        assert under_label.size
+        assert np.percentile(under_label, 1) > -50
+        assert np.median(under_label) < 90
+
+
+def test_a_fifth_is_bleed_free_and_most_bleeds_are_parenchymal() -> None:
+    plans = [plan_bleeds(np.random.default_rng(seed), BleedConfig()) for seed in range(600)]
+    assert 0.15 < sum(not plan for plan in plans) / len(plans) < 0.25
+    kinds = [bleed.kind for plan in plans for bleed in plan]
+    assert set(kinds) == set(BLEED_LABELS)
+    assert max(set(kinds), key=kinds.count) == "iph"
+
+
+def test_gantry_tilt_is_a_true_shear_and_the_matrix_keeps_the_field_of_view() -> None:
+    tilted = HeadCtConfig.from_dict(
+        {"scanner": {"matrix": 64, "coarse_mm": 4.0, "fine_mm": 4.0, "gantry_tilt": 1.0, "tilt_deg": [15.0, 15.0]}}
+    )
+    volume = simulate_head_ct(0, 1, tilted).volume
+    row, normal = volume.ijk_to_lps[:3, 1], volume.ijk_to_lps[:3, 2]
+    cosine = abs(row @ normal) / np.linalg.norm(row) / np.linalg.norm(normal)
+    assert np.degrees(np.arcsin(cosine)) == pytest.approx(15.0, abs=0.01)
+    finer = simulate_head_ct(0, 1, tilted.with_matrix(128)).volume
+    assert finer.spacing_mm[0] * 128 == pytest.approx(volume.spacing_mm[0] * 64)
+
+
+def test_settings_with_an_unknown_number_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"scanner\.matrx"):
+        HeadCtConfig.from_dict({"scanner": {"matrx": 3}})
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(InputError, match=r"c\.json"):
+        HeadCtConfig.read(tmp_path / "c.json")
+    assert HeadCtConfig.from_dict(json.loads(json.dumps(SMALL.to_dict()))) == SMALL
+
+
+def test_command_writes_scans_goes_on_and_refuses_other_settings(tmp_path) -> None:
+    from radiologycnn.cli import app
+
+    (tmp_path / "quick.json").write_text('{"scanner": {"coarse_mm": 4.0, "fine_mm": 4.0}}')
+    base = [
+        "simulate",
+        "head-ct",
+        "-o",
+        str(tmp_path / "out"),
+        "--config",
+        str(tmp_path / "quick.json"),
+        "--matrix",
+        "64",
+    ]
+    assert CliRunner().invoke(app, [*base, "--count", "1", "--seed", "6"]).exit_code == 0
+    first = tmp_path / "out" / "head-ct-6-00000.nii.gz"
+    stamp = first.stat().st_mtime_ns
+    done = CliRunner().invoke(app, [*base, "--count", "2", "--seed", "6"])
+    assert done.exit_code == 0 and "1 new scans" in done.output
+    assert first.stat().st_mtime_ns == stamp
+    with (tmp_path / "out" / "truth.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["head-ct-6-00000", "head-ct-6-00001"]
+    image, mask = read_volume(first), read_volume(tmp_path / "out" / "head-ct-6-00000-mask.nii.gz")
+    assert image.array.shape == mask.array.shape
+    volume_ml = (mask.array > 0).sum() * image.voxel_volume_mm3 / 1000
+    assert float(rows[0]["mask_ml"]) == pytest.approx(volume_ml, rel=1e-3, abs=0.01)
+    assert (tmp_path / "out" / "contact-sheet.png").stat().st_size > 1000
+    refused = CliRunner().invoke(app, [*base, "--count", "1", "--seed", "7"])
+    assert isinstance(refused.exception, InputError) and refused.exception.code == "other-settings"
