@@ -1,4 +1,4 @@
-"""``make demo``: a simulated head CT, the shipped HemorrhageSeg panel, Segment clicked; what it measured beside the truth.
+"""``make demo``: a simulated head CT, the shipped panel, Segment clicked; what it measured beside the truth.
 
 Without a display it draws offscreen and ends; with one it shows the window and waits until the person closes it.
 """
