@@ -1,0 +1,134 @@
+"""What is benchmarked: a simulated head CT of a usual size, and networks of two sizes, written to a folder.
+
+Run as a program (``python -m Testing.benchmarks.prepare FOLDER SIZE...``): neither the simulator nor torch may be in
+the process that plays Slicer, because its memory is measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SHAPE_KJI = (54, 512, 512)
+SLICE_MM = 3.0
+SCAN, GEOMETRY, MODELS = "scan.npy", "scan.json", "models"
+
+#: Voxels of each kind that the read-out of random features is fitted to.
+FITTED_VOXELS = 6000
+
+
+def write_scan(folder: Path) -> tuple[Any, np.ndarray]:
+    """Write a head CT with one deep bleed: ``scan.npy`` (HU, int16, KJI) and its matrix; the volume and its truth."""
+    from radiologycnn.hemorrhage.preprocessing import check_head_ct
+    from radiologycnn.simulation.head_ct.config import HeadCtConfig
+    from radiologycnn.simulation.head_ct.simulate import simulate_head_ct
+
+    config = HeadCtConfig()
+    scanner = dataclasses.replace(
+        config.scanner,
+        matrix=SHAPE_KJI[2],
+        slices=(SHAPE_KJI[0], SHAPE_KJI[0]),
+        slice_mm=(SLICE_MM, SLICE_MM),
+        gantry_tilt=0.0,
+        missing_vertex=0.0,
+    )
+    bleeds = dataclasses.replace(
+        config.bleeds,
+        bleed_free=0.0,
+        primary_weights={"iph": 1.0},
+        location_weights={"deep": 1.0},
+        ivh_extension=0.0,
+        second_bleed=0.0,
+    )
+    scan = simulate_head_ct(0, seed=0, config=dataclasses.replace(config, scanner=scanner, bleeds=bleeds))
+    assert scan.volume.array.shape == SHAPE_KJI
+    check_head_ct(scan.volume)
+    np.save(folder / SCAN, scan.volume.array)
+    geometry = {"ijk_to_lps": scan.volume.ijk_to_lps.tolist(), "truth_ml": scan.truth["volume_ml"]}
+    (folder / GEOMETRY).write_text(json.dumps(geometry))
+    return scan.volume, scan.mask
+
+
+def write_random_model(folder: Path, base_filters: int, volume: Any, truth: np.ndarray) -> None:
+    """Write a model of the paper's structure with random weights that still outlines about the bleed.
+
+    Only its last layer is fitted, to this one scan: what follows the network (mapping, measuring, showing) then has
+    as much to do as after a trained one, which noise or an empty mask would not give it.
+    """
+    import torch
+
+    from radiologycnn.hemorrhage.labels import HEMORRHAGE
+    from radiologycnn.hemorrhage.preprocessing import Preprocessing
+    from radiologycnn.models.weights import save_package
+    from radiologycnn.networks.architectures import build_network
+
+    torch.manual_seed(0)
+    architecture = {"name": "cnn_ds", "parameters": {"base_filters": base_filters}}
+    network = build_network(architecture).eval()
+    prepared = Preprocessing().prepare(volume)
+    _fit_last_layer(network, prepared.array, prepared.labels_to_network(truth) > 0)
+    name = f"random-base-{base_filters}"
+    description = {
+        "name": name,
+        "version": "1.0.0",
+        "task": "hemorrhage-segmentation",
+        "title": f"Random weights, {base_filters} base filters",
+        "architecture": architecture,
+        "preprocessing": Preprocessing().to_dict(),
+        "labels": [HEMORRHAGE.to_dict()],
+        "operating_threshold": 0.5,
+        "licence": "Apache-2.0",
+        "intended_use": "Timing only.",
+        "training_data": "None: random weights.",
+        "simulated": True,
+        "performance": {},
+    }
+    save_package(folder / f"{name}-1.0.0", network.state_dict(), description)
+
+
+def _fit_last_layer(network: Any, image: np.ndarray, truth: np.ndarray) -> None:
+    """Least squares from the features below the last segmentation layer (3^3 neighbourhoods) to bleed or not."""
+    import torch
+
+    last = network.segmentations[0]
+    seen = []
+    hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0][0]))
+    with torch.no_grad():
+        network(torch.from_numpy(np.ascontiguousarray(image[None, None], np.float32)))
+        hook.remove()
+        features = torch.nn.functional.pad(seen[0], (1,) * 6)
+        rng = np.random.default_rng(0)
+        chosen = [_some(rng, where) for where in (truth, ~truth & (image > 0.3) & (image < 0.95), ~truth)]
+        places = np.concatenate(chosen)
+        around = torch.stack([features[:, k : k + 3, j : j + 3, i : i + 3].flatten() for k, j, i in places]).double()
+        wanted = torch.from_numpy(np.where(truth[tuple(places.T)], 1.0, -1.0))
+        columns = torch.cat((around, torch.ones(len(around), 1, dtype=torch.double)), dim=1)
+        ridge = torch.eye(columns.shape[1], dtype=torch.double) * 1e-3 * len(columns)
+        solution = torch.linalg.solve(columns.T @ columns + ridge, columns.T @ wanted)
+        for layer in network.segmentations:
+            layer.weight.zero_()
+            layer.bias.zero_()
+        steepness = 8.0
+        last.weight.copy_(steepness * solution[:-1].reshape(last.weight.shape))
+        last.bias.fill_(steepness * float(solution[-1]))
+
+
+def _some(rng: np.random.Generator, where: np.ndarray) -> np.ndarray:
+    places = np.argwhere(where)
+    return places[rng.choice(len(places), min(FITTED_VOXELS, len(places)), replace=False)]
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    volume, truth = write_scan(folder)
+    for base_filters in map(int, sys.argv[2:]):
+        write_random_model(folder / MODELS, base_filters, volume, truth)
+
+
+if __name__ == "__main__":
+    main()
