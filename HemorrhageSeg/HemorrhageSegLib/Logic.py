@@ -197,6 +197,7 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
                 self.client.cancel(name)
         if result.record.get("measurements") is not None:
             result.updateRecord(measurements=None)
+            ResultPresenter.updateTable(result)
 
     def measure(self, result: SceneResult) -> None:
         """Have the worker measure the mask as it is now; ``measured`` or ``measuringFailed`` follows."""

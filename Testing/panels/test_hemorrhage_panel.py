@@ -1,0 +1,528 @@
+"""The HemorrhageSeg panel as a person uses it, in the stand-in desktop; the worker's answers are made up here."""
+
+import csv
+import json
+import os
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+
+class Clinic:
+    """The opened panel, a head CT in the scene, and a worker that answers only what the test tells it to."""
+
+    def __init__(self, host, widget) -> None:
+        import qt
+        import slicer
+        from HemorrhageSegLib import SelfTest
+        from HemorrhageSegLib.SyntheticHead import syntheticHead
+
+        self.host, self.widget, self.ui = host, widget, widget.ui
+        self.slicer, self.qt, self.selfTest = slicer, qt, SelfTest
+        self.client = SelfTest.AnswerlessClient()
+        widget.logic.client = self.client  # before the panel is entered: no real worker is started
+        slicer.util.selectModule("HemorrhageSeg")
+        widget.enter()
+        self.useModel()
+        self.head = syntheticHead()
+        self.volume = self.addHead(self.head)
+
+    def useModel(self, problem="") -> None:
+        """Put one model into the list, without a file on the disk."""
+        from types import SimpleNamespace
+
+        from RadiologyCNNLib.ModelSelector import ModelChoice
+
+        package = SimpleNamespace(
+            id="test-1.0.0", name="test", version="1.0.0", title="Test model", simulated=True, problem=problem,
+            intended_use="Tests", training_data="None", labels=(), operating_threshold=0.5, performance={},
+            licence="Apache-2.0", weights_sha256="0" * 64,
+        )  # fmt: skip
+        self.widget.inputs._choices = [ModelChoice("test-1.0.0", "Test model", problem, package)]
+        self.ui.modelSelector.clear()
+        self.ui.modelSelector.addItem("Test model")
+        self.widget.inputs.selectModel("test-1.0.0")
+
+    def addHead(self, head, name="CT"):
+        volume = self.slicer.util.addVolumeFromArray(head.array, ijkToRAS=head.ijkToRas, name=name)
+        volume.CreateDefaultDisplayNodes()
+        self.ui.inputVolumeSelector.setCurrentNode(volume)
+        return volume
+
+    def click(self, button) -> None:
+        assert button.enabled, f"{button.objectName} is disabled: {button.toolTip}"
+        self.host.click(button)
+
+    def startSegmentation(self) -> str:
+        self.click(self.ui.segmentButton)
+        command, _fields = self.client.requests[-1]
+        assert command == "segment"
+        return f"job-{len(self.client.requests)}"
+
+    def answer(self, job, head=None, **changes) -> None:
+        _command, fields = self.client.requests[-1]
+        message = self.selfTest.resultMessage(head or self.head, fields["output"])
+        self.client.result.emit(job, {**message, **changes})
+
+    def segment(self):
+        self.answer(self.startSegmentation())
+        return self.result
+
+    @property
+    def result(self):
+        return self.widget.results.result
+
+    def wait(self, milliseconds) -> None:
+        self.host.process_events(milliseconds / 1000)
+
+    def nodeCount(self) -> int:
+        return self.slicer.mrmlScene.GetNumberOfNodes()
+
+    def tableCells(self) -> list:
+        table = self.result.tableNode.GetTable()
+        rows, columns = table.GetNumberOfRows(), table.GetNumberOfColumns()
+        return [[table.GetValue(row, column).ToString() for column in range(columns)] for row in range(rows)]
+
+    def slicePosition(self, name) -> tuple:
+        """A point of the plane that a slice view shows, RAS."""
+        matrix = self.slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().GetSliceToRAS()
+        return tuple(matrix.GetElement(axis, 3) for axis in range(3))
+
+
+@pytest.fixture
+def clinic(slicerHost, repository):
+    widget = slicerHost.load_module(repository / "HemorrhageSeg", select=False)
+    clinic = Clinic(slicerHost, widget)
+    yield clinic
+    slicerHost.clear_scene()
+    clinic.slicer.modules.HemorrhageSegWidget.logic.client = None
+
+
+def testClickSegmentsAndShowsTheVolume(clinic):
+    clinic.segment()
+    assert clinic.ui.totalLabel.text == f"{clinic.head.bleedMl:.1f} mL"
+    assert "ABC/2 25.9 mL" in clinic.ui.abcLabel.text
+    assert clinic.ui.segmentButton.text == "Segment"
+    assert clinic.result.segmentationNode.GetName() == "CT hemorrhage"
+    assert clinic.tableCells()[0][1] == f"{clinic.head.bleedMl:.2f}"
+    segment = clinic.result.segmentationNode.GetSegmentation().GetSegment("hemorrhage-1")
+    tag = clinic.slicer.vtkSegment.GetTerminologyEntryTagName()
+    import vtk
+
+    value = vtk.mutable("")
+    assert segment.GetTag(tag, value)
+    assert "50960005^Hemorrhage" in str(value)
+
+
+def testResultsLieBesideTheScanInTheSubjectHierarchy(clinic):
+    hierarchy = clinic.slicer.mrmlScene.GetSubjectHierarchyNode()
+    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Study")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(clinic.volume), folder)
+    result = clinic.segment()
+    for node in (result.segmentationNode, result.tableNode, *result.probabilityNodes):
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == folder
+
+
+def testSlicesJumpToTheBleedAndShowIt(clinic):
+    clinic.segment()
+    assert clinic.slicePosition("Red")[2] == pytest.approx(4.0, abs=3.0)
+    assert clinic.slicePosition("Yellow")[0] == pytest.approx(-34.0, abs=3.0)
+
+
+def testRowClickJumpsToTheLesion(clinic):
+    clinic.segment()
+    clinic.slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().SetSliceOffset(-50)
+    view = clinic.ui.lesionTable
+    cell = view.visualRect(view.model().index(0, 1))
+    clinic.host.click(view.viewport(), cell.center())
+    assert clinic.slicePosition("Red")[2] == pytest.approx(4.0, abs=3.0)
+
+
+def testCancelGivesTheButtonBackAndChangesNothing(clinic):
+    before = clinic.nodeCount()
+    clinic.startSegmentation()
+    assert clinic.ui.segmentButton.text == "Cancel"
+    clinic.click(clinic.ui.segmentButton)
+    assert clinic.ui.segmentButton.text == "Segment"
+    assert "Cancelled" in clinic.ui.messageLabel.text
+    assert clinic.result is None
+    assert clinic.nodeCount() == before
+    clinic.segment()
+    assert clinic.result is not None
+    assert not clinic.ui.messageLabel.visible
+
+
+def testProgressIsShownInWords(clinic):
+    job = clinic.startSegmentation()
+    clinic.client.progress.emit(job, 0.42, "Running the network", 12.3)
+    assert clinic.ui.progressBar.value == 42
+    assert clinic.ui.stageLabel.text == "Running the network · about 12 s left"
+    clinic.answer(job)
+
+
+def testSecondRunUpdatesItsOwnNodes(clinic):
+    clinic.segment()
+    before = clinic.nodeCount()
+    segmentationNode = clinic.result.segmentationNode
+    clinic.segment()
+    assert clinic.nodeCount() == before
+    assert clinic.result.segmentationNode is segmentationNode
+
+
+def testAnotherScanGetsItsOwnResult(clinic):
+    from HemorrhageSegLib.SyntheticHead import syntheticHead
+
+    first = clinic.segment().segmentationNode
+    other = syntheticHead(bleedMm=(10.0, 10.0, 10.0))
+    clinic.addHead(other, "Other CT")
+    assert clinic.ui.totalLabel.text == "–"
+    clinic.answer(clinic.startSegmentation(), head=other)
+    assert clinic.result.segmentationNode is not first
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.result.segmentationNode is first
+    assert clinic.ui.totalLabel.text == f"{clinic.head.bleedMl:.1f} mL"
+
+
+def testThresholdIsLiveAndTheTableFollows(clinic):
+    clinic.segment()
+    clinic.ui.thresholdSlider.value = 0.95
+    total = clinic.result.totalMl()
+    assert 0 < total < clinic.head.bleedMl
+    assert clinic.ui.totalLabel.text == f"{total:.1f} mL"
+    assert clinic.tableCells() == []
+    assert not clinic.ui.exportCsvButton.enabled
+    clinic.wait(600)
+    command, fields = clinic.client.requests[-1]
+    assert command == "measure"
+    mask = np.load(fields["mask"])
+    assert np.count_nonzero(mask) * clinic.result.voxelVolumeMm3() / 1000 == pytest.approx(total)
+    k, j, i = fields["offset_kji"]
+    part = clinic.head.truth[k : k + mask.shape[0], j : j + mask.shape[1], i : i + mask.shape[2]]
+    assert np.all(part[mask > 0] == 1)
+    message = clinic.selfTest.resultMessage(clinic.head, clinic.slicer.app.temporaryPath)
+    clinic.client.result.emit(f"job-{len(clinic.client.requests)}", {"measurements": message["measurements"]})
+    assert len(clinic.tableCells()) == 1
+    assert clinic.ui.exportCsvButton.enabled
+    assert not clinic.ui.tableStatusLabel.visible
+
+
+def testResetGoesBackToTheExactOperatingThreshold(clinic):
+    clinic.answer(clinic.startSegmentation(), threshold=0.4567)
+    assert clinic.result.record["threshold"] == 0.4567
+    clinic.ui.thresholdSlider.value = 0.95
+    clinic.click(clinic.ui.resetThresholdButton)
+    assert clinic.result.record["threshold"] == 0.4567
+    assert clinic.ui.thresholdSlider.value == pytest.approx(0.4567, abs=0.005)
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+
+
+def testThreeDIsBuiltOnDemandAndFollowsTheThreshold(clinic):
+    result = clinic.segment()
+    assert not result.hasSurface
+    clinic.click(clinic.ui.show3DCheckBox)
+    clinic.wait(500)
+    assert result.hasSurface
+    assert result.segmentationNode.GetDisplayNode().GetVisibility3D()
+    clinic.ui.thresholdSlider.value = 0.95
+    assert not result.hasSurface
+    clinic.wait(500)
+    assert result.hasSurface
+
+
+def testFillOutlineAndOpacity(clinic):
+    display = clinic.segment().segmentationNode.GetDisplayNode()
+    clinic.click(clinic.ui.showFillCheckBox)
+    assert not display.GetVisibility2DFill()
+    assert display.GetVisibility2DOutline()
+    clinic.ui.opacitySlider.value = 0.25
+    assert display.GetOpacity() == pytest.approx(0.25)
+
+
+def testBrainWindowIsSetOnceAndGivenBack(clinic):
+    display = clinic.volume.GetDisplayNode()
+    clinic.segment()
+    assert (display.GetWindow(), display.GetLevel()) == (80, 40)
+    assert clinic.ui.brainWindowCheckBox.checked
+    clinic.click(clinic.ui.brainWindowCheckBox)
+    assert display.GetAutoWindowLevel()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(200, 60)
+    clinic.segment()
+    assert (display.GetWindow(), display.GetLevel()) == (200, 60)
+    assert not clinic.ui.brainWindowCheckBox.checked
+
+
+def testCsvEqualsTheTable(clinic, tmp_path, monkeypatch):
+    from radiologycnn.hemorrhage.results import csv_rows
+
+    clinic.segment()
+    path = tmp_path / "bleed.csv"
+    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(path))
+    clinic.click(clinic.ui.exportCsvButton)
+    rows = list(csv.reader(path.open()))
+    assert rows == csv_rows(clinic.result.measurements)
+    lesion = dict(zip(rows[0], rows[1]))
+    cells = clinic.tableCells()[0]
+    assert float(cells[1]) == round(float(lesion["volume_ml"]), 2)
+    assert float(cells[2]) == round(float(lesion["abc2_ml"]), 2)
+    assert cells[5] == f"{lesion['first_slice']}–{lesion['last_slice']}"
+    assert "bleed.csv" in clinic.ui.messageLabel.text
+
+
+def testExportedSegmentationHoldsTheSameVoxels(clinic, tmp_path, monkeypatch):
+    clinic.segment()
+    path = tmp_path / "bleed.seg.nrrd"
+    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(path))
+    clinic.click(clinic.ui.exportSegmentationButton)
+    loaded = clinic.slicer.util.loadSegmentation(str(path))
+    segmentId = loaded.GetSegmentation().GetNthSegmentID(0)
+    assert loaded.GetSegmentation().GetSegment(segmentId).GetName() == "Hemorrhage"
+    mask = clinic.slicer.util.arrayFromSegmentBinaryLabelmap(loaded, segmentId, clinic.volume)
+    assert np.array_equal(mask != 0, clinic.head.truth != 0)
+
+
+def testUnwritableFolderIsSaidInASentence(clinic, tmp_path, monkeypatch):
+    clinic.segment()
+    missing = tmp_path / "missing" / "bleed.csv"
+    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(missing))
+    clinic.click(clinic.ui.exportCsvButton)
+    assert "could not be written" in clinic.ui.messageLabel.text
+
+
+def testWorkerDeathIsSaidAndThePanelStaysUsable(clinic):
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    job = clinic.startSegmentation()
+    folder = clinic.client.requests[-1][1]["output"]
+    clinic.client.failed.emit(job, WorkerError("worker-died", "The background process ended.", "Try again.", "trace"))
+    assert "The background process ended." in clinic.ui.messageLabel.text
+    assert "Try again." in clinic.ui.messageLabel.text
+    assert "trace" not in clinic.ui.messageLabel.text
+    assert not os.path.exists(folder)
+    assert clinic.segment() is not None
+
+
+def testTemporaryFolderIsRemovedAfterTheResult(clinic):
+    job = clinic.startSegmentation()
+    folder = clinic.client.requests[-1][1]["output"]
+    assert os.listdir(folder)
+    clinic.answer(job)
+    assert not os.path.exists(folder)
+
+
+def testSceneCloseDuringAJobThenANewScan(clinic):
+    job = clinic.startSegmentation()
+    clinic.slicer.mrmlScene.Clear(0)
+    assert clinic.ui.segmentButton.text == "Segment"
+    clinic.client.result.emit(job, {})
+    assert clinic.result is None
+    clinic.volume = clinic.addHead(clinic.head)
+    clinic.useModel()
+    assert clinic.segment() is not None
+
+
+def testScanRemovedDuringAJobIsSaid(clinic):
+    job = clinic.startSegmentation()
+    clinic.slicer.mrmlScene.RemoveNode(clinic.volume)
+    clinic.answer(job)
+    assert "removed" in clinic.ui.messageLabel.text
+    assert clinic.ui.segmentButton.text == "Segment"
+
+
+def testScanMovedDuringAJobIsSaid(clinic):
+    job = clinic.startSegmentation()
+    clinic.volume.SetOrigin(10, 0, 0)
+    clinic.answer(job)
+    assert "moved" in clinic.ui.messageLabel.text
+    assert clinic.result is None
+
+
+def testSavedSceneKeepsSliderTableAndVolumeAlive(clinic, tmp_path):
+    clinic.segment()
+    cells, total = clinic.tableCells(), clinic.ui.totalLabel.text
+    path = str(tmp_path / "scene.mrb")
+    assert clinic.slicer.util.saveScene(path)
+    clinic.slicer.mrmlScene.Clear(0)
+    assert clinic.ui.totalLabel.text == "–"
+    clinic.slicer.util.loadScene(path)
+    clinic.widget.enter()
+    clinic.useModel()
+    assert clinic.ui.totalLabel.text == total
+    assert clinic.tableCells() == cells
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+    clinic.ui.thresholdSlider.value = 0.95
+    assert 0 < clinic.result.totalMl() < clinic.head.bleedMl
+    before = clinic.nodeCount()
+    clinic.segment()
+    assert clinic.nodeCount() == before
+
+
+def testCorrectionByHandIsNoticedMeasuredAndKeptUntilThePersonGivesItUp(clinic, monkeypatch):
+    result = clinic.segment()
+    mask = clinic.slicer.util.arrayFromSegmentBinaryLabelmap(result.segmentationNode, "hemorrhage-1", clinic.volume)
+    mask[: mask.shape[0] // 2] = 0
+    clinic.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        mask.astype(np.uint8), result.segmentationNode, "hemorrhage-1", clinic.volume
+    )
+    expected = np.count_nonzero(mask) * result.voxelVolumeMm3() / 1000
+    assert clinic.ui.totalLabel.text == f"{expected:.1f} mL"
+    assert not clinic.ui.thresholdSlider.enabled
+    assert clinic.tableCells() == []
+    clinic.wait(600)
+    assert clinic.client.requests[-1][0] == "measure"
+    sent = np.load(clinic.client.requests[-1][1]["mask"])
+    assert np.count_nonzero(sent) == np.count_nonzero(mask)
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: False)
+    clinic.click(clinic.ui.resetThresholdButton)
+    clinic.click(clinic.ui.segmentButton)
+    assert clinic.result.totalMl() == pytest.approx(expected)
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: True)
+    clinic.click(clinic.ui.resetThresholdButton)
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+
+
+def testTransformedScanGivesAResultInItsPlace(clinic):
+    import vtk
+
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkTransform()
+    matrix.Translate(5, -7, 11)
+    matrix.RotateZ(20)
+    transform.SetMatrixTransformToParent(matrix.GetMatrix())
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    clinic.answer(clinic.startSegmentation())
+    sent = np.array(clinic.client.requests[-1][1]["volume"]["ijk_to_lps"])
+    centre = np.argwhere(clinic.head.truth).mean(axis=0)[::-1]
+    expected = np.diag([-1, -1, 1]) @ (sent @ [*centre, 1.0])[:3]
+    bounds = np.zeros(6)
+    clinic.result.segmentationNode.GetRASBounds(bounds)
+    found = bounds.reshape(3, 2).mean(axis=1)
+    assert found == pytest.approx(expected, abs=6.0)
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+
+
+def testSeveralLabelsGiveSeveralSegments(clinic):
+    from radiologycnn.hemorrhage.labels import LabelDefinition
+
+    labels = [
+        LabelDefinition(1, "Intraparenchymal", (0.9, 0.1, 0.1)).to_dict(),
+        LabelDefinition(2, "Intraventricular", (0.1, 0.4, 0.9)).to_dict(),
+    ]
+    job = clinic.startSegmentation()
+    folder = clinic.client.requests[-1][1]["output"]
+    message = clinic.selfTest.resultMessage(clinic.head, folder)
+    one = np.load(message["probability"])
+    both = np.stack([one, np.zeros_like(one)])
+    half = one.shape[2] // 2
+    both[1, :, :, half:] = both[0, :, :, half:]
+    both[0, :, :, half:] *= 0.1
+    np.save(message["probability"], both)
+    clinic.client.result.emit(job, {**message, "labels": labels})
+    segmentation = clinic.result.segmentationNode.GetSegmentation()
+    names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
+    assert names == ["Intraparenchymal", "Intraventricular"]
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+    crop, _offset = clinic.result.maskCrop()
+    assert set(np.unique(crop)) == {0, 1, 2}
+    assert len(clinic.result.probabilityNodes) == 2
+    clinic.segment()
+    assert segmentation.GetNumberOfSegments() == 1
+    assert len(clinic.result.probabilityNodes) == 1
+
+
+@pytest.mark.parametrize("kind", ["single slice", "empty", "probability map"])
+def testUnusableInputIsExplained(clinic, kind):
+    words = {"single slice": "single slice", "empty": "no image", "probability map": "probability map"}
+    if kind == "single slice":
+        node = clinic.slicer.util.addVolumeFromArray(np.zeros((1, 64, 64), np.int16))
+    elif kind == "empty":
+        node = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+    else:
+        node = clinic.segment().probabilityNodes[0]
+    clinic.ui.inputVolumeSelector.setCurrentNode(node)
+    assert not clinic.ui.segmentButton.enabled
+    assert words[kind] in clinic.ui.stageLabel.text
+    assert words[kind] in clinic.ui.segmentButton.toolTip
+
+
+def testColourImageIsExplained(clinic):
+    node = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Photo")
+    clinic.slicer.util.updateVolumeFromArray(node, np.zeros((4, 8, 8, 3), np.uint8))
+    assert "colour" in clinic.widget.logic.inputProblem(node)
+
+
+def testRefusalByTheWorkerIsShownAsItsSentence(clinic):
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    job = clinic.startSegmentation()
+    error = WorkerError("not-a-head-ct", "This is an MR image, not a CT.", "Choose a non-contrast head CT.", "")
+    clinic.client.failed.emit(job, error)
+    assert "This is an MR image, not a CT." in clinic.ui.messageLabel.text
+    assert clinic.result is None
+
+
+def testBrokenAnswerLeavesThePanelUsable(clinic):
+    job = clinic.startSegmentation()
+    clinic.client.result.emit(job, {"labels": []})
+    assert clinic.ui.messageLabel.visible
+    assert clinic.ui.segmentButton.text == "Segment"
+    assert clinic.segment() is not None
+
+
+def testModelThatCannotBeUsedIsExplained(clinic):
+    clinic.useModel(problem="its weights are damaged")
+    clinic.widget._updateButtons()
+    assert not clinic.ui.segmentButton.enabled
+    assert "damaged" in clinic.ui.stageLabel.text
+
+
+def testDevicesAreListedByName(clinic):
+    clinic.widget.onDevicesListed([{"id": "cuda:0", "name": "Big GPU"}, {"id": "cpu", "name": "Some CPU"}])
+    texts = [clinic.ui.deviceSelector.itemText(n) for n in range(clinic.ui.deviceSelector.count)]
+    assert texts == ["Automatic (Big GPU)", "Big GPU", "Some CPU"]
+    clinic.ui.deviceSelector.setCurrentIndex(2)
+    clinic.startSegmentation()
+    assert clinic.client.requests[-1][1]["device"] == "cpu"
+    clinic.client.cancel(f"job-{len(clinic.client.requests)}")
+
+
+def testNoticeAndBannerAreShown(clinic):
+    assert "Research use only" in clinic.ui.researchUseLabel.text
+    assert clinic.ui.researchUseLabel.visible
+    assert clinic.ui.demonstrationBanner.text == "Demonstration model, trained on simulated scans. Not for patients."
+
+
+def testEverythingThatCanBeUsedHasANameForScreenReadersAndAToolTip(clinic, repository):
+    tree = ElementTree.parse(repository / "HemorrhageSeg/Resources/UI/HemorrhageSeg.ui")
+    names = {element.get("name") for element in tree.iter("widget")} - {"inputsCollapsibleButton"}
+    names -= {"resultCollapsibleButton"}
+    kinds = ("Button", "ComboBox", "CheckBox", "Slider", "SliderWidget", "TableView")
+    for name, widget in vars(clinic.ui).items():
+        if type(widget).__name__.endswith(kinds) and name in names:
+            assert widget.accessibleName, name
+            assert widget.toolTip, name
+
+
+def testShortcutSegmentsAndSurvivesTheChangeOfText(clinic):
+    shortcut = clinic.qt.QKeySequence("Ctrl+Return")
+    assert clinic.ui.segmentButton.shortcut == shortcut
+    job = clinic.startSegmentation()
+    assert clinic.ui.segmentButton.shortcut == shortcut
+    clinic.answer(job)
+    assert clinic.ui.segmentButton.shortcut == shortcut
+
+
+def testReloadKeepsTheResult(clinic):
+    clinic.segment()
+    total = clinic.ui.totalLabel.text
+    clinic.widget.onReload()
+    widget = clinic.slicer.modules.HemorrhageSegWidget
+    assert widget is not clinic.widget
+    assert widget.ui.totalLabel.text == total
+
+
+def testResultRecordNamesNoPathOfThisComputer(clinic):
+    record = json.dumps(clinic.segment().record)
+    assert clinic.slicer.app.temporaryPath not in record
+    assert "/tmp" not in record
