@@ -45,6 +45,11 @@ class Core:
         window.SetDisplayModeToAlwaysStdErr()
         vtk.vtkOutputWindow.SetInstance(window)
         vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+        vtk.vtkObject.GlobalWarningDisplayOff()  # the first window of a machine without a display says so
+        first = vtk.vtkRenderWindow()
+        first.SetOffScreenRendering(1)
+        first.Render()
+        vtk.vtkObject.GlobalWarningDisplayOn()
 
     def _add_logics(self) -> None:
         share = self.temporary_path / "share"

@@ -39,11 +39,11 @@ class ModuleSelector(QtWidgets.QWidget):
             raise RuntimeError(f"no module named {name}")
         before = slicer.app.moduleManager().module(self._selected)
         if before is not None:
-            before.widgetRepresentation().exit()
+            before.widgetRepresentation()._exit()
         self._selected = name
         self._combo.currentIndex = self._combo.findData(name)
         self._window._show_panel(module.widgetRepresentation())
-        module.widgetRepresentation().enter()
+        module.widgetRepresentation()._enter()
 
 
 @stand_in

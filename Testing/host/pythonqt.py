@@ -18,6 +18,9 @@ os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")  # enums as int, as i
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets  # noqa: F401
 
+if not isinstance(QtCore.Qt.Checked, int):
+    raise ImportError("PySide6 was imported before the host: its enums are not integers, as PythonQt's are")
+
 MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg)
 generic_set_attribute = ctypes.pythonapi.PyObject_GenericSetAttr
 generic_set_attribute.argtypes = [ctypes.py_object] * 3
@@ -36,8 +39,9 @@ loading_ui = False
 class PropertyAttribute:
     """A Qt property as a Python data descriptor; on the class it is what PySide6 had there."""
 
-    def __init__(self, name: str, original: object, setter: str, writable: bool):
-        self.name, self.original, self.setter, self.writable = name, original, setter, writable
+    def __init__(self, name: str, original: object, setter: str, meta: QtCore.QMetaProperty):
+        self.name, self.original, self.setter, self.writable = name, original, setter, meta.isWritable()
+        self.is_enum = meta.isEnumType() or meta.isFlagType()
 
     def __get__(self, instance, owner):
         if instance is None:
@@ -50,13 +54,14 @@ class PropertyAttribute:
     def __set__(self, instance, value):
         if not self.writable:
             raise AttributeError(f"property '{self.name}' of '{class_name(instance)}' object is not writable")
-        setter = getattr(type(instance), self.setter, None)
+        setter = getattr(instance, self.setter, None)
         if setter is not None:
             try:
-                setter(instance, value)
+                setter(value)
                 return
             except TypeError:
-                pass  # for example an int for a flag: the property system converts more than the setter
+                if not self.is_enum:  # an int for an enum is right in PythonQt, and for Qt's property system
+                    raise
         if not _set_property(instance, self.name, value):
             raise TypeError(
                 f"property '{self.name}' of '{class_name(instance)}' object cannot be set to {value!r} "
@@ -150,6 +155,8 @@ def _make_get_attribute(original: Callable) -> Callable:
             return lambda *arguments: _bound_connect(self, original, *arguments)
         if name == "disconnect":
             return lambda *arguments: _bound_disconnect(self, original, *arguments)
+        if name in ABSENT_SIGNALS and isinstance(inspect.getattr_static(type(self), name, None), _Absent):
+            raise AttributeError(f"'{class_name(self)}' emits no {name} in Slicer 5.12")
         return original(self, name)
 
     return get_attribute
@@ -214,7 +221,55 @@ def _add_properties(cls: type) -> None:
         if isinstance(original, staticmethod):
             original = original.__func__
         setter = "set" + name[0].upper() + name[1:]
-        setattr(cls, name, PropertyAttribute(name, original, setter, meta_property.isWritable()))
+        setattr(cls, name, PropertyAttribute(name, original, setter, meta_property))
+
+
+# what PySide6's Qt has and the Qt 5.15 of Slicer 5.12 has not, or what only PySide6 has
+NEWER_THAN_SLICER = {
+    "QtCore.QTimer": "id intervalAsDuration remainingTimeAsDuration",
+    "QtCore.QProcess": "UnixProcessFlag UnixProcessParameters failChildProcessModifier setUnixProcessParameters "
+    "startCommand unixProcessParameters",
+    "QtCore.QIODevice": "readLineInto",
+    "QtGui.QAction": "associatedObjects checkableChanged enabledChanged resetEnabled visibleChanged",
+    "QtGui.QShortcut": "keys setKeys",
+    "QtWidgets.QWidget": "accessibleIdentifier encodeMetricF find internalWinId isTopLevel painters "
+    "setAccessibleIdentifier setScreen topLevelWidget",
+    "QtWidgets.QLayout": "align getContentsMargins horizontalSizeConstraint setHorizontalSizeConstraint "
+    "setSizeConstraints setVerticalSizeConstraint totalMinimumHeightForWidth unsetContentsMargins "
+    "verticalSizeConstraint",
+    "QtWidgets.QFormLayout": "isRowVisible setRowVisible",
+    "QtWidgets.QGridLayout": "getItemPosition",
+    "QtWidgets.QCheckBox": "checkStateChanged",
+    "QtWidgets.QComboBox": "LabelDrawingMode labelDrawingMode setLabelDrawingMode",
+    "QtWidgets.QMessageBox": "Option buttonText options setButtonText setOption setOptions standardIcon testOption",
+    "QtWidgets.QAbstractSpinBox": "returnPressed",
+    "QtWidgets.QSplitter": "getRange",
+    "QtWidgets.QAbstractItemView": "keyboardSearchFlags setKeyboardSearchFlags setUpdateThreshold updateThreshold",
+}
+
+
+ABSENT_SIGNALS = {"checkStateChanged", "checkableChanged", "enabledChanged", "visibleChanged"}
+
+
+class _Absent:
+    """A member that the class lacks in Slicer."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        raise AttributeError(f"'{owner.__name__}' has no attribute '{self.name}' in Slicer 5.12")
+
+    def __set__(self, instance, value):
+        self.__get__(instance, type(instance))
+
+
+def _hide_newer() -> None:
+    modules = {"QtCore": QtCore, "QtGui": QtGui, "QtWidgets": QtWidgets}
+    for path, names in NEWER_THAN_SLICER.items():
+        module, class_ = path.split(".")
+        for name in names.split():
+            setattr(getattr(modules[module], class_), name, _Absent(name))
 
 
 class _Name:
@@ -250,6 +305,7 @@ def apply() -> None:
     QtCore.QTimer.singleShot = staticmethod(_single_shot)
     for cls in classes:
         _add_properties(cls)
+    _hide_newer()
     for cls in (QtWidgets.QDialog, QtWidgets.QMenu, QtCore.QEventLoop):
         cls.exec_ = lambda self, *arguments, _exec=cls.exec: _exec(self, *arguments)
     # Shiboken answers "connect" before any class dictionary is looked at, in some classes on their own

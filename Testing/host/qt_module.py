@@ -86,6 +86,16 @@ class UiLoader(QtUiTools.QUiLoader):
         pythonqt.connect(sender, connection["signal"], attribute)
 
 
+def drop_noise() -> None:
+    """Pass Qt's messages on to stderr, but for one that the offscreen platform prints for every window."""
+
+    def handle(kind, context, message):
+        if "propagateSizeHints" not in message:
+            sys.stderr.write(message + "\n")
+
+    QtCore.qInstallMessageHandler(handle)
+
+
 def make() -> types.ModuleType:
     """Return the module ``qt`` and put it into sys.modules."""
     pythonqt.apply()

@@ -197,18 +197,18 @@ class qSlicerScriptedLoadableModuleWidget(QtWidgets.QWidget):
         if entered:
             self._panel.enter()
 
-    def enter(self):
+    def _enter(self):
         if not self._entered:
             self._entered = True
             self._panel.enter()
 
-    def exit(self):
+    def _exit(self):
         if self._entered:
             self._entered = False
             self._panel.exit()
 
-    def mrmlScene(self):
-        return slicer.mrmlScene
+    def setMRMLScene(self, scene):
+        """The scene is always the application's."""
 
     isEntered = QtCore.Property(bool, lambda self: self._entered)
 

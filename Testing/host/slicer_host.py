@@ -14,6 +14,20 @@ from pathlib import Path
 os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")
 
 
+def import_stand_ins() -> None:
+    """Import the files that define stand-ins, so that the registry is complete."""
+    from . import (  # noqa: F401  # noqa: F401
+        application,
+        main_window,
+        scripted_module,
+        widgets_ctk,
+        widgets_mrml,
+        widgets_numbers,
+        widgets_segmentation,
+        widgets_table,
+    )
+
+
 class SlicerHost:
     """One stand-in Slicer; there is one in a process, and it lives as long as the process.
 
@@ -34,7 +48,6 @@ class SlicerHost:
             )
         if offscreen:
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
         self.offscreen = offscreen
         self.temporary_path = Path(tempfile.mkdtemp(prefix="slicer-host-"))
         self.messages: list[tuple[str, str]] = []
@@ -51,6 +64,7 @@ class SlicerHost:
         from . import qt_module
 
         self.qt = qt = qt_module.make()
+        qt_module.drop_noise()
         qt.QSettings.setPath(qt.QSettings.NativeFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
         qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
         import slicer
@@ -182,6 +196,7 @@ class SlicerHost:
         """Click a widget with the mouse, as a person would: it must be visible and enabled."""
         from PySide6 import QtTest
 
+        self.process_events()  # what was added to a visible panel just now is shown in the event loop
         if not widget.isVisible() or not widget.enabled:
             raise AssertionError(f"{widget.className()} {widget.objectName!r} cannot be clicked: hidden or disabled")
         self.reveal(widget)
@@ -216,7 +231,7 @@ class SlicerHost:
     def _clean_up_panels(self) -> None:
         for module in self.app.moduleManager()._modules.values():
             if module._representation is not None:
-                module._representation.exit()
+                module._representation._exit()
                 module._representation.self().cleanup()
                 module._representation = None
 

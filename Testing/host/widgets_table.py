@@ -5,6 +5,7 @@ import vtk
 from .stand_in import Property, QtCore, QtGui, QtWidgets, Signal, stand_in, stored
 
 Qt = QtCore.Qt
+SORT_ROLE = Qt.UserRole + 1
 
 
 class TableModel(QtGui.QStandardItemModel):
@@ -45,6 +46,7 @@ class TableModel(QtGui.QStandardItemModel):
             for row in range(rows):
                 item = QtGui.QStandardItem(self._text(array, row))
                 item.setEditable(not locked)
+                item.setData(self._sort_key(array, row), SORT_ROLE)
                 if not isinstance(array, vtk.vtkStringArray):
                     item.setTextAlignment(Qt.AlignRight | Qt.AlignVCenter)
                 self.setItem(row, column, item)
@@ -62,6 +64,11 @@ class TableModel(QtGui.QStandardItemModel):
     def _text(array, row):
         value = array.GetValue(row)
         return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    @staticmethod
+    def _sort_key(array, row):
+        value = array.GetValue(row)
+        return value if isinstance(value, (int, float)) else str(value)
 
     def _write_back(self, item):
         if not self._filling and self._node is not None:
@@ -83,6 +90,7 @@ class qMRMLTableView(QtWidgets.QTableView):
         self._model = TableModel(self)
         self._proxy = QtCore.QSortFilterProxyModel(self)
         self._proxy.setSourceModel(self._model)
+        self._proxy.sortRole = SORT_ROLE
         self.setModel(self._proxy)
         self.selectionModel().selectionChanged.connect(lambda new, old: self.selectionChanged.emit())
         self.horizontalHeader().stretchLastSection = True

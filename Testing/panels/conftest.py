@@ -3,12 +3,17 @@
 One host lives for the whole test session, as the real application would; each test starts with an empty scene.
 """
 
+import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("slicer", reason="slicer-core is not installed")
-pytest.importorskip("PySide6", reason="PySide6 is not installed")
+os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")
+# looked for, not imported: the host must set PySide6's options before its first import
+for name in ("slicer", "PySide6"):
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed (pip install radiologycnn[host])", allow_module_level=True)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
