@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+
+resource = pytest.importorskip("resource") if sys.platform != "win32" else None
 
 TASK = "hemorrhage-segmentation"
 LABEL = {"value": 1, "name": "Hemorrhage", "color_rgb": [0.86, 0.16, 0.12]}
@@ -194,3 +197,22 @@ def test_torch_that_cannot_be_used_is_a_sentence(content, code, start_worker, he
     assert error["code"] == code
     assert "torch" in error["message"].lower()
     assert error["hint"]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process's memory")
+def test_starved_worker_says_so_and_works_again_with_memory(start_worker, head_volume, tmp_path: Path) -> None:
+    worker = start_worker()
+    request = {"cmd": "segment", "volume": head_volume, "model": "tiny-1.0.0", "device": "cpu", "output": str(tmp_path)}
+    worker.send(**request, job="first")  # libraries that end the process without memory have theirs after this
+    worker.wait_for("result", "first")
+    process = psutil.Process(worker.process.pid)
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (process.memory_info().vms + (2 << 20), hard))
+    worker.send(**request, job="starved")
+    error = worker.wait_until(lambda message: message["event"] in ("error", "result"))
+    assert error["event"] == "error"
+    assert error["code"] == "out-of-memory", error["details"]
+    assert error["hint"]
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (hard, hard))
+    worker.send(**request, job="fed")
+    worker.wait_for("result", "fed")

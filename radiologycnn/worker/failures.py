@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from typing import Any
 
@@ -12,13 +13,31 @@ from radiologycnn.worker.array_files import DISK_FULL, disk_full_error
 #: Names under which packages are installed, where they differ from the names under which they are imported.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
 
+#: How torch and the libraries under it say that memory ended; the last is oneDNN's, which convolves on CPUs.
+_MEMORY_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ended: torch is not imported to tell, so its errors are known by their names and texts."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return any(words in text for words in _MEMORY_WORDS)
+
 
 def _sentences(error: BaseException) -> tuple[str, str, str]:
     """Code, message and hint of an exception."""
     if isinstance(error, RadiologyCNNError):
         return error.code, error.message, error.hint
-    # torch's out-of-memory errors are known by name, so that torch need not be imported to describe a failure
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_out_of_memory(error):
         return (
             "out-of-memory",
             "There is not enough memory for this scan.",
