@@ -53,8 +53,12 @@ class Core:
 
     def _add_logics(self) -> None:
         share = self.temporary_path / "share"
+        presets = share / "VolumeRendering" / "presets.xml"
+        presets.parent.mkdir(parents=True)
+        presets.write_text('<MRML version="Slicer4.4.0"></MRML>')  # none: the package has no presets
+        self.scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
         for name, class_name in (
-            ("Colors", "vtkMRMLColorLogic"),
+            ("Colors", "vtkSlicerColorLogic"),
             ("SubjectHierarchy", "vtkSlicerSubjectHierarchyModuleLogic"),
             ("Terminologies", "vtkSlicerTerminologiesModuleLogic"),
             ("Volumes", "vtkSlicerVolumesLogic"),
@@ -78,15 +82,15 @@ class Core:
             if hasattr(logic, "SetModuleShareDirectory"):
                 logic.SetModuleShareDirectory(str(share / name))
             logic.SetMRMLApplicationLogic(self.application_logic)
-            # the package has no terminology files, and the logic complains of each one that is missing
-            vtk.vtkObject.SetGlobalWarningDisplay(name != "Terminologies")
+            # the package has no terminology and colour files, and the logics complain of each one that is missing
+            vtk.vtkObject.SetGlobalWarningDisplay(name not in ("Terminologies", "Colors"))
             logic.SetMRMLScene(self.scene)
             vtk.vtkObject.GlobalWarningDisplayOn()
             self.application_logic.SetModuleLogic(name, logic)
             self.logics[name.lower()] = logic
         rendering = self.logics.get("volumerendering")
         if rendering is not None:  # the GPU ray caster takes seconds a frame where OpenGL is software
-            rendering.ChangeVolumeRenderingMethod("vtkMRMLCPURayCastVolumeRenderingDisplayNode")
+            rendering.SetDefaultRenderingMethod("vtkMRMLCPURayCastVolumeRenderingDisplayNode")
 
     def _set_up_data_io(self) -> None:
         """Reading a .mrb needs the data input/output manager and its cache folder."""
