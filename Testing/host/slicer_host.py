@@ -48,7 +48,9 @@ class SlicerHost:
             )
         if offscreen:
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        self.offscreen = offscreen
+        elif sys.platform.startswith("linux"):  # the next one where the system's libraries for one are not complete
+            wayland = "wayland;xcb" if os.environ.get("WAYLAND_DISPLAY") else "xcb"
+            os.environ.setdefault("QT_QPA_PLATFORM", f"{wayland};offscreen")
         self.temporary_path = Path(tempfile.mkdtemp(prefix="slicer-host-"))
         self.messages: list[tuple[str, str]] = []
         self.errors: list[str] = []
@@ -69,7 +71,7 @@ class SlicerHost:
         qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
         import slicer
 
-        from . import (  # noqa: F401
+        from . import (
             application,
             main_window,
             parameter_node,
@@ -77,15 +79,13 @@ class SlicerHost:
             scripted_module,
             stand_in,
             subject_hierarchy,
-            widgets_ctk,
-            widgets_numbers,
-            widgets_segmentation,
-            widgets_table,
         )
         from .core import Core
 
+        import_stand_ins()
         self.slicer = slicer
         app = application.qSlicerApplication(self.temporary_path, testing)
+        self.offscreen = app.platformName == "offscreen"
         app.applicationName = "Slicer"
         app.setOrganizationName("NA-MIC")
         app.setApplicationVersion(application.VERSION)
