@@ -15,6 +15,7 @@ class InputsSection:
         self.ui = ui
         self.task = task
         self._choices = []
+        ui.modelCardGroupBox.collapsed = True  # here, because the .ui sets it before there is anything to hide
         self.showDevices([])
 
     # Models

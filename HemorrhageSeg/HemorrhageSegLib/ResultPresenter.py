@@ -150,20 +150,21 @@ def _ensureTable(result: SceneResult) -> None:
     name = _("{segmentation} table").format(segmentation=result.segmentationNode.GetName())
     tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
     tableNode.SetLocked(True)  # measured, not typed
+    tableNode.SetUseColumnTitleAsColumnHeader(True)  # else Slicer shows the headings as the first row
     result.segmentationNode.SetNodeReferenceID(TABLE_ROLE, tableNode.GetID())
 
 
 def tableColumns(severalLabels: bool) -> list:
     """(heading, value of a lesion, kind) of each column that the person sees; CSV files hold every digit and more."""
+    sides = {"left": _("left"), "right": _("right"), "midline": _("midline")}
     columns = [
         (_("No."), lambda lesion: lesion.index, int),
         (_("Volume (mL)"), lambda lesion: round(lesion.volume_ml, 2), float),
         (_("ABC/2 (mL)"), lambda lesion: round(lesion.abc2.volume_ml, 2), float),
-        (_("Diameter (mm)"), lambda lesion: round(lesion.max_diameter_mm, 1), float),
-        (_("Side"), lambda lesion: {"left": _("left"), "right": _("right")}.get(lesion.side, _("midline")), str),
+        (_("Ø (mm)"), lambda lesion: round(lesion.max_diameter_mm, 1), float),
+        (_("Side"), lambda lesion: sides.get(lesion.side, lesion.side), str),
         (_("Slices"), lambda lesion: f"{lesion.first_slice}–{lesion.last_slice}", str),
-        (_("Mean (HU)"), lambda lesion: round(lesion.mean_hu, 1), float),
-        (_("SD (HU)"), lambda lesion: round(lesion.sd_hu, 1), float),
+        (_("HU ± SD"), lambda lesion: f"{lesion.mean_hu:.0f} ± {lesion.sd_hu:.0f}", str),
     ]
     if severalLabels:
         columns.insert(1, (_("Type"), lambda lesion: lesion.label_name, str))

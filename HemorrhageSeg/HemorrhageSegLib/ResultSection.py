@@ -32,6 +32,7 @@ class ResultSection(VTKObservationMixin):
         self.logic = logic
         self.brainWindow = BrainWindow(ui.brainWindowCheckBox)
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
+        self._isChoosingTable = False
         self._showMessage = showMessage
         self._parameterNode = None
         self._segmentation = None
@@ -121,7 +122,10 @@ class ResultSection(VTKObservationMixin):
         """
         ui = self.ui
         measurements = result.measurements if result else None
-        ui.lesionTable.setMRMLTableNode(result.tableNode if result else None)
+        self._showTable(result.tableNode if result else None)
+        if ui.resultCollapsibleButton.enabled != (result is not None):  # once, not against the person's own choice
+            ui.resultCollapsibleButton.enabled = result is not None
+            ui.resultCollapsibleButton.collapsed = result is None
         for widget in (ui.lesionTable, ui.showFillCheckBox, ui.showOutlineCheckBox, ui.show3DCheckBox):
             widget.enabled = result is not None
         ui.opacitySlider.enabled = ui.exportSegmentationButton.enabled = result is not None
@@ -135,11 +139,21 @@ class ResultSection(VTKObservationMixin):
             ui.totalLabel.text = volumeText(provisionalMl)
             ui.abcLabel.text = ""
         else:
-            ui.totalLabel.text = "–"
-            ui.abcLabel.text = _("No result yet. Choose a head CT and click Segment.")
+            ui.totalLabel.text = ui.abcLabel.text = ""
         ui.notesLabel.text = notesText(result)
         ui.notesLabel.visible = bool(ui.notesLabel.text)
         self._showTableStatus("" if result is None or measurements else _("The table is being updated…"))
+
+    def _showTable(self, tableNode) -> None:
+        view = self.ui.lesionTable
+        if view.mrmlTableNode() is tableNode:
+            return
+        self._isChoosingTable = True  # the view tells of a new selection, though nobody has selected anything
+        try:
+            view.setMRMLTableNode(tableNode)
+        finally:
+            self._isChoosingTable = False
+        view.horizontalHeader().setMinimumSectionSize(30)  # Slicer's 60 would make the view scroll sideways
 
     def _showTableStatus(self, text: str) -> None:
         self.ui.tableStatusLabel.text = text
@@ -249,7 +263,9 @@ class ResultSection(VTKObservationMixin):
             self.brainWindow.restore()
 
     def onLesionChosen(self) -> None:
-        self.onLesionClicked(self.ui.lesionTable.currentIndex())
+        """Another row was selected, with the mouse or the arrow keys."""
+        if not self._isChoosingTable and self.ui.lesionTable.selectionModel().hasSelection:
+            self.onLesionClicked(self.ui.lesionTable.currentIndex())
 
     def onLesionClicked(self, index) -> None:
         """Jump to the bleed of a table row."""

@@ -67,6 +67,7 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _connect(self) -> None:
         ui = self.ui
+        ui.inputVolumeSelector.connect("nodeActivated(vtkMRMLNode*)", self.onVolumeChosen)
         ui.segmentButton.connect("clicked(bool)", self.onSegmentButton)
         ui.installButton.connect("clicked(bool)", self.onInstallButton)
         ui.installModelButton.connect("clicked(bool)", self.onInstallModelButton)
@@ -250,7 +251,6 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self._parameterNode.inputVolume = result.volumeNode
         self.results.showVolume()
-        self.ui.resultCollapsibleButton.collapsed = False
         SliceViews.showVolume(result.volumeNode)
         measurements = result.measurements
         if measurements and measurements.lesions:
@@ -275,7 +275,12 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.messageLabel.text = text
         self.ui.messageLabel.visible = bool(text)
 
-    # Model, device, installation
+    # Scan, model, device, installation
+
+    def onVolumeChosen(self, volumeNode) -> None:
+        """The person picked a scan in the list: show it."""
+        if volumeNode is not None and not self.logic.inputProblem(volumeNode):
+            SliceViews.showVolume(volumeNode)
 
     def onModelChosen(self, index) -> None:
         self.inputs.showCard()
