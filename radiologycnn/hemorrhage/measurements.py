@@ -12,12 +12,15 @@ from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.abc2 import abc_half, longest_diameter, row_ends
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.midline import Midline, estimate_midline
-from radiologycnn.hemorrhage.results import LabelTotal, LesionMeasurement, Measurements
+from radiologycnn.hemorrhage.results import AbcHalf, LabelTotal, LesionMeasurement, Measurements
 from radiologycnn.images.affine import transform_points, transform_vectors
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 # The midline is found to about this; a centroid nearer to it belongs to neither side.
 MIDLINE_TOLERANCE_MM = 3.0
+
+# Voxels in the box around a part up to which its shape is remembered.
+LARGEST_SPECK_BOX = 64
 
 # A part that crosses the midline belongs to a side if this share of it lies there.
 ONE_SIDED_SHARE = 0.75
@@ -125,12 +128,21 @@ def _measure_label(
     centroid_left_mm = midline.leftward_mm(centroids)
 
     lesions = []
+    steps = matrix[:3, :3]
+    # Specks of one shape measure the same wherever they lie, and a bad mask may have thousands.
+    known: dict[tuple[tuple[int, ...], bytes], tuple[float, AbcHalf]] = {}
     for number, place in enumerate(ndimage.find_objects(parts)):
         if not kept[number]:
             continue
         own = parts[place] == number + 1
-        steps = matrix[:3, :3]
-        diameter_mm, _ = longest_diameter(transform_vectors(steps, row_ends(own)[:, ::-1]), steps)
+        key = (own.shape, own.tobytes())
+        if key in known:
+            diameter_mm, abc2 = known[key]
+        else:
+            diameter_mm, _ = longest_diameter(transform_vectors(steps, row_ends(own)[:, ::-1]), steps)
+            abc2 = abc_half(own, matrix)
+            if own.size <= LARGEST_SPECK_BOX:
+                known[key] = (diameter_mm, abc2)
         ras = LPS_TO_RAS[:3, :3] @ centroids[number]
         first_slice = box[0].start + place[0].start
         lesions.append(
@@ -147,7 +159,7 @@ def _measure_label(
                 last_slice=first_slice + own.shape[0] - 1,
                 centroid_ras_mm=(float(ras[0]), float(ras[1]), float(ras[2])),
                 side=_side(float(centroid_left_mm[number]), float(left_share[number])),
-                abc2=abc_half(own, matrix),
+                abc2=abc2,
             )
         )
     return lesions, mask
