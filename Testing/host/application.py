@@ -176,28 +176,36 @@ class CoreModule:
         raise RuntimeError(f"the stand-in host has no panel of the module {self.name}")
 
 
-def apply_light_theme(application: qSlicerApplication) -> None:
-    """Slicer's default look on Linux: the Fusion style with its light palette."""
+# window, text, base, alternate base, button, disabled text, tool tip
+THEMES = {
+    "light": ("#efefef", "#000000", "#ffffff", "#f5f7fa", "#efefef", "#8f8f8f", "#ffffdc"),
+    "dark": ("#323232", "#ffffff", "#2c2c2c", "#383838", "#404040", "#787878", "#4a4a4a"),
+}
+
+
+def apply_theme(application: qSlicerApplication, theme: str) -> None:
+    """Slicer's Light or Dark style: Qt's Fusion with the palette of that name."""
+    window, text, base, alternate, button, disabled, tool_tip = THEMES[theme]
     application.setStyle("Fusion")
     palette = QtGui.QPalette()
     role = QtGui.QPalette
     for name, color in (
-        (role.Window, "#efefef"),
-        (role.WindowText, "#000000"),
-        (role.Base, "#ffffff"),
-        (role.AlternateBase, "#f5f7fa"),
-        (role.Text, "#000000"),
-        (role.Button, "#efefef"),
-        (role.ButtonText, "#000000"),
+        (role.Window, window),
+        (role.WindowText, text),
+        (role.Base, base),
+        (role.AlternateBase, alternate),
+        (role.Text, text),
+        (role.Button, button),
+        (role.ButtonText, text),
         (role.Highlight, "#308cc6"),
         (role.HighlightedText, "#ffffff"),
-        (role.ToolTipBase, "#ffffdc"),
-        (role.ToolTipText, "#000000"),
-        (role.PlaceholderText, "#80808080"),
+        (role.ToolTipBase, tool_tip),
+        (role.ToolTipText, text),
+        (role.PlaceholderText, disabled),
     ):
         palette.setColor(name, QtGui.QColor(color))
     for name in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(role.Disabled, name, QtGui.QColor("#8f8f8f"))
+        palette.setColor(role.Disabled, name, QtGui.QColor(disabled))
     application.setPalette(palette)
 
 

@@ -89,7 +89,7 @@ class SlicerHost:
         app.applicationName = "Slicer"
         app.setOrganizationName("NA-MIC")
         app.setApplicationVersion(application.VERSION)
-        application.apply_light_theme(app)
+        application.apply_theme(app, "light")
         self.app = slicer.app = app
         self.core = Core(self.temporary_path)
         self._install_slicer_names(stand_in.REGISTRY)
@@ -168,6 +168,13 @@ class SlicerHost:
             self.slicer.util.selectModule(name)
             self.process_events()
         return module.widgetRepresentation().self()
+
+    def use_theme(self, theme: str) -> None:
+        """Show everything in Slicer's "light" or "dark" colours."""
+        from .application import apply_theme
+
+        apply_theme(self.app, theme)
+        self.process_events()
 
     def load_volume(self, path: str | Path):
         """Load an image file and show it in the slice views, as dropping it onto Slicer would."""

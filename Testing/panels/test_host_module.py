@@ -207,3 +207,38 @@ def test_screenshot_is_written(slicerHost, headCt, panel, tmp_path):
     path = slicerHost.screenshot(tmp_path / "window.png")
     image = slicerHost.qt.QImage(str(path))
     assert (image.width(), image.height()) == (slicerHost.window.width, slicerHost.window.height)
+
+
+def test_slices_follow_the_slider_and_the_mouse_wheel(slicerHost, headCt):
+    widget = slicerHost.layout_manager.sliceWidget("Red")
+    jump(slicerHost, (0, 0, 0))
+    slicerHost.process_events(0.1)
+    before = widget.sliceLogic().GetSliceOffset()
+    widget.sliceController()._slider.value += 2
+    assert widget.sliceLogic().GetSliceOffset() == pytest.approx(before + 2 * 3.0, abs=1.6)
+    offset = widget.sliceLogic().GetSliceOffset()
+    widget.sliceView()._on_wheel(-1)
+    assert widget.sliceLogic().GetSliceOffset() == pytest.approx(offset - 3.0)
+    assert widget.sliceController()._text.text == f"S: {offset - 3.0:.2f} mm"
+
+
+def test_a_new_volume_is_shown_whole_and_a_layout_with_one_view_fills_the_window(slicerHost, slicer, headCt):
+    manager = slicer.app.layoutManager()
+    four_up = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    try:
+        manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        slicerHost.process_events(0.1)
+        assert manager.sliceWidget("Red").width == manager.viewport().width
+        assert not manager.threeDWidget(0).visible
+    finally:
+        manager.setLayout(four_up)
+    bright = picture(slicerHost, "Red").min(axis=2) > 120  # the bone; the letters are yellow
+    assert bright.any()
+    assert not (bright[:, :20].any() or bright[:, -30:].any()), "the head reaches the picture's edge"
+
+
+def test_themes(slicerHost, slicer):
+    slicerHost.use_theme("dark")
+    dark = slicer.app.palette().color(slicerHost.qt.QPalette.Window).lightness()
+    slicerHost.use_theme("light")
+    assert dark < 100 < slicer.app.palette().color(slicerHost.qt.QPalette.Window).lightness()
