@@ -84,9 +84,8 @@ class Preprocessing:
         oriented = reorient_to_lps(grid)
         image = oriented.array
         shape_kji = self.grid_shape_ijk[::-1]
-        if self.order == "clamp_then_resample":
-            image = np.clip(image, low, high)
-        resampled = resize(image, shape_kji, self.antialias)
+        first_to = self.hu_range if self.order == "clamp_then_resample" else None
+        resampled = resize(image, shape_kji, self.antialias, first_to)
         resampled = np.clip(resampled, low, high, out=resampled) / np.float32(self.divide_by)
         matrix = resized_matrix(oriented.ijk_to_lps, image.shape, shape_kji)
         return NetworkInput(resampled, matrix, volume, straight)

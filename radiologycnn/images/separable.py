@@ -9,7 +9,12 @@ import numpy as np
 from scipy import sparse
 
 
-def resize(array: np.ndarray, shape_kji: tuple[int, int, int], antialias: bool = False) -> np.ndarray:
+def resize(
+    array: np.ndarray,
+    shape_kji: tuple[int, int, int],
+    antialias: bool = False,
+    clamp_to: tuple[float, float] | None = None,
+) -> np.ndarray:
     """The array on a grid of ``shape_kji`` voxels that covers the same extent, linearly interpolated, float32.
 
     Extent means from the outer face of the first voxel to the outer face of the last one, so voxel centre t of n'
@@ -20,17 +25,18 @@ def resize(array: np.ndarray, shape_kji: tuple[int, int, int], antialias: bool =
         shape_kji: the new shape.
         antialias: where the grid gets coarser, average over the new voxel's neighbourhood (a triangle of twice its
             width) instead of reading only the nearest two old voxels.
+        clamp_to: clamp the old values to this range first.
     """
     weights_k, weights_j, weights_i = (
         _axis_weights(old, new, antialias) for old, new in zip(array.shape, shape_kji, strict=True)
     )
     slices_first = shape_kji[0] < array.shape[0]
     if slices_first:
-        array = _along_slices(weights_k, array)
+        array, clamp_to = _along_slices(weights_k, array, clamp_to), None
     # Slice by slice: only one slice is ever held as float32 at the old size.
     resized = np.empty((array.shape[0], *shape_kji[1:]), np.float32)
     for k, plane in enumerate(array):
-        plane = np.asarray(plane, np.float32)
+        plane = _as_float(plane, clamp_to)
         resized[k] = (weights_i @ (weights_j @ plane).T).T
     return resized if slices_first else _along_slices(weights_k, resized)
 
@@ -54,13 +60,20 @@ def resize_labels(labels: np.ndarray, shape_kji: tuple[int, int, int]) -> np.nda
     return labels[np.ix_(*nearest)]
 
 
-def _along_slices(weights_k: sparse.csr_array, array: np.ndarray) -> np.ndarray:
+def _as_float(plane: np.ndarray, clamp_to: tuple[float, float] | None) -> np.ndarray:
+    plane = np.asarray(plane, np.float32)
+    return plane if clamp_to is None else np.clip(plane, *clamp_to)
+
+
+def _along_slices(
+    weights_k: sparse.csr_array, array: np.ndarray, clamp_to: tuple[float, float] | None = None
+) -> np.ndarray:
     if weights_k.shape[0] == weights_k.shape[1]:
         return array
     result = np.zeros((weights_k.shape[0], *array.shape[1:]), np.float32)
     for new in range(len(result)):
         for entry in range(weights_k.indptr[new], weights_k.indptr[new + 1]):
-            result[new] += weights_k.data[entry] * array[weights_k.indices[entry]]
+            result[new] += weights_k.data[entry] * _as_float(array[weights_k.indices[entry]], clamp_to)
     return result
 
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
+from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
+from radiologycnn.networks.vrn_options import VrnOptions
 
 if TYPE_CHECKING:
     from torch import nn
 
-ARCHITECTURES = ("cnn_ds",)
+# Name: options, and the module and class of the network, which load torch.
+_KNOWN: dict[str, tuple[Any, str, str]] = {
+    "cnn_ds": (CnnDsOptions, "radiologycnn.networks.cnn_ds", "CnnDs"),
+    "vrn": (VrnOptions, "radiologycnn.networks.vrn", "Vrn"),
+    "densenet3d": (DenseNet3dOptions, "radiologycnn.networks.densenet3d", "DenseNet3d"),
+}
+
+ARCHITECTURES = tuple(_KNOWN)
 
 
 def architecture_problems(architecture: Any) -> list[str]:
@@ -23,7 +33,7 @@ def architecture_problems(architecture: Any) -> list[str]:
     parameters = architecture.get("parameters", {})
     if not isinstance(parameters, Mapping):
         return ['"architecture.parameters" must be an object.']
-    return CnnDsOptions.problems(parameters)
+    return _KNOWN[name][0].problems(parameters)
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:
@@ -35,6 +45,6 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     problems = architecture_problems(architecture)
     if problems:
         raise ValueError(" ".join(problems))
-    from radiologycnn.networks.cnn_ds import CnnDs
-
-    return CnnDs(CnnDsOptions.from_dict(architecture.get("parameters", {})))
+    options_class, module, network_class = _KNOWN[architecture["name"]]
+    options = options_class.from_dict(architecture.get("parameters", {}))
+    return getattr(import_module(module), network_class)(options)

@@ -40,12 +40,22 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({platform.machine() or 'unknown type'}, {threads} thread{'s' if threads > 1 else ''})"
 
 
+# The last is how oneDNN, which convolves on CPUs, says it.
+_MEMORY_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device's memory ended; PyTorch has no one type for all devices."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+    return any(words in text for words in _MEMORY_WORDS)
 
 
 def _numpy_bridge_works() -> bool:
