@@ -4,6 +4,7 @@ The order of the steps matters: a logic reads its share folder when it gets the 
 the scene only once the logic that registers them has been added.
 """
 
+import colorsys
 from pathlib import Path
 
 import slicer
@@ -88,9 +89,25 @@ class Core:
             vtk.vtkObject.GlobalWarningDisplayOn()
             self.application_logic.SetModuleLogic(name, logic)
             self.logics[name.lower()] = logic
+        self._add_label_colors()
         rendering = self.logics.get("volumerendering")
         if rendering is not None:  # the GPU ray caster takes seconds a frame where OpenGL is software
             rendering.SetDefaultRenderingMethod("vtkMRMLCPURayCastVolumeRenderingDisplayNode")
+
+    def _add_label_colors(self) -> None:
+        """Slicer's default colours of label maps come from a file; these stand in, under the same node ID."""
+        colors = slicer.vtkMRMLColorTableNode()
+        colors.SetTypeToUser()
+        colors.SetName("GenericColors")
+        colors.SetSingletonTag("FileGenericColors.txt")
+        colors.SetNumberOfColors(256)
+        colors.SetColor(0, "background", 0.0, 0.0, 0.0, 0.0)
+        for value in range(1, 256):
+            hue = value * 0.618 % 1.0  # steps of the golden angle keep neighbours apart
+            colors.SetColor(value, f"label {value}", *colorsys.hsv_to_rgb(hue, 0.6, 0.9), 1.0)
+        colors.SetSaveWithScene(False)
+        colors.SetHideFromEditors(True)
+        self.scene.AddNode(colors)
 
     def _set_up_data_io(self) -> None:
         """Reading a .mrb needs the data input/output manager and its cache folder."""
