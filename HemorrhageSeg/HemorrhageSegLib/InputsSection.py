@@ -47,6 +47,9 @@ class InputsSection:
         """Card and banner of the chosen model."""
         choice = self.currentModel
         ui = self.ui
+        ui.modelSelector.toolTip = _("The network's weights, with all that belongs to them: {model}").format(
+            model=choice.title if choice else _("none")
+        )
         banner = bannerText(choice.package) if choice else ""
         ui.demonstrationBanner.text = banner
         ui.demonstrationBanner.visible = bool(banner)

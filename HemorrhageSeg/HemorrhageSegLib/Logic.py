@@ -191,13 +191,16 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
 
     def maskChanged(self, result: SceneResult) -> None:
         """The mask is another one: numbers of the old one are taken away, answers on their way are not wanted."""
+        self._dropMeasuring(result)
+        if result.record.get("measurements") is not None:
+            result.updateRecord(measurements=None)
+            ResultPresenter.updateTable(result)
+
+    def _dropMeasuring(self, result: SceneResult) -> None:
         for name, job in list(self._jobs.items()):
             if job.kind == "measure" and job.segmentationId == result.segmentationNode.GetID():
                 self._forget(name)
                 self.client.cancel(name)
-        if result.record.get("measurements") is not None:
-            result.updateRecord(measurements=None)
-            ResultPresenter.updateTable(result)
 
     def measure(self, result: SceneResult) -> None:
         """Have the worker measure the mask as it is now; ``measured`` or ``measuringFailed`` follows."""
@@ -259,11 +262,11 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
         if volumeNode is None or volumeNode.GetImageData() is None:
             raise InputError("volume-removed", _("The scan was removed while it was being segmented."))
         ijkToWorld = LPS_TO_RAS @ np.array(job.volume["ijk_to_lps"], float)
-        shape = tuple(message["shape_kji"])
-        moved = not VolumeExchange.hasNonlinearTransform(volumeNode) and not np.allclose(
-            VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4
-        )
-        if volumeNode.GetImageData().GetDimensions()[::-1] != shape or moved:
+        # a warped scan is sent on a grid of its own, which says nothing about the scan's present place
+        if not VolumeExchange.hasNonlinearTransform(volumeNode) and (
+            volumeNode.GetImageData().GetDimensions()[::-1] != tuple(message["shape_kji"])
+            or not np.allclose(VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4)
+        ):
             raise InputError(
                 "volume-changed",
                 _("The scan was changed or moved while it was being segmented, so the result no longer fits it."),
@@ -275,6 +278,7 @@ class HemorrhageSegLogic(ScriptedLoadableModuleLogic):
             result = ResultPresenter.present(volumeNode, message, probability, ijkToWorld)
         finally:
             self.isPresenting = False
+        self._dropMeasuring(result)  # of the mask before
         self._forgetJob(job)
         self.finished.emit(result)
 

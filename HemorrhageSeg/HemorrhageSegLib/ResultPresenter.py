@@ -40,6 +40,7 @@ def present(volumeNode, message: dict, probability: np.ndarray, ijkToWorld: np.n
         operating_threshold=float(message["threshold"]),
         **{field: message.get(field) for field in KEPT_FIELDS},
     )
+    _setReferenceGeometry(result)
     _presentProbability(result, volumeNode, maps)
     _presentSegments(result)
     result.applyThreshold(float(message["threshold"]))
@@ -70,6 +71,17 @@ def _localGrid(segmentationNode, volumeNode, ijkToWorld) -> np.ndarray:
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _setReferenceGeometry(result: SceneResult) -> None:
+    """Tell the Segment Editor the grid; that of a warped scan is larger than the scan's own."""
+    converter = slicer.vtkSegmentationConverter
+    grid = slicer.vtkOrientedImageData()
+    grid.SetImageToWorldMatrix(result.gridMatrix())
+    grid.SetExtent([bound for size in result.record["shape_kji"][::-1] for bound in (0, size - 1)])
+    result.segmentationNode.GetSegmentation().SetConversionParameter(
+        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(grid)
+    )
 
 
 def _presentSegments(result: SceneResult) -> None:

@@ -96,6 +96,7 @@ class ResultSection(VTKObservationMixin):
         self._observeSegmentation(result)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:
+            self._measureTimer.stop()
             self._show(result)
         else:  # the mask was changed just before the scene was saved
             self._show(result, result.totalMl())
@@ -140,7 +141,7 @@ class ResultSection(VTKObservationMixin):
             ui.abcLabel.text = ""
         else:
             ui.totalLabel.text = ui.abcLabel.text = ""
-        ui.notesLabel.text = notesText(result)
+        ui.notesLabel.text = notesText(result, saidAlready=ui.demonstrationBanner.text)
         ui.notesLabel.visible = bool(ui.notesLabel.text)
         self._showTableStatus("" if result is None or measurements else _("The table is being updated…"))
 

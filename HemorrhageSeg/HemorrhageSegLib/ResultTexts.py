@@ -13,18 +13,18 @@ def volumeText(volumeMl: float) -> str:
 
 
 def measuredText(measurements) -> str:
-    """ABC/2, number of bleeds, and for models of several types each type's volume, as rich text."""
+    """ABC/2, number of pieces, and for models of several types each type's volume, as rich text."""
     count = len(measurements.lesions)
     if count == 0:
         return _("No bleed found at this threshold.")
-    found = _("one bleed") if count == 1 else _("{count} bleeds").format(count=count)
+    found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
     lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
     if len(measurements.totals) > 1:
         lines += [f"{t.label_name} {volumeText(t.volume_ml)}" for t in measurements.totals if t.lesion_count]
     return "<br>".join(html.escape(line) for line in lines)
 
 
-def notesText(result) -> str:
+def notesText(result, saidAlready="") -> str:
     """What the person has to know about the shown result, as rich text; "" where there is nothing."""
     if result is None:
         return ""
@@ -34,7 +34,7 @@ def notesText(result) -> str:
         notes.append(_("Corrected by hand: the threshold is locked. Reset goes back to the network's own mask."))
     elif not result.canThreshold:
         notes.append(_("The probability map is no longer in the scene, so the threshold cannot be changed."))
-    notes += [str(note) for note in record.get("notes") or []]
+    notes += [str(note) for note in record.get("notes") or [] if note != saidAlready]
     if record.get("device_name"):
         model = record.get("model") or _("unknown")
         notes.append(_("Model {model} on {device}.").format(model=model, device=record["device_name"]))

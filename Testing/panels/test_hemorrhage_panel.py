@@ -55,14 +55,21 @@ class Clinic:
         self.host.click(button)
 
     def startSegmentation(self) -> str:
+        """Click Segment; returns the job. A slow machine may have sent a measuring job meanwhile."""
         self.click(self.ui.segmentButton)
-        command, _fields = self.client.requests[-1]
-        assert command == "segment"
-        return f"job-{len(self.client.requests)}"
+        return self.sent("segment")[0]
+
+    def sent(self, wanted) -> tuple:
+        """(job, fields) of the last request of a kind."""
+        for number in range(len(self.client.requests), 0, -1):
+            command, fields = self.client.requests[number - 1]
+            if command == wanted:
+                return f"job-{number}", fields
+        raise AssertionError(f"no {wanted} was sent")
 
     def answer(self, job, head=None, **changes) -> None:
-        _command, fields = self.client.requests[-1]
-        message = self.selfTest.resultMessage(head or self.head, fields["output"])
+        folder = self.sent("segment")[1]["output"]
+        message = self.selfTest.resultMessage(head or self.head, folder)
         self.client.result.emit(job, {**message, **changes})
 
     def segment(self):
@@ -73,8 +80,13 @@ class Clinic:
     def result(self):
         return self.widget.results.result
 
-    def wait(self, milliseconds) -> None:
-        self.host.process_events(milliseconds / 1000)
+    def waitFor(self, condition) -> None:
+        assert self.host.process_events(60, until=condition), "nothing happened"
+
+    def waitForMeasuring(self) -> tuple:
+        """(job, fields) of the measuring that follows a changed mask."""
+        self.waitFor(lambda: any(command == "measure" for command, _fields in self.client.requests))
+        return self.sent("measure")
 
     def nodeCount(self) -> int:
         return self.slicer.mrmlScene.GetNumberOfNodes()
@@ -192,19 +204,29 @@ def testThresholdIsLiveAndTheTableFollows(clinic):
     assert clinic.ui.totalLabel.text == f"{total:.1f} mL"
     assert clinic.tableCells() == []
     assert not clinic.ui.exportCsvButton.enabled
-    clinic.wait(600)
-    command, fields = clinic.client.requests[-1]
-    assert command == "measure"
+    job, fields = clinic.waitForMeasuring()
     mask = np.load(fields["mask"])
     assert np.count_nonzero(mask) * clinic.result.voxelVolumeMm3() / 1000 == pytest.approx(total)
     k, j, i = fields["offset_kji"]
     part = clinic.head.truth[k : k + mask.shape[0], j : j + mask.shape[1], i : i + mask.shape[2]]
     assert np.all(part[mask > 0] == 1)
     message = clinic.selfTest.resultMessage(clinic.head, clinic.slicer.app.temporaryPath)
-    clinic.client.result.emit(f"job-{len(clinic.client.requests)}", {"measurements": message["measurements"]})
+    clinic.client.result.emit(job, {"measurements": message["measurements"]})
     assert len(clinic.tableCells()) == 1
     assert clinic.ui.exportCsvButton.enabled
     assert not clinic.ui.tableStatusLabel.visible
+
+
+def testOldMeasurementsDoNotOverwriteANewResult(clinic):
+    clinic.segment()
+    clinic.ui.thresholdSlider.value = 0.95
+    old, _fields = clinic.waitForMeasuring()
+    clinic.segment()
+    message = clinic.selfTest.resultMessage(clinic.head, clinic.slicer.app.temporaryPath)
+    empty = {"total_volume_ml": 0.0, "total_abc2_ml": 0.0, "totals": [], "lesions": []}
+    clinic.client.result.emit(old, {**message, "measurements": empty})
+    assert clinic.ui.totalLabel.text == f"{clinic.head.bleedMl:.1f} mL"
+    assert len(clinic.tableCells()) == 1
 
 
 def testResetGoesBackToTheExactOperatingThreshold(clinic):
@@ -221,13 +243,11 @@ def testThreeDIsBuiltOnDemandAndFollowsTheThreshold(clinic):
     result = clinic.segment()
     assert not result.hasSurface
     clinic.click(clinic.ui.show3DCheckBox)
-    clinic.wait(500)
-    assert result.hasSurface
+    clinic.waitFor(lambda: result.hasSurface)
     assert result.segmentationNode.GetDisplayNode().GetVisibility3D()
     clinic.ui.thresholdSlider.value = 0.95
     assert not result.hasSurface
-    clinic.wait(500)
-    assert result.hasSurface
+    clinic.waitFor(lambda: result.hasSurface)
 
 
 def testFillOutlineAndOpacity(clinic):
@@ -294,7 +314,7 @@ def testWorkerDeathIsSaidAndThePanelStaysUsable(clinic):
     from RadiologyCNNLib.WorkerClient import WorkerError
 
     job = clinic.startSegmentation()
-    folder = clinic.client.requests[-1][1]["output"]
+    folder = clinic.sent("segment")[1]["output"]
     clinic.client.failed.emit(job, WorkerError("worker-died", "The background process ended.", "Try again.", "trace"))
     assert "The background process ended." in clinic.ui.messageLabel.text
     assert "Try again." in clinic.ui.messageLabel.text
@@ -305,7 +325,7 @@ def testWorkerDeathIsSaidAndThePanelStaysUsable(clinic):
 
 def testTemporaryFolderIsRemovedAfterTheResult(clinic):
     job = clinic.startSegmentation()
-    folder = clinic.client.requests[-1][1]["output"]
+    folder = clinic.sent("segment")[1]["output"]
     assert os.listdir(folder)
     clinic.answer(job)
     assert not os.path.exists(folder)
@@ -369,9 +389,7 @@ def testCorrectionByHandIsNoticedMeasuredAndKeptUntilThePersonGivesItUp(clinic, 
     assert clinic.ui.totalLabel.text == f"{expected:.1f} mL"
     assert not clinic.ui.thresholdSlider.enabled
     assert clinic.tableCells() == []
-    clinic.wait(600)
-    assert clinic.client.requests[-1][0] == "measure"
-    sent = np.load(clinic.client.requests[-1][1]["mask"])
+    sent = np.load(clinic.waitForMeasuring()[1]["mask"])
     assert np.count_nonzero(sent) == np.count_nonzero(mask)
     monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: False)
     clinic.click(clinic.ui.resetThresholdButton)
@@ -392,7 +410,7 @@ def testTransformedScanGivesAResultInItsPlace(clinic):
     transform.SetMatrixTransformToParent(matrix.GetMatrix())
     clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
     clinic.answer(clinic.startSegmentation())
-    sent = np.array(clinic.client.requests[-1][1]["volume"]["ijk_to_lps"])
+    sent = np.array(clinic.sent("segment")[1]["volume"]["ijk_to_lps"])
     centre = np.argwhere(clinic.head.truth).mean(axis=0)[::-1]
     expected = np.diag([-1, -1, 1]) @ (sent @ [*centre, 1.0])[:3]
     bounds = np.zeros(6)
@@ -400,6 +418,38 @@ def testTransformedScanGivesAResultInItsPlace(clinic):
     found = bounds.reshape(3, 2).mean(axis=1)
     assert found == pytest.approx(expected, abs=6.0)
     assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+
+
+def testWarpedScanGivesAResultOnTheGridThatTheWorkerWasGiven(clinic):
+    import vtk
+
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    warp = vtk.vtkThinPlateSplineTransform()
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for r, a, s in ((-80, 0, 0), (80, 0, 0), (0, -90, 0), (0, 90, 0), (0, 0, -70), (0, 0, 70)):
+        source.InsertNextPoint(r, a, s)
+        target.InsertNextPoint(r * 1.1, a, s + 12)
+    warp.SetSourceLandmarks(source)
+    warp.SetTargetLandmarks(target)
+    warp.SetBasisToR()
+    transform.SetAndObserveTransformToParent(warp)
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    job = clinic.startSegmentation()
+    fields = clinic.sent("segment")[1]
+    shape = np.load(fields["volume"]["array"]).shape
+    assert shape != clinic.head.array.shape
+    message = clinic.selfTest.resultMessage(clinic.head, fields["output"])
+    np.save(message["probability"], np.ones((6, 20, 30), np.float32))
+    message.update(offset_kji=[12, 40, 50], shape_kji=list(shape))
+    clinic.client.result.emit(job, message)
+    assert not clinic.ui.messageLabel.visible, clinic.ui.messageLabel.text
+    toLps = np.array(fields["volume"]["ijk_to_lps"])
+    corners = np.array([[49.5, 39.5, 11.5, 1], [79.5, 59.5, 17.5, 1]])
+    expected = np.sort((np.diag([-1, -1, 1]) @ (toLps @ corners.T)[:3]).T, axis=0)
+    bounds = np.zeros(6)
+    clinic.result.segmentationNode.GetRASBounds(bounds)
+    assert bounds.reshape(3, 2).T == pytest.approx(expected, abs=3.0)
+    assert clinic.result.totalMl() == pytest.approx(3600 * abs(np.linalg.det(toLps[:3, :3])) / 1000)
 
 
 def testSeveralLabelsGiveSeveralSegments(clinic):
@@ -410,7 +460,7 @@ def testSeveralLabelsGiveSeveralSegments(clinic):
         LabelDefinition(2, "Intraventricular", (0.1, 0.4, 0.9)).to_dict(),
     ]
     job = clinic.startSegmentation()
-    folder = clinic.client.requests[-1][1]["output"]
+    folder = clinic.sent("segment")[1]["output"]
     message = clinic.selfTest.resultMessage(clinic.head, folder)
     one = np.load(message["probability"])
     both = np.stack([one, np.zeros_like(one)])
@@ -482,9 +532,8 @@ def testDevicesAreListedByName(clinic):
     texts = [clinic.ui.deviceSelector.itemText(n) for n in range(clinic.ui.deviceSelector.count)]
     assert texts == ["Automatic (Big GPU)", "Big GPU", "Some CPU"]
     clinic.ui.deviceSelector.setCurrentIndex(2)
-    clinic.startSegmentation()
-    assert clinic.client.requests[-1][1]["device"] == "cpu"
-    clinic.client.cancel(f"job-{len(clinic.client.requests)}")
+    clinic.client.cancel(clinic.startSegmentation())
+    assert clinic.sent("segment")[1]["device"] == "cpu"
 
 
 def testNoticeAndBannerAreShown(clinic):
