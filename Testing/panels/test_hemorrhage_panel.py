@@ -575,3 +575,52 @@ def testResultRecordNamesNoPathOfThisComputer(clinic):
     record = json.dumps(clinic.segment().record)
     assert clinic.slicer.app.temporaryPath not in record
     assert "/tmp" not in record
+
+
+def testModelIsInstalledFromAFileAndRefusalsAreSaid(clinic, monkeypatch):
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    monkeypatch.setattr(clinic.qt.QFileDialog, "getOpenFileName", lambda *arguments: "/models/new.zip")
+    clinic.click(clinic.ui.installModelButton)
+    job, fields = clinic.sent("install_model")
+    assert fields["source"] == "/models/new.zip"
+    assert not clinic.ui.installModelButton.enabled
+    clinic.client.failed.emit(job, WorkerError("bad-model", "The model is damaged.", "Download it again.", ""))
+    assert "The model is damaged." in clinic.ui.messageLabel.text
+    clinic.click(clinic.ui.installModelButton)
+    clinic.client.result.emit(clinic.sent("install_model")[0], {"model": {"id": "new-1.0.0"}})
+    assert "new-1.0.0" in clinic.ui.messageLabel.text
+    assert clinic.ui.installModelButton.enabled
+
+
+def testMissingPackagesAreOfferedNotForcedAndRefusalIsExplained(clinic):
+    from RadiologyCNNLib.Installer import InstallOutcome
+
+    class Installer:
+        isReady = False
+
+        def missing(self):
+            return [] if self.isReady else ["torch>=2.2"]
+
+        def ensure(self):
+            message = "The installation failed: No space left on device"
+            return InstallOutcome(self.isReady, "" if self.isReady else message, "Free some gigabytes, then try again.")
+
+    installer, before = Installer(), clinic.widget.installer
+    clinic.widget.installer = installer
+    try:
+        clinic.widget.enter()
+        clinic.useModel()
+        assert clinic.ui.installFrame.visible
+        assert "torch>=2.2" in clinic.ui.installLabel.text
+        clinic.widget._updateButtons()
+        clinic.click(clinic.ui.segmentButton)
+        assert "No space left" in clinic.ui.messageLabel.text
+        assert not clinic.widget.logic.isSegmenting
+        installer.isReady = True
+        clinic.click(clinic.ui.installButton)
+        assert not clinic.ui.installFrame.visible
+        clinic.segment()
+        assert clinic.result is not None
+    finally:
+        clinic.widget.installer = before
