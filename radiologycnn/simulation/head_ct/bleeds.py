@@ -113,7 +113,9 @@ def _plan_one(rng: np.random.Generator, config: BleedConfig, kind: str) -> Bleed
     )
 
 
-def shape_bleeds(grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.random.Generator) -> np.ndarray:
+def shape_bleeds(
+    grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.random.Generator, config: BleedConfig
+) -> np.ndarray:
     """Draw the bleeds that push (IPH, SDH, EDH) on the coarse grid, to their volume, and say how far they push.
 
     Returns:
@@ -124,7 +126,7 @@ def shape_bleeds(grid: HeadGrid, bleeds: list[Bleed], cavity: Cavity, rng: np.ra
         if bleed.kind == "iph":
             displacement += _shape_parenchymal(grid, bleed, cavity, rng)
         elif bleed.kind in ("sdh", "edh"):
-            displacement += _shape_extra_axial(grid, bleed, cavity, rng)
+            displacement += _shape_extra_axial(grid, bleed, cavity, rng, config)
     displacement *= smooth_step(cavity.inside, -1, 5)
     return displacement
 
@@ -158,7 +160,9 @@ def _shape_parenchymal(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
     return (np.stack([dx, dy, dz]) / distance * push).astype(np.float32)
 
 
-def _shape_extra_axial(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.random.Generator) -> np.ndarray:
+def _shape_extra_axial(
+    grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.random.Generator, config: BleedConfig
+) -> np.ndarray:
     """A crescent (SDH) or a lens (EDH) under the inner table, round a direction; thickness meets the volume."""
     x, y, z = grid.coarse
     axis = np.array(bleed.centre_mm) / np.linalg.norm(bleed.centre_mm)
@@ -166,9 +170,9 @@ def _shape_extra_axial(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
     across = (x * axis[0] + y * axis[1] + z * axis[2]) / distance
     angle = np.arccos(np.clip(across, -1, 1)) + 0.05 * grid.noise(rng, 18.0)
     if bleed.kind == "sdh":
-        reach, power = rng.uniform(0.60, 1.05), 3.0
+        reach, power = rng.uniform(*config.sdh_reach_rad), 3.0
     else:
-        reach, power = rng.uniform(0.42, 0.62) * (bleed.volume_ml / 20) ** 0.12, 2.0
+        reach, power = rng.uniform(*config.edh_reach_rad) * (bleed.volume_ml / 20) ** 0.12, 2.0
     profile = np.clip(1 - (angle / reach) ** power, 0, 1)
     profile *= 1 + 0.12 * grid.noise(rng, 12.0)
     # Neither crosses the falx; both end above the skull base and the tent.

@@ -52,8 +52,8 @@ class BleedConfig:
 
     bleed_free: float = 0.20  # 15-25 % [ref]
     primary_weights: dict[str, float] = field(
-        default_factory=lambda: {"iph": 0.58, "ivh": 0.06, "sdh": 0.17, "edh": 0.09, "sah": 0.10}
-    )  # stroke-like mix, most are parenchymal as in Arab 2020 [choice]
+        default_factory=lambda: {"iph": 0.72, "ivh": 0.06, "sdh": 0.11, "edh": 0.05, "sah": 0.06}
+    )  # spontaneous (stroke) bleeds, as the patients of Arab 2020; trauma is rarer here [choice]
     second_bleed: float = 0.15  # mixtures [choice]
     location_weights: dict[str, float] = field(
         default_factory=lambda: {"deep": 0.50, "lobar": 0.35, "cerebellar": 0.10, "stem": 0.05}
@@ -65,7 +65,7 @@ class BleedConfig:
             "lobar": (18.0, 0.9, 1.0, 100.0),
             "cerebellar": (9.0, 0.8, 1.0, 35.0),
             "stem": (3.0, 0.6, 0.6, 8.0),
-            "sdh": (22.0, 0.8, 3.0, 110.0),  # trauma set median 5.9 [ref]; acute surgical series larger [choice]
+            "sdh": (25.0, 0.8, 4.0, 110.0),  # trauma set median 5.9 [ref]; acute surgical series larger [choice]
             "edh": (18.0, 0.7, 3.0, 80.0),  # 12.6 [ref]
             "ivh": (5.0, 0.9, 0.5, 40.0),  # 2.5 [ref]
             "sah": (6.0, 0.7, 1.0, 30.0),  # 0.8 trauma [ref]; aneurysmal larger [choice]
@@ -81,6 +81,9 @@ class BleedConfig:
         }
     )
     heterogeneity_hu: Range = (1.5, 4.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
+    # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice].
+    sdh_reach_rad: Range = (0.50, 0.85)
+    edh_reach_rad: Range = (0.42, 0.62)
     oedema_mm: Range = (2.0, 10.0)  # [ref]
     oedema_hu: Range = (16.0, 25.0)  # 10-25 [ref]
 

@@ -49,7 +49,7 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
     person = draw_person(plan, config.anatomy)
     bleeds = plan_bleeds(plan, config.bleeds)
     cavity = build_cavity(grid, person, shape)
-    displacement = shape_bleeds(grid, bleeds, cavity, blood)
+    displacement = shape_bleeds(grid, bleeds, cavity, blood, config.bleeds)
     brain = build_brain(grid, person, cavity, displacement, shape, config.anatomy)
     head = render_head(grid, person, cavity, brain, tissue, config.anatomy, config.confounders)
     calcified = draw_calcifications(grid, head["hu"], person, tissue, config.confounders, displacement)
