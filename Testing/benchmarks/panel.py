@@ -29,6 +29,7 @@ class ClickTimes:
         show_s: from the nodes' being there until panel and views show them.
         worker_s: seconds of the worker's stages, by name, in order.
         pause: longest time without events from the click to the result.
+        found: what the table shows, in words: how much the stages after the network had to do.
     """
 
     total_s: float
@@ -37,6 +38,7 @@ class ClickTimes:
     show_s: float
     worker_s: dict[str, float]
     pause: Pause
+    found: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,22 @@ class CancelTimes:
     after_s: float
     seconds: float
     was_killed: bool
+
+
+@dataclass
+class ThresholdTimes:
+    """Moves of the threshold slider, one figure a move, in seconds.
+
+    Attributes:
+        applied_s, applied_own_s: until mask and total are there, and what the GUI thread itself worked in that time.
+        drawn_s: until all views are drawn as well, here by software OpenGL.
+        pause: longest time without events from the first move until the table is there again.
+    """
+
+    applied_s: list[float]
+    applied_own_s: list[float]
+    drawn_s: list[float]
+    pause: Pause | None = None
 
 
 class BenchmarkPanel:
@@ -111,9 +129,17 @@ class BenchmarkPanel:
             finished = time.perf_counter()
             self.host.process_events(0.02)  # views draw themselves after 15 ms
             end = time.perf_counter()
-        worker_s = dict(self.widget.results.result.record["seconds"])
+        result = self.widget.results.result
+        crop = "x".join(str(size) for size in reversed(result.probability().shape))
+        measured = result.measurements
         return ClickTimes(
-            end - start, export.seconds, nodes.seconds, end - finished, worker_s, heartbeat.longest_pause()
+            end - start,
+            export.seconds,
+            nodes.seconds,
+            end - finished,
+            dict(result.record["seconds"]),
+            heartbeat.longest_pause(),
+            f"{measured.total_volume_ml:.0f} mL in {len(measured.lesions)} parts, crop {crop}",
         )
 
     def cancel(self, after_s: float) -> CancelTimes:
@@ -129,28 +155,25 @@ class BenchmarkPanel:
         self.wait_until_idle()
         return CancelTimes(after_s, seconds, was_killed)
 
-    def move_threshold(self, values: list[float]) -> tuple[list[float], list[float], Pause]:
-        """Move the slider to each value.
-
-        Returns:
-            Seconds until mask and total are there; until all views are drawn as well (here by software OpenGL); the
-            longest pause from the first move until the table is there again.
-        """
-        applied, drawn = [], []
+    def move_threshold(self, values: list[float]) -> ThresholdTimes:
+        """Move the slider to each value, then wait for the table."""
+        times = ThresholdTimes([], [], [])
         slider = self.ui.thresholdSlider
         with Heartbeat() as heartbeat:
             for value in values:
-                start = time.perf_counter()
+                start, own_start = time.perf_counter(), time.thread_time()
                 slider.value = value
-                applied.append(time.perf_counter() - start)
+                times.applied_s.append(time.perf_counter() - start)
+                times.applied_own_s.append(time.thread_time() - own_start)
                 self.host.render_views()
-                drawn.append(time.perf_counter() - start)
+                times.drawn_s.append(time.perf_counter() - start)
                 self.host.process_events(0.02)
             is_measured = lambda: self.widget.results.result.measurements is not None  # noqa: E731
             if not self.host.process_events(LONGEST_WAIT_S, until=is_measured):
                 raise RuntimeError("the table did not come back after the slider was moved")
         self.wait_until_idle()
-        return applied, drawn, heartbeat.longest_pause()
+        times.pause = heartbeat.longest_pause()
+        return times
 
     def close(self) -> None:
         self.host.close()

@@ -20,6 +20,9 @@ SCAN, GEOMETRY, MODELS = "scan.npy", "scan.json", "models"
 
 #: Voxels of each kind that the read-out of random features is fitted to.
 FITTED_VOXELS = 6000
+FITTING_ROUNDS = 4
+#: Logit of a voxel that the fit is sure of.
+STEEPNESS = 8.0
 
 
 def write_scan(folder: Path) -> tuple[Any, np.ndarray]:
@@ -92,30 +95,34 @@ def write_random_model(folder: Path, base_filters: int, volume: Any, truth: np.n
 
 
 def _fit_last_layer(network: Any, image: np.ndarray, truth: np.ndarray) -> None:
-    """Least squares from the features below the last segmentation layer (3^3 neighbourhoods) to bleed or not."""
+    """Least squares from the features below the last segmentation layer (3^3 neighbourhoods) to bleed or not.
+
+    Voxels that the fit takes for blood by mistake are added to its examples, a few times over.
+    """
     import torch
 
     last = network.segmentations[0]
-    seen = []
+    seen: list[torch.Tensor] = []
     hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0][0]))
+    rng = np.random.default_rng(0)
     with torch.no_grad():
         network(torch.from_numpy(np.ascontiguousarray(image[None, None], np.float32)))
         hook.remove()
-        features = torch.nn.functional.pad(seen[0], (1,) * 6)
-        rng = np.random.default_rng(0)
-        chosen = [_some(rng, where) for where in (truth, ~truth & (image > 0.3) & (image < 0.95), ~truth)]
-        places = np.concatenate(chosen)
-        around = torch.stack([features[:, k : k + 3, j : j + 3, i : i + 3].flatten() for k, j, i in places]).double()
-        wanted = torch.from_numpy(np.where(truth[tuple(places.T)], 1.0, -1.0))
-        columns = torch.cat((around, torch.ones(len(around), 1, dtype=torch.double)), dim=1)
-        ridge = torch.eye(columns.shape[1], dtype=torch.double) * 1e-3 * len(columns)
-        solution = torch.linalg.solve(columns.T @ columns + ridge, columns.T @ wanted)
         for layer in network.segmentations:
             layer.weight.zero_()
             layer.bias.zero_()
-        steepness = 8.0
-        last.weight.copy_(steepness * solution[:-1].reshape(last.weight.shape))
-        last.bias.fill_(steepness * float(solution[-1]))
+        padded = torch.nn.functional.pad(seen[0], (1,) * 6)
+        places = np.concatenate([_some(rng, truth), _some(rng, ~truth)])
+        for _round in range(FITTING_ROUNDS):
+            around = torch.stack([padded[:, k : k + 3, j : j + 3, i : i + 3].flatten() for k, j, i in places]).double()
+            columns = torch.cat((around, torch.ones(len(around), 1, dtype=torch.double)), dim=1)
+            wanted = torch.from_numpy(np.where(truth[tuple(places.T)], 1.0, -1.0))
+            ridge = torch.eye(columns.shape[1], dtype=torch.double) * 1e-4 * len(columns)
+            solution = STEEPNESS * torch.linalg.solve(columns.T @ columns + ridge, columns.T @ wanted)
+            last.weight.copy_(solution[:-1].reshape(last.weight.shape))
+            last.bias.fill_(float(solution[-1]))
+            mistaken = (last(seen[0][None])[0, 0].numpy() > -STEEPNESS / 2) & ~truth
+            places = np.concatenate([places, _some(rng, mistaken)])
 
 
 def _some(rng: np.random.Generator, where: np.ndarray) -> np.ndarray:
