@@ -175,12 +175,19 @@ def tableColumns(severalLabels: bool) -> list:
         (_("ABC/2 (mL)"), lambda lesion: round(lesion.abc2.volume_ml, 2), float),
         (_("Ø (mm)"), lambda lesion: round(lesion.max_diameter_mm, 1), float),
         (_("Side"), lambda lesion: sides.get(lesion.side, lesion.side), str),
-        (_("Slices"), lambda lesion: f"{lesion.first_slice}–{lesion.last_slice}", str),
+        (_("Slices"), _slicesText, str),
         (_("HU ± SD"), lambda lesion: f"{lesion.mean_hu:.0f} ± {lesion.sd_hu:.0f}", str),
     ]
     if severalLabels:
         columns.insert(1, (_("Type"), lambda lesion: lesion.label_name, str))
     return columns
+
+
+def _slicesText(lesion) -> str:
+    """Slice numbers (k index, from 0, as Slicer's Data Probe and the CSV file count them)."""
+    if lesion.first_slice == lesion.last_slice:
+        return str(lesion.first_slice)
+    return f"{lesion.first_slice}–{lesion.last_slice}"
 
 
 def updateTable(result: SceneResult) -> None:
