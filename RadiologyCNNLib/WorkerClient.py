@@ -18,8 +18,9 @@ from radiologycnn.errors import InputError
 from radiologycnn.worker import protocol
 from RadiologyCNNLib.Signal import Signal
 
-#: A job that is cancelled has this long to stop by itself; then the worker's own pid is killed.
-CANCEL_GRACE_SECONDS = 2.0
+#: A job that is cancelled has this long to stop by itself; then the worker's own pid is killed. With the killing it
+#: is over within two seconds.
+CANCEL_GRACE_SECONDS = 1.5
 #: A worker that has not said "ready" by then never will.
 START_SECONDS = 90.0
 #: A worker that dies more often than this within a minute is not started again by itself.
@@ -168,7 +169,7 @@ class WorkerClient:
         return self.request("warm", model=model, device=device, task=task)
 
     def cancel(self, job):
-        """Ask the job to stop; a worker that does not obey in two seconds is killed and started anew."""
+        """Ask the job to stop; a worker that does not obey in time is killed and started anew."""
         pending = self._jobs.get(job)
         if pending is None or pending.isCancelled:
             return
