@@ -1,0 +1,175 @@
+"""Options of VRN, light: what a model package may state about the network, checked without loading torch.
+
+The paper (Shim 2020, "Automated rotator cuff tear classification using 3D convolutional neural network", Methods)
+describes VRN as changes to Brock 2016 ("Generative and discriminative voxel modeling with convolutional neural
+networks", arXiv 1608.04236). What it leaves open is settled by the public code of both; each such point is an option
+here, with the settled reading as its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from radiologycnn.networks.option_checks import option_problems
+
+VRN_UNITS_PER_BLOCK = 3
+"""Voxception-ResNet units before each Voxception-Downsample unit (both papers)."""
+
+# Brock's schedule, shallow to deep; the paper's text falls "from 1.0 to 0.25", the code states these.
+_KEEP = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25)
+
+
+@dataclass(frozen=True)
+class VrnOptions:
+    """Options of :class:`radiologycnn.networks.vrn.Vrn`.
+
+    Attributes:
+        in_channels: channels of the input; 1, the grey value.
+        classes: classes; 5 in the paper (None < Partial < Small < Medium < Large-to-Massive).
+        input_size: side of the input cube in voxels: 64 (Shim), 32 (Brock). The network accepts other sizes, but was
+            trained on this one.
+        blocks: Voxception blocks, each three Voxception-ResNet units and one Downsample unit: 2 (Shim), 4 (Brock). Each
+            one doubles the channels and halves the grid: a 64^3 input gives an activation map of 32^3, 16^3, 8^3, 4^3.
+        base_filters: channels at full resolution; 32 in both.
+        final_convolution: end with a residual 3^3 convolution, whose output is the features of the activation map.
+        hidden_features: size of a fully connected layer before the last one; 0 (Shim: removed, so that an activation
+            map exists), 512 (Brock).
+        dropout: how a residual branch is dropped in training: "stochastic_depth" (Brock: the whole branch of a sample),
+            "element" (Shim's code as written: single values) or "off" (Shim's code as run: never switched on).
+        keep_probabilities: chance to keep the branch of each Voxception-ResNet unit, shallow to deep; the first
+            ``3 * blocks`` are used.
+        final_keep_probability: the same for the final convolution.
+        order: of the layers within a Voxception-ResNet branch: "conv_norm_elu" (Brock), "conv_elu_norm" (Shim's code).
+        convolution_bias: "where_useful" (Brock: none where a normalization follows at once) or "everywhere" (Shim's
+            code).
+        norm_eps: keeps the normalization finite in constant regions.
+        squeeze_excitation: re-weight the channels of each residual branch by its global content (Hu 2018), which the
+            paper names as a next step.
+        squeeze_reduction: divides the channels between the two layers of a squeeze-and-excitation unit.
+        initialization: "xavier" (Shim; Glorot uniform) or "orthogonal" (Brock).
+    """
+
+    in_channels: int = 1
+    classes: int = 5
+    input_size: int = 64
+    blocks: int = 2
+    base_filters: int = 32
+    final_convolution: bool = True
+    hidden_features: int = 0
+    dropout: str = "stochastic_depth"
+    keep_probabilities: tuple[float, ...] = _KEEP
+    final_keep_probability: float = 0.5
+    order: str = "conv_norm_elu"
+    convolution_bias: str = "where_useful"
+    norm_eps: float = 1e-5
+    squeeze_excitation: bool = False
+    squeeze_reduction: int = 16
+    initialization: str = "xavier"
+
+    def __post_init__(self) -> None:
+        # A list from JSON would make the options unhashable and unequal to the ones that wrote it.
+        if isinstance(self.keep_probabilities, list):
+            object.__setattr__(self, "keep_probabilities", tuple(self.keep_probabilities))
+        problems = _problems(asdict(self)) or _contradictions(self)
+        if problems:
+            raise ValueError(" ".join(problems))
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels of the features that the activation map is taken from."""
+        return self.base_filters * 2**self.blocks
+
+    @property
+    def size_multiple(self) -> int:
+        """Input voxels between two feature voxels; input sides are best a multiple of this."""
+        return 2**self.blocks
+
+    def to_dict(self) -> dict[str, Any]:
+        """All options, as they stand in ``model.json``."""
+        return {**asdict(self), "keep_probabilities": list(self.keep_probabilities)}
+
+    @classmethod
+    def from_dict(cls, parameters: Mapping[str, Any]) -> VrnOptions:
+        """Options from ``model.json``: optionally ``preset``, and changes to it.
+
+        Raises:
+            ValueError: an unknown option or an impossible value; every problem is named.
+        """
+        problems = _problems(parameters)
+        if problems:
+            raise ValueError(" ".join(problems))
+        changes = dict(parameters)
+        return replace(PRESETS[changes.pop("preset", "default")], **changes)
+
+    @classmethod
+    def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
+        """Every problem of ``parameters`` as a sentence; empty when a network can be built from them."""
+        found = _problems(parameters)
+        if not found:
+            try:
+                cls.from_dict(parameters)
+            except ValueError as error:
+                found = [str(error)]
+        return found
+
+
+def _problems(parameters: Mapping[str, Any]) -> list[str]:
+    return option_problems("vrn", VrnOptions, parameters, PRESETS, _CHOICES, _RANGES, _LENGTHS)
+
+
+def _contradictions(options: VrnOptions) -> list[str]:
+    found = []
+    if options.base_filters % 4:
+        found.append(f"The option base_filters of vrn is {options.base_filters}, not a multiple of 4.")
+    needed = VRN_UNITS_PER_BLOCK * options.blocks
+    if len(options.keep_probabilities) < needed:
+        found.append(
+            f"The option keep_probabilities of vrn has {len(options.keep_probabilities)} values, but {options.blocks}"
+            f" blocks need {needed}."
+        )
+    return found
+
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "dropout": ("stochastic_depth", "element", "off"),
+    "order": ("conv_norm_elu", "conv_elu_norm"),
+    "convolution_bias": ("where_useful", "everywhere"),
+    "initialization": ("xavier", "orthogonal"),
+}
+
+# Upper bounds keep a broken or hostile package from asking for all memory.
+_RANGES: dict[str, tuple[float, float]] = {
+    "in_channels": (1, 64),
+    "classes": (2, 1000),
+    "input_size": (8, 512),
+    "blocks": (1, 4),
+    "base_filters": (4, 128),
+    "hidden_features": (0, 4096),
+    # A branch that is never kept would never learn.
+    "keep_probabilities": (0.01, 1.0),
+    "final_keep_probability": (0.01, 1.0),
+    "norm_eps": (1e-12, 1.0),
+    "squeeze_reduction": (1, 64),
+}
+
+_LENGTHS: dict[str, tuple[int, int]] = {"keep_probabilities": (1, VRN_UNITS_PER_BLOCK * 4)}
+
+PRESETS: dict[str, VrnOptions] = {}  # Filled below: making options asks which presets there are.
+PRESETS.update(
+    # The settled reading: Shim's structure with Brock's units.
+    default=VrnOptions(),
+    # Shim's published TensorFlow code: a bias in every convolution, normalization after the activation, dropout stated
+    # (0.4 kept in the final convolution) but never switched on. TensorFlow's eps from memory of its documentation.
+    shim_tf=VrnOptions(
+        order="conv_elu_norm",
+        convolution_bias="everywhere",
+        dropout="off",
+        final_keep_probability=0.4,
+        norm_eps=1e-3,
+    ),
+    # Brock's original for 32^3 objects: four blocks and two fully connected layers, so no class activation map
+    # (Grad-CAM remains). Lasagne's eps from memory of its documentation.
+    brock=VrnOptions(input_size=32, blocks=4, hidden_features=512, norm_eps=1e-4, initialization="orthogonal"),
+)
