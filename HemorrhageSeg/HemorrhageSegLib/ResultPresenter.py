@@ -23,17 +23,40 @@ def present(volumeNode, message: dict, probability: np.ndarray, ijkToWorld: np.n
     maps = probability[np.newaxis] if probability.ndim == 3 else probability
     if len(maps) != len(labels):
         raise ValueError(f"the worker sent {len(maps)} probability maps for {len(labels)} labels")
+    earlier = SceneResult.ofVolume(volumeNode)
+    result = earlier or _newResult(volumeNode)
+    try:
+        _fill(result, volumeNode, message, maps, ijkToWorld)
+    except Exception:
+        if earlier is None:  # no half result stays behind
+            _remove(result)
+        else:  # its numbers are those of the run before
+            result.updateRecord(measurements=None)
+            updateTable(result)
+        raise
+    return result
+
+
+def _newResult(volumeNode) -> SceneResult:
     scene = slicer.mrmlScene
-    result = SceneResult.ofVolume(volumeNode)
-    if result is None:
-        name = scene.GenerateUniqueName(_("{volume} hemorrhage").format(volume=volumeNode.GetName()))
-        result = SceneResult(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
+    name = scene.GenerateUniqueName(_("{volume} hemorrhage").format(volume=volumeNode.GetName()))
+    return SceneResult(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
+
+
+def _remove(result: SceneResult) -> None:
+    for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
+        if node is not None:
+            slicer.mrmlScene.RemoveNode(node)
+
+
+def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> None:
+    """Bring all nodes of a result up to the message."""
     segmentationNode = result.segmentationNode
     result.removeSurface()
     _follow(segmentationNode, volumeNode)
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     result.updateRecord(
-        labels=labels,
+        labels=message["labels"],
         offset_kji=[int(o) for o in message["offset_kji"]],
         shape_kji=[int(s) for s in message["shape_kji"]],
         grid_ijk_to_ras=_localGrid(segmentationNode, volumeNode, ijkToWorld).tolist(),
@@ -48,7 +71,6 @@ def present(volumeNode, message: dict, probability: np.ndarray, ijkToWorld: np.n
     updateTable(result)
     for node in (segmentationNode, result.tableNode, *result.probabilityNodes):
         _placeBeside(node, volumeNode)
-    return result
 
 
 def _follow(node, volumeNode) -> None:

@@ -258,6 +258,8 @@ class HemorrhageSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onFailed(self, error) -> None:
         self._showIdle()
+        if self._parameterNode is not None:
+            self.results.showVolume()
         self._showMessage(error.message, error.hint)
 
     def onCancelled(self) -> None:

@@ -520,6 +520,14 @@ def testBrokenAnswerLeavesThePanelUsable(clinic):
     assert clinic.segment() is not None
 
 
+def testBrokenResultLeavesNoHalfResultBehind(clinic):
+    before = clinic.nodeCount()
+    clinic.answer(clinic.startSegmentation(), labels=[{"value": 1, "name": "Bleed", "colour": "red"}])
+    assert clinic.ui.messageLabel.visible
+    assert clinic.result is None
+    assert clinic.nodeCount() == before
+
+
 def testModelThatCannotBeUsedIsExplained(clinic):
     clinic.useModel(problem="its weights are damaged")
     clinic.widget._updateButtons()
