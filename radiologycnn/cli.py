@@ -39,7 +39,10 @@ for _module in pkgutil.iter_modules(commands.__path__):
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 refused or failed (a sentence on stderr), 2 wrong usage, 130 stopped."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 refused or failed (a sentence on stderr), 2 wrong usage, 130 stopped.
+    """
     try:
         app()
     except Cancelled as error:

@@ -139,6 +139,9 @@ class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):
         for child in self.children():
             if isinstance(child, QtWidgets.QWidget):
                 child.visible = visible
+        self.flat = not visible
+        # closed, only the title's line is left
+        self.maximumHeight = 16777215 if visible else self.fontMetrics().height() + 4
 
     collapsed = Property(bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value))
 

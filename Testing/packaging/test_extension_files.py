@@ -54,7 +54,9 @@ def test_pictures_behind_the_urls_exist(variable: str, repository: Path) -> None
         assert (repository / url.split("/main/")[1]).is_file(), url
 
 
-@pytest.mark.parametrize("icon", ["Resources/Icons/RadiologyCNN.png", "HemorrhageSeg/Resources/Icons/HemorrhageSeg.png"])
+@pytest.mark.parametrize(
+    "icon", ["Resources/Icons/RadiologyCNN.png", "HemorrhageSeg/Resources/Icons/HemorrhageSeg.png"]
+)
 def test_icons_are_128_pixels_square(icon: str, repository: Path) -> None:
     header = (repository / icon).read_bytes()[:24]
     assert struct.unpack(">II", header[16:24]) == (128, 128)

@@ -9,8 +9,10 @@ settled reading as its default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from radiologycnn.networks.option_checks import option_problems
 
 
 @dataclass(frozen=True)
@@ -90,26 +92,7 @@ class CnnDsOptions:
     @classmethod
     def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
         """Every problem of ``parameters`` as a sentence; empty when they are fine."""
-        known = {f.name: f.type for f in fields(cls)}
-        found = []
-        for name, value in parameters.items():
-            if name == "preset":
-                if value not in PRESETS:
-                    found.append(f"There is no preset {value!r} of cnn_ds (known: {', '.join(PRESETS)}).")
-            elif name not in known:
-                found.append(f"cnn_ds has no option {name!r}.")
-            elif name in _CHOICES:
-                if value not in _CHOICES[name]:
-                    found.append(f"The option {name} of cnn_ds is {value!r}, not one of {_CHOICES[name]}.")
-            elif known[name] == "bool":
-                if not isinstance(value, bool):
-                    found.append(f"The option {name} of cnn_ds is {value!r}, not true or false.")
-            else:
-                low, high = _RANGES[name]
-                right_kind = isinstance(value, int if known[name] == "int" else (int, float))
-                if isinstance(value, bool) or not right_kind or not low <= value <= high:
-                    found.append(f"The option {name} of cnn_ds is {value!r}, not within {low} to {high}.")
-        return found
+        return option_problems("cnn_ds", cls, parameters, PRESETS, _CHOICES, _RANGES)
 
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -134,19 +117,22 @@ _RANGES: dict[str, tuple[float, float]] = {
     "norm_eps": (0.0, 1.0),
 }
 
-PRESETS: dict[str, CnnDsOptions] = {
-    # The settled reading: the paper's structure, Isensee's activation and normalization.
-    "default": CnnDsOptions(),
-    # What the paper's words say and no more: ReLU, no normalization.
-    "paper_text": CnnDsOptions(activation="relu", normalization="none"),
-    # The implementation that the paper builds on (3DUnetCNN, isensee2017).
-    "ellisdg": CnnDsOptions(
-        leaky_slope=0.3,
-        norm_eps=1e-3,
-        norm_eps_on="standard_deviation",
-        segmentation_kernel=1,
-        upsampling_pointwise=False,
-    ),
-    # Quarter of the cost, for small machines and tests.
-    "small": CnnDsOptions(base_filters=8),
-}
+PRESETS: dict[str, CnnDsOptions] = {}  # Filled below: making options asks which presets there are.
+PRESETS.update(
+    {
+        # The settled reading: the paper's structure, Isensee's activation and normalization.
+        "default": CnnDsOptions(),
+        # What the paper's words say and no more: ReLU, no normalization.
+        "paper_text": CnnDsOptions(activation="relu", normalization="none"),
+        # The implementation that the paper builds on (3DUnetCNN, isensee2017).
+        "ellisdg": CnnDsOptions(
+            leaky_slope=0.3,
+            norm_eps=1e-3,
+            norm_eps_on="standard_deviation",
+            segmentation_kernel=1,
+            upsampling_pointwise=False,
+        ),
+        # Quarter of the cost, for small machines and tests.
+        "small": CnnDsOptions(base_filters=8),
+    }
+)
