@@ -54,8 +54,11 @@ def main() -> None:
                 [sys.executable, "-m", "Testing.benchmarks.prepare", str(folder), *sizes], check=True, cwd=REPOSITORY
             )
         os.environ["RADIOLOGYCNN_MODELS"] = str(folder / MODELS)
-        rows = list(_measure(folder, arguments))
-    print(f"{machine}\n\n{render(rows)}")
+        print(machine, flush=True)
+        rows = []
+        for part in _measure(folder, arguments):  # shown at once: on a busy machine each takes minutes
+            print(f"\n{render(part)}", flush=True)
+            rows += part
     missed = [row.name for row in rows if row.is_missed]
     print(f"\nTargets missed: {len(missed)}")
     if arguments.json:
@@ -75,7 +78,8 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
+def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
+    """The rows of one model after the other."""
     from radiologycnn.models.catalog import bundled_models_folder, list_models
     from Testing.benchmarks.panel import BenchmarkPanel
 
@@ -85,7 +89,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     panel = BenchmarkPanel(folder)
     try:
         for model in models:
-            yield from _measure_model(panel, model, arguments)
+            yield list(_measure_model(panel, model, arguments))
     finally:
         panel.close()
 
