@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.training.cases import load_case
+
+if TYPE_CHECKING:
+    from radiologycnn.simulation.head_ct import SimulatedHeadCt
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(4, 19))
 
@@ -27,7 +31,7 @@ def choose_threshold(network: nn.Module, paths: Sequence[Path], device: str = "c
     """The threshold with the best mean Dice on prepared cases, less 0.02 for each invented mL in bleed-free ones.
 
     Returns:
-        The threshold, and ``dice`` and ``invented_ml`` (medians: see :func:`assess_simulated`) at it.
+        The threshold, and ``dice`` and ``invented_ml`` (medians: see :func:`summarize`) at it.
     """
     network.eval()
     scores = {t: [] for t in THRESHOLDS}
@@ -37,53 +41,59 @@ def choose_threshold(network: nn.Module, paths: Sequence[Path], device: str = "c
         image = torch.from_numpy(case.image).float()[None, None].to(device)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = network(image)
-        probability = torch.sigmoid(logits.float())[0, 0].cpu().numpy()
+        # Twice as fine, as the scan's own grid is finer still: there a low threshold also moves the boundary outwards.
+        probability = functional.interpolate(torch.sigmoid(logits.float()), scale_factor=2, mode="trilinear")
+        probability = probability[0, 0].cpu().numpy()
+        mask = case.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
         for t in THRESHOLDS:
             found = probability >= t
             if case.mask.any():
-                scores[t].append(dice(found, case.mask))
+                scores[t].append(dice(found, mask))
             else:
-                invented[t].append(float(found.sum()) * case.voxel_ml)
+                invented[t].append(float(found.sum()) * case.voxel_ml / 8)
     value = {t: np.mean(scores[t] or [0]) - 0.02 * np.mean(invented[t] or [0]) for t in THRESHOLDS}
     best = max(value, key=value.get)
     return best, {"dice": float(np.mean(scores[best] or [0])), "invented_ml": float(np.median(invented[best] or [0]))}
 
 
-def assess_simulated(
+def simulated_scans(count: int, seed: int, matrix: int = 512) -> Iterator[SimulatedHeadCt]:
+    """The first scans of a population, one at a time."""
+    from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
+
+    for index in range(count):
+        yield simulate_head_ct(index, seed, HeadCtConfig().with_matrix(matrix))
+
+
+def assess(
     package: ModelPackage,
-    count: int,
-    seed: int,
-    matrix: int = 512,
-    first: int = 0,
+    scans: Iterable[SimulatedHeadCt],
     device: str = "auto",
-    progress: Callable[[float, str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[dict[str, Any]]:
-    """Segment simulated scans as a person would, and compare with their truth.
+    """Segment scans as a person would, and compare with their truth on the scan's own grid.
 
     Returns:
         One record a scan: kinds, true_ml (mask), found_ml, dice (None in bleed-free scans).
     """
     from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
-    from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
     segmenter = HemorrhageSegmenter(package, device)
     rows = []
-    for number in range(count):
-        scan = simulate_head_ct(first + number, seed, HeadCtConfig().with_matrix(matrix))
+    for number, scan in enumerate(scans):
         result = segmenter.segment(scan.volume, cancelled=cancelled)
         kinds = "+".join(b["kind"] for b in scan.truth["bleeds"]) or "none"
         rows.append(
             {
-                "index": first + number,
+                "index": scan.truth["index"],
                 "kinds": kinds,
-                "true_ml": scan.truth["mask_ml"],
+                "true_ml": round(float(scan.mask.sum()) * scan.volume.voxel_volume_mm3 / 1000, 3),
                 "found_ml": round(result.measurements.total_volume_ml, 3),
                 "dice": round(dice(result.mask > 0, scan.mask > 0), 4) if scan.mask.any() else None,
             }
         )
         if progress:
-            progress((number + 1) / count, f"Testing scan {number + 1} of {count}")
+            progress(number + 1)
     return rows
 
 

@@ -10,7 +10,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.models.package import NAME_PATTERN, VERSION_PATTERN, ModelPackage
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import resolve_device
-from radiologycnn.training.assess import assess_simulated, choose_threshold, summarize
+from radiologycnn.training.assess import assess, choose_threshold, simulated_scans, summarize
 from radiologycnn.training.cases import prepare_folder, simulate_cases, split_cases
 from radiologycnn.training.finish import describe, preprocessing_of, write_model
 from radiologycnn.training.settings import TrainingSettings
@@ -106,7 +106,13 @@ def finish(
     package = written()
     if test:
         seed = settings.seed + TEST_SEED_OFFSET
-        rows = assess_simulated(package, test, seed, device=device, progress=progress)
+        report = progress or (lambda part, text: None)
+        rows = assess(
+            package,
+            simulated_scans(test, seed),
+            device,
+            lambda done: report(done / test, f"Tested scan {done} of {test}"),
+        )
         performance["test"] = {"data": f"{test} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
         package = written()
     return package
