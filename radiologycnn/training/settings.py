@@ -22,7 +22,6 @@ class TrainingSettings:
             falls to 1 % of the rate over each stage, after a short rise.
         stop_after: epochs without a better validation loss after which training stops (50 in the paper); 0 never.
         loss: "dice" (the paper) or "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood.
-        blood_weight: how much more a voxel of blood counts in the cross-entropy.
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         base_filters, dropout: of CNN-DS; network_preset is one of its presets.
         validation_share: of cases that the manifest leaves without a split.
@@ -39,7 +38,6 @@ class TrainingSettings:
     min_delta: float = 1e-4
     stop_after: int = 0
     loss: str = "dice_ce"
-    blood_weight: float = 3.0
     augment: bool = True
     network_preset: str = "default"
     base_filters: int = 16
@@ -87,8 +85,6 @@ class TrainingSettings:
             found.append("The learning rate lies between 0 and 1.")
         if self.schedule not in ("plateau", "cosine") or self.loss not in ("dice", "dice_ce"):
             found.append("schedule is plateau or cosine, loss is dice or dice_ce.")
-        if not 0.1 <= self.blood_weight <= 1000:
-            found.append("The weight of blood lies between 0.1 and 1000.")
         if any(n % 16 for n in self.grid_shape_ijk) or min(self.grid_shape_ijk) < 16:
             found.append("Each side of the grid is a multiple of 16.")
         if not 0 < self.validation_share < 1:

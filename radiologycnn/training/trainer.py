@@ -195,7 +195,7 @@ class _Run:
         loss = dice_loss(logits, mask, smoothing=1e-5 if self.settings.loss == "dice" else 100.0)
         if self.settings.loss == "dice_ce":
             # Blood is under 1 % of the voxels; weighing it up keeps a small bleed from being ignored.
-            weight = torch.tensor(self.settings.blood_weight, device=logits.device)
+            weight = torch.tensor(8.0, device=logits.device)
             loss = loss + 8 * functional.binary_cross_entropy_with_logits(logits, mask, pos_weight=weight)
         return loss, logits
 

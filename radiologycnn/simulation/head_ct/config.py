@@ -123,15 +123,13 @@ class ScannerConfig:
     matrix: int = 512
     pixel_mm: Range = (0.40, 0.55)  # for a 512 matrix [ref]; the field of view stays when the matrix shrinks
     slice_mm: Range = (2.4, 5.0)  # [ref]
-    slices: tuple[int, int] = (18, 60)  # 28-60 [ref]; fewer with thick slices
-    thick_slices: float = 0.15  # share of older protocols [choice]; seen in real series with 7.3 mm slices
-    thick_slice_mm: Range = (5.0, 8.0)
+    slices: tuple[int, int] = (28, 60)  # [ref]
     centre_sd_mm: float = 6.0  # +-20 [ref]
     rotation_sd_deg: float = 5.0  # +-15 [ref]
     rotation_max_deg: float = 15.0
     gantry_tilt: float = 0.2  # share of scans sheared by a tilted gantry [choice]
     tilt_deg: Range = (5.0, 20.0)  # [ref: 0-20]
-    missing_vertex: float = 0.2  # [choice]
+    missing_vertex: float = 0.1  # [choice]
     sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
     coarse_mm: float = 2.0  # grid that shapes are drawn on, before they are interpolated
     fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 at 512, 1.0 below)

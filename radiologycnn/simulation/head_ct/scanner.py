@@ -34,9 +34,7 @@ class Slices:
         return self.lps_to_head @ self.ijk_to_lps
 
 
-def draw_slices(
-    rng: np.random.Generator, protocol: np.random.Generator, config: ScannerConfig, top_mm: float
-) -> Slices:
+def draw_slices(rng: np.random.Generator, config: ScannerConfig, top_mm: float) -> Slices:
     """Draw a protocol and a pose.
 
     Args:
@@ -47,13 +45,11 @@ def draw_slices(
     centre = np.clip(rng.normal(0, config.centre_sd_mm, 2), -20, 20)
     pixel = rng.uniform(*config.pixel_mm) * 512 / config.matrix
     thickness = rng.uniform(*config.slice_mm)
-    if protocol.random() < config.thick_slices:
-        thickness = protocol.uniform(*config.thick_slice_mm)
     tilt = rng.uniform(*config.tilt_deg) if rng.random() < config.gantry_tilt else 0.0
     bottom = rng.uniform(-78, -62)
     top = top_mm + rng.uniform(2, 12) - (rng.uniform(12, 30) if rng.random() < config.missing_vertex else 0)
     count = int(np.clip(round((top - bottom) / thickness), *config.slices))
-    thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], config.thick_slice_mm[1]))
+    thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], config.slice_mm[1]))
 
     to_head = np.eye(4)
     to_head[:3, :3] = _rotation(turn)

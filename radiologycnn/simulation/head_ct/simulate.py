@@ -41,8 +41,8 @@ class SimulatedHeadCt:
 
 def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtConfig()) -> SimulatedHeadCt:
     """Draw scan number ``index`` of the population (config, seed)."""
-    streams = np.random.SeedSequence([int(seed), int(index)]).spawn(6)
-    plan, shape, tissue, blood, machine, protocol = (np.random.Generator(np.random.PCG64(s)) for s in streams)
+    streams = np.random.SeedSequence([int(seed), int(index)]).spawn(5)
+    plan, shape, tissue, blood, machine = (np.random.Generator(np.random.PCG64(s)) for s in streams)
     fine_mm = config.scanner.fine_mm or (0.8 if config.scanner.matrix > 256 else 1.0)
     grid = HeadGrid(fine_mm, config.scanner.coarse_mm)
 
@@ -56,7 +56,7 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
     share, kind = render_bleeds(grid, bleeds, brain, head, person, blood, config.bleeds)
 
     top = person.height_mm + person.skull_mm + person.scalp_mm
-    slices = draw_slices(machine, protocol, config.scanner, top)
+    slices = draw_slices(machine, config.scanner, top)
     fine_hu = head["hu"]
     fine_hu += physics.beam_hardening(grid, head["inside"], machine, config.physics)
     hu = onto_slices(grid, fine_hu, slices, config.scanner.sub_slice_mm, -1000.0)
