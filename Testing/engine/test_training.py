@@ -143,7 +143,7 @@ def test_threshold_that_fits_the_probability_is_chosen(cases) -> None:
 
     threshold, figures = choose_threshold(Known(), cases)
     assert threshold == 0.6
-    assert figures["dice"] > 0.97
+    assert figures["dice"] > 0.93  # a small ball, smooth on the finer grid that the threshold is judged on
 
 
 def test_summary_keeps_bleed_scans_and_bleed_free_ones_apart() -> None:
