@@ -91,7 +91,6 @@ def test_threshold_and_quiet(command, workplace):
     [
         (("absent.nii.gz", "-o", "x", "-m", "hand-made"), "absent.nii.gz"),
         (("head.nii.gz", "-o", "x", "-m", "nonsense"), "no model nonsense"),
-        (("head.nii.gz", "-o", "x"), "No model is installed"),
         (("head.nii.gz", "-o", "x", "-m", "hand-made", "-d", "cuda:77"), "no device cuda:77"),
         (("head.nii.gz", "-o", "x", "-m", "hand-made", "-t", "7"), "threshold"),
         (("head.nii.gz", "-o", "head.nii.gz/x", "-m", "hand-made"), "cannot be made"),
