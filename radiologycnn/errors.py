@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+#: How torch and the libraries under it say that memory ended; the last is oneDNN's, which convolves on CPUs.
+MEMORY_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+)
+
 
 class RadiologyCNNError(Exception):
     """Base of every expected failure.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import MEMORY_WORDS, InputError
 
 
 def resolve_device(wish: str = "auto") -> torch.device:
@@ -40,22 +40,12 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({platform.machine() or 'unknown type'}, {threads} thread{'s' if threads > 1 else ''})"
 
 
-# The last is how oneDNN, which convolves on CPUs, says it.
-_MEMORY_WORDS = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "bad_alloc",
-    "could not create a primitive",
-)
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device's memory ended; PyTorch has no one type for all devices."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return any(words in text for words in _MEMORY_WORDS)
+    return any(words in text for words in MEMORY_WORDS)
 
 
 def _numpy_bridge_works() -> bool:

@@ -6,21 +6,12 @@ import errno
 import traceback
 from typing import Any
 
-from radiologycnn.errors import RadiologyCNNError
+from radiologycnn.errors import MEMORY_WORDS, RadiologyCNNError
 from radiologycnn.worker import protocol
 from radiologycnn.worker.array_files import DISK_FULL, disk_full_error
 
 #: Names under which packages are installed, where they differ from the names under which they are imported.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
-
-#: How torch and the libraries under it say that memory ended; the last is oneDNN's, which convolves on CPUs.
-_MEMORY_WORDS = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "bad_alloc",
-    "could not create a primitive",
-)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -30,7 +21,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error).lower() if isinstance(error, RuntimeError) else ""
-    return any(words in text for words in _MEMORY_WORDS)
+    return any(words in text for words in MEMORY_WORDS)
 
 
 def _sentences(error: BaseException) -> tuple[str, str, str]:
