@@ -18,6 +18,9 @@ LIGHT_ENGINE = (
     "radiologycnn.images.volume",
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
+    "radiologycnn.rotatorcuff.report_page",
+    "radiologycnn.rotatorcuff.results",
+    "radiologycnn.rotatorcuff.tear_classes",
     "radiologycnn.worker.array_files",
     "radiologycnn.worker.protocol",
 )

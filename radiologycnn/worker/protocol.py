@@ -23,6 +23,9 @@ MAXIMUM_LINE_BYTES = 1 << 20
 PROBABILITY_FLOOR = 0.01
 
 #: Fields that each command must have, and their types. ``None`` among the types: the field may be null or absent.
+#: A ``volume`` is ``{"array": path of an .npy file, "ijk_to_lps": 4x4, "modality", "name"}`` and, where it is known,
+#: ``"acquisition": {DICOM keyword: value}`` (sequence, plane, side; never a patient's name).
+#: A ``roi`` is ``{"centre_lps_mm": [3], "edge_mm": number}``, ``repeats`` is ``{"method", "count"}``.
 _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
     "hello": {},
     "quit": {},
@@ -47,6 +50,17 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "model": (str, None),
         "offset_kji": (list, None),
         "labels": (list, None),
+    },
+    "locate": {"job": (str,), "volume": (dict,), "model": (str, None)},
+    "classify": {
+        "job": (str,),
+        "volume": (dict,),
+        "model": (str, None),
+        "device": (str, None),
+        "roi": (dict, None),
+        "side": (str, None),
+        "repeats": (dict, None),
+        "output": (str,),
     },
 }
 COMMANDS = frozenset(_COMMANDS)

@@ -1,0 +1,331 @@
+"""One page about a classification, to read or print: HTML that holds its pictures itself and needs nothing else.
+
+Light on purpose (standard library only): the command line and the panel make the same page, each with its own pictures.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+
+RESEARCH_USE = "For research use only. Not for diagnosis or treatment."
+SIMULATED = "Demonstration model, trained on simulated scans. Not for patients."
+NOT_A_MEASUREMENT = (
+    "Where the network looked, from its class activation map: the peak, and the places above half of it that hang"
+    " together with it. This is not a measurement of the tear."
+)
+
+_REPEAT_WORDS = {
+    "mc_dropout": "runs with dropout drawn as in training",
+    "tta": "runs on shifted, turned and brightened copies",
+    "models": "models",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the page.
+
+    Attributes:
+        png: content of a PNG file.
+        caption: one line below it; also read to those who cannot see it.
+    """
+
+    png: bytes
+    caption: str
+
+
+def html_report(
+    classification: Classification,
+    *,
+    model_card: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    pictures: Sequence[Picture] = (),
+    scan_name: str = "",
+    made_at: datetime | None = None,
+) -> str:
+    """The page as text, to be written as UTF-8.
+
+    Args:
+        classification: what the network said.
+        model_card: of the model package (``ModelPackage.card()``): id, title, intended_use, training_data, licence,
+            performance, simulated, weights_sha256; what is absent is left out.
+        provenance: of the result: radiologycnn, device_name, precision and so on; what is absent is left out.
+        notes: sentences for the reader.
+        pictures: shown in a row; three fit well.
+        scan_name: what to call the scan; never a patient's name.
+        made_at: date and time on the page; now where None.
+    """
+    made_at = made_at or datetime.now().astimezone()
+    mirrored = "mirrored for the network; all places are the patient's own"
+    side = {"left": "left", "right": "right"}.get(classification.side, "unknown")
+    warning = f'<p class="warning">{escape(SIMULATED)}</p>' if model_card.get("simulated") else ""
+    heading = f"Rotator cuff tear: {classification.words}"
+    facts = [
+        ("Scan", scan_name),
+        ("Side", f"{side} ({mirrored})" if classification.mirrored else side),
+        ("Series", f"{classification.plane} plane, {_weighting(classification)}"),
+        ("Region", _region_words(classification)),
+        ("Made", made_at.strftime("%Y-%m-%d %H:%M %Z").strip()),
+    ]
+    parts = [
+        f"<header><h1>Rotator cuff tear classification</h1><p class='research'>{escape(RESEARCH_USE)}</p></header>",
+        warning,
+        "<section class='answer'>",
+        f"<div><p class='verdict'>{escape(classification.words)}</p>",
+        f"<p class='tear'>Tear of any size: <b>{_percent(classification.tear_probability)}</b></p>",
+        f"{_facts(facts)}</div>",
+        f"<div>{_bars(classification)}{_repeats_line(classification)}</div>",
+        "</section>",
+        _notes(notes),
+        _pictures(pictures),
+        _classes_table(classification),
+        _evidence_table(classification),
+        _card(model_card, provenance),
+        f"<footer>{escape(RESEARCH_USE)}</footer>",
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(heading)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body></html>\n"
+    )
+
+
+def _percent(share: float) -> str:
+    """A probability for reading, as HTML: whole per cent, and never 0 or 100 where it is not."""
+    if 0 < share < 0.005:
+        return "&lt;1 %"
+    if 0.995 <= share < 1:
+        return "&gt;99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _weighting(classification: Classification) -> str:
+    return "weighting unknown" if classification.weighting == "unknown" else f"{classification.weighting}-weighted"
+
+
+def _region_words(classification: Classification) -> str:
+    roi = classification.roi
+    left, posterior, superior = roi.centre_lps_mm
+    how = f"found automatically, confidence {roi.confidence:.2f}" if roi.automatic else "placed by a person"
+    return f"cube of {roi.edge_mm:.0f} mm around {_place((-left, -posterior, superior))}; {how}"
+
+
+def _place(ras_mm: Sequence[float]) -> str:
+    """A place in RAS, each coordinate with the side that it lies on, as Slicer's status line says it."""
+    letters = (("R", "L"), ("A", "P"), ("S", "I"))
+    return ", ".join(f"{pair[value < 0]} {abs(value):.1f}" for pair, value in zip(letters, ras_mm)) + " mm"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts if value)
+    return f"<dl>{rows}</dl>"
+
+
+def _color(rgb: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(255 * value):02x}" for value in rgb)
+
+
+def _bars(classification: Classification) -> str:
+    """Probability bars as SVG: the name before, the number behind, the quartiles of the repeats as a whisker."""
+    row_height, name_width, bar_width = 30, 128, 200
+    height = row_height * len(TEAR_CLASSES) + 4
+    repeats = classification.repeats
+    parts = []
+    for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True):
+        top = 4 + row_height * tear_class.index
+        weight = "bold" if tear_class.index == classification.predicted else "normal"
+        parts.append(
+            f'<text x="{name_width - 8}" y="{top + 15}" text-anchor="end" font-weight="{weight}">'
+            f"{escape(tear_class.name)}</text>"
+            f'<rect x="{name_width}" y="{top}" width="{bar_width}" height="22" fill="#eef0f2"/>'
+            f'<rect x="{name_width}" y="{top}" width="{max(bar_width * probability, 0.0):.1f}" height="22"'
+            f' fill="{_color(tear_class.color_rgb)}"/>'
+            f'<text x="{name_width + bar_width + 8}" y="{top + 15}" font-weight="{weight}">'
+            f"{_percent(probability)}</text>"
+        )
+        if repeats:
+            low, median, high = (name_width + bar_width * value for value in repeats.class_quartiles[tear_class.index])
+            middle = top + 11
+            parts.append(
+                f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {top + 6}v10M{high:.1f} {top + 6}v10"'
+                ' stroke="#111" stroke-width="1.4" fill="none"/>'
+                f'<circle cx="{median:.1f}" cy="{middle}" r="2.8" fill="#fff" stroke="#111" stroke-width="1.4"/>'
+            )
+    width = name_width + bar_width + 60
+    label = "Probabilities: " + ", ".join(
+        f"{tear_class.name} {100 * probability:.0f} per cent"
+        for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True)
+    )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{escape(label, quote=True)}" font-family="inherit" font-size="13">{"".join(parts)}</svg>'
+    )
+
+
+def _repeats_line(classification: Classification) -> str:
+    repeats = classification.repeats
+    if repeats is None:
+        return ""
+    low, median, high = repeats.tear_quartiles
+    words = _REPEAT_WORDS.get(repeats.method, repeats.method)
+    most = max(range(len(repeats.predicted_counts)), key=repeats.predicted_counts.__getitem__)
+    return (
+        f"<p class='small'>Dots and whiskers: median and quartiles of {repeats.count} {escape(words)}."
+        f" Tear of any size: {_percent(median)} ({_percent(low)} to {_percent(high)});"
+        f" {escape(TEAR_CLASSES[most].name)} in {repeats.predicted_counts[most]} of {repeats.count}.</p>"
+    )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    shown = [note for note in notes if note != SIMULATED]
+    if not shown:
+        return ""
+    return "<section class='notes'><ul>" + "".join(f"<li>{escape(note)}</li>" for note in shown) + "</ul></section>"
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+    if not pictures:
+        return ""
+    figures = "".join(
+        f'<figure><img alt="{escape(picture.caption, quote=True)}"'
+        f' src="data:image/png;base64,{base64.b64encode(picture.png).decode("ascii")}">'
+        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+        for picture in pictures
+    )
+    return f"<section class='pictures'>{figures}</section>"
+
+
+def _table(caption: str, heading: Sequence[str], rows: Sequence[Sequence[str]], chosen: int | None = None) -> str:
+    """A table of cells that are HTML already; all columns but the first hold numbers."""
+    head = "".join(f'<th scope="col">{cell}</th>' for cell in heading)
+    body = "".join(
+        f"<tr{' class=chosen' if number == chosen else ''}>"
+        + f'<th scope="row">{row[0]}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in row[1:])
+        + "</tr>"
+        for number, row in enumerate(rows)
+    )
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _classes_table(classification: Classification) -> str:
+    repeats = classification.repeats
+    heading = ["Class", "Definition", "Probability"]
+    if repeats:
+        heading += ["Median (quartiles)", f"Most probable, of {repeats.count}"]
+    rows = []
+    for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True):
+        row = [escape(tear_class.name), escape(tear_class.definition), f"{probability:.3f}"]
+        if repeats:
+            low, median, high = repeats.class_quartiles[tear_class.index]
+            row += [f"{median:.3f} ({low:.3f}-{high:.3f})", str(repeats.predicted_counts[tear_class.index])]
+        rows.append(row)
+    return _table("Classes", heading, rows, classification.predicted)
+
+
+def _evidence_table(classification: Classification) -> str:
+    # On the last features of the usual head both methods give one map, so that one row a target says all.
+    methods = [one.method for one in classification.evidence]
+    method = "cam" if "cam" in methods else next(iter(methods), "")
+    shown = [one for one in classification.evidence if one.method == method]
+    if not shown:
+        return ""
+    heading = ["Evidence for", "Score", "Peak (RAS)", "Extent R-L x A-P x S-I", "Volume"]
+    chosen = next((number for number, one in enumerate(shown) if one.target == classification.predicted), None)
+    return _table(escape(NOT_A_MEASUREMENT), heading, [_evidence_row(one) for one in shown], chosen)
+
+
+def _evidence_row(one: CamEvidence) -> list[str]:
+    if one.peak_ras_mm is None:
+        return [escape(one.target_name), f"{one.score:.2f}", "no place speaks for it", "-", "-"]
+    extent = " x ".join(f"{size:.0f}" for size in one.extent_mm)
+    place = escape(_place(one.peak_ras_mm))
+    return [escape(one.target_name), f"{one.score:.2f}", place, f"{extent} mm", f"{one.volume_ml:.1f} mL"]
+
+
+def _card(card: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    performance = card.get("performance") or {}
+    rows = [
+        ("Model", " · ".join(str(card[name]) for name in ("title", "id") if card.get(name))),
+        ("Intended use", card.get("intended_use")),
+        ("Training data", card.get("training_data")),
+        ("Performance", _performance_words(performance)),
+        ("Licence", card.get("licence")),
+        ("Weights (SHA-256)", card.get("weights_sha256")),
+        ("Computed on", _computed_on(provenance)),
+    ]
+    cells = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows if value
+    )
+    return f"<table class='card'><caption>Model card</caption><tbody>{cells}</tbody></table>" if cells else ""
+
+
+def _performance_words(performance: Mapping[str, Any]) -> str:
+    """Figures by name; what is nested or long stands in the model's own description."""
+    figures = []
+    for name, value in performance.items():
+        words = str(name).replace("_", " ")
+        if isinstance(value, bool) or value is None:
+            continue
+        if isinstance(value, float):
+            figures.append(f"{words} {value:.3g}")
+        elif isinstance(value, int) or (isinstance(value, str) and len(value) <= 120):
+            figures.append(f"{words} {value}" if isinstance(value, int) else f"{words}: {value}")
+    return "; ".join(figures)
+
+
+def _computed_on(provenance: Mapping[str, Any]) -> str:
+    parts = [
+        f"RadiologyCNN {provenance['radiologycnn']}" if provenance.get("radiologycnn") else "",
+        str(provenance.get("device_name") or ""),
+        f"{provenance['precision']} precision" if provenance.get("precision") else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+# Sizes in mm and pt, so that the screen shows what A4 paper gets.
+_STYLE = """
+@page { size: A4; margin: 11mm; }
+* { box-sizing: border-box; }
+body { font: 9.5pt/1.35 "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif; color: #1a1a1a;
+  max-width: 188mm; margin: 6mm auto; background: #fff;
+  -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+@media print { body { margin: 0 auto; } }
+header { display: flex; justify-content: space-between; align-items: baseline; border-bottom: 1.5pt solid #1a1a1a; }
+h1 { font-size: 13pt; margin: 0 0 1mm; }
+.research { margin: 0; font-weight: bold; }
+.warning { background: #fff3cd; border: 1pt solid #b58105; padding: 1.5mm 3mm; margin: 3mm 0 0; font-weight: bold; }
+.answer { display: flex; gap: 6mm; justify-content: space-between; margin: 3mm 0; }
+.answer > div:first-child { flex: 1; }
+.answer > div:last-child { max-width: 100mm; }
+.verdict { font-size: 19pt; line-height: 1.15; margin: 0 0 1mm; font-weight: bold; }
+.tear { font-size: 12pt; margin: 0 0 2mm; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: 0 3mm; margin: 0; font-size: 8.5pt; }
+dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
+.small { font-size: 8pt; color: #333; margin: 1mm 0 0; }
+.notes ul { margin: 0 0 3mm; padding: 1.5mm 3mm 1.5mm 7mm; background: #f4f5f7; font-size: 8.5pt; }
+.pictures { display: flex; gap: 3mm; align-items: flex-start; break-inside: avoid; }
+figure { margin: 0; flex: 1 1 0; min-width: 0; }
+img { width: 100%; max-height: 62mm; object-fit: contain; background: #000; display: block; }
+figcaption { font-size: 8pt; color: #333; }
+table { border-collapse: collapse; width: 100%; margin-top: 3mm; font-size: 8.5pt; break-inside: avoid; }
+caption { text-align: left; font-weight: bold; padding-bottom: 0.7mm; }
+th, td { text-align: left; padding: 0.4mm 2mm; border-bottom: 0.5pt solid #ccc; vertical-align: top; }
+thead th { border-bottom: 1pt solid #555; } tbody th { font-weight: normal; white-space: nowrap; }
+tr.chosen th, tr.chosen td { font-weight: bold; }
+.card td { overflow-wrap: anywhere; } .card th { color: #555; }
+footer { margin-top: 3mm; border-top: 0.5pt solid #999; padding-top: 1mm; font-size: 8pt; color: #333; }
+"""
+
+__all__ = ["NOT_A_MEASUREMENT", "RESEARCH_USE", "SIMULATED", "Picture", "html_report"]
