@@ -1,0 +1,85 @@
+"""Segmentation metrics on shapes whose overlap and distances are known."""
+
+import numpy as np
+import pytest
+
+from radiologycnn.evaluation.segmentation_metrics import (
+    case_metrics,
+    lesion_counts,
+    overlap,
+    surface_distances,
+)
+
+
+def ball(radius_mm: float, centre_mm: tuple[float, float, float], ijk_to_lps: np.ndarray, shape: tuple) -> np.ndarray:
+    k, j, i = np.indices(shape)
+    points = np.stack((i, j, k), -1) @ ijk_to_lps[:3, :3].T + ijk_to_lps[:3, 3]
+    return np.linalg.norm(points - centre_mm, axis=-1) <= radius_mm
+
+
+@pytest.fixture
+def oblique() -> np.ndarray:
+    """A turned and sheared grid of 1 x 1 x 2 mm, whose centre lies at the origin."""
+    turn = np.radians(25)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array([[np.cos(turn), -np.sin(turn), 0.3], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 2.0]])
+    matrix[:3, 3] = -matrix[:3, :3] @ [31.5, 31.5, 15.5]
+    return matrix
+
+
+def test_overlap_by_counting() -> None:
+    found, reference = np.zeros((2, 4, 4), bool), np.zeros((2, 4, 4), bool)
+    found[0, 0, :3], reference[0, 0, 1:] = True, True
+    counts = overlap(found, reference)
+    assert (counts.true_positive, counts.false_positive, counts.false_negative) == (2, 1, 1)
+    assert counts.dice == counts.f1 == counts.precision == counts.recall == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="different shapes"):
+        overlap(found, reference[:1])
+
+
+def test_empty_masks() -> None:
+    empty, full = np.zeros((3, 3, 3)), np.ones((3, 3, 3))
+    nothing = case_metrics(empty, empty, np.eye(4))
+    assert (nothing.dice, nothing.precision, nothing.lesion_f1, nothing.surface_dice) == (1.0, 1.0, 1.0, 1.0)
+    assert nothing.hausdorff_95_mm == 0.0
+    missed = case_metrics(empty, full, np.eye(4))
+    assert (missed.dice, missed.precision, missed.recall, missed.lesions_missed) == (0.0, 0.0, 0.0, 1)
+    assert missed.hausdorff_95_mm is None and missed.volume_error_ml == pytest.approx(-0.027)
+    invented = case_metrics(full, empty, np.eye(4))
+    assert (invented.dice, invented.lesion_f1, invented.lesions_invented) == (0.0, 0.0, 1)
+
+
+def test_concentric_balls_are_their_radii_apart(oblique) -> None:
+    shape = (32, 64, 64)
+    small, large = (ball(r, (0, 0, 0), oblique, shape) for r in (14.0, 20.0))
+    found = surface_distances(small, large, oblique)
+    assert found.mean_mm == pytest.approx(6.0, abs=0.5)
+    assert found.hausdorff_95_mm == pytest.approx(6.0, abs=1.3)  # a surface is known to about a voxel
+    assert found.surface_dice == 0.0
+    assert surface_distances(small, large, oblique, tolerance_mm=9.0).surface_dice == 1.0
+    assert surface_distances(small, small, oblique).mean_mm == 0.0
+
+
+def test_shifted_ball_on_an_oblique_grid(oblique) -> None:
+    """A shift along z by two slices: the surfaces are at most 4 mm apart, whatever the grid's axes."""
+    shape = (32, 64, 64)
+    here, there = ball(12.0, (0, 0, 0), oblique, shape), ball(12.0, (0, 0, 4.0), oblique, shape)
+    found = surface_distances(here, there, oblique)
+    assert 2.5 <= found.hausdorff_95_mm <= 4.5
+    metrics = case_metrics(there, here, oblique)
+    assert metrics.reference_ml == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
+    # Two balls of radius r whose centres are d apart share this part of their volume.
+    assert metrics.dice == pytest.approx(1 - 3 * 4 / (4 * 12) + 4**3 / (16 * 12**3), abs=0.03)
+    assert metrics.to_dict()["absolute_volume_error_ml"] == abs(metrics.volume_error_ml)
+
+
+def test_lesions_are_counted_one_by_one() -> None:
+    reference = np.zeros((4, 20, 20), bool)
+    reference[1:3, 2:6, 2:6] = reference[1:3, 12:16, 12:16] = True
+    found = np.zeros_like(reference)
+    found[1:3, 2:6, 2:5] = True  # most of the first
+    found[1:3, 15:18, 2:4] = True  # nothing there
+    found[1, 12, 12] = True  # 3 % of the second is not enough
+    counts = lesion_counts(found, reference)
+    assert (counts.found, counts.missed, counts.invented) == (1, 1, 1)
+    assert counts.f1 == pytest.approx(0.5)

@@ -1,0 +1,100 @@
+"""The statistical tests against SciPy, statsmodels and published examples."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from radiologycnn.evaluation.hypothesis_tests import (
+    bootstrap,
+    dunn,
+    equivalence,
+    kruskal_wallis,
+    mann_whitney,
+    mcnemar,
+    mixed_model,
+    pairwise_mann_whitney,
+    wilcoxon,
+)
+
+GROUPS = {"network": [69, 67, 70, 71, 68, 69], "specialists": [46, 41, 47, 45], "generalists": [30, 25, 36, 33, 46, 29]}
+
+
+def test_rank_tests_are_scipys() -> None:
+    first, second = GROUPS["network"], GROUPS["generalists"]
+    assert mann_whitney(first, second).p == pytest.approx(stats.mannwhitneyu(first, second).pvalue)
+    assert wilcoxon(first, second).p == pytest.approx(stats.wilcoxon(first, second).pvalue)
+    assert wilcoxon(first, first).p == 1.0
+    overall = kruskal_wallis(GROUPS)
+    assert overall.statistic == pytest.approx(stats.kruskal(*GROUPS.values()).statistic)
+
+
+def test_pairs_are_adjusted_for_their_number() -> None:
+    pairs = pairwise_mann_whitney(GROUPS)
+    assert [(p.first, p.second) for p in pairs] == [
+        ("network", "specialists"),
+        ("network", "generalists"),
+        ("specialists", "generalists"),
+    ]
+    assert all(p.p_adjusted == pytest.approx(min(3 * p.p, 1)) for p in pairs)
+
+
+def test_dunn_from_its_ranks() -> None:
+    """By hand: 1, 2, 3 | 4, 5, 6 | 7, 8, 9 have mean ranks 2, 5, 8 and a standard error of sqrt(7.5 * 2/3)."""
+    found = dunn({"a": [1, 2, 3], "b": [4, 5, 6], "c": [7, 8, 9]})
+    error = np.sqrt(9 * 10 / 12 * (2 / 3))
+    assert [pair.statistic for pair in found] == pytest.approx([-3 / error, -6 / error, -3 / error])
+    assert found[1].p == pytest.approx(2 * stats.norm.sf(6 / error))
+    tied = dunn({"a": [1, 1, 2], "b": [2, 2, 3]})[0]
+    # With two groups z^2 is the Kruskal-Wallis statistic, its correction for ties included.
+    assert tied.statistic**2 == pytest.approx(stats.kruskal([1, 1, 2], [2, 2, 3]).statistic)
+
+
+def test_equivalence_is_statsmodels_tost() -> None:
+    from statsmodels.stats.weightstats import ttost_ind, ttost_paired
+
+    generator = np.random.default_rng(4)
+    first = generator.normal(0.83, 0.03, 30)
+    second = first + generator.normal(0.01, 0.02, 30)
+    assert equivalence(first, second, 0.05).p == pytest.approx(ttost_paired(first, second, -0.05, 0.05)[0])
+    independent = equivalence(first, second, 0.05, paired=False)
+    assert independent.p == pytest.approx(ttost_ind(first, second, -0.05, 0.05, usevar="unequal")[0])
+    assert equivalence(first, second, 0.001).p > 0.05
+    with pytest.raises(ValueError, match="positive"):
+        equivalence(first, second, 0.0)
+
+
+def test_mixed_model_sees_through_hard_and_easy_cases() -> None:
+    """Cases differ by far more than the groups: the effect is found only where the case is taken into account."""
+    generator = np.random.default_rng(8)
+    case = np.repeat(np.arange(30), 6)
+    in_group = np.tile([False, False, False, True, True, True], 30)
+    difficulty = generator.normal(0, 0.2, 30)[case]
+    values = 0.8 + difficulty - 0.02 * in_group + generator.normal(0, 0.01, len(case))
+    found = mixed_model(values, in_group, case)
+    assert found.effect == pytest.approx(-0.02, abs=0.005)
+    assert found.lower < found.effect < found.upper < 0 and found.p < 1e-6
+    assert mann_whitney(values[in_group], values[~in_group]).p > 0.05
+
+
+def test_bootstrap_covers_the_mean() -> None:
+    values = np.random.default_rng(6).normal(5, 2, 100)
+    found = bootstrap(lambda v: float(v.mean()), values, seed=1)
+    half = 1.96 * values.std(ddof=1) / 10
+    assert found.estimate == pytest.approx(values.mean())
+    assert (found.lower, found.upper) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.08)
+    assert bootstrap(lambda v: float(v.mean()), values, seed=1) == found
+    # Sequences are drawn together: of paired values the difference never varies.
+    shifted = bootstrap(lambda a, b: float((a - b).mean()), values, values - 1)
+    assert (shifted.lower, shifted.upper) == pytest.approx((1.0, 1.0))
+    with pytest.raises(ValueError, match="as many"):
+        bootstrap(lambda a, b: 0.0, [1, 2], [1])
+
+
+def test_mcnemar_counts_discordant_pairs() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as reference
+
+    first = np.array([True] * 30 + [False] * 12 + [True] * 3 + [False] * 5)
+    second = np.array([True] * 30 + [True] * 12 + [False] * 3 + [False] * 5)
+    expected = reference([[30, 3], [12, 5]], exact=True)
+    assert mcnemar(first, second).p == pytest.approx(expected.pvalue)
+    assert mcnemar(first, first).p == 1.0

@@ -1,0 +1,240 @@
+"""How well tear classes are named: accuracy, also ordinal, sensitivity, ROC, calibration (Shim 2020, Tables 2-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from radiologycnn.evaluation.agreement import cohen_kappa, confusion_matrix
+
+TEAR_CLASS_COUNT = 5
+NO_TEAR = 0
+
+
+@dataclass(frozen=True)
+class BinaryMetrics:
+    """Counts of a yes-no decision and what follows; a share of nothing is None."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+    @property
+    def accuracy(self) -> float | None:
+        right = self.true_positive + self.true_negative
+        return _share(right, right + self.false_positive + self.false_negative)
+
+    @property
+    def sensitivity(self) -> float | None:
+        return _share(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def specificity(self) -> float | None:
+        return _share(self.true_negative, self.true_negative + self.false_positive)
+
+    @property
+    def precision(self) -> float | None:
+        return _share(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def f1(self) -> float | None:
+        wrong = self.false_positive + self.false_negative
+        return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
+
+
+def binary_metrics(truth: Sequence[bool], found: Sequence[bool]) -> BinaryMetrics:
+    """Compare a decision with the truth, one entry a case."""
+    truth, found = np.asarray(truth, bool), np.asarray(found, bool)
+    if truth.shape != found.shape:
+        raise ValueError(f"There are {truth.size} truths and {found.size} decisions.")
+    counts = [int(np.count_nonzero(m)) for m in (truth & found, ~truth & found, ~truth & ~found, truth & ~found)]
+    return BinaryMetrics(*counts)
+
+
+@dataclass(frozen=True)
+class TearClassMetrics:
+    """Figures of five-class predictions on one test set.
+
+    Attributes:
+        confusion: counts, rows true and columns predicted, shape (5, 5).
+        top1: share of right classes.
+        top1_within_one: share of classes that are right or a neighbour's, in the order None, Partial, Small, Medium,
+            Large-to-Massive, which the paper leaves open.
+        top1_within_one_strict: the same, but None for Partial and Partial for None are wrong: they decide about a tear.
+        tear: the decision tear or none.
+        recall: per class; None for classes without cases.
+        quadratic_kappa: agreement beyond chance with quadratic weights.
+    """
+
+    confusion: np.ndarray
+    top1: float
+    top1_within_one: float
+    top1_within_one_strict: float
+    tear: BinaryMetrics
+    recall: tuple[float | None, ...]
+    quadratic_kappa: float
+
+
+def tear_class_metrics(truth: Sequence[int], predicted: Sequence[int]) -> TearClassMetrics:
+    """Compare predicted with true classes, 0-4 in the order of severity, one entry a case.
+
+    Raises:
+        ValueError: no cases, different lengths, or a class that does not exist.
+    """
+    truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
+    if not truth.size:
+        raise ValueError("There is no case to compare.")
+    confusion = confusion_matrix(truth, predicted, TEAR_CLASS_COUNT)
+    near = np.abs(truth - predicted) <= 1
+    crosses = (truth == NO_TEAR) != (predicted == NO_TEAR)
+    recall = tuple(_share(int(row[index]), int(row.sum())) for index, row in enumerate(confusion))
+    return TearClassMetrics(
+        confusion,
+        float((truth == predicted).mean()),
+        float(near.mean()),
+        float((near & ~crosses).mean()),
+        binary_metrics(truth != NO_TEAR, predicted != NO_TEAR),
+        recall,
+        cohen_kappa(confusion, "quadratic"),
+    )
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Operating points from (0, 0) to (1, 1), one for each distinct score, and the area under them."""
+
+    false_positive_rate: np.ndarray
+    true_positive_rate: np.ndarray
+    thresholds: np.ndarray
+    auc: float
+
+
+def roc_curve(truth: Sequence[bool], score: Sequence[float]) -> RocCurve:
+    """ROC of a score that rises with the chance of a tear; a case counts as tear from the threshold up.
+
+    Raises:
+        ValueError: only one of the two classes is there.
+    """
+    truth, score = _scored(truth, score)
+    order = np.argsort(-score, kind="stable")
+    sorted_score, sorted_truth = score[order], truth[order]
+    last_of_score = np.append(np.flatnonzero(np.diff(sorted_score)), len(score) - 1)
+    hits = np.cumsum(sorted_truth)[last_of_score]
+    rates = hits / truth.sum(), (last_of_score + 1 - hits) / (~truth).sum()
+    true_rate, false_rate = (np.concatenate(([0.0], rate)) for rate in rates)
+    thresholds = np.concatenate(([np.inf], sorted_score[last_of_score]))
+    return RocCurve(
+        false_rate, true_rate, thresholds, float((np.diff(false_rate) * (true_rate[1:] + true_rate[:-1]) / 2).sum())
+    )
+
+
+@dataclass(frozen=True)
+class Auc:
+    """Area under the ROC curve with DeLong's standard error and 95 % confidence interval."""
+
+    value: float
+    standard_error: float
+    lower: float
+    upper: float
+
+
+def delong_auc(truth: Sequence[bool], score: Sequence[float]) -> Auc:
+    """AUC with its interval (DeLong 1988)."""
+    truth, score = _scored(truth, score)
+    areas, covariance = _delong(truth, score[np.newaxis])
+    error = float(np.sqrt(max(covariance[0, 0], 0.0)))
+    reach = 1.959963984540054 * error
+    value = float(areas[0])
+    return Auc(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def delong_test(truth: Sequence[bool], first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
+    """Two scores on the same cases: difference of their AUCs (first - second), z, two-sided p (DeLong 1988)."""
+    truth, first = _scored(truth, first)
+    _, second = _scored(truth, second)
+    areas, covariance = _delong(truth, np.stack((first, second)))
+    difference = float(areas[0] - areas[1])
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    if variance <= 1e-15:
+        return difference, 0.0, 1.0 if abs(difference) < 1e-12 else 0.0
+    z = difference / np.sqrt(variance)
+    return difference, float(z), float(2 * stats.norm.sf(abs(z)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether probabilities mean what they say.
+
+    Attributes:
+        edges: of the bins, shape (bins + 1).
+        mean_probability, observed_share: per bin, NaN where it is empty.
+        count: cases per bin.
+        expected_error: count-weighted mean distance of the two (expected calibration error, Guo 2017).
+        brier: mean squared distance of probability and truth.
+    """
+
+    edges: np.ndarray
+    mean_probability: np.ndarray
+    observed_share: np.ndarray
+    count: np.ndarray
+    expected_error: float
+    brier: float
+
+
+def calibration(truth: Sequence[bool], probability: Sequence[float], bins: int = 10) -> Calibration:
+    """Reliability of probabilities (0-1) in bins of equal width.
+
+    Raises:
+        ValueError: no cases, or numbers outside 0-1.
+    """
+    truth, probability = np.asarray(truth, bool), np.asarray(probability, float)
+    if not truth.size or truth.shape != probability.shape:
+        raise ValueError("Calibration needs as many probabilities as cases, and at least one.")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("Probabilities lie between 0 and 1.")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(place, probability, bins) / count
+        share = np.bincount(place, truth, bins) / count
+    filled = count > 0
+    error = float((np.abs(mean - share)[filled] * count[filled]).sum() / truth.size)
+    return Calibration(edges, mean, share, count, error, float(((probability - truth) ** 2).mean()))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _scored(truth: Sequence[bool], score: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    truth, score = np.asarray(truth, bool), np.asarray(score, float)
+    if truth.shape != score.shape:
+        raise ValueError(f"There are {truth.size} truths and {score.size} scores.")
+    if truth.all() or not truth.any():
+        raise ValueError("A ROC curve needs cases with and without a tear.")
+    if not np.isfinite(score).all():
+        raise ValueError("Scores must be finite.")
+    return truth, score
+
+
+def _delong(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """AUC of each score, shape (scores,), and their covariance by the ranks (Sun and Xu 2014)."""
+    positive, negative = scores[:, truth], scores[:, ~truth]
+    m, n = positive.shape[1], negative.shape[1]
+    among_all = np.stack([stats.rankdata(np.concatenate(pair)) for pair in zip(positive, negative)])
+    among_positive = np.stack([stats.rankdata(row) for row in positive])
+    among_negative = np.stack([stats.rankdata(row) for row in negative])
+    areas = (among_all[:, :m].sum(axis=1) - m * (m + 1) / 2) / (m * n)
+    of_positive = (among_all[:, :m] - among_positive) / n
+    of_negative = 1 - (among_all[:, m:] - among_negative) / m
+    parts = []
+    for values in (of_positive, of_negative):
+        # One case of a kind has no spread to estimate.
+        count = values.shape[1]
+        parts.append(np.atleast_2d(np.cov(values)) / count if count > 1 else np.zeros((len(scores), len(scores))))
+    return areas, parts[0] + parts[1]

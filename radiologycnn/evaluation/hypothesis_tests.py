@@ -1,0 +1,203 @@
+"""The papers' statistical tests and those that their questions need, from SciPy and statsmodels, as plain records.
+
+Shim 2020 compares three groups with Kruskal-Wallis and pairs with p against 0.05 / 3; its SPSS 15 had no Dunn test, so
+the pairs are Mann-Whitney; Dunn is offered beside it. Arab 2020 shows "no difference" by Mann-Whitney, which does not
+show equality: equivalence (TOST) and a mixed model stand beside it. Repeats of one network on one test set are not
+independent: intervals by bootstrap over cases, McNemar and DeLong are the tests for two methods on the same cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from radiologycnn.errors import ResourceError
+
+
+@dataclass(frozen=True)
+class HypothesisTest:
+    """A test's statistic and two-sided p-value, with its name in words."""
+
+    name: str
+    statistic: float
+    p: float
+
+
+@dataclass(frozen=True)
+class PairwiseResult:
+    """One pair of groups after an overall test; ``p`` is raw, ``p_adjusted`` is multiplied by the number of pairs."""
+
+    first: str
+    second: str
+    statistic: float
+    p: float
+    p_adjusted: float
+
+
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> HypothesisTest:
+    """Two independent groups: U of the first, p exact where possible."""
+    result = stats.mannwhitneyu(first, second, alternative="two-sided")
+    return HypothesisTest("Mann-Whitney U", float(result.statistic), float(result.pvalue))
+
+
+def wilcoxon(first: Sequence[float], second: Sequence[float]) -> HypothesisTest:
+    """Paired values: signed-rank test; p is 1 where all pairs are equal."""
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if np.array_equal(first, second):
+        return HypothesisTest("Wilcoxon signed-rank", 0.0, 1.0)
+    result = stats.wilcoxon(first, second)
+    return HypothesisTest("Wilcoxon signed-rank", float(result.statistic), float(result.pvalue))
+
+
+def kruskal_wallis(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
+    """Several independent groups."""
+    result = stats.kruskal(*groups.values())
+    return HypothesisTest("Kruskal-Wallis", float(result.statistic), float(result.pvalue))
+
+
+def pairwise_mann_whitney(groups: Mapping[str, Sequence[float]]) -> list[PairwiseResult]:
+    """Every pair by Mann-Whitney, Bonferroni-adjusted (Shim 2020, Table 3b-f: raw p against 0.05 / pairs)."""
+    pairs = list(combinations(groups, 2))
+    results = []
+    for first, second in pairs:
+        test = mann_whitney(groups[first], groups[second])
+        results.append(PairwiseResult(first, second, test.statistic, test.p, min(test.p * len(pairs), 1.0)))
+    return results
+
+
+def dunn(groups: Mapping[str, Sequence[float]]) -> list[PairwiseResult]:
+    """Dunn 1964: pairs compared by the ranks of the whole Kruskal-Wallis test, with correction for ties, Bonferroni."""
+    names = list(groups)
+    sizes = {name: len(groups[name]) for name in names}
+    values = np.concatenate([np.asarray(groups[name], float) for name in names])
+    ranks = np.split(stats.rankdata(values), np.cumsum([sizes[name] for name in names])[:-1])
+    means = {name: float(part.mean()) for name, part in zip(names, ranks)}
+    total = len(values)
+    ties = np.unique(values, return_counts=True)[1].astype(float)
+    variance = total * (total + 1) / 12 - (ties**3 - ties).sum() / (12 * (total - 1))
+    pairs = list(combinations(names, 2))
+    results = []
+    for first, second in pairs:
+        error = np.sqrt(variance * (1 / sizes[first] + 1 / sizes[second]))
+        z = (means[first] - means[second]) / error if error else 0.0
+        p = float(2 * stats.norm.sf(abs(z)))
+        results.append(PairwiseResult(first, second, float(z), p, min(p * len(pairs), 1.0)))
+    return results
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided t tests: small p says that the mean difference lies within the margin (Schuirmann 1987)."""
+
+    mean_difference: float
+    margin: float
+    p: float
+
+
+def equivalence(first: Sequence[float], second: Sequence[float], margin: float, paired: bool = True) -> Equivalence:
+    """Whether first and second are the same on average, up to ``margin`` in their own unit.
+
+    Raises:
+        ValueError: a margin that is not positive.
+    """
+    if not margin > 0:
+        raise ValueError("The margin of equivalence must be positive.")
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if paired:
+        low = stats.ttest_1samp(first - second, -margin, alternative="greater").pvalue
+        high = stats.ttest_1samp(first - second, margin, alternative="less").pvalue
+    else:
+        low = stats.ttest_ind(first + margin, second, equal_var=False, alternative="greater").pvalue
+        high = stats.ttest_ind(first - margin, second, equal_var=False, alternative="less").pvalue
+    return Equivalence(float(first.mean() - second.mean()), float(margin), float(max(low, high)))
+
+
+@dataclass(frozen=True)
+class MixedModel:
+    """Fixed effect of a binary group in a linear model with a random effect of the case."""
+
+    effect: float
+    lower: float
+    upper: float
+    p: float
+
+
+def mixed_model(values: Sequence[float], in_group: Sequence[bool], case: Sequence[Any]) -> MixedModel:
+    """Does a group (such as pairs with the method in them) differ, when values share cases (Arab 2020, kappa)?
+
+    Args:
+        values: one a measurement.
+        in_group: whether the measurement belongs to the group.
+        case: which case each belongs to.
+
+    Raises:
+        ResourceError: statsmodels is not installed.
+    """
+    try:
+        from statsmodels.regression.mixed_linear_model import MixedLM
+    except ImportError as error:
+        raise ResourceError(
+            "no-statsmodels",
+            "The mixed model needs the Python package statsmodels.",
+            'Install it with: pip install "radiologycnn[evaluation]"',
+        ) from error
+    indicator = np.asarray(in_group, float)
+    design = np.column_stack((np.ones_like(indicator), indicator))
+    fit = MixedLM(np.asarray(values, float), design, groups=np.asarray(case)).fit(reml=True)
+    lower, upper = fit.conf_int()[1]
+    return MixedModel(float(fit.fe_params[1]), float(lower), float(upper), float(fit.pvalues[1]))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+def bootstrap(
+    statistic: Callable[..., float],
+    *per_case: Sequence[Any],
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of a statistic by drawing cases with replacement.
+
+    Args:
+        statistic: takes arrays like ``per_case`` and gives a number; draws for which it is not finite are left out.
+        per_case: one or several sequences with one entry a case; the same cases are drawn from each.
+
+    Raises:
+        ValueError: no cases, or sequences of different length.
+    """
+    arrays = [np.asarray(values) for values in per_case]
+    if not arrays or not len(arrays[0]) or any(len(a) != len(arrays[0]) for a in arrays):
+        raise ValueError("The bootstrap needs at least one case, and as many entries in every sequence.")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    count = len(arrays[0])
+    draws = []
+    for _ in range(resamples):
+        chosen = generator.integers(0, count, count)
+        draws.append(statistic(*(a[chosen] for a in arrays)))
+    finite = np.asarray(draws, float)
+    finite = finite[np.isfinite(finite)]
+    tail = (1 - level) / 2
+    lower, upper = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (np.nan, np.nan)
+    return Interval(float(statistic(*arrays)), float(lower), float(upper))
+
+
+def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool]) -> HypothesisTest:
+    """Do two methods err equally often on the same cases? Exact binomial test of the discordant pairs."""
+    first, second = np.asarray(first_right, bool), np.asarray(second_right, bool)
+    only_first, only_second = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
+    discordant = only_first + only_second
+    p = float(stats.binomtest(min(only_first, only_second), discordant, 0.5).pvalue) if discordant else 1.0
+    return HypothesisTest("McNemar (exact)", float(min(only_first, only_second)), p)

@@ -1,0 +1,220 @@
+"""How well a mask fits a reference mask: overlap, surface distances, lesions, volume.
+
+Empty masks. Where reference and prediction are both empty, the prediction is right: overlap scores are 1 and distances
+0. Where only one of them is empty, overlap is 0 and a distance does not exist (None); it is left out of means, and the
+number of such cases stands beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from radiologycnn.images.affine import transform_points
+
+SURFACE_TOLERANCE_MM = 2.0
+"""Distance up to which a surface point counts as right, of the order of a thick slice's uncertainty."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Voxel counts of two masks and what follows from them (Arab 2020, Evaluation metrics).
+
+    For one binary mask F1 and Dice are the same number; both names stand, because the paper prints both.
+    """
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+
+    @property
+    def is_empty(self) -> bool:
+        return self.true_positive + self.false_positive + self.false_negative == 0
+
+    @property
+    def dice(self) -> float:
+        return self._share(2 * self.true_positive, self.false_positive + self.false_negative)
+
+    @property
+    def precision(self) -> float:
+        return self._share(self.true_positive, self.false_positive)
+
+    @property
+    def recall(self) -> float:
+        return self._share(self.true_positive, self.false_negative)
+
+    @property
+    def f1(self) -> float:
+        return self.dice
+
+    def _share(self, right: int, wrong: int) -> float:
+        if self.is_empty:
+            return 1.0
+        return right / (right + wrong) if right + wrong else 0.0
+
+
+def overlap(found: np.ndarray, reference: np.ndarray) -> Overlap:
+    """Count two masks of the same shape; nonzero is inside.
+
+    Raises:
+        ValueError: different shapes.
+    """
+    found, reference = _masks(found, reference)
+    both = int(np.count_nonzero(found & reference))
+    return Overlap(both, int(np.count_nonzero(found)) - both, int(np.count_nonzero(reference)) - both)
+
+
+@dataclass(frozen=True)
+class SurfaceDistances:
+    """Distances between the surfaces of two masks, mm; None where one of them is empty.
+
+    Attributes:
+        hausdorff_95_mm: the larger of the two directed 95th percentiles.
+        mean_mm: average symmetric surface distance.
+        surface_dice: share of both surfaces that lies within the tolerance of the other (Nikolov 2021).
+    """
+
+    hausdorff_95_mm: float | None
+    mean_mm: float | None
+    surface_dice: float
+
+
+def surface_distances(
+    found: np.ndarray, reference: np.ndarray, ijk_to_lps: np.ndarray, tolerance_mm: float = SURFACE_TOLERANCE_MM
+) -> SurfaceDistances:
+    """Distances between surfaces, in patient space and so right for oblique, sheared and anisotropic grids.
+
+    A surface is the set of centres of the voxels that have a face neighbour outside the mask (the image's border counts
+    as outside). Every voxel of it counts the same, whatever area it stands for.
+
+    Args:
+        found, reference: masks (K, J, I).
+        ijk_to_lps: 4x4 of their grid.
+        tolerance_mm: for ``surface_dice``.
+    """
+    found, reference = _masks(found, reference)
+    if not found.any() or not reference.any():
+        empty = not found.any() and not reference.any()
+        return SurfaceDistances(0.0 if empty else None, 0.0 if empty else None, float(empty))
+    ours, theirs = _surface_points(found, ijk_to_lps), _surface_points(reference, ijk_to_lps)
+    to_theirs, to_ours = cKDTree(theirs).query(ours)[0], cKDTree(ours).query(theirs)[0]
+    count = len(ours) + len(theirs)
+    # A point at exactly the tolerance is inside it, however the coordinates were rounded.
+    near = np.count_nonzero(to_theirs <= tolerance_mm + 1e-6) + np.count_nonzero(to_ours <= tolerance_mm + 1e-6)
+    return SurfaceDistances(
+        float(max(np.percentile(to_theirs, 95), np.percentile(to_ours, 95))),
+        float((to_theirs.sum() + to_ours.sum()) / count),
+        near / count,
+    )
+
+
+@dataclass(frozen=True)
+class LesionCounts:
+    """Connected components (faces, edges and corners connect) that were found, missed and invented."""
+
+    found: int
+    missed: int
+    invented: int
+
+    @property
+    def f1(self) -> float:
+        """Lesion-wise F1; 1 where there was nothing to find and nothing was invented."""
+        wrong = self.missed + self.invented
+        return 2 * self.found / (2 * self.found + wrong) if self.found or wrong else 1.0
+
+
+def lesion_counts(found: np.ndarray, reference: np.ndarray, least_share: float = 0.1) -> LesionCounts:
+    """Match lesions of the reference with the prediction.
+
+    A reference lesion is found where at least ``least_share`` of it is covered; a predicted one is invented where less
+    than ``least_share`` of it lies in the reference. One large component may so find several lesions.
+    """
+    found, reference = _masks(found, reference)
+    covered = _covered_shares(reference, found)
+    supported = _covered_shares(found, reference)
+    hits = int(np.count_nonzero(covered >= least_share))
+    return LesionCounts(hits, len(covered) - hits, int(np.count_nonzero(supported < least_share)))
+
+
+@dataclass(frozen=True)
+class CaseMetrics:
+    """All metrics of one case, as a row of a table."""
+
+    dice: float
+    precision: float
+    recall: float
+    f1: float
+    hausdorff_95_mm: float | None
+    mean_surface_distance_mm: float | None
+    surface_dice: float
+    lesion_f1: float
+    lesions_missed: int
+    lesions_invented: int
+    reference_ml: float
+    found_ml: float
+    volume_error_ml: float
+    absolute_volume_error_ml: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def case_metrics(
+    found: np.ndarray, reference: np.ndarray, ijk_to_lps: np.ndarray, tolerance_mm: float = SURFACE_TOLERANCE_MM
+) -> CaseMetrics:
+    """Everything of one case; masks (K, J, I) on the grid of ``ijk_to_lps``, 4x4."""
+    found, reference = _masks(found, reference)
+    counts = overlap(found, reference)
+    # Everything outside both masks is of no interest, and most of the image.
+    box = _common_box(found | reference)
+    inner_to_lps = np.asarray(ijk_to_lps, float)
+    distances = surface_distances(found[box], reference[box], inner_to_lps, tolerance_mm)
+    lesions = lesion_counts(found[box], reference[box])
+    voxel_ml = abs(float(np.linalg.det(inner_to_lps[:3, :3]))) / 1000.0
+    reference_ml = (counts.true_positive + counts.false_negative) * voxel_ml
+    found_ml = (counts.true_positive + counts.false_positive) * voxel_ml
+    return CaseMetrics(
+        dice=counts.dice,
+        precision=counts.precision,
+        recall=counts.recall,
+        f1=counts.f1,
+        hausdorff_95_mm=distances.hausdorff_95_mm,
+        mean_surface_distance_mm=distances.mean_mm,
+        surface_dice=distances.surface_dice,
+        lesion_f1=lesions.f1,
+        lesions_missed=lesions.missed,
+        lesions_invented=lesions.invented,
+        reference_ml=reference_ml,
+        found_ml=found_ml,
+        volume_error_ml=found_ml - reference_ml,
+        absolute_volume_error_ml=abs(found_ml - reference_ml),
+    )
+
+
+def _masks(found: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    found, reference = np.asarray(found) != 0, np.asarray(reference) != 0
+    if found.shape != reference.shape:
+        raise ValueError(f"The masks have different shapes: {found.shape} and {reference.shape}.")
+    return found, reference
+
+
+def _surface_points(mask: np.ndarray, ijk_to_lps: np.ndarray) -> np.ndarray:
+    inner = ndimage.binary_erosion(mask, ndimage.generate_binary_structure(3, 1))
+    return transform_points(np.asarray(ijk_to_lps, float), np.argwhere(mask & ~inner)[:, ::-1])
+
+
+def _covered_shares(mask: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Share of each connected component of ``mask`` that lies in ``by``, shape (components,)."""
+    parts, count = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    inside = np.bincount(parts[by], minlength=count + 1)[1:]
+    return inside / np.maximum(sizes, 1)
+
+
+def _common_box(mask: np.ndarray) -> tuple[slice, ...]:
+    boxes = ndimage.find_objects(mask.astype(np.uint8))
+    return boxes[0] if boxes else (slice(0, 0),) * mask.ndim
