@@ -39,10 +39,3 @@ class HemorrhageSeg(ScriptedLoadableModule):
 
 class HemorrhageSegWidget(_Widget.HemorrhageSegWidget):
     """The panel; all of it is in HemorrhageSegLib.Widget."""
-
-    def onReload(self) -> None:
-        """Read the panel's own package anew before Slicer reads this file anew."""
-        # forgotten rather than reloaded one by one: the next import then reads each once, in the order of their needs
-        for name in [n for n in sys.modules if n.split(".")[0] in ("HemorrhageSegLib", "RadiologyCNNLib")]:
-            del sys.modules[name]
-        super().onReload()

@@ -21,6 +21,25 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
+#: What the DICOM header says of how the scan was made, by the standard's keywords (PS3.6); nothing about the patient.
+_ACQUISITION_TAGS = {
+    "Modality": _MODALITY_TAG,
+    "SeriesDescription": "0008,103E",
+    "BodyPartExamined": "0018,0015",
+    "ScanningSequence": "0018,0020",
+    "SequenceVariant": "0018,0021",
+    "ScanOptions": "0018,0022",
+    "MRAcquisitionType": "0018,0023",
+    "RepetitionTime": "0018,0080",
+    "EchoTime": "0018,0081",
+    "InversionTime": "0018,0082",
+    "MagneticFieldStrength": "0018,0087",
+    "EchoTrainLength": "0018,0091",
+    "ProtocolName": "0018,1030",
+    "FlipAngle": "0018,1314",
+    "Laterality": "0020,0060",
+    "ImageLaterality": "0020,0062",
+}
 #: Folders that could not be removed when they should have been.
 _stubborn = set()
 
@@ -72,7 +91,11 @@ def exportVolume(volumeNode, folder):
         array = slicer.util.arrayFromVolume(node)
         path = write_array(Path(folder) / "volume.npy", array)
         ijkToLps = _RAS_TO_LPS @ ijkToWorld(node)
-    return {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
+    field = {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
+    acquisition = acquisitionOf(volumeNode)
+    if acquisition:
+        field["acquisition"] = acquisition
+    return field
 
 
 def checkVolumeNode(volumeNode):
@@ -119,16 +142,31 @@ def hasNonlinearTransform(volumeNode):
 
 def modalityOf(volumeNode):
     """DICOM modality of a volume ("CT", "MR"), "" where neither DICOM nor its unit tells."""
-    uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
-    database = getattr(slicer, "dicomDatabase", None)
-    if uids and database is not None and database.isOpen:
-        modality = database.instanceValue(uids[0], _MODALITY_TAG)
-        if modality:
-            return str(modality).strip()
+    modality = _headerValue(volumeNode, _MODALITY_TAG)
+    if modality:
+        return modality
     unit = volumeNode.GetVoxelValueUnits()
     if unit is not None and unit.GetCodeValue() == _HOUNSFIELD_UNIT:
         return "CT"
     return ""
+
+
+def acquisitionOf(volumeNode):
+    """How the scan was made, from the DICOM database: {keyword: text}; several values are joined by a backslash.
+
+    Empty for a scan that did not come from there. Nothing in it names the patient.
+    """
+    values = {keyword: _headerValue(volumeNode, tag) for keyword, tag in _ACQUISITION_TAGS.items()}
+    return {keyword: value for keyword, value in values.items() if value}
+
+
+def _headerValue(volumeNode, tag):
+    """A DICOM value of the scan's first slice, "" where there is none."""
+    uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if not uids or database is None or not database.isOpen:
+        return ""
+    return str(database.instanceValue(uids[0], tag) or "").strip()
 
 
 @contextlib.contextmanager

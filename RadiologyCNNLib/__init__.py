@@ -1,1 +1,1 @@
-"""What RadiologyCNN's panels share inside Slicer: worker process, volume exchange, installer, model choice."""
+"""What RadiologyCNN's panels share inside Slicer: panel base, worker jobs, volume exchange, installer, model choice."""

@@ -1,20 +1,20 @@
 """Writes a result to files: the lesion table as CSV, the segmentation as .seg.nrrd."""
 
 import csv
-import re
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.results import csv_rows
+from RadiologyCNNLib import ResultFiles
+from RadiologyCNNLib.ResultFiles import notWritten
 
 
 def suggestedName(result, suffix: str) -> str:
-    """File name for a result: the segmentation's name without what some file systems refuse."""
-    name = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", result.segmentationNode.GetName()).strip(" .") or "hemorrhage"
-    return name + suffix
+    """File name for a result, from the segmentation's name."""
+    return ResultFiles.suggestedName(result.segmentationNode.GetName(), suffix, otherwise="hemorrhage")
 
 
 def exportCsv(result, path) -> Path:
@@ -36,7 +36,7 @@ def exportCsv(result, path) -> Path:
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(csv_rows(measurements))
     except OSError as error:
-        raise _notWritten(path, error.strerror or str(error)) from error
+        raise notWritten(path, error.strerror or str(error)) from error
     return path
 
 
@@ -53,13 +53,5 @@ def exportSegmentation(result, path) -> Path:
     storage.SetFileName(str(path))
     storage.SetUseCompression(True)
     if not path.parent.is_dir() or not storage.WriteData(result.segmentationNode) or not path.is_file():
-        raise _notWritten(path, _("the folder is missing, full or write-protected"))
+        raise notWritten(path, _("the folder is missing, full or write-protected"))
     return path
-
-
-def _notWritten(path: Path, reason: str) -> ResourceError:
-    return ResourceError(
-        "not-written",
-        _("{file} could not be written: {reason}.").format(file=path.name, reason=reason),
-        _("Choose another folder."),
-    )

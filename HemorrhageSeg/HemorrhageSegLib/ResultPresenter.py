@@ -6,6 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
+from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
 
 KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -53,7 +54,7 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
     """Bring all nodes of a result up to the message."""
     segmentationNode = result.segmentationNode
     result.removeSurface()
-    _follow(segmentationNode, volumeNode)
+    followTransform(segmentationNode, volumeNode)
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     result.updateRecord(
         labels=message["labels"],
@@ -70,17 +71,7 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
     _ensureTable(result)
     updateTable(result)
     for node in (segmentationNode, result.tableNode, *result.probabilityNodes):
-        _placeBeside(node, volumeNode)
-
-
-def _follow(node, volumeNode) -> None:
-    """Put a result node under the scan's own transform, where that is linear.
-
-    Under a warp the engine got the warped scan, so that its result is already in the world.
-    """
-    transform = volumeNode.GetParentTransformNode()
-    linear = transform is not None and transform.IsTransformToWorldLinear()
-    node.SetAndObserveTransformNodeID(transform.GetID() if linear else None)
+        placeBeside(node, volumeNode)
 
 
 def _localGrid(segmentationNode, volumeNode, ijkToWorld) -> np.ndarray:
@@ -168,7 +159,7 @@ def _presentProbability(result: SceneResult, volumeNode, maps) -> None:
                 shift.SetElement(axis, 3, offset)
             vtk.vtkMatrix4x4.Multiply4x4(matrix, shift, matrix)
             node.SetIJKToRASMatrix(matrix)
-            _follow(node, volumeNode)
+            followTransform(node, volumeNode)
             node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
@@ -229,13 +220,3 @@ def updateTable(result: SceneResult) -> None:
             for lesion in lesions:
                 column.InsertNextValue(value(lesion))
             tableNode.AddColumn(column)
-
-
-def _placeBeside(node, volumeNode) -> None:
-    """Same parent as the scan in the subject hierarchy: patient, study or folder."""
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    if hierarchy is None:
-        return
-    nodeItem, volumeItem = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(volumeNode)
-    if nodeItem and volumeItem:
-        hierarchy.SetItemParent(nodeItem, hierarchy.GetItemParent(volumeItem))

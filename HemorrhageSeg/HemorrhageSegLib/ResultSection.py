@@ -5,11 +5,13 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from HemorrhageSegLib import Export, SliceViews
+from HemorrhageSegLib import Export
 from HemorrhageSegLib.BrainWindow import BrainWindow
-from HemorrhageSegLib.ResultTexts import measuredText, notesText, scaledFont, volumeText
+from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
 from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.PanelTexts import scaledFont
 
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 SURFACE_DELAY_MS = 250

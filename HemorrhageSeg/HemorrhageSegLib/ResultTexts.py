@@ -1,8 +1,7 @@
-"""What the panel says of a result, in words and sizes."""
+"""What the panel says of a result, in words."""
 
 import html
 
-import qt
 from slicer.i18n import tr as _
 
 
@@ -39,12 +38,3 @@ def notesText(result, saidAlready="") -> str:
         model = record.get("model") or _("unknown")
         notes.append(_("Model {model} on {device}.").format(model=model, device=record["device_name"]))
     return "<br>".join(html.escape(note) for note in notes)
-
-
-def scaledFont(font, factor: float, atLeastPoints: float = 0.0, isBold: bool = True):
-    """A font some times as large as the given one, so that it follows the person's own setting."""
-    scaled = qt.QFont(font)
-    points = font.pointSizeF() if font.pointSizeF() > 0 else 10.0  # a font may be set in pixels instead
-    scaled.setPointSizeF(max(points * factor, atLeastPoints))
-    scaled.setBold(isBold)
-    return scaled

@@ -17,29 +17,10 @@ from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.SyntheticHead import syntheticHead
 from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 from RadiologyCNNLib.Installer import Installer
-from RadiologyCNNLib.Signal import Signal
 
 WORKER_SECONDS = 240
-
-
-class AnswerlessClient:
-    """Stands for a worker that never answers by itself, so that the test decides what it says and when."""
-
-    def __init__(self) -> None:
-        self.state = "ready"
-        self.requests = []
-        self.progress, self.result, self.failed, self.cancelled = Signal(), Signal(), Signal(), Signal()
-
-    def start(self) -> None:
-        self.state = "ready"
-
-    def request(self, cmd, **fields) -> str:
-        self.requests.append((cmd, fields))
-        return f"job-{len(self.requests)}"
-
-    def cancel(self, job) -> None:
-        self.cancelled.emit(job)
 
 
 class HemorrhageSegTest(ScriptedLoadableModuleTest):

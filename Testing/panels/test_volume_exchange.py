@@ -147,6 +147,35 @@ def test_dicom_tells_the_modality(scene, folder, monkeypatch):
     assert VolumeExchange.exportVolume(node, folder)["modality"] == "MR"
 
 
+def test_how_the_scan_was_made_comes_from_the_dicom_header_and_names_nobody(scene, folder, monkeypatch):
+    header = {
+        "0010,0010": "SOMEBODY",
+        "0010,0020": "12345",
+        "0018,0081": "48 ",
+        "0018,0022": "FS\\PFP",
+        "0020,0060": "L",
+        "0008,103e": "COR T2 FS",
+    }
+
+    class Database:
+        isOpen = True
+
+        def instanceValue(self, uid, tag):
+            return header.get(tag.lower(), "") if uid == "1.2.3" else ""
+
+    monkeypatch.setattr(slicer, "dicomDatabase", Database(), raising=False)
+    node = addVolume(scene, numbered())
+    assert "acquisition" not in VolumeExchange.exportVolume(node, folder)
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    acquisition = VolumeExchange.exportVolume(node, folder)["acquisition"]
+    assert acquisition == {
+        "EchoTime": "48",
+        "ScanOptions": "FS\\PFP",
+        "Laterality": "L",
+        "SeriesDescription": "COR T2 FS",
+    }
+
+
 def refusal(node, folder):
     with pytest.raises(InputError) as caught:
         VolumeExchange.exportVolume(node, folder)

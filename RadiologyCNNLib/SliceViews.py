@@ -1,10 +1,10 @@
-"""What the panel does to the slice views: show the scan, jump to a place."""
+"""SliceViews: what the panels do to the slice views: show the scan, jump to a place."""
 
 import slicer
 
 
 def showVolume(volumeNode) -> None:
-    """Put the scan behind the segmentation where no slice view shows it yet; other layers stay as they are."""
+    """Put the scan behind what is drawn on it where no slice view shows it yet; other layers stay as they are."""
     if slicer.app.layoutManager() is None:  # started without a main window
         return
     shown = [node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]

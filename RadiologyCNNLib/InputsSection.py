@@ -1,6 +1,5 @@
-"""The panel's model and device choices: lists, card and banner."""
+"""InputsSection: a panel's model and device choices: lists, card and banner."""
 
-import slicer
 from slicer.i18n import tr as _
 
 from RadiologyCNNLib.ModelSelector import bannerText, cardHtml, modelChoices
@@ -67,7 +66,7 @@ class InputsSection:
 
     @property
     def modelProblem(self) -> str:
-        """Why no segmentation can be started with what is chosen; "" where it can."""
+        """Why nothing can be started with what is chosen; "" where it can."""
         choice = self.currentModel
         if choice is None:
             return _("No model is installed. Install one with “From file…”.")
@@ -100,30 +99,3 @@ class InputsSection:
     def deviceId(self) -> str:
         selector = self.ui.deviceSelector
         return str(selector.itemData(selector.currentIndex) or AUTOMATIC_DEVICE) if selector.count else AUTOMATIC_DEVICE
-
-
-class ExpectedTime:
-    """How long a segmentation took here before, by model and device: kept in the application's settings."""
-
-    def _key(self, model: str, device: str) -> str:
-        return f"HemorrhageSeg/ExpectedSeconds/{model}/{device}".replace(" ", "_")
-
-    def remember(self, model: str, device: str, seconds: float) -> None:
-        slicer.app.userSettings().setValue(self._key(model, device), f"{seconds:.1f}")
-
-    def text(self, model: str, device: str) -> str:
-        """The expectation in words."""
-        try:
-            seconds = float(slicer.app.userSettings().value(self._key(model, device), "0") or 0)
-        except ValueError:
-            seconds = 0.0
-        if seconds <= 0:
-            return _("Ready. The first run on this computer shows how long it takes.")
-        return _("Ready. Takes about {time} on this computer.").format(time=durationText(seconds))
-
-
-def durationText(seconds: float) -> str:
-    """A duration as one says it: "8 s", "2 min"."""
-    if seconds < 90:
-        return _("{count} s").format(count=max(round(seconds), 1))
-    return _("{count} min").format(count=round(seconds / 60))
