@@ -6,6 +6,7 @@ from pathlib import Path
 
 import slicer
 
+from .dicom_database import ctkDICOMDatabase
 from .io_manager import qSlicerIOManager
 from .layout_manager import fit_slices_when_background_changes, qSlicerLayoutManager
 from .stand_in import QtCore, QtGui, QtWidgets, Signal, stand_in
@@ -27,6 +28,7 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._core = self._layout_manager = self._io_manager = None
         self._module_manager = ModuleManager()
         self._extensions = ExtensionsManagerModel()
+        self._dicom_database = ctkDICOMDatabase()
         self._startup_environment = dict(os.environ)
         self._pause_count = 0
 
@@ -60,6 +62,9 @@ class qSlicerApplication(QtWidgets.QApplication):
 
     def moduleManager(self):
         return self._module_manager
+
+    def dicomDatabase(self):
+        return self._dicom_database
 
     def extensionsManagerModel(self):
         return self._extensions

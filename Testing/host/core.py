@@ -4,11 +4,12 @@ The order of the steps matters: a logic reads its share folder when it gets the 
 the scene only once the logic that registers them has been added.
 """
 
-import colorsys
 from pathlib import Path
 
 import slicer
 import vtk
+
+from .color_files import write_color_files
 
 SLICE_VIEWS = ("Red", "Yellow", "Green")
 
@@ -54,6 +55,9 @@ class Core:
 
     def _add_logics(self) -> None:
         share = self.temporary_path / "share"
+        write_color_files(share)
+        self.application_logic.SetHomeDirectory(str(self.temporary_path))
+        self.application_logic.SetShareDirectory("share")
         presets = share / "VolumeRendering" / "presets.xml"
         presets.parent.mkdir(parents=True)
         presets.write_text('<MRML version="Slicer4.4.0"></MRML>')  # none: the package has no presets
@@ -83,31 +87,15 @@ class Core:
             if hasattr(logic, "SetModuleShareDirectory"):
                 logic.SetModuleShareDirectory(str(share / name))
             logic.SetMRMLApplicationLogic(self.application_logic)
-            # the package has no terminology and colour files, and the logics complain of each one that is missing
-            vtk.vtkObject.SetGlobalWarningDisplay(name not in ("Terminologies", "Colors"))
+            # the package has no terminology files, and the logic complains of each one that is missing
+            vtk.vtkObject.SetGlobalWarningDisplay(name != "Terminologies")
             logic.SetMRMLScene(self.scene)
             vtk.vtkObject.GlobalWarningDisplayOn()
             self.application_logic.SetModuleLogic(name, logic)
             self.logics[name.lower()] = logic
-        self._add_label_colors()
         rendering = self.logics.get("volumerendering")
         if rendering is not None:  # the GPU ray caster takes seconds a frame where OpenGL is software
             rendering.SetDefaultRenderingMethod("vtkMRMLCPURayCastVolumeRenderingDisplayNode")
-
-    def _add_label_colors(self) -> None:
-        """Slicer's default colours of label maps come from a file; these stand in, under the same node ID."""
-        colors = slicer.vtkMRMLColorTableNode()
-        colors.SetTypeToUser()
-        colors.SetName("GenericColors")
-        colors.SetSingletonTag("FileGenericColors.txt")
-        colors.SetNumberOfColors(256)
-        colors.SetColor(0, "background", 0.0, 0.0, 0.0, 0.0)
-        for value in range(1, 256):
-            hue = value * 0.618 % 1.0  # steps of the golden angle keep neighbours apart
-            colors.SetColor(value, f"label {value}", *colorsys.hsv_to_rgb(hue, 0.6, 0.9), 1.0)
-        colors.SetSaveWithScene(False)
-        colors.SetHideFromEditors(True)
-        self.scene.AddNode(colors)
 
     def _set_up_data_io(self) -> None:
         """Reading a .mrb needs the data input/output manager and its cache folder."""

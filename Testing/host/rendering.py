@@ -90,6 +90,8 @@ class SliceRendering(Rendering):
         self.actor.GetProperty().SetDisplayLocationToBackground()
         # before the managers, or the segmentation's fill would be drawn first and be hidden by the image
         self.renderer.AddViewProp(self.actor)
+        # the handles of markups are drawn for such a camera, whose picture is two units high
+        self.renderer.GetActiveCamera().ParallelProjectionOn()
         self._add_managers(core.slice_factory, SLICE_MANAGERS)
         self.group.SetMRMLDisplayableNode(self.node)
 

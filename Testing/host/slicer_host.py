@@ -18,8 +18,10 @@ def import_stand_ins() -> None:
     """Import the files that define stand-ins, so that the registry is complete."""
     from . import (  # noqa: F401  # noqa: F401
         application,
+        dicom_database,
         main_window,
         scripted_module,
+        widgets_colors,
         widgets_ctk,
         widgets_mrml,
         widgets_numbers,
@@ -100,6 +102,7 @@ class SlicerHost:
         app._start(self.core, self.window._viewport)
         self.layout_manager = app.layoutManager()
         qt_module.UiLoader.stand_ins = stand_in.REGISTRY
+        self.slicer.dicomDatabase = app.dicomDatabase()
         self._collect_messages()
         sys.excepthook = self._on_exception
         self.window.resize(*size)
@@ -179,6 +182,26 @@ class SlicerHost:
     def load_volume(self, path: str | Path):
         """Load an image file and show it in the slice views, as dropping it onto Slicer would."""
         return self.slicer.util.loadVolume(str(path), {})
+
+    def load_dicom(self, folder: str | Path, name: str | None = None):
+        """Import a folder of DICOM files and load its first series, as the DICOM module does; return its volume node.
+
+        Slices are put in order, and the node knows their instances; uneven gaps are not looked for.
+        """
+        import vtk
+
+        database = self.app.dicomDatabase()
+        series = database._import(folder)[0]
+        instances = database._in_slice_order(series)
+        files = vtk.vtkStringArray()
+        for instance in instances:
+            files.InsertNextValue(database.fileForInstance(instance))
+        logic = self.core.logics["volumes"]
+        described = name or database.instanceValue(instances[0], "0008,103e") or "Series"
+        node = logic.AddArchetypeVolume(files.GetValue(0), described, 0, files)
+        node.SetAttribute("DICOM.instanceUIDs", " ".join(instances))
+        self.slicer.util.setSliceViewerLayers(background=node, fit=True)
+        return node
 
     def clear_scene(self) -> None:
         """Close the scene, as File > Close Scene."""

@@ -19,8 +19,9 @@ QSpinBox QSplitter QStackedWidget QStatusBar QTabWidget QTableView QTableWidget 
 QToolButton QTreeView QTreeWidget QVBoxLayout QWidget"""
 STAND_INS = """ctkCheckBox ctkCheckablePushButton ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox
 ctkDirectoryButton ctkDoubleSlider ctkDoubleSpinBox ctkMenuButton ctkMessageBox ctkPathLineEdit ctkPushButton
-ctkSliderWidget ctkFittedTextBrowser ctkVTKAbstractView ctkVTKRenderView ctkVTKSliceView qMRMLLayoutManager
-ctkLayoutManager ctkLayoutFactory qMRMLMarkupsROIWidget qMRMLNodeComboBox qMRMLSegmentEditorWidget
+ctkSliderWidget ctkFittedTextBrowser ctkDICOMDatabase ctkVTKAbstractView ctkVTKRenderView ctkVTKSliceView
+qMRMLLayoutManager ctkLayoutManager ctkLayoutFactory qMRMLColorTableComboBox qMRMLMarkupsROIWidget qMRMLNodeComboBox
+qMRMLSegmentEditorWidget
 qMRMLSegmentSelectorWidget qMRMLSegmentationShow3DButton qMRMLSegmentsTableView qMRMLSliceControllerWidget
 qMRMLSliceView qMRMLSliceWidget qMRMLSliderWidget qMRMLSpinBox qMRMLTableView qMRMLThreeDView
 qMRMLThreeDViewControllerWidget qMRMLThreeDWidget qMRMLViewControllerBar qMRMLWidget qSlicerAbstractCoreModule
@@ -28,12 +29,23 @@ qSlicerAbstractModule qSlicerCoreApplication qSlicerCoreIOManager qSlicerLoadabl
 QApplication QGuiApplication QCoreApplication mainWindow sliceWidget threeDWidget slicer.app
 slicer.app.coreIOManager() slicer.app.layoutManager() slicer.modules.volumes"""
 
+# the same Slicer lacked this class; these members of it stand in the header ctkDICOMDatabase.h
+DICOM_DATABASE = {
+    "inherits": ["QObject"],
+    "properties": {"isOpen": ["bool", "r"]},
+    "signals": ["databaseChanged()"],
+    "slots": [],
+    "other_callables": """closeDatabase fileForInstance fileValue filesForSeries instanceForFile instanceValue
+        instancesForSeries seriesForFile""".split(),
+}
+
 
 def main(source: Path) -> None:
     table = json.loads(source.read_text())
     names = table.pop("_names")
     # the Slicer that was read had been built without DICOM and without the Extension Manager; these do exist
     table["slicer.app"]["other_callables"] += ["dicomDatabase", "extensionsManagerModel"]
+    table["ctkDICOMDatabase"] = DICOM_DATABASE
     wanted = [*QT.split(), *STAND_INS.split()]
     wanted += [base for name in wanted for base in table[name].get("inherits", []) if base in table]
     cut = {}
