@@ -54,7 +54,7 @@ def test_values_and_places_survive_every_transfer_syntax(tmp_path, syntax) -> No
 def test_tilted_gantry_keeps_each_slice_and_says_its_tilt(tmp_path) -> None:
     scan = volume(tilt_deg=14.0)
     paths = write_dicom_series(tmp_path / "s", AcquiredSlices.of(scan), "CT", IDENTITY)
-    assert abs(float(pydicom.dcmread(paths[0]).GantryDetectorTilt)) == pytest.approx(14.0, abs=1e-4)
+    assert float(pydicom.dcmread(paths[0]).GantryDetectorTilt) == pytest.approx(14.0, abs=1e-4)  # sign as GE's
     own = read_volume(tmp_path / "s")
     assert own.provenance["tilt_degrees"] == pytest.approx(14.0, abs=0.01)
     assert np.array_equal(own.source_slices.array, scan.array)

@@ -49,10 +49,13 @@ class AcquiredSlices:
 
     @property
     def tilt_degrees(self) -> float:
-        """How far the line through the slices' origins leans from their normal, about the row axis: gantry tilt."""
+        """How far the line through the slices' origins leans from their normal, about the row axis: gantry tilt.
+
+        Positive where the rows sink towards the back of a patient who lies head first, as scanners write it.
+        """
         along = self.origins_lps_mm[-1] - self.origins_lps_mm[0]
         normal = np.cross(self.row, self.column)
-        return float(np.degrees(np.arctan2(along @ self.column, abs(along @ normal))))
+        return float(np.degrees(np.arctan2(-along @ self.column, abs(along @ normal))))
 
     def joined_above(self, first: int) -> AcquiredSlices:
         """From slice ``first`` on, two slices become one of twice the thickness, as where a protocol scans the skull

@@ -97,7 +97,7 @@ def write_dicom_series(
 
     Args:
         folder: of the series; its parent must exist.
-        slices: CT in HU (whole numbers keep their value; within -1024..31743 they are stored unsigned), or MR, which
+        slices: CT in HU (whole numbers keep their value), or MR, which
             is scaled to 12 bits if its values are no whole numbers from 0 to 65535.
         modality: "CT" or "MR".
         syntax: a key of :data:`TRANSFER_SYNTAXES`.
@@ -116,6 +116,7 @@ def write_dicom_series(
     order = np.argsort(slices.positions_mm, kind="stable")
     stored, slope, intercept, bits = _stored_values(slices.array, modality, syntax)
     common = _common(slices, modality, identity, slope, intercept, bits)
+    common.PixelRepresentation = int(stored.dtype.kind == "i")
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -136,7 +137,11 @@ def write_dicom_series(
 
 
 def _stored_values(array: np.ndarray, modality: str, syntax: str) -> tuple[np.ndarray, float, float, int]:
-    """(stored, slope, intercept, bits): unsigned 16-bit words so that slope * stored + intercept is the value."""
+    """(stored, slope, intercept, bits): 16-bit words, none below zero, so that slope * stored + intercept is the value.
+
+    In JPEG they are signed (int16), because ITK writes streams of 16 bits, and programs that straighten slices
+    (dcm2niix) do so for 12 bits or signed 16, not for unsigned 16.
+    """
     whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
     low, high = float(array.min()), float(array.max())
     if whole:
@@ -147,11 +152,11 @@ def _stored_values(array: np.ndarray, modality: str, syntax: str) -> tuple[np.nd
         intercept = min(low, 0.0)
         slope = max(high - intercept, 1e-6) / 4095
     stored = np.rint((array - intercept) / slope)
-    if stored.max() > 65535:
+    packed = syntax in _ITK_COMPRESSORS
+    if stored.max() > (32767 if packed else 65535):
         raise ValueError(f"values from {low} to {high} do not fit into 16 bits")
-    # The JPEG streams of ITK have 16 bits a sample, and the header has to say the same.
-    bits = 16 if syntax in _ITK_COMPRESSORS or stored.max() > 4095 else 12
-    return stored.astype("<u2"), slope, intercept, bits
+    bits = 16 if packed or stored.max() > 4095 else 12
+    return stored.astype("<i2" if packed else "<u2"), slope, intercept, bits
 
 
 def _common(
@@ -208,7 +213,6 @@ def _common(
     data.PhotometricInterpretation = "MONOCHROME2"
     data.Rows, data.Columns = slices.array.shape[1:]
     data.BitsAllocated, data.BitsStored, data.HighBit = 16, bits, bits - 1
-    data.PixelRepresentation = 0
     if modality == "CT":
         data.KVP = "120"
         data.GantryDetectorTilt = _decimal(round(slices.tilt_degrees, 6))
