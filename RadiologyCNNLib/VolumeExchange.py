@@ -21,8 +21,9 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
+_PATIENT_NAME_TAG = "0010,0010"
 #: What the DICOM header says of how the scan was made, by the standard's keywords (PS3.6); nothing about the patient.
-_ACQUISITION_TAGS = {
+_ACQUISITION_TEXTS = {
     "Modality": _MODALITY_TAG,
     "SeriesDescription": "0008,103E",
     "BodyPartExamined": "0018,0015",
@@ -30,15 +31,18 @@ _ACQUISITION_TAGS = {
     "SequenceVariant": "0018,0021",
     "ScanOptions": "0018,0022",
     "MRAcquisitionType": "0018,0023",
+    "SequenceName": "0018,0024",
+    "ProtocolName": "0018,1030",
+    "PatientPosition": "0018,5100",
+    "Laterality": "0020,0060",
+    "ImageLaterality": "0020,0062",
+}
+_ACQUISITION_NUMBERS = {
     "RepetitionTime": "0018,0080",
     "EchoTime": "0018,0081",
     "InversionTime": "0018,0082",
     "MagneticFieldStrength": "0018,0087",
-    "EchoTrainLength": "0018,0091",
-    "ProtocolName": "0018,1030",
     "FlipAngle": "0018,1314",
-    "Laterality": "0020,0060",
-    "ImageLaterality": "0020,0062",
 }
 #: Folders that could not be removed when they should have been.
 _stubborn = set()
@@ -152,12 +156,29 @@ def modalityOf(volumeNode):
 
 
 def acquisitionOf(volumeNode):
-    """How the scan was made, from the DICOM database: {keyword: text}; several values are joined by a backslash.
+    """How the scan was made, from the DICOM database: {keyword: text, list of texts or number (ms, tesla, degrees)}.
 
     Empty for a scan that did not come from there. Nothing in it names the patient.
     """
-    values = {keyword: _headerValue(volumeNode, tag) for keyword, tag in _ACQUISITION_TAGS.items()}
-    return {keyword: value for keyword, value in values.items() if value}
+    acquisition = {}
+    name = _headerValue(volumeNode, _PATIENT_NAME_TAG)
+    for keyword, tag in _ACQUISITION_TEXTS.items():
+        texts = [_withoutName(text, name) for text in _headerValue(volumeNode, tag).split("\\")]
+        texts = [text for text in texts if text]
+        if texts:
+            acquisition[keyword] = texts[0] if len(texts) == 1 else texts
+    for keyword, tag in _ACQUISITION_NUMBERS.items():
+        with contextlib.suppress(ValueError):
+            acquisition[keyword] = float(_headerValue(volumeNode, tag).split("\\")[0])
+    return acquisition
+
+
+def _withoutName(text, patientName):
+    """A free text of the header without the patient's name, which some scanners write into it."""
+    for part in re.split(r"[\^=,\s]+", patientName):
+        if len(part) > 2:
+            text = re.sub(rf"\b{re.escape(part)}\b", "", text, flags=re.IGNORECASE)
+    return text.strip(" ^_-,")
 
 
 def _headerValue(volumeNode, tag):

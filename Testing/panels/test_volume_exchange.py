@@ -149,12 +149,12 @@ def test_dicom_tells_the_modality(scene, folder, monkeypatch):
 
 def test_how_the_scan_was_made_comes_from_the_dicom_header_and_names_nobody(scene, folder, monkeypatch):
     header = {
-        "0010,0010": "SOMEBODY",
+        "0010,0010": "SOMEBODY^ELSE",
         "0010,0020": "12345",
         "0018,0081": "48 ",
         "0018,0022": "FS\\PFP",
         "0020,0060": "L",
-        "0008,103e": "COR T2 FS",
+        "0008,103e": "COR T2 FS Somebody",
     }
 
     class Database:
@@ -169,8 +169,8 @@ def test_how_the_scan_was_made_comes_from_the_dicom_header_and_names_nobody(scen
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     acquisition = VolumeExchange.exportVolume(node, folder)["acquisition"]
     assert acquisition == {
-        "EchoTime": "48",
-        "ScanOptions": "FS\\PFP",
+        "EchoTime": 48.0,
+        "ScanOptions": ["FS", "PFP"],
         "Laterality": "L",
         "SeriesDescription": "COR T2 FS",
     }
