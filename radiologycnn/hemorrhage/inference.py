@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +12,22 @@ import torch
 from torch import nn
 
 from radiologycnn import __version__
-from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
 from radiologycnn.hemorrhage.preprocessing import Preprocessing, check_head_ct
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
+from radiologycnn.inference_stages import Stages
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
-from radiologycnn.networks.devices import describe_device, is_out_of_memory, resolve_device, to_array, to_tensor
+from radiologycnn.networks.devices import describe_device, to_array, to_tensor
 from radiologycnn.networks.layer_progress import LayerProgress
+from radiologycnn.networks.runner import NetworkRunner
 
 TASK = "hemorrhage-segmentation"
 DEMONSTRATION_NOTE = "Demonstration model, trained on simulated scans. Not for patients."
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 # Where each stage ends, as measured for a 512 x 512 x 54 CT on two CPU cores; a GPU only makes the middle shorter.
 _CHECKED, _PREPARED, _PREDICTED, _MAPPED = 0.03, 0.05, 0.90, 0.93
@@ -92,17 +92,13 @@ class HemorrhageSegmenter:
                 f"The model {package.id} is for {package.task}, not for hemorrhage.",
                 "Choose another model.",
             )
-        if precision not in PRECISIONS:
-            raise InputError(
-                "unknown-precision", f"The precision {precision!r} is unknown.", f"Use one of {', '.join(PRECISIONS)}."
-            )
         self.package = package
         self.labels = labels_of(package)
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
-        self.precision = precision
-        self.device = resolve_device(device)
-        self.device_name = describe_device(self.device)
         self._network = load_network(package, "cpu")
+        self._runner = NetworkRunner(self._network, device, precision)
+        self.device = self._runner.device
+        self.device_name = self._runner.device_name
         self._check_output_channels()
 
     def segment(
@@ -127,7 +123,6 @@ class HemorrhageSegmenter:
             ResourceError: not enough memory, on the CPU either.
             Cancelled: as ``cancelled`` said.
         """
-        report = progress or (lambda fraction, stage: None)
         if threshold is None:
             threshold = self.package.operating_threshold
         if not 0 < threshold < 1:
@@ -135,7 +130,7 @@ class HemorrhageSegmenter:
         notes = list(volume.notes)
         if self.package.simulated:
             notes.append(DEMONSTRATION_NOTE)
-        stages = _Stages(report, cancelled or (lambda: False))
+        stages = Stages(progress, cancelled)
 
         stages.begin(0.0, "Checking the scan")
         check_array(volume)
@@ -143,10 +138,12 @@ class HemorrhageSegmenter:
         stages.begin(_CHECKED, "Preparing the scan")
         prepared = self.preprocessing.prepare(volume)
         stages.begin(_PREPARED, "Running the network")
-        predicted, device, precision, fall_backs = self._predict(prepared.array, stages, log)
-        notes += fall_backs
+        outcome = self._runner.run(
+            lambda network, device, autocast: self._run(prepared.array, network, device, autocast, stages), stages, log
+        )
+        notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
-        maps = [prepared.to_scan(one) for one in predicted]
+        maps = [prepared.to_scan(one) for one in outcome.value]
         probability = maps[0] if len(maps) == 1 else np.stack(maps)
         stages.begin(_MAPPED, "Measuring")
         mask = mask_from_probability(probability, threshold)
@@ -160,9 +157,9 @@ class HemorrhageSegmenter:
             "simulated": self.package.simulated,
             "threshold": threshold,
             "preprocessing": self.preprocessing.to_dict(),
-            "device": str(device),
-            "device_name": describe_device(device),
-            "precision": precision,
+            "device": str(outcome.device),
+            "device_name": describe_device(outcome.device),
+            "precision": outcome.precision,
             "torch": torch.__version__,
             "numpy": np.__version__,
             "input": dict(volume.provenance),
@@ -172,46 +169,16 @@ class HemorrhageSegmenter:
             probability, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
         )
 
-    def _predict(
-        self, image: np.ndarray, stages: _Stages, log: Callable[[str], None] | None
-    ) -> tuple[np.ndarray, torch.device, str, list[str]]:
-        """Probability (labels, K, J, I) on the network's grid, and how it was made; smaller ways where memory ends."""
-        half = "float16" if self.device.type == "cuda" else "bfloat16"
-        attempts = [(self.device, self.precision)]
-        if self.precision == "float32":
-            attempts.append((self.device, half))
-        if self.device.type != "cpu":
-            attempts += [(torch.device("cpu"), "float32"), (torch.device("cpu"), "bfloat16")]
-        fall_backs: list[str] = []
-        for number, (device, precision) in enumerate(attempts):
-            try:
-                return self._run(image, device, precision, stages), device, precision, fall_backs
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside the handler: the error's traceback would keep the tensors that fill the memory.
-            self._release(device)
-            if number + 1 < len(attempts):
-                following, in_precision = attempts[number + 1]
-                sentence = (
-                    f"The memory of {describe_device(device)} was not enough; "
-                    f"the network ran on {describe_device(following)} in {in_precision} precision instead."
-                )
-                fall_backs.append(sentence)
-                stages.say(f"Not enough memory; trying {following} in {in_precision}")
-                if log:
-                    log(sentence)
-        raise ResourceError(
-            "out-of-memory",
-            "There is not enough memory to run the network.",
-            "Close other programs or scans, or use a machine with more memory.",
-        )
-
-    def _run(self, image: np.ndarray, device: torch.device, precision: str, stages: _Stages) -> np.ndarray:
-        network = self._network.to(device)
+    def _run(
+        self,
+        image: np.ndarray,
+        network: nn.Module,
+        device: torch.device,
+        autocast: AbstractContextManager,
+        stages: Stages,
+    ) -> np.ndarray:
+        """Probability (labels, K, J, I) on the network's grid."""
         batch = to_tensor(np.ascontiguousarray(image[None, None])).to(device)
-        number_type = PRECISIONS[precision]
-        autocast = torch.autocast(device.type, dtype=number_type, enabled=number_type is not torch.float32)
         with (
             torch.inference_mode(),
             LayerProgress(network, batch.shape, stages.within(_PREPARED, _PREDICTED)),
@@ -219,11 +186,6 @@ class HemorrhageSegmenter:
         ):
             probability = torch.sigmoid(network(batch).float())
         return to_array(probability[0].cpu())
-
-    def _release(self, device: torch.device) -> None:
-        self._network.to("cpu")
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
 
     def _check_output_channels(self) -> None:
         *_, last = (module for module in self._network.modules() if isinstance(module, nn.Conv3d))
@@ -233,46 +195,6 @@ class HemorrhageSegmenter:
                 f"The model {self.package.id} has {last.out_channels} outputs but names {len(self.labels)} labels.",
                 "Ask the model's author for a corrected package.",
             )
-
-
-class _Stages:
-    """Times the stages, passes progress on, and stops the work between two steps when asked to."""
-
-    def __init__(self, report: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
-        self._report = report
-        self._cancelled = cancelled
-        self._seconds: dict[str, float] = {}
-        self._name = ""
-        self._fraction = 0.0
-        self._since = 0.0
-
-    def begin(self, fraction: float, name: str) -> None:
-        self._close()
-        self._name, self._since = name, time.perf_counter()
-        self._step(fraction)
-
-    def within(self, start: float, end: float) -> Callable[[float], None]:
-        """Function of a fraction of the present stage, which runs from start to end."""
-        return lambda fraction: self._step(start + (end - start) * fraction)
-
-    def say(self, text: str) -> None:
-        self._report(self._fraction, text)
-
-    def end(self) -> Mapping[str, float]:
-        self._close()
-        self._step(1.0)
-        return self._seconds
-
-    def _step(self, fraction: float) -> None:
-        if self._cancelled():
-            raise Cancelled
-        # A fall-back runs the network again; the bar then waits instead of jumping back.
-        self._fraction = max(self._fraction, fraction)
-        self._report(self._fraction, self._name)
-
-    def _close(self) -> None:
-        if self._name:
-            self._seconds[self._name] = round(time.perf_counter() - self._since, 4)
 
 
 __all__: Sequence[str] = [

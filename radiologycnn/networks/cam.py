@@ -35,6 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from radiologycnn.networks.devices import to_array
 from radiologycnn.networks.gap_classifier import GapClassifier
 
 PREDICTED = "predicted"
@@ -96,55 +97,61 @@ def activation_maps(
     network: GapClassifier,
     image: Tensor,
     targets: Sequence[int | str] = (PREDICTED,),
-    method: str = "cam",
+    method: str | Sequence[str] = "cam",
     block: int | None = None,
 ) -> Activation:
-    """Logits and activation maps of one image from a single pass.
+    """Logits and activation maps of one image from a single pass, whatever the number of targets and methods.
+
+    The head is computed in single precision at least, also under autocast: it costs nothing and keeps the sum exact.
 
     Args:
         network: at test time (``network.eval()``, or within ``monte_carlo_dropout``, whose draw the maps then share).
         image: shape (1, in_channels, K, J, I), on the network's device.
         targets: class indices, ``"predicted"``, ``"tear_versus_none"``.
-        method: "cam", or "grad_cam", which also works for heads with a hidden layer and for earlier blocks.
+        method: "cam", or "grad_cam", which also works for heads with a hidden layer and for earlier blocks; or several,
+            and the maps are then those of the first method, then those of the second.
         block: Grad-CAM only: 1 for the first block's output and so on, a finer grid with less meaning.
 
     Raises:
         ValueError: a target, method or block that does not exist or does not fit the network, more than one image, a
             network in training, or an image whose map is not finite.
     """
-    _check(network, image, method, block)
+    methods = (method,) if isinstance(method, str) else tuple(method)
+    for one in methods:
+        _check(network, image, one, None if one == "cam" and len(methods) > 1 else block)
     with torch.inference_mode(False), torch.no_grad():
         if image.is_inference():
             image = image.clone()
         stages = list(network.stages())
         split = len(stages) if block is None else block + 1
         weighted = _through(stages[:split], image)
-        if method == "grad_cam":
+        has_gradient = "grad_cam" in methods
+        if has_gradient:
             weighted.requires_grad_(True)
-        with torch.set_grad_enabled(method == "grad_cam"):
-            logits = network.classify(_through(stages[split:], weighted))[0]
+        with torch.set_grad_enabled(has_gradient):
+            features = _through(stages[split:], weighted)
+            with torch.autocast(features.device.type, enabled=False):
+                logits = network.classify(features.float())[0]
         exact_logits = logits.detach().double()
+        scores = [_score(target, exact_logits) for target in targets]
         maps = []
-        for target in targets:
-            class_index, combination, constant = _score(target, exact_logits)
-            score = float(combination @ exact_logits + constant)
-            bias = None
-            if method == "cam":
-                head_weights, head_bias = network.folded_head()
-                weights = combination @ head_weights.double()
-                bias = float(combination @ head_bias.double() + constant)
-            else:
-                with torch.enable_grad():
-                    (gradient,) = torch.autograd.grad(
-                        (combination.to(logits.dtype) * logits).sum(), weighted, retain_graph=True
-                    )
-                weights = gradient[0].double().sum(dim=(1, 2, 3))
-            raw = torch.einsum("c,ckji->kji", weights, weighted.detach()[0].double())
-            if not bool(torch.isfinite(raw).all()):
-                raise ValueError("The activation map is not finite; the image holds values that are no numbers.")
-            array = raw.float().cpu().numpy()
-            maps.append(ActivationMap(target, class_index, method, block, array, score, bias))
-    return Activation(exact_logits.float().cpu().numpy(), tuple(maps))
+        for one in methods:
+            source = (features if one == "cam" else weighted).detach()[0].double()
+            for target, (class_index, combination, constant) in zip(targets, scores):
+                score = float(combination @ exact_logits + constant)
+                bias = None
+                if one == "cam":
+                    head_weights, head_bias = network.folded_head()
+                    weights = combination @ head_weights.double()
+                    bias = float(combination @ head_bias.double() + constant)
+                else:
+                    weights = _gradient(combination, logits, weighted)
+                raw = torch.einsum("c,ckji->kji", weights, source)
+                if not bool(torch.isfinite(raw).all()):
+                    raise ValueError("The activation map is not finite; the image holds values that are no numbers.")
+                of_block = None if one == "cam" else block
+                maps.append(ActivationMap(target, class_index, one, of_block, to_array(raw.float().cpu()), score, bias))
+    return Activation(to_array(exact_logits.float().cpu()), tuple(maps))
 
 
 def normalize_map(raw: np.ndarray, kind: str = "positive") -> np.ndarray:
@@ -237,6 +244,14 @@ def _through(stages: Sequence[nn.Module], features: Tensor) -> Tensor:
     for stage in stages:
         features = stage(features)
     return features
+
+
+def _gradient(combination: Tensor, logits: Tensor, features: Tensor) -> Tensor:
+    """Gradient of a target's score with respect to features, summed over the map, float64, shape (channels)."""
+    with torch.enable_grad():
+        score = (combination.to(logits.dtype) * logits).sum()
+        (gradient,) = torch.autograd.grad(score, features, retain_graph=True)
+    return gradient[0].double().sum(dim=(1, 2, 3))
 
 
 def _score(target: int | str, logits: Tensor) -> tuple[int | None, Tensor, float]:
