@@ -11,12 +11,14 @@ from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.images import write_image
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
-from radiologycnn.training.assess import choose_threshold, summarize
-from radiologycnn.training.augmentation import augment
-from radiologycnn.training.cases import PreparedCase, read_manifest, save_case, split_cases
-from radiologycnn.training.run import train_hemorrhage
-from radiologycnn.training.settings import TrainingSettings
-from radiologycnn.training.trainer import CHECKPOINT_NAME, train
+from radiologycnn.training.case_files import read_manifest, split_cases
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME
+from radiologycnn.training.hemorrhage.assess import choose_threshold, summarize
+from radiologycnn.training.hemorrhage.augmentation import augment
+from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES, PreparedCase, save_case
+from radiologycnn.training.hemorrhage.run import train_hemorrhage
+from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.trainer import train
 
 TINY = {"grid_shape_ijk": (32, 32, 16), "base_filters": 2, "epochs": 2, "coarse_epochs": 1, "seed": 3}
 
@@ -126,7 +128,7 @@ def test_manifest_mistakes_are_named(tmp_path, text: str, said: str) -> None:
     (tmp_path / "here").write_text("")
     (tmp_path / "cases.csv").write_text(text)
     with pytest.raises(InputError, match=said):
-        read_manifest(tmp_path)
+        read_manifest(tmp_path, MANIFEST_FILES)
 
 
 def test_split_holds_every_case_once(cases) -> None:

@@ -40,8 +40,8 @@ def hemorrhage(
 ) -> None:
     """Train CNN-DS to outline bleeds; writes a model package that the panel and ``segment`` can use."""
     from radiologycnn.errors import InputError
-    from radiologycnn.training.run import train_hemorrhage
-    from radiologycnn.training.settings import TrainingSettings
+    from radiologycnn.training.hemorrhage.run import train_hemorrhage
+    from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
     if (data is None) == (simulate == 0):
         raise InputError("no-data", "Give either --data with a folder or --simulate with a number.", "")

@@ -6,22 +6,23 @@ reads, mask a label map on the same grid (any label counts as blood). ``split`` 
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
+from radiologycnn.training.case_files import (
+    SPLITS,
+    Progress,
+    check_mask_fits,
+    read_manifest,
+    run_jobs,
+    save_arrays,
+)
 
-SPLITS = ("train", "validation", "test")
-MANIFEST_NAME = "cases.csv"
-Progress = Callable[[float, str], None]
+MANIFEST_FILES = ("image", "mask")
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,7 @@ def prepare_case(case_id: str, volume: Volume, labels: np.ndarray, preprocessing
 
 def save_case(case: PreparedCase, folder: Path) -> None:
     """Write ``<id>.npz`` whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{case.id}.npz.part"
-    with partial.open("wb") as file:
-        np.savez_compressed(file, image=case.image, mask=case.mask, voxel_ml=case.voxel_ml)
-    os.replace(partial, folder / f"{case.id}.npz")
+    save_arrays(folder / f"{case.id}.npz", image=case.image, mask=case.mask, voxel_ml=case.voxel_ml)
 
 
 def load_case(path: Path) -> PreparedCase:
@@ -84,19 +81,11 @@ def simulate_cases(
         if not path.exists()
     ]
     done = count - len(todo)
-    for _ in _run_jobs(_simulate_one, todo, jobs):
+    for _ in run_jobs(_simulate_one, todo, jobs):
         done += 1
         if progress:
             progress(done / count, f"Simulating scan {done} of {count}")
     return paths
-
-
-def _run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
-    if jobs <= 1:
-        yield from map(work, items)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(work, items)
 
 
 def _simulate_one(item: tuple) -> None:
@@ -120,75 +109,15 @@ def prepare_folder(
     """
     from radiologycnn.images import read_volume
 
-    rows = read_manifest(data)
+    rows = read_manifest(data, MANIFEST_FILES)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
         if not path.exists():
             volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
-            if volume.array.shape != mask.array.shape or not np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01):
-                raise InputError(
-                    "mask-does-not-fit",
-                    f"The mask of case {row['id']} is not on its image's grid.",
-                    "Export the mask with the image as reference geometry.",
-                )
+            check_mask_fits(row["id"], volume, mask)
             save_case(prepare_case(row["id"], volume, mask.array, preprocessing), cache)
         found[row["split"]].append(path)
         if progress:
             progress(number / len(rows), f"Preparing case {number} of {len(rows)}")
     return found
-
-
-def read_manifest(data: Path) -> list[dict[str, str]]:
-    """Rows of ``cases.csv``, checked.
-
-    Raises:
-        InputError: what is wrong, with the line.
-    """
-    path = data / MANIFEST_NAME
-    if not path.is_file():
-        raise InputError(
-            "no-manifest",
-            f"There is no {MANIFEST_NAME} in {data}.",
-            "Write one with the columns id, image, mask, split; or use --simulate.",
-        )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    seen: set[str] = set()
-    for line, row in enumerate(rows, start=2):
-        case_id, split = (row.get("id") or "").strip(), (row.get("split") or "").strip()
-        if not case_id or case_id in seen or Path(case_id).name != case_id:
-            raise InputError(
-                "bad-manifest",
-                f"{MANIFEST_NAME}, line {line}: the id is missing, repeated or no plain name.",
-                "Give every case its own short id.",
-            )
-        if split not in ("", *SPLITS):
-            raise InputError(
-                "bad-manifest",
-                f"{MANIFEST_NAME}, line {line}: unknown split “{split}”.",
-                "Use train, validation or test, or leave it empty.",
-            )
-        for column in ("image", "mask"):
-            if not row.get(column) or not (data / row[column]).exists():
-                raise InputError(
-                    "bad-manifest",
-                    f"{MANIFEST_NAME}, line {line}: the {column} does not exist.",
-                    "Paths are relative to the data folder.",
-                )
-        seen.add(case_id)
-        row.update(id=case_id, split=split)
-    if not rows:
-        raise InputError("bad-manifest", f"{MANIFEST_NAME} lists no case.", "Add a line for each case.")
-    return rows
-
-
-def split_cases(paths: list[Path], validation_share: float, seed: int) -> tuple[list[Path], list[Path]]:
-    """Shuffle cases without a split into training and validation, at least one in each."""
-    if len(paths) < 2:
-        raise InputError(
-            "too-few-cases", f"{len(paths)} case is too few to train and validate.", "Give at least two cases."
-        )
-    order = np.random.default_rng(seed).permutation(len(paths))
-    count = min(max(1, round(validation_share * len(paths))), len(paths) - 1)
-    return [paths[i] for i in order[count:]], [paths[i] for i in order[:count]]

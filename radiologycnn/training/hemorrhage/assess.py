@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.training.cases import load_case
+from radiologycnn.training.hemorrhage.cases import load_case
 
 if TYPE_CHECKING:
     from radiologycnn.simulation.head_ct import SimulatedHeadCt

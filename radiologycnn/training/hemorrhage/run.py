@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import NAME_PATTERN, VERSION_PATTERN, ModelPackage
+from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import resolve_device
-from radiologycnn.training.assess import assess, choose_threshold, simulated_scans, summarize
-from radiologycnn.training.cases import prepare_folder, simulate_cases, split_cases
-from radiologycnn.training.finish import describe, preprocessing_of, write_model
-from radiologycnn.training.settings import TrainingSettings
-from radiologycnn.training.trainer import TrainingResult, architecture_of, train
+from radiologycnn.training.case_files import split_cases, split_manifest
+from radiologycnn.training.hemorrhage.assess import assess, choose_threshold, simulated_scans, summarize
+from radiologycnn.training.hemorrhage.cases import prepare_folder, simulate_cases
+from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
+from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe
 
-TEST_SEED_OFFSET = 1_000_003
-"""Test scans come from another seed, so none was trained on."""
+TASK = "hemorrhage-segmentation"
+
+
+def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
+    return Preprocessing(grid_shape_ijk=settings.grid_shape_ijk, order=settings.order, antialias=settings.antialias)
 
 
 def train_hemorrhage(
@@ -41,19 +48,14 @@ def train_hemorrhage(
         InputError: no usable data, or settings that do not fit the folder's checkpoint.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
-    # Before hours of training, not after.
-    if not NAME_PATTERN.fullmatch(name) or not VERSION_PATTERN.fullmatch(version):
-        raise InputError("bad-name", f"“{name}” {version} is no model name and version.", "Use hemorrhage-x and 1.0.0.")
+    check_model_name(name, version)
     preprocessing = preprocessing_of(settings)
     # One cache a preprocessing: cases made for another grid must not slip in.
     grid = "x".join(map(str, settings.grid_shape_ijk))
     cache = output / "cases" / f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
     if data is not None:
         found = prepare_folder(data, cache, preprocessing, progress)
-        training, validation = found["train"], found["validation"]
-        if found[""]:
-            more = split_cases(found[""], settings.validation_share, settings.seed)
-            training, validation = training + more[0], validation + more[1]
+        training, validation = split_manifest(found, settings.validation_share, settings.seed)
         source = f"{len(training)} cases of {data.name}"
     else:
         paths = simulate_cases(cache, 0, simulate, settings.seed, preprocessing, 256, jobs, progress)
@@ -100,8 +102,11 @@ def finish(
     title = title or ("Hemorrhage, simulated scans" if simulated else "Hemorrhage")
 
     def written() -> ModelPackage:
-        record = describe(settings, name, version, title, source, simulated, threshold, performance)
-        return write_model(folder, result, record)
+        record = describe(
+            TASK, settings, architecture_of(settings), preprocessing_of(settings).to_dict(), [HEMORRHAGE.to_dict()],
+            name, version, title, source, simulated, threshold, performance,
+        )  # fmt: skip
+        return save_package(folder, result.state_dict, record)
 
     package = written()
     if test:

@@ -1,0 +1,124 @@
+"""Case files of a training run: the manifest of a data folder, splits, and work spread over processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.volume import Volume
+
+SPLITS = ("train", "validation", "test")
+MANIFEST_NAME = "cases.csv"
+Progress = Callable[[float, str], None]
+
+
+def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of ``cases.csv``, checked: ids, splits, and that the files are there.
+
+    Args:
+        data: the folder; paths in the manifest are relative to it.
+        files: columns that name a file in every row.
+        optional_files: columns that name a file or nothing.
+
+    Raises:
+        InputError: what is wrong, with the line.
+    """
+    path = data / MANIFEST_NAME
+    if not path.is_file():
+        raise InputError(
+            "no-manifest",
+            f"There is no {MANIFEST_NAME} in {data}.",
+            "Write one, with a line for each case, or use --simulate.",
+        )
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    seen: set[str] = set()
+    for line, row in enumerate(rows, start=2):
+        case_id, split = (row.get("id") or "").strip(), (row.get("split") or "").strip()
+        if not case_id or case_id in seen or Path(case_id).name != case_id:
+            raise InputError(
+                "bad-manifest",
+                f"{MANIFEST_NAME}, line {line}: the id is missing, repeated or no plain name.",
+                "Give every case its own short id.",
+            )
+        if split not in ("", *SPLITS):
+            raise InputError(
+                "bad-manifest",
+                f"{MANIFEST_NAME}, line {line}: unknown split “{split}”.",
+                "Use train, validation or test, or leave it empty.",
+            )
+        for column in (*files, *(name for name in optional_files if row.get(name))):
+            if not row.get(column) or not (data / row[column]).exists():
+                raise InputError(
+                    "bad-manifest",
+                    f"{MANIFEST_NAME}, line {line}: the {column} does not exist.",
+                    "Paths are relative to the data folder.",
+                )
+        seen.add(case_id)
+        row.update(id=case_id, split=split)
+    if not rows:
+        raise InputError("bad-manifest", f"{MANIFEST_NAME} lists no case.", "Add a line for each case.")
+    return rows
+
+
+def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
+    """Raises InputError unless the mask lies on its image's grid."""
+    if volume.array.shape != mask.array.shape or not np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01):
+        raise InputError(
+            "mask-does-not-fit",
+            f"The mask of case {case_id} is not on its image's grid.",
+            "Export the mask with the image as reference geometry.",
+        )
+
+
+def split_cases(paths: list[Path], validation_share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """Shuffle cases without a split into training and validation, at least one in each; share 0: no validation."""
+    if validation_share == 0:
+        return list(paths), []
+    if len(paths) < 2:
+        raise InputError(
+            "too-few-cases", f"{len(paths)} case is too few to train and validate.", "Give at least two cases."
+        )
+    order = np.random.default_rng(seed).permutation(len(paths))
+    count = min(max(1, round(validation_share * len(paths))), len(paths) - 1)
+    return [paths[i] for i in order[count:]], [paths[i] for i in order[:count]]
+
+
+def split_manifest(
+    found: Mapping[str, list[Path]], validation_share: float, seed: int
+) -> tuple[list[Path], list[Path]]:
+    """Training and validation cases of a manifest; those without a split are shared out.
+
+    Args:
+        found: prepared files by split; the key "" holds cases without one.
+    """
+    training, validation = list(found["train"]), list(found["validation"])
+    if found[""]:
+        # A manifest that names its validation cases has chosen them all.
+        more = split_cases(found[""], 0 if validation else validation_share, seed)
+        training, validation = training + more[0], validation + more[1]
+    return training, validation
+
+
+def save_arrays(path: Path, compressed: bool = True, **arrays: object) -> None:
+    """Write an ``.npz`` whole or not at all; its folder is made if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part")
+    with partial.open("wb") as file:
+        (np.savez_compressed if compressed else np.savez)(file, **arrays)
+    os.replace(partial, path)
+
+
+def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
+    """``map(work, items)``, in so many processes."""
+    if jobs <= 1:
+        yield from map(work, items)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(work, items)

@@ -1,0 +1,55 @@
+"""Files of a running training: the checkpoint, whole or not at all, and the log that never says more than it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radiologycnn.errors import InputError
+
+CHECKPOINT_NAME = "checkpoint.pt"
+LOG_NAME = "log.csv"
+
+
+def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
+    """Replace ``checkpoint.pt`` in one step."""
+    partial = folder / f"{CHECKPOINT_NAME}.part"
+    torch.save(dict(state), partial)
+    os.replace(partial, folder / CHECKPOINT_NAME)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any]:
+    """What :func:`save_checkpoint` wrote.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = folder / CHECKPOINT_NAME
+    if not path.exists():
+        raise InputError("nothing-to-resume", f"There is no {CHECKPOINT_NAME} in {folder}.", "Start without --resume.")
+    # weights_only: a checkpoint can hold numbers, never a program.
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def append_log(folder: Path, record: Mapping[str, Any]) -> None:
+    """Add an epoch to ``log.csv``; later epochs of a run that was killed after its checkpoint are dropped.
+
+    Args:
+        record: by column; ``epoch`` counts from 1.
+    """
+    path = folder / LOG_NAME
+    rows: list[Mapping[str, Any]] = []
+    if record["epoch"] > 1 and path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < record["epoch"]]
+    partial = folder / f"{LOG_NAME}.part"
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(record), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows([*rows, record])
+    os.replace(partial, path)

@@ -1,0 +1,73 @@
+"""Every choice of a hemorrhage training run, with the paper's own as a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from radiologycnn.training.settings import CommonSettings
+
+
+@dataclass(frozen=True)
+class TrainingSettings(CommonSettings):
+    """How CNN-DS is trained.
+
+    Attributes:
+        batch_size: 1 in the paper.
+        learning_rate: of Adam (0.9, 0.999), eps 1e-7 as in Keras.
+        schedule: "plateau" halves after ``patience`` epochs without a better validation loss (the paper), "cosine"
+            falls to 1 % of the rate over each stage, after a short rise.
+        stop_after: 50 in the paper.
+        loss: "dice" (the paper) or "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood.
+        augment: left-right flips, small affine changes, HU offset, contrast and noise.
+        base_filters, dropout: of CNN-DS; network_preset is one of its presets.
+        grid_shape_ijk, order, antialias: of the preprocessing.
+    """
+
+    SCHEDULES: ClassVar[tuple[str, ...]] = ("plateau", "cosine")
+
+    epochs: int = 60
+    coarse_epochs: int = 30
+    patience: int = 10
+    loss: str = "dice_ce"
+    augment: bool = True
+    network_preset: str = "default"
+    base_filters: int = 16
+    dropout: float = 0.1
+    grid_shape_ijk: tuple[int, int, int] = (128, 128, 64)
+    order: str = "clamp_then_resample"
+    antialias: bool = True
+
+    @classmethod
+    def presets(cls) -> Mapping[str, TrainingSettings]:
+        return PRESETS
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if self.loss not in ("dice", "dice_ce"):
+            found.append("The loss is dice or dice_ce.")
+        if any(n % 16 for n in self.grid_shape_ijk) or min(self.grid_shape_ijk) < 16:
+            found.append("Each side of the grid is a multiple of 16.")
+        if self.validation_share == 0:
+            found.append("Validation cases are needed: the validation share is greater than 0.")
+        return found
+
+
+PRESETS: dict[str, TrainingSettings] = {
+    "default": TrainingSettings(),
+    # Arab 2020, Methods: Adam .005, halved after 10 epochs, stop after 50, 500 epochs, batch 1, Dice, no augmentation.
+    "paper": TrainingSettings(
+        preset="paper",
+        epochs=500,
+        coarse_epochs=0,
+        learning_rate=5e-3,
+        schedule="plateau",
+        stop_after=50,
+        loss="dice",
+        augment=False,
+        dropout=0.3,
+        order="resample_then_clamp",
+        antialias=False,
+    ),
+}
