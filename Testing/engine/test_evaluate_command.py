@@ -1,0 +1,153 @@
+"""``radiologycnn evaluate``: which files belong together, what is printed, and what is refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.images import write_image
+
+MATRIX = np.diag([1.0, 1.0, 2.0, 1.0])
+
+
+def run(*arguments: object) -> str:
+    finished = CliRunner().invoke(
+        app, ["evaluate", *map(str, arguments)], catch_exceptions=False, standalone_mode=False
+    )
+    return finished.output
+
+
+def box(first: int) -> np.ndarray:
+    mask = np.zeros((6, 12, 12), np.uint8)
+    mask[1:4, 2:8, first : first + 4] = 1
+    return mask
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Three cases, each in another of the layouts that are understood; one reference has no prediction."""
+    found, reference = tmp_path / "found", tmp_path / "reference"
+    for folder in (found / "c", reference):
+        folder.mkdir(parents=True)
+    for case, first in (("a", 3), ("b", 5), ("c", 3), ("d", 3)):
+        write_image(reference / f"{case}-labels.nii.gz", 2 * box(3), MATRIX)
+        if case == "c":
+            write_image(found / "c" / "mask.nii.gz", box(first), MATRIX)
+        elif case != "d":
+            write_image(found / f"{case}.nii.gz", box(first), MATRIX)
+    return found, reference
+
+
+def test_masks_are_paired_and_measured(folders, tmp_path) -> None:
+    output = tmp_path / "out"
+    printed = run("masks", *folders, "-o", output)
+    with (output / "cases.csv").open(newline="") as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["a", "b", "c"]
+    assert float(rows["a"]["dice"]) == float(rows["c"]["dice"]) == 1.0
+    assert float(rows["b"]["dice"]) == pytest.approx(0.5)
+    assert float(rows["b"]["reference_ml"]) == pytest.approx(3 * 6 * 4 * 2 / 1000)
+    summary = json.loads((output / "summary.json").read_text())
+    dice = summary["metrics"]["dice"]
+    assert dice["mean"] == pytest.approx(2.5 / 3) and dice["cases"] == 3
+    assert 0.5 <= dice["mean_lower_95"] <= dice["mean"] <= dice["mean_upper_95"] <= 1
+    assert "1 references have no prediction and were left out: d." in printed
+    assert "0.833" in printed
+
+
+def test_one_label_of_two_single_files(folders, tmp_path) -> None:
+    _, reference = folders
+    labels = 2 * box(3) + box(8)
+    write_image(tmp_path / "labels.nii.gz", labels, MATRIX)
+    run("masks", tmp_path / "labels.nii.gz", reference / "a-labels.nii.gz", "-o", tmp_path / "out", "--label", 2, "-q")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["metrics"]["dice"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize("problem", ["moved", "other size", "nothing in common", "two of a case", "no folder", "empty"])
+def test_what_cannot_be_compared_is_refused(folders, tmp_path, problem) -> None:
+    found, reference = folders
+    words = {
+        "moved": "1.00 mm apart",
+        "other size": "12 x 12 x 5",
+        "nothing in common": "No prediction has the name",
+        "two of a case": "has two masks",
+        "no folder": "no folder",
+        "empty": "no mask",
+    }[problem]
+    if problem == "moved":
+        moved = MATRIX.copy()
+        moved[0, 3] = 1.0
+        write_image(found / "a.nii.gz", box(3), moved)
+    elif problem == "other size":
+        write_image(found / "a.nii.gz", box(3)[1:], MATRIX)
+    elif problem == "nothing in common":
+        reference = tmp_path / "others"
+        reference.mkdir()
+        write_image(reference / "x.nii.gz", box(3), MATRIX)
+    elif problem == "two of a case":
+        write_image(found / "a-mask.nii.gz", box(3), MATRIX)
+    elif problem == "no folder":
+        found = tmp_path / "nowhere"
+    else:
+        found = tmp_path / "bare"
+        found.mkdir()
+    with pytest.raises(InputError, match=words):
+        run("masks", found, reference, "-o", tmp_path / "out")
+
+
+def table(path: Path, heading: str, *lines: str) -> Path:
+    path.write_text("\n".join((heading, *lines)) + "\n", encoding="utf-8")
+    return path
+
+
+def test_classes_by_name_number_and_probability(tmp_path) -> None:
+    truth = table(tmp_path / "truth.csv", "case,tear_class", "a,None", "b,Medium", "c,large-to-massive", "d,0", "e,1")
+    found = table(
+        tmp_path / "found.csv",
+        "id,p_none,p_partial,p_small,p_medium,p_large_to_massive",
+        "a,0.7,0.1,0.1,0.1,0",
+        "b,0.1,0.1,0.5,0.2,0.1",
+        "c,0,0,0.1,0.2,0.7",
+        "d,0.4,0.6,0,0,0",
+        "e,0.2,0.8,0,0,0",
+        "x,1,0,0,0,0",
+    )
+    printed = run("classes", found, truth, "-o", tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["top1"] == pytest.approx(0.6) and summary["top1_within_one"] == 1.0
+    assert summary["top1_within_one_strict"] == pytest.approx(0.8)
+    assert summary["tear_sensitivity"] == 1.0 and summary["tear_specificity"] == 0.5
+    assert summary["tear_auc"] == 1.0 and summary["left_out"] == ["x"]
+    assert summary["confusion"][3] == [0, 0, 1, 0, 0]
+    assert "1 cases stand in one table only: x" in printed and "0.600" in printed
+
+
+def test_codes_of_the_paper(tmp_path) -> None:
+    """There 4 is Partial, and 1 to 3 are the sizes."""
+    truth = table(tmp_path / "truth.csv", "case,class", "a,Partial", "b,Small", "c,Large-to-Massive")
+    found = table(tmp_path / "found.csv", "case,predicted", "a,4", "b,1", "c,3")
+    run("classes", found, truth, "-o", tmp_path / "out", "--codes", "paper", "-q")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("heading", "line", "words"),
+    [
+        ("case,size", "a,Medium", "no column"),
+        ("case,class", "a,Huge", "“Huge” is no tear class"),
+        ("case,class", ",Medium", "names no case"),
+        ("case,class", "a,Medium\na,Small", "names the case “a” again"),
+        ("case,p_none,p_partial,p_small,p_medium,p_large_to_massive", "a,1,1,0,0,0", "of sum 1"),
+        ("case,class", "", "no cases"),
+    ],
+)
+def test_bad_tables_are_refused_with_their_line(tmp_path, heading, line, words) -> None:
+    truth = table(tmp_path / "truth.csv", "case,class", "a,None")
+    with pytest.raises(InputError, match=words):
+        run("classes", table(tmp_path / "found.csv", heading, line), truth, "-o", tmp_path / "out")

@@ -1,0 +1,110 @@
+"""``radiologycnn evaluate``: any predictions against any references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from radiologycnn.terminal import show_progress
+
+evaluate_app = typer.Typer(help="Compare predictions with references.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.add_typer(evaluate_app, name="evaluate")
+
+
+@evaluate_app.callback()
+def _evaluate() -> None:
+    pass
+
+
+@evaluate_app.command("masks")
+def masks(
+    predictions: Path = typer.Argument(..., help="Mask file, or folder with one a case."),
+    references: Path = typer.Argument(..., help="Mask file, or folder with files of the same cases."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
+    label: int = typer.Option(None, help="Which label to compare. Default: everything that is not 0."),
+    tolerance: float = typer.Option(2.0, min=0, help="Of surface Dice, in mm."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
+) -> None:
+    """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all.
+
+    Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
+    segment writes it.
+    """
+    with show_progress(quiet) as report:
+        from radiologycnn.evaluation.mask_files import evaluate_masks, pair_cases
+        from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
+
+        pairs, notes = pair_cases(predictions, references)
+        rows = list(evaluate_masks(pairs, label, tolerance, report))
+        summary = summarize_metrics(rows)
+        output.mkdir(parents=True, exist_ok=True)
+        write_rows(output / "cases.csv", rows)
+        settings = {"label": label, "surface_tolerance_mm": tolerance, "notes": notes}
+        write_record(output / "summary.json", {"settings": settings, "metrics": summary})
+    if quiet:
+        return
+    for note in notes:
+        typer.echo(f"Note: {note}")
+    typer.echo(f"{'':26}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
+    for name, figures in summary.items():
+        typer.echo(_metric_line(name, figures))
+    typer.echo(f"Results: {output}")
+
+
+def _metric_line(name: str, figures: dict[str, Any]) -> str:
+    words = name.replace("_ml", " (mL)").replace("_mm", " (mm)").replace("_", " ")
+    if figures["mean"] is None:
+        return f"{words:26}{0:>6}{'none':>10}"
+    quartiles = f"{figures['lower_quartile']:.3f} to {figures['upper_quartile']:.3f}"
+    interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
+    numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{figures['sd']:>9.3f}{figures['median']:>10.3f}"
+    return f"{words:26}{numbers}  {quartiles:<18}{interval}"
+
+
+@evaluate_app.command("classes")
+def classes(
+    predictions: Path = typer.Argument(..., help="CSV: case and tear_class, or case and p_none … p_large_to_massive."),
+    truth: Path = typer.Argument(..., help="CSV: case and tear_class."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
+    codes: str = typer.Option("ordinal", help="Numbers as classes: ordinal (0-4 by severity) or paper (4 is Partial)."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No summary."),
+) -> None:
+    """Accuracy, also within one class, sensitivity, specificity, ROC, kappa and calibration of tear classes."""
+    from radiologycnn.errors import InputError
+    from radiologycnn.evaluation.class_files import read_class_table
+    from radiologycnn.evaluation.summary import summarize_classes, write_record, write_rows
+    from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+
+    found, true = read_class_table(predictions, codes), read_class_table(truth, codes)
+    cases = sorted(found.classes.keys() & true.classes.keys())
+    if not cases:
+        raise InputError("no-pairs", "No case stands in both tables.", "Name the cases alike in both.")
+    left_out = sorted(found.classes.keys() ^ true.classes.keys())
+    tear = [1 - found.probabilities[c][0] for c in cases] if found.probabilities else None
+    summary = summarize_classes([true.classes[c] for c in cases], [found.classes[c] for c in cases], tear)
+    output.mkdir(parents=True, exist_ok=True)
+    names = [one.name for one in TEAR_CLASSES]
+    rows = [{"case": c, "truth": names[true.classes[c]], "predicted": names[found.classes[c]]} for c in cases]
+    write_rows(output / "cases.csv", rows)
+    write_record(output / "summary.json", {**summary, "left_out": left_out})
+    if quiet:
+        return
+    if left_out:
+        more = " …" if len(left_out) > 5 else ""
+        typer.echo(f"Note: {len(left_out)} cases stand in one table only: {', '.join(left_out[:5])}{more}.")
+    for name, value in summary.items():
+        if isinstance(value, float):
+            low, high = summary.get(f"{name}_95", (None, None))
+            interval = f"  (95 % {low:.3f} to {high:.3f})" if low is not None else ""
+            typer.echo(f"{name.replace('_', ' '):26}{value:8.3f}{interval}")
+    typer.echo("Rows: truth, columns: predicted")
+    typer.echo(" " * 18 + "".join(f"{name:>18}" for name in names))
+    for name, counts in zip(names, summary["confusion"]):
+        typer.echo(f"{name:>18}" + "".join(f"{count:>18}" for count in counts))
+    typer.echo(f"Results: {output}")

@@ -1,0 +1,131 @@
+"""Comparing mask files with reference mask files: which belong together, and the metrics of each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.segmentation_metrics import SURFACE_TOLERANCE_MM, case_metrics
+from radiologycnn.images import read_volume
+from radiologycnn.images.volume import Volume
+
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+#: What is added to a case's name in a mask's file name, and says nothing of the case.
+SUFFIXES = ("mask", "masks", "label", "labels", "seg", "segmentation", "prediction", "truth", "reference")
+#: The mask in a case's own folder, as ``radiologycnn segment`` writes it.
+MASK_IN_FOLDER = "mask.nii.gz"
+
+_SAME_PLACE_MM = 0.01
+
+
+def case_files(folder: Path) -> dict[str, Path]:
+    """Mask files by case: ``<case>.nii.gz``, ``<case>-mask.nii.gz`` and the like, or ``<case>/mask.nii.gz``.
+
+    Raises:
+        InputError: the folder is not there or holds no mask, or two files of one case.
+    """
+    if not folder.is_dir():
+        raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        file = path / MASK_IN_FOLDER if path.is_dir() else path
+        ending = next((e for e in ENDINGS if file.name.lower().endswith(e)), "")
+        if not ending or not file.is_file() or file.name.lower().endswith(".seg.nrrd"):
+            continue
+        case = path.name if path.is_dir() else case_name(file.name[: -len(ending)])
+        if case in found:
+            raise InputError(
+                "two-masks",
+                f"The case “{case}” has two masks: {found[case].name} and {file.name}.",
+                "Leave one of them in the folder.",
+            )
+        found[case] = file
+    if not found:
+        raise InputError(
+            "no-masks", f"There is no mask in {folder.name}.", f"Masks end with {', '.join(ENDINGS)}, one a case."
+        )
+    return found
+
+
+def case_name(stem: str) -> str:
+    """A file's name without ending and without a last word that only says that it is a mask."""
+    for separator in ("-", "_", "."):
+        case, _, last = stem.rpartition(separator)
+        if case and last.lower() in SUFFIXES:
+            return case
+    return stem
+
+
+def pair_cases(found: Path, reference: Path) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+    """Pairs of (case, prediction, reference) of two files or of two folders, and sentences on what has no partner.
+
+    Raises:
+        InputError: no pair at all.
+    """
+    if found.is_file() and reference.is_file():
+        return [(case_name(reference.name.split(".")[0]), found, reference)], []
+    ours, theirs = case_files(found), case_files(reference)
+    pairs = [(case, ours[case], theirs[case]) for case in sorted(ours.keys() & theirs.keys())]
+    if not pairs:
+        raise InputError(
+            "no-pairs",
+            "No prediction has the name of a reference.",
+            f"Predictions are called such as {sorted(ours)[0]}, references such as {sorted(theirs)[0]}.",
+        )
+    notes = []
+    for names, sentence in (
+        (theirs.keys() - ours.keys(), "{count} references have no prediction and were left out: {names}."),
+        (ours.keys() - theirs.keys(), "{count} predictions have no reference and were left out: {names}."),
+    ):
+        if names:
+            notes.append(
+                sentence.format(count=len(names), names=", ".join(sorted(names)[:5]) + " …" * (len(names) > 5))
+            )
+    return pairs, notes
+
+
+def evaluate_masks(
+    pairs: list[tuple[str, Path, Path]],
+    label: int | None = None,
+    tolerance_mm: float = SURFACE_TOLERANCE_MM,
+    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+) -> Iterator[dict[str, Any]]:
+    """One row of metrics a pair, ``case`` first.
+
+    Args:
+        label: which value of label maps to compare; None for everything that is not 0.
+
+    Raises:
+        InputError: a file cannot be read, or a pair does not lie on one grid.
+    """
+    for number, (case, found_path, reference_path) in enumerate(pairs):
+        progress(number / len(pairs), f"Case {case}")
+        found, reference = read_volume(found_path), read_volume(reference_path)
+        _check_same_grid(case, found, reference)
+        masks = [v.array != 0 if label is None else np.round(v.array) == label for v in (found, reference)]
+        yield {"case": case, **case_metrics(*masks, reference.ijk_to_lps, tolerance_mm).to_dict()}
+    progress(1.0, "Done")
+
+
+def _check_same_grid(case: str, found: Volume, reference: Volume) -> None:
+    problem = ""
+    if found.array.shape != reference.array.shape:
+        sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))
+        problem = "the prediction has {} voxels and the reference {}".format(*sizes)
+    else:
+        size = np.array(reference.array.shape[::-1], float)
+        corners = np.array([[x, y, z, 1.0] for x in (0, size[0]) for y in (0, size[1]) for z in (0, size[2])])
+        apart = corners @ (np.asarray(found.ijk_to_lps, float) - np.asarray(reference.ijk_to_lps, float)).T
+        distance = float(np.linalg.norm(apart[:, :3], axis=1).max())
+        if distance > _SAME_PLACE_MM:
+            problem = f"prediction and reference lie up to {distance:.2f} mm apart"
+    if problem:
+        raise InputError(
+            "other-grid",
+            f"The masks of case “{case}” do not lie on one grid: {problem}.",
+            "Bring the prediction onto the reference's grid (nearest neighbour), then compare again.",
+        )
