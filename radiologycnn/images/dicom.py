@@ -149,6 +149,7 @@ def _assemble(slices: np.ndarray, series: Series, stack: SliceStack) -> Volume:
         "tilt_degrees": round(stack.tilt_degrees, 2) if stack.sheared else 0.0,
         "missing_slices": sum(count for _, count in stack.missing),
         "resampled": not stack.even or stack.sheared,
+        "acquisition": dict(first.acquisition_facts) | ({"EchoTime": first.echo_time} if first.echo_time else {}),
     }
     if series.modality == "CT" and not all(frame.rescaled for frame in series.frames):
         notes.append("The headers do not say how to turn the stored numbers into HU; they were taken as they are.")

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+
+from radiologycnn.images.dicom_acquisition import KEYWORDS, acquisition_facts
 
 MAXIMUM_FILES = 50_000
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
@@ -31,6 +33,7 @@ _TAGS = [
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
     "PhotometricInterpretation", "BitsAllocated", "PatientName", "PatientID", "ConvolutionKernel",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ModalityLUTSequence",
+    *KEYWORDS,
 ]  # fmt: skip
 
 
@@ -70,6 +73,7 @@ class Frame:
     stack: str | None
     kernel: str | None
     time: str | None
+    acquisition_facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -160,14 +164,17 @@ def _frames(path: Path, dataset: Dataset) -> list[Frame]:
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
     if per_frame:
         shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
-        return [_frame(path, dataset, index, [group, shared[0]]) for index, group in enumerate(per_frame)]
+        # The first frame's facts stand for all of a file: there may be thousands.
+        facts = acquisition_facts(dataset, [per_frame[0], shared[0]], without_patient)
+        return [_frame(path, dataset, index, [group, shared[0]], facts) for index, group in enumerate(per_frame)]
     count = _integer(dataset.get("NumberOfFrames")) or 1
+    facts = acquisition_facts(dataset, [], without_patient)
     if count > 1:
-        return [_frame(path, dataset, index, []) for index in range(count)]
-    return [_frame(path, dataset, None, [])]
+        return [_frame(path, dataset, index, [], facts) for index in range(count)]
+    return [_frame(path, dataset, None, [], facts)]
 
 
-def _frame(path: Path, dataset: Dataset, index: int | None, groups: list[Dataset]) -> Frame:
+def _frame(path: Path, dataset: Dataset, index: int | None, groups: list[Dataset], facts: Mapping[str, Any]) -> Frame:
     def inner(sequence: str, keyword: str) -> Any:
         for group in groups:
             items = group.get(sequence)
@@ -223,6 +230,7 @@ def _frame(path: Path, dataset: Dataset, index: int | None, groups: list[Dataset
         stack=str(inner("FrameContentSequence", "StackID") or "") or None,
         kernel=str(dataset.get("ConvolutionKernel") or "") or None,
         time=str(dataset.get("TriggerTime") or dataset.get("AcquisitionTime") or "") or None if index is None else None,
+        acquisition_facts=facts,
     )
 
 

@@ -27,14 +27,49 @@ def resize(
             width) instead of reading only the nearest two old voxels.
         clamp_to: clamp the old values to this range first.
     """
-    weights_k, weights_j, weights_i = (
-        _axis_weights(old, new, antialias) for old, new in zip(array.shape, shape_kji, strict=True)
-    )
-    slices_first = shape_kji[0] < array.shape[0]
+    weights = [_axis_weights(old, new, antialias) for old, new in zip(array.shape, shape_kji, strict=True)]
+    return _apply(weights, array, clamp_to)
+
+
+def sample_along_axes(
+    array: np.ndarray,
+    positions_kji: tuple[np.ndarray, np.ndarray, np.ndarray],
+    widths_kji: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> np.ndarray:
+    """The array at the points of a grid whose axes run along its own, linearly interpolated, float32.
+
+    Args:
+        array: shape (K, J, I).
+        positions_kji: for each axis the fractional old indices of the new grid, rising or falling, in any number.
+        widths_kji: for each axis half the width of the triangle that old voxels are weighted with, in old voxels: 1 is
+            plain linear interpolation; the distance of the new points, where they lie more than 1 apart, averages over
+            what lies between them.
+
+    Returns:
+        shape of the numbers of positions; 0 where a point lies outside the array's voxels, half a voxel beyond the
+        outermost centres. On that half voxel the edge value holds.
+    """
+    weights = [
+        _weights(size, np.asarray(positions, float), width)
+        for size, positions, width in zip(array.shape, positions_kji, widths_kji, strict=True)
+    ]
+    return _apply(weights, array, None)
+
+
+def inside_axis(size: int, positions: np.ndarray) -> np.ndarray:
+    """Whether fractional indices lie on an axis of ``size`` voxels, whose outer faces are half a voxel out; bool."""
+    positions = np.asarray(positions, float)
+    return (positions >= -0.5) & (positions <= size - 0.5)
+
+
+def _apply(weights_kji: list[sparse.csr_array], array: np.ndarray, clamp_to: tuple[float, float] | None) -> np.ndarray:
+    weights_k, weights_j, weights_i = weights_kji
+    new_shape = tuple(weights.shape[0] for weights in weights_kji)
+    slices_first = new_shape[0] < array.shape[0]
     if slices_first:
         array, clamp_to = _along_slices(weights_k, array, clamp_to), None
     # Slice by slice: only one slice is ever held as float32 at the old size.
-    resized = np.empty((array.shape[0], *shape_kji[1:]), np.float32)
+    resized = np.empty((array.shape[0], *new_shape[1:]), np.float32)
     for k, plane in enumerate(array):
         plane = _as_float(plane, clamp_to)
         resized[k] = (weights_i @ (weights_j @ plane).T).T
@@ -68,7 +103,8 @@ def _as_float(plane: np.ndarray, clamp_to: tuple[float, float] | None) -> np.nda
 def _along_slices(
     weights_k: sparse.csr_array, array: np.ndarray, clamp_to: tuple[float, float] | None = None
 ) -> np.ndarray:
-    if weights_k.shape[0] == weights_k.shape[1]:
+    count, old = weights_k.shape
+    if count == old == weights_k.nnz and (weights_k.diagonal() == 1).all():
         return array
     result = np.zeros((weights_k.shape[0], *array.shape[1:]), np.float32)
     for new in range(len(result)):
@@ -78,10 +114,14 @@ def _along_slices(
 
 
 def _axis_weights(old: int, new: int, antialias: bool) -> sparse.csr_array:
-    """How much each old voxel counts for each new one, shape (new, old), float32; each row sums to 1."""
-    position = (np.arange(new) + 0.5) * old / new - 0.5
-    width = max(old / new, 1.0) if antialias else 1.0
-    if width == 1.0:
-        position = np.clip(position, 0, old - 1)
-    weights = np.clip(1 - np.abs(position[:, None] - np.arange(old)[None, :]) / width, 0, None)
-    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+    """How much each old voxel counts for each new one of the same extent, shape (new, old)."""
+    return _weights(old, (np.arange(new) + 0.5) * old / new - 0.5, max(old / new, 1.0) if antialias else 1.0)
+
+
+def _weights(old: int, position: np.ndarray, width: float) -> sparse.csr_array:
+    """How much each old voxel counts at each position, shape (positions, old), float32; each row sums to 1 or 0."""
+    inside = inside_axis(old, position)
+    position = np.clip(position, 0, old - 1)
+    weights = np.clip(1 - np.abs(position[:, None] - np.arange(old)[None, :]) / max(width, 1.0), 0, None)
+    weights *= inside[:, None] / weights.sum(axis=1, keepdims=True)
+    return sparse.csr_array(weights.astype(np.float32))

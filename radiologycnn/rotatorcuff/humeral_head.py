@@ -1,0 +1,187 @@
+"""Finds the humeral head in a shoulder MR: a ball of marrow, bright without fat saturation and dark with it.
+
+Every place on the ball's surface has its brightness gradient along the radius, and all of them in or all of them out.
+The mean over a sphere of the gradients' radial parts, each brought to a length below 1 so that a weak edge counts
+nearly as much as a strong one, is therefore near -1 or +1 for a whole ball of that radius, and near 0 elsewhere. By
+Gauss's theorem that mean is the sum of the gradient field's divergence over the ball, so that one convolution a radius,
+with a kernel whose Fourier transform is known, gives it for every place at once. Inside, a head is of even brightness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, ndimage
+
+from radiologycnn.images.affine import transform_points
+from radiologycnn.images.separable import sample_along_axes
+from radiologycnn.images.volume import Volume
+
+# Below it nothing was found: the cube is then left to the person.
+LEAST_CONFIDENCE = 0.35
+
+_GRID_MM = 2.5
+_LARGEST_GRID = 130  # voxels along an axis; a scan that is larger than that is searched more coarsely
+_RADII_MM = np.array([18.0, 20.0, 22.0, 24.0, 26.0, 28.0])
+_EDGE_WIDTH_MM = 2.0  # how far a head's surface may lie off the sphere
+_CORE = 0.7  # share of the radius within which the brightness must be even
+_PRIOR_MM = 60.0  # a shoulder is centred in its picture about this well
+_SMOOTH_VOXELS = 1.0
+_GRADIENT_PERCENTILE = 70
+_OTHER_MM = 25.0  # a second ball farther than this from the first is another one
+
+
+@dataclass(frozen=True)
+class HumeralHead:
+    """Where the humeral head is.
+
+    Attributes:
+        centre_lps_mm: its centre in LPS.
+        radius_mm: of the sphere that fits it best.
+        confidence: 0-1; below ``LEAST_CONFIDENCE`` the place is not to be used.
+    """
+
+    centre_lps_mm: tuple[float, float, float]
+    radius_mm: float
+    confidence: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the place may be used."""
+        return self.confidence >= LEAST_CONFIDENCE
+
+
+@dataclass(frozen=True)
+class BallScores:
+    """Best ball of a scan, and what speaks for it; for the confidence and its calibration.
+
+    Attributes:
+        surface: mean radial part of the gradient over the sphere, 0-1 (a whole, sharp ball: nearly 1).
+        evenness: 1 for an even inside, falling with its variation against the contrast at the surface.
+        lead: how much the score falls to the next ball elsewhere, 0-1.
+    """
+
+    index_ijk: np.ndarray
+    radius_mm: float
+    surface: float
+    evenness: float
+    lead: float
+    bright: bool
+
+
+def find_humeral_head(volume: Volume) -> HumeralHead:
+    """Finds the most ball-like structure of a humeral head's size.
+
+    Args:
+        volume: a scan of a shoulder, shape (K, J, I), any orientation and slice distance.
+    """
+    grid, matrix = _coarse(volume)
+    scores = best_ball(grid, np.linalg.norm(matrix[:3, :3], axis=0))
+    centre = transform_points(matrix, scores.index_ijk[None])[0]
+    return HumeralHead(tuple(map(float, centre)), scores.radius_mm, confidence(scores))
+
+
+def confidence(scores: BallScores) -> float:
+    """0-1 from the scores."""
+    surface = np.clip((scores.surface - 0.15) / 0.25, 0, 1)
+    lead = np.clip(scores.lead / 0.25, 0, 1)
+    return float(np.sqrt(surface * (0.3 + 0.7 * lead)) * np.clip(scores.evenness / 0.5, 0, 1))
+
+
+def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
+    """The best ball on a grid of nearly cubic voxels: shape (K, J, I), spacing along i, j, k."""
+    spacing = np.asarray(spacing_mm, float)[::-1]
+    size = np.array(grid.shape)
+    pad = np.ceil((_RADII_MM.max() + 3 * _EDGE_WIDTH_MM) / spacing).astype(int)
+    shape = [fft.next_fast_len(int(n), True) for n in size + pad]
+    k = _wave_numbers(shape, spacing)
+
+    smooth = ndimage.gaussian_filter(grid, _SMOOTH_VOXELS, mode="nearest")
+    gradient = np.stack([np.gradient(smooth, step, axis=axis) for axis, step in enumerate(spacing)])
+    length = np.sqrt((gradient**2).sum(axis=0))
+    floor = max(float(np.percentile(length, _GRADIENT_PERCENTILE)), 1e-6)
+    gradient /= length + floor
+    divergence = sum(np.gradient(gradient[axis], step, axis=axis) for axis, step in enumerate(spacing))
+
+    def over_ball(field_spectrum: np.ndarray, radius: float) -> np.ndarray:
+        kernel = _ball_spectrum(k, radius) * np.exp(-((k * _EDGE_WIDTH_MM) ** 2) / 2)
+        result = fft.irfftn(field_spectrum * kernel, shape)
+        return result[tuple(slice(0, n) for n in size)]
+
+    spectrum = fft.rfftn(divergence.astype(np.float32), shape)
+    ones = fft.rfftn(np.ones(grid.shape, np.float32), shape)
+    values = fft.rfftn(smooth.astype(np.float32), shape)
+    squares = fft.rfftn(smooth.astype(np.float32) ** 2, shape)
+    core = _CORE * float(np.median(_RADII_MM))
+    count = np.maximum(over_ball(ones, core), 1e-3)
+    mean = over_ball(values, core) / count
+    deviation = np.sqrt(np.maximum(over_ball(squares, core) / count - mean**2, 0))
+    contrast = max(float(np.percentile(smooth, 95) - np.percentile(smooth, 5)), 1e-6)
+    evenness = 1 / (1 + (deviation / (0.2 * contrast)) ** 2)
+
+    surfaces = np.stack([over_ball(spectrum, radius) / (4 * np.pi * radius**2) for radius in _RADII_MM])
+    prior = _prior(grid.shape, spacing)
+    score = np.abs(surfaces) * evenness * prior
+    best = np.unravel_index(int(np.argmax(score)), score.shape)
+    place = np.array(best[1:])
+    refined = place + _vertex(score[best[0]], place)
+    apart = np.sqrt(
+        sum(((axis - p) * step) ** 2 for axis, p, step in zip(np.ogrid[tuple(map(slice, size))], place, spacing))
+    )
+    elsewhere = np.where(apart > _OTHER_MM, score.max(axis=0), 0).max()
+    return BallScores(
+        refined[::-1],
+        float(_RADII_MM[best[0]]),
+        float(abs(surfaces[best])),
+        float(evenness[tuple(place)]),
+        float(1 - elsewhere / max(score[best], 1e-9)),
+        bool(surfaces[best] < 0),
+    )
+
+
+def _coarse(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """The scan on nearly cubic voxels along its own axes, clamped to its usual values: array, IJK to LPS."""
+    spacing = volume.spacing_mm
+    size = np.array(volume.array.shape[::-1])
+    extent = spacing * size
+    step = max(_GRID_MM, float(extent.max()) / _LARGEST_GRID)
+    count = np.maximum(np.round(extent / step).astype(int), 2)
+    ratio = size / count
+    positions = [(np.arange(n) + 0.5) * r - 0.5 for n, r in zip(count, ratio)]
+    grid = sample_along_axes(volume.array, tuple(positions[::-1]), tuple(np.maximum(ratio, 1.0)[::-1]))
+    grid = np.clip(grid, *np.percentile(grid, (0.5, 99)))
+    to_old = np.diag([*ratio, 1.0])
+    to_old[:3, 3] = (ratio - 1) / 2
+    return grid, np.asarray(volume.ijk_to_lps, float) @ to_old
+
+
+def _wave_numbers(shape: list[int], spacing: np.ndarray) -> np.ndarray:
+    axes = [2 * np.pi * fft.fftfreq(n, step) for n, step in zip(shape[:-1], spacing[:-1])]
+    axes.append(2 * np.pi * fft.rfftfreq(shape[-1], spacing[-1]))
+    return np.sqrt(axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2).astype(np.float32)
+
+
+def _ball_spectrum(k: np.ndarray, radius: float) -> np.ndarray:
+    """Fourier transform of a ball of value 1: its volume at 0."""
+    x = np.maximum(k * np.float32(radius), 1e-2)
+    return (4 * np.pi * radius**3) * (np.sin(x) - x * np.cos(x)) / x**3
+
+
+def _prior(shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
+    """Falls slowly from the middle of the picture to its borders."""
+    offsets = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing)]
+    squares = offsets[0][:, None, None] ** 2 + offsets[1][:, None] ** 2 + offsets[2] ** 2
+    return np.exp(-squares / (2 * _PRIOR_MM**2))
+
+
+def _vertex(score: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Offset of the maximum from its voxel, by a parabola along each axis, shape (3,)."""
+    offset = np.zeros(3)
+    for axis in range(3):
+        if 0 < place[axis] < score.shape[axis] - 1:
+            line = score[tuple(slice(p - 1, p + 2) if a == axis else p for a, p in enumerate(place))]
+            bend = line[0] - 2 * line[1] + line[2]
+            if bend < 0:
+                offset[axis] = np.clip((line[0] - line[2]) / (2 * bend), -0.5, 0.5)
+    return offset
