@@ -50,7 +50,8 @@ def estimate_midline(volume: Volume) -> Midline:
     image = ndimage.gaussian_filter(image, COARSE_SPACING_MM / 2 / (volume.spacing_mm * steps)[::-1])
     points = transform_points(to_lps, np.argwhere(head)[:, ::-1])
     middle = points.mean(axis=0)
-    values = image[head]
+    # Half of the points place the plane as well, in half the time.
+    points, values = points[::2], image[head][::2]
     to_ijk = np.linalg.inv(to_lps)
 
     def asymmetry(parameters: np.ndarray) -> float:
