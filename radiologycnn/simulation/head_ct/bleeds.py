@@ -27,7 +27,8 @@ class Bleed:
     Attributes:
         kind: key of :data:`BLEED_LABELS`.
         place: "deep", "lobar", "cerebellar", "stem" for IPH; "" otherwise.
-        volume_ml: wanted volume; ``rendered_ml`` is what was drawn in the whole head.
+        volume_ml: planned volume, which sets form and irregularity; ``rendered_ml`` is what was drawn.
+        growth: what is drawn is ``growth`` times the planned volume, in the same form (a follow-up scan).
         side: +1 the patient's left, -1 right.
         centre_mm: x, y, z in the head frame (of the axis that an extra-axial bleed lies on).
     """
@@ -41,9 +42,14 @@ class Bleed:
     oedema_mm: float = 0.0
     thickness_mm: float = 0.0
     rendered_ml: float = 0.0
+    growth: float = 1.0
     shape: np.ndarray | None = field(
         default=None, repr=False
     )  # coarse: signed distance (IPH), thickness (SDH, EDH), mm
+
+    @property
+    def wanted_ml(self) -> float:
+        return self.volume_ml * self.growth
 
 
 def _lognormal(rng: np.random.Generator, numbers: LogNormal) -> float:
@@ -152,9 +158,10 @@ def _shape_parenchymal(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
         level = np.minimum(level, z - 2 + 0.36 * np.abs(x) + 0.28 * (y - 22) + np.where(y < 12, 60, 0))
     elif bleed.place == "cerebellar":
         level = np.minimum(level, 2 - 0.36 * np.abs(x) - 0.28 * (y - 22) - z)
-    bleed.shape = _grow_to(level, bleed.volume_ml, grid)
+    bleed.shape = _grow_to(level, bleed.wanted_ml, grid)
     dx, dy, dz = x - bleed.centre_mm[0], y - bleed.centre_mm[1], z - bleed.centre_mm[2]
     distance = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-3
+    radius *= float(np.cbrt(bleed.growth))
     push = rng.uniform(0.15, 0.40) * radius * np.exp(-np.maximum(distance - radius, 0) / 26.0)
     push *= np.minimum(distance / radius, 1)
     return (np.stack([dx, dy, dz]) / distance * push).astype(np.float32)
@@ -183,7 +190,7 @@ def _shape_extra_axial(
     for _ in range(18):
         middle = (low + high) / 2
         volume = float(layer(cavity.inside, middle * profile, grid.coarse_mm).sum()) * grid.coarse_voxel_ml
-        low, high = (middle, high) if volume < bleed.volume_ml else (low, middle)
+        low, high = (middle, high) if volume < bleed.wanted_ml else (low, middle)
     bleed.thickness_mm = float(low)
     thickness = (low * profile).astype(np.float32)
     bleed.shape = thickness
@@ -280,7 +287,7 @@ def _fill_ventricles(
         score = score + 25 * np.sign(bleed.side) * np.tanh(x / 4.0)
     if rng.random() < 0.3:  # a cast rather than a level
         score = 0.2 * score + 25 * grid.to_fine(grid.noise(rng, 12.0))
-    level = _threshold_to(score, room, bleed.volume_ml, grid.fine_voxel_ml)
+    level = _threshold_to(score, room, bleed.wanted_ml, grid.fine_voxel_ml)
     share = room * np.clip((score - level) / grid.fine_mm + 0.5, 0, 1)
     return share, np.clip((score - level) / 8.0, 0, 1) * 5 - 4
 
@@ -295,5 +302,5 @@ def _fill_sulci(
     cx, cy, cz = bleed.centre_mm
     score = -np.sqrt((x - cx) ** 2 + ((y - cy) * 0.8) ** 2 + ((z - cz) * 1.2) ** 2)
     score = score + 9 * grid.to_fine(grid.noise(rng, 8.0))
-    level = _threshold_to(score, room, bleed.volume_ml, grid.fine_voxel_ml)
+    level = _threshold_to(score, room, bleed.wanted_ml, grid.fine_voxel_ml)
     return (room * np.clip((score - level) / 3.0 + 0.5, 0, 1)).astype(np.float32)

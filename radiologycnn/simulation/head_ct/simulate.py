@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.head_ct import physics
-from radiologycnn.simulation.head_ct.anatomy import build_brain, build_cavity, draw_person, render_head
-from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, plan_bleeds, render_bleeds, shape_bleeds
+from radiologycnn.simulation.head_ct.anatomy import Person, build_brain, build_cavity, draw_person, render_head
+from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_bleeds, render_bleeds, shape_bleeds
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
@@ -26,12 +27,14 @@ class SimulatedHeadCt:
     Attributes:
         volume: HU int16 (K, J, I), modality CT, with its scanner geometry.
         labels: uint8 label map on the same grid, ``BLEED_LABELS`` values where blood fills at least half the voxel.
+        lps_to_head: 4x4, the scan's LPS to the head's own frame, mm: the pose, for registering scans of one head.
         truth: JSON-able: bleeds (kind, place, HU, mL), person, protocol, confounders, midline shift.
     """
 
     volume: Volume
     labels: np.ndarray
     truth: dict[str, Any]
+    lps_to_head: np.ndarray
 
     @property
     def mask(self) -> np.ndarray:
@@ -39,37 +42,80 @@ class SimulatedHeadCt:
         return (self.labels > 0).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class DrawnHead:
+    """A head with its bleeds, before it is scanned: fields on the fine grid, (K, J, I) in the head frame."""
+
+    grid: HeadGrid
+    person: Person
+    bleeds: list[Bleed]
+    hu: np.ndarray
+    inside: np.ndarray  # signed distance to the inner table, mm
+    share: np.ndarray  # of each voxel that is blood
+    kind: np.ndarray  # which type, ``BLEED_LABELS``
+    midline_shift_mm: float
+    calcified: list[str]
+
+
 def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtConfig()) -> SimulatedHeadCt:
     """Draw scan number ``index`` of the population (config, seed)."""
+    head = draw_head(index, seed, config)
+    return scan_head(head, _streams(index, seed)[4], index, seed, config)
+
+
+def _streams(index: int, seed: int) -> list[np.random.Generator]:
+    """Random streams of a scan: plan, shape, tissue, blood, machine."""
     streams = np.random.SeedSequence([int(seed), int(index)]).spawn(5)
-    plan, shape, tissue, blood, machine = (np.random.Generator(np.random.PCG64(s)) for s in streams)
+    return [np.random.Generator(np.random.PCG64(stream)) for stream in streams]
+
+
+def draw_head(
+    index: int, seed: int, config: HeadCtConfig, change: Callable[[list[Bleed]], None] | None = None
+) -> DrawnHead:
+    """Draw the head of scan ``index``.
+
+    Args:
+        change: may alter the planned bleeds' ``growth`` and ``hu`` before they are drawn; everything else of the head
+            stays as it would be, but for what the bleeds push.
+    """
+    plan, shape, tissue, blood, _ = _streams(index, seed)
     fine_mm = config.scanner.fine_mm or (0.8 if config.scanner.matrix > 256 else 1.0)
     grid = HeadGrid(fine_mm, config.scanner.coarse_mm)
 
     person = draw_person(plan, config.anatomy)
     bleeds = plan_bleeds(plan, config.bleeds)
+    if change:
+        change(bleeds)
     cavity = build_cavity(grid, person, shape)
     displacement = shape_bleeds(grid, bleeds, cavity, blood, config.bleeds)
     brain = build_brain(grid, person, cavity, displacement, shape, config.anatomy)
     head = render_head(grid, person, cavity, brain, tissue, config.anatomy, config.confounders)
     calcified = draw_calcifications(grid, head["hu"], person, tissue, config.confounders, displacement)
     share, kind = render_bleeds(grid, bleeds, brain, head, person, blood, config.bleeds)
+    centre = tuple(n // 2 for n in displacement.shape[1:])
+    shift = float(abs(displacement[0][centre]))
+    return DrawnHead(grid, person, bleeds, head["hu"], head["inside"], share, kind, shift, calcified)
 
+
+def scan_head(
+    head: DrawnHead, machine: np.random.Generator, index: int, seed: int, config: HeadCtConfig
+) -> SimulatedHeadCt:
+    """Scan a head in a pose and with a protocol that the stream ``machine`` decides; ``head.hu`` is used up."""
+    grid, person, bleeds = head.grid, head.person, head.bleeds
     top = person.height_mm + person.skull_mm + person.scalp_mm
     slices = draw_slices(machine, config.scanner, top)
-    fine_hu = head["hu"]
-    fine_hu += physics.beam_hardening(grid, head["inside"], machine, config.physics)
+    fine_hu = head.hu
+    fine_hu += physics.beam_hardening(grid, head.inside, machine, config.physics)
     hu = onto_slices(grid, fine_hu, slices, config.scanner.sub_slice_mm, -1000.0)
     labels = np.zeros(slices.shape_kji, np.uint8)
     filled = np.zeros(slices.shape_kji, np.float32)
     if bleeds:
-        filled = onto_slices(grid, share, slices, config.scanner.sub_slice_mm, 0.0)
-        kinds = nearest_on_slices(grid, _spread(kind), slices)
+        filled = onto_slices(grid, head.share, slices, config.scanner.sub_slice_mm, 0.0)
+        kinds = nearest_on_slices(grid, _spread(head.kind), slices)
         labels = np.where(filled >= 0.5, np.maximum(kinds, 1), 0).astype(np.uint8)
     array = physics.scan(hu, slices, machine, config.physics)
 
     voxel_ml = float(abs(np.linalg.det(slices.ijk_to_lps[:3, :3]))) / 1000
-    centre = tuple(n // 2 for n in displacement.shape[1:])
     truth = {
         "simulator": SIMULATOR_VERSION,
         "seed": int(seed),
@@ -88,9 +134,9 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
         "volume_ml": round(float(filled.sum(dtype=np.float64)) * voxel_ml, 3),  # by share of voxels, in the slices
         "mask_ml": round(int((labels > 0).sum()) * voxel_ml, 3),
         "median_hu": float(np.median(array[labels > 0])) if labels.any() else None,
-        "midline_shift_mm": round(float(abs(displacement[0][centre])), 1),
+        "midline_shift_mm": round(head.midline_shift_mm, 1),
         "age_years": round(person.age_years),
-        "calcifications": calcified,
+        "calcifications": head.calcified,
         "pixel_mm": round(slices.pixel_mm, 4),
         "slice_mm": round(slices.slice_mm, 3),
         "slices": slices.shape_kji[0],
@@ -105,7 +151,7 @@ def simulate_head_ct(index: int, seed: int = 0, config: HeadCtConfig = HeadCtCon
         ("Simulated scan, no patient.",),
         {"simulated": True, **truth},
     )
-    return SimulatedHeadCt(volume, labels, truth)
+    return SimulatedHeadCt(volume, labels, truth, slices.lps_to_head)
 
 
 def _spread(kind: np.ndarray) -> np.ndarray:
