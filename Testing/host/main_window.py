@@ -22,6 +22,18 @@ class ModuleSelector(QtWidgets.QWidget):
         self._combo.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
         layout.addWidget(self._combo)
         self._combo.activated.connect(lambda index: self.selectModule(self._combo.itemData(index)))
+        window_level = QtWidgets.QToolButton()
+        window_level.text = "Window/Level"
+        window_level.toolTip = "Left mouse button: adjust window and level of the scan"
+        window_level.checkable = True
+        window_level.toggled.connect(self._set_mouse_mode)
+        layout.addWidget(window_level)
+
+    @staticmethod
+    def _set_mouse_mode(adjust_window_level):
+        """As the button of Slicer's mouse mode tool bar."""
+        node = slicer.app.applicationLogic().GetInteractionNode()
+        node.SetCurrentInteractionMode(node.AdjustWindowLevel if adjust_window_level else node.ViewTransform)
 
     def _add(self, name, title):
         if self._combo.findData(name) < 0:

@@ -13,6 +13,7 @@ SLICE_MANAGERS = (
     "vtkMRMLVolumeGlyphSliceDisplayableManager",
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLCrosshairDisplayableManager",
+    "vtkMRMLScalarBarDisplayableManager",  # window and level by the mouse
     "vtkMRMLSegmentationsDisplayableManager2D",
     "vtkMRMLMarkupsDisplayableManager",
     "vtkMRMLColorLegendDisplayableManager",
@@ -43,6 +44,7 @@ class Rendering:
         self.window.AddRenderer(self.renderer)
         self.interactor = vtk.vtkGenericRenderWindowInteractor()
         self.interactor.SetRenderWindow(self.window)
+        self.interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # the MRML style below does all
         self.group = slicer.vtkMRMLDisplayableManagerGroup()
 
     def _add_managers(self, factory, names) -> None:
@@ -51,6 +53,20 @@ class Rendering:
                 factory.RegisterDisplayableManager(name)
         self.group.SetRenderer(self.renderer)
         self.group.Initialize(factory, self.renderer)
+
+    def _interact_by(self, style) -> None:
+        """Let the managers handle the mouse, through Slicer's own interactor style of the view's kind."""
+        self._style = style
+        style.SetDisplayableManagers(self.group)
+        style.SetInteractor(self.interactor)
+        self.interactor.Initialize()
+
+    def send_mouse_event(self, event: str, x: int, y: int, control: bool = False, shift: bool = False) -> None:
+        """Hand an event to the managers: its VTK name without "Event", and pixels from the picture's top left."""
+        width, height = self.window.GetSize()
+        self.interactor.UpdateSize(width, height)
+        self.interactor.SetEventInformation(x, height - 1 - y, int(control), int(shift), "\0", 0, None)
+        getattr(self.interactor, event + "Event")()
 
     def render(self, width: int, height: int) -> numpy.ndarray:
         """Render and return the picture, (height, width, 3) uint8, first row on top."""
@@ -94,6 +110,9 @@ class SliceRendering(Rendering):
         self.renderer.GetActiveCamera().ParallelProjectionOn()
         self._add_managers(core.slice_factory, SLICE_MANAGERS)
         self.group.SetMRMLDisplayableNode(self.node)
+        style = slicer.vtkMRMLSliceViewInteractorStyle()
+        style.SetSliceLogic(self.logic)
+        self._interact_by(style)
 
     def on_resize(self, width, height):
         self.logic.ResizeSliceNode(width, height)
@@ -142,16 +161,12 @@ class ThreeDRendering(Rendering):
         self.node.SetAxisLabelsVisible(False)
         self._add_managers(core.three_d_factory, THREE_D_MANAGERS)
         self.group.SetMRMLDisplayableNode(self.node)
+        self._interact_by(slicer.vtkMRMLThreeDViewInteractorStyle())
 
     def camera_node(self):
         """The scene's camera node of this view."""
         manager = self.group.GetDisplayableManagerByClassName("vtkMRMLCameraDisplayableManager")
         return manager.GetCameraNode()
-
-    def look_from(self, direction) -> None:
-        """Look at the scene from one side, as vtkMRMLCameraNode names it, and show all of it."""
-        self.camera_node().RotateTo(direction)
-        self.reset_camera()
 
     def reset_camera(self) -> None:
         """Show all that is visible."""

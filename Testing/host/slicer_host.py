@@ -234,6 +234,22 @@ class SlicerHost:
         QtTest.QTest.mouseClick(widget, self.qt.Qt.LeftButton, self.qt.Qt.NoModifier, place)
         self.process_events()
 
+    def drag_in_slice(self, name: str, start_ras, end_ras) -> None:
+        """Drag with the left button in a slice view, between two points in RAS (mm), as on a markup's handle."""
+        from . import mouse
+
+        view = self.layout_manager.sliceWidget(name).sliceView()
+        view.forceRender()
+        mouse.drag(view, mouse.pixel_of(view, start_ras), mouse.pixel_of(view, end_ras))
+        self.process_events()
+
+    def turn_wheel(self, name: str, steps: int) -> None:
+        """Turn the mouse wheel over a slice view; away from the person for a positive number."""
+        from . import mouse
+
+        mouse.turn_wheel(self.layout_manager.sliceWidget(name).sliceView(), steps)
+        self.process_events()
+
     def reveal(self, widget) -> None:
         """Scroll the module panel to a widget."""
         area = self.window._panel_area

@@ -1,4 +1,4 @@
-"""Stand-ins for the views themselves: the picture that the MRML views render, and what the mouse does to it."""
+"""Stand-ins for the views themselves: the picture that the MRML views render, and the mouse on it."""
 
 import slicer
 import vtk
@@ -8,34 +8,42 @@ from .stand_in import QtCore, QtGui, QtWidgets, stand_in
 Qt = QtCore.Qt
 
 
+BUTTONS = {Qt.LeftButton: "LeftButton", Qt.MiddleButton: "MiddleButton", Qt.RightButton: "RightButton"}
+
+
 class _Picture(QtWidgets.QLabel):
-    """Shows the rendered picture and turns mouse movement into MRML changes."""
+    """Shows the rendered picture and hands the mouse's events to the view."""
 
     def __init__(self, view):
         super().__init__()
         self._view = view
         self.setMinimumSize(120, 100)
         self.setSizePolicy(QtWidgets.QSizePolicy.Ignored, QtWidgets.QSizePolicy.Ignored)
-        self._pressed_at = None
+        self.setMouseTracking(True)  # handles light up under the mouse
 
     def resizeEvent(self, event):
         super().resizeEvent(event)
-        self._view._on_resized()
+        self._view.scheduleRender()
+
+    def enterEvent(self, event):
+        self._view._on_mouse("Enter", event)
+
+    def leaveEvent(self, event):
+        self._view._on_mouse("Leave", None)
 
     def wheelEvent(self, event):
-        self._view._on_wheel(1 if event.angleDelta().y() > 0 else -1)
+        self._view._on_mouse("MouseWheelForward" if event.angleDelta().y() > 0 else "MouseWheelBackward", event)
 
     def mousePressEvent(self, event):
-        self._pressed_at = event.position().toPoint()
+        if event.button() in BUTTONS:
+            self._view._on_mouse(BUTTONS[event.button()] + "Press", event)
 
     def mouseMoveEvent(self, event):
-        if self._pressed_at is not None:
-            position = event.position().toPoint()
-            self._view._on_drag(position - self._pressed_at, event.buttons())
-            self._pressed_at = position
+        self._view._on_mouse("MouseMove", event)
 
     def mouseReleaseEvent(self, event):
-        self._pressed_at = None
+        if event.button() in BUTTONS:
+            self._view._on_mouse(BUTTONS[event.button()] + "Release", event)
 
 
 class _AbstractView(QtWidgets.QWidget):
@@ -92,14 +100,15 @@ class _AbstractView(QtWidgets.QWidget):
     def _annotate(self, picture):
         """Draw over the picture."""
 
-    def _on_resized(self):
-        self.scheduleRender()
-
-    def _on_wheel(self, direction):
-        """The mouse wheel was turned."""
-
-    def _on_drag(self, distance, buttons):
-        """The mouse was dragged."""
+    def _on_mouse(self, name, event):
+        """Pass a mouse event on to the displayable managers, as the view's interactor does in Slicer."""
+        if slicer.mrmlScene.IsClosing() or self._picture.pixmap.isNull():
+            return
+        position = event.position().toPoint() if event is not None else QtCore.QPoint(0, 0)
+        keys = QtWidgets.QApplication.keyboardModifiers()
+        self._rendering.send_mouse_event(
+            name, position.x(), position.y(), bool(keys & Qt.ControlModifier), bool(keys & Qt.ShiftModifier)
+        )
 
 
 @stand_in
@@ -129,23 +138,9 @@ class qMRMLSliceView(_AbstractView):
             painter.drawText(frame, alignment, letter)
         painter.end()
 
-    def _on_wheel(self, direction):
-        logic = self._rendering.logic
-        logic.SetSliceOffset(logic.GetSliceOffset() + direction * self._step())
-
     def _step(self):
         spacing = self._rendering.logic.GetLowestVolumeSliceSpacing()
         return spacing[2] if spacing else 1.0
-
-    def _on_drag(self, distance, buttons):
-        node = self._rendering.logic.GetBackgroundLayer().GetVolumeNode()
-        display = node.GetDisplayNode() if node is not None else None
-        if display is not None and buttons & Qt.LeftButton:
-            low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
-            unit = (high - low) / 300.0
-            window, level = (high - low) + distance.x() * unit, (high + low) / 2 + distance.y() * unit
-            display.AutoWindowLevelOff()
-            display.SetWindowLevel(max(window, 1e-3), level)
 
 
 @stand_in
@@ -165,22 +160,9 @@ class qMRMLThreeDView(_AbstractView):
         self.scheduleRender()
 
     def rotateToViewAxis(self, axis):
-        names = ("Right", "Left", "Posterior", "Anterior", "Inferior", "Superior")
-        self._rendering.look_from(axis if isinstance(axis, int) else names.index(axis.capitalize()))
-        self.scheduleRender()
-
-    def _on_drag(self, distance, buttons):
-        camera = self._rendering.renderer.GetActiveCamera()
-        if buttons & Qt.LeftButton:
-            camera.Azimuth(-0.5 * distance.x())
-            camera.Elevation(0.5 * distance.y())
-            camera.OrthogonalizeViewUp()
-        elif buttons & Qt.RightButton:
-            camera.Zoom(1.0 - distance.y() / 200.0)
-        self._rendering.renderer.ResetCameraClippingRange()
-        self.scheduleRender()
-
-    def _on_wheel(self, direction):
-        self._rendering.renderer.GetActiveCamera().Dolly(1.0 + 0.1 * direction)
-        self._rendering.renderer.ResetCameraClippingRange()
-        self.scheduleRender()
+        """An axis's number (-X, +X, -Y, +Y, -Z, +Z of RAS) or label ("L", "R", "P", "A", "I", "S")."""
+        if isinstance(axis, str):
+            axis = "LRPAIS".index(axis)
+        direction = slicer.vtkMRMLCameraNode
+        sides = (direction.Left, direction.Right, direction.Posterior, direction.Anterior)
+        self.cameraNode().RotateTo((*sides, direction.Inferior, direction.Superior)[axis])

@@ -217,7 +217,7 @@ def test_slices_follow_the_slider_and_the_mouse_wheel(slicerHost, headCt):
     widget.sliceController()._slider.value += 2
     assert widget.sliceLogic().GetSliceOffset() == pytest.approx(before + 2 * 3.0, abs=1.6)
     offset = widget.sliceLogic().GetSliceOffset()
-    widget.sliceView()._on_wheel(-1)
+    slicerHost.turn_wheel("Red", -1)
     assert widget.sliceLogic().GetSliceOffset() == pytest.approx(offset - 3.0)
     assert widget.sliceController()._text.text == f"S: {offset - 3.0:.2f} mm"
 
