@@ -8,6 +8,7 @@ independent: intervals by bootstrap over cases, McNemar and DeLong are the tests
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -137,6 +138,7 @@ def mixed_model(values: Sequence[float], in_group: Sequence[bool], case: Sequenc
 
     Raises:
         ResourceError: statsmodels is not installed.
+        ValueError: the model did not converge.
     """
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM
@@ -148,9 +150,15 @@ def mixed_model(values: Sequence[float], in_group: Sequence[bool], case: Sequenc
         ) from error
     indicator = np.asarray(in_group, float)
     design = np.column_stack((np.ones_like(indicator), indicator))
-    fit = MixedLM(np.asarray(values, float), design, groups=np.asarray(case)).fit(reml=True)
-    lower, upper = fit.conf_int()[1]
-    return MixedModel(float(fit.fe_params[1]), float(lower), float(upper), float(fit.pvalues[1]))
+    values = np.asarray(values, float)
+    unit = values.std() or 1.0  # the optimizer stops early at small numbers
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tries several optimizers and warns at each; the outcome is checked below
+        fit = MixedLM(values / unit, design, groups=np.asarray(case)).fit(reml=True)
+    if not fit.converged or not np.isfinite(fit.pvalues[1]):
+        raise ValueError("The mixed model did not converge: too few cases, or too little difference between them.")
+    lower, upper = fit.conf_int()[1] * unit
+    return MixedModel(float(fit.fe_params[1] * unit), float(lower), float(upper), float(fit.pvalues[1]))
 
 
 @dataclass(frozen=True)

@@ -105,13 +105,18 @@ def evaluate_masks(
     for number, (case, found_path, reference_path) in enumerate(pairs):
         progress(number / len(pairs), f"Case {case}")
         found, reference = read_volume(found_path), read_volume(reference_path)
-        _check_same_grid(case, found, reference)
+        check_same_grid(case, found, reference)
         masks = [v.array != 0 if label is None else np.round(v.array) == label for v in (found, reference)]
         yield {"case": case, **case_metrics(*masks, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
 
 
-def _check_same_grid(case: str, found: Volume, reference: Volume) -> None:
+def check_same_grid(case: str, found: Volume, reference: Volume) -> None:
+    """Refuse two masks of a case that do not lie voxel on voxel.
+
+    Raises:
+        InputError: other size, or places more than a hundredth of a millimetre apart.
+    """
     problem = ""
     if found.array.shape != reference.array.shape:
         sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))

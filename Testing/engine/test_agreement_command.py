@@ -1,0 +1,105 @@
+"""Raters on disk: which masks belong together, the tables, the consensus, the network among the experts."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.consensus import consensus
+from radiologycnn.evaluation.rater_agreement import compare_with_experts
+from radiologycnn.images import read_volume, write_image
+
+MATRIX = np.diag([1.0, 1.0, 2.5, 1.0])
+
+
+def ball(radius: float) -> np.ndarray:
+    k, j, i = np.indices((12, 30, 30))
+    return ((2.5 * (k - 6)) ** 2 + (j - 15) ** 2 + (i - 15) ** 2 <= radius**2).astype(np.uint8)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two experts who agree, and a network that draws 10 % too large a radius; one case lacks the network."""
+    folder = tmp_path / "raters"
+    for rater, growth in (("expert-1", 1.0), ("expert-2", 1.02), ("network", 1.1)):
+        (folder / rater).mkdir(parents=True)
+        for number in range(6):
+            if rater == "network" and number == 5:
+                continue
+            write_image(folder / rater / f"case-{number}.nii.gz", ball((6 + number) * growth), MATRIX)
+    (folder / "notes").mkdir()
+    (folder / "notes" / "readme.txt").write_text("no masks here")
+    return folder
+
+
+def run(*arguments: object) -> str:
+    arguments = ["agreement", *map(str, arguments)]
+    return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+
+
+def test_tables_of_the_paper(study, tmp_path) -> None:
+    printed = run(study, "-o", tmp_path / "out", "--method", "network", "--consensus", "majority")
+    with (tmp_path / "out" / "pairs.csv").open(newline="") as file:
+        pairs = {(row["first"], row["second"]): row for row in csv.DictReader(file)}
+    assert set(pairs) == {("expert-1", "expert-2"), ("expert-1", "network"), ("expert-2", "network")}
+    experts, network = pairs["expert-1", "expert-2"], pairs["expert-1", "network"]
+    assert int(experts["cases"]) == 5
+    assert float(experts["kappa_mean"]) > 0.95 > float(network["kappa_mean"])
+    # A radius 1.1 times as large is a volume 1.331 times as large, and a disagreement of 2 * .331 / 2.331.
+    assert float(network["slope"]) == pytest.approx(1.331, abs=0.08)
+    assert float(network["disagreement"]) == pytest.approx(0.284, abs=0.04)
+    assert float(network["bias_ml"]) > 0
+    record = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    assert record["comparison"]["kappa_experts"] > record["comparison"]["kappa_method"]
+    assert record["comparison"]["mixed_model_p"] < 0.05
+    assert "1 cases were not judged by everybody and were left out: case-5." in printed
+    agreed = read_volume(tmp_path / "out" / "consensus" / "case-0.nii.gz")
+    assert np.array_equal(agreed.array, ball(6 * 1.02))  # the middle one of three nested balls
+    assert np.allclose(agreed.ijk_to_lps, MATRIX)
+
+
+def test_what_cannot_be_compared(study, tmp_path) -> None:
+    with pytest.raises(InputError, match="no rater nobody"):
+        run(study, "-o", tmp_path / "out", "--method", "nobody")
+    with pytest.raises(InputError, match="no consensus"):
+        run(study, "-o", tmp_path / "out", "--consensus", "dice")
+    with pytest.raises(InputError, match="agreement needs two"):
+        run(study / "expert-1", "-o", tmp_path / "out")
+    write_image(study / "network" / "case-0.nii.gz", ball(6)[1:], MATRIX)
+    with pytest.raises(InputError, match="case-0"):
+        run(study, "-o", tmp_path / "out")
+
+
+def test_comparison_needs_experts() -> None:
+    rows = [{"case": "a", "first": "expert", "second": "network", "kappa": 0.8}]
+    with pytest.raises(InputError, match="two of them beside the method"):
+        compare_with_experts(rows, "network")
+
+
+def test_consensus_methods() -> None:
+    masks = [ball(6), ball(6), ball(9)]
+    assert np.array_equal(consensus(masks, "majority"), ball(6))
+    assert np.array_equal(consensus(masks, "union"), ball(9))
+    assert np.array_equal(consensus(masks, "intersection"), ball(6))
+    # Two agree, one draws far more: its specificity is low, so it is overruled.
+    assert np.array_equal(consensus(masks, "staple"), ball(6))
+    assert not consensus([np.zeros((3, 3, 3))] * 2, "staple").any()
+    with pytest.raises(ValueError, match="same shape"):
+        consensus([ball(6), ball(6)[1:]])
+    with pytest.raises(ValueError, match="no consensus"):
+        consensus(masks, "mean")
+
+
+def test_staple_trusts_those_who_agree() -> None:
+    """Five raters are wrong at random, some far more often: weighted, they are right at least as often as by vote."""
+    generator = np.random.default_rng(0)
+    truth = ball(9).astype(bool)
+    wrong = (0.02, 0.02, 0.05, 0.2, 0.3)
+    masks = [truth ^ ((generator.random(truth.shape) < share) & (ball(12) > 0)) for share in wrong]
+    errors = {kind: np.count_nonzero(consensus(masks, kind) != truth) for kind in ("staple", "majority", "union")}
+    assert errors["staple"] <= errors["majority"] < errors["union"]

@@ -1,0 +1,205 @@
+"""Agreement of several raters over a folder of masks: Table 2 and Figure 1 of Arab 2020 for any data.
+
+The network is one more rater. Whether it agrees with the experts as they agree with each other is asked three ways: by
+the paper's Mann-Whitney test on kappas, which cannot show that two groups are the same; by equivalence within a margin;
+and by a mixed model, because kappas of one scan belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.evaluation.agreement import (
+    bland_altman,
+    cohen_kappa,
+    disagreement,
+    intraclass_correlation,
+    mask_confusion,
+    regression,
+)
+from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
+from radiologycnn.evaluation.mask_files import case_files, check_same_grid
+from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.images import read_volume
+
+KAPPA_MARGIN = 0.05
+"""Difference of kappa that is taken as none, for the test of equivalence."""
+
+
+@dataclass(frozen=True)
+class RaterFolder:
+    """Masks by rater and case; every rater judged every case that is in ``cases``."""
+
+    files: dict[str, dict[str, Path]]
+    cases: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def raters(self) -> tuple[str, ...]:
+        return tuple(self.files)
+
+
+def find_raters(folder: Path) -> RaterFolder:
+    """A folder with one folder for each rater, in which each case is one mask file.
+
+    Raises:
+        InputError: fewer than two raters, or no case that all of them judged.
+    """
+    if not folder.is_dir():
+        raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
+    files = {path.name: case_files(path) for path in sorted(folder.iterdir()) if _holds_masks(path)}
+    if len(files) < 2:
+        raise InputError(
+            "too-few-raters",
+            f"{folder.name} holds masks of {len(files)} rater{'' if len(files) == 1 else 's'}; agreement needs two.",
+            "Make one folder for each rater, with one mask file a case, named alike.",
+        )
+    every = set.union(*(set(cases) for cases in files.values()))
+    common = set.intersection(*(set(cases) for cases in files.values()))
+    if not common:
+        raise InputError("no-pairs", "No case was judged by all raters.", "Name the masks of one case alike.")
+    left_out = sorted(every - common)
+    notes = ()
+    if left_out:
+        names = ", ".join(left_out[:5]) + " …" * (len(left_out) > 5)
+        notes = (f"{len(left_out)} cases were not judged by everybody and were left out: {names}.",)
+    return RaterFolder(files, tuple(sorted(common)), notes)
+
+
+def _holds_masks(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    try:
+        return bool(case_files(path))
+    except InputError as error:
+        if error.code == "no-masks":
+            return False
+        raise
+
+
+def agreement_by_case(
+    folder: RaterFolder, progress: Callable[[float, str], None] = lambda fraction, stage: None
+) -> list[dict[str, Any]]:
+    """One row for each case and pair of raters: case, first, second, kappa, dice, first_ml, second_ml.
+
+    Kappa counts all voxels of the scan, as the paper does: with 99 % background it is close to Dice.
+
+    Raises:
+        InputError: a mask cannot be read, or masks of a case do not lie on one grid.
+    """
+    rows = []
+    for number, case in enumerate(folder.cases):
+        progress(number / len(folder.cases), f"Case {case}")
+        volumes = {rater: read_volume(folder.files[rater][case]) for rater in folder.raters}
+        reference = volumes[folder.raters[0]]
+        for volume in volumes.values():
+            check_same_grid(case, volume, reference)
+        masks = {rater: volume.array != 0 for rater, volume in volumes.items()}
+        ml = {rater: np.count_nonzero(mask) * reference.voxel_volume_mm3 / 1000 for rater, mask in masks.items()}
+        for first, second in combinations(folder.raters, 2):
+            rows.append(
+                {
+                    "case": case,
+                    "first": first,
+                    "second": second,
+                    "kappa": cohen_kappa(mask_confusion(masks[first], masks[second])),
+                    "dice": overlap(masks[second], masks[first]).dice,
+                    "first_ml": ml[first],
+                    "second_ml": ml[second],
+                }
+            )
+    progress(1.0, "Done")
+    return rows
+
+
+def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each pair of raters (Arab 2020, Table 2 and Figure 1): x is the first rater, y the second.
+
+    Regression, limits of agreement and ICC need three cases; with fewer they are None.
+    """
+    pairs = list(dict.fromkeys((row["first"], row["second"]) for row in rows))
+    table = []
+    for first, second in pairs:
+        own = [row for row in rows if (row["first"], row["second"]) == (first, second)]
+        x, y = (np.array([row[f"{name}_ml"] for row in own]) for name in ("first", "second"))
+        kappa, dice = (np.array([row[name] for row in own]) for name in ("kappa", "dice"))
+        apart = disagreement(x, y)
+        row: dict[str, Any] = {
+            "first": first,
+            "second": second,
+            "cases": len(own),
+            "kappa_mean": float(kappa.mean()),
+            "kappa_sd": float(kappa.std(ddof=1)) if len(own) > 1 else 0.0,
+            "dice_mean": float(dice.mean()),
+            "disagreement": apart.absolute,
+            "disagreement_sd": apart.absolute_sd,
+            "disagreement_signed": apart.signed,
+        }
+        names = ("slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p", "icc")
+        row.update(dict.fromkeys((*names, "bias_ml", "lower_limit_ml", "upper_limit_ml")))
+        if len(own) >= 3 and np.ptp(x) > 0:
+            line, limits = regression(x, y), bland_altman(x, y)
+            row.update(
+                slope=line.slope,
+                slope_p=line.slope_p,
+                slope_from_one_p=line.slope_from_one_p,
+                intercept_ml=line.intercept,
+                intercept_p=line.intercept_p,
+                icc=intraclass_correlation(np.column_stack((x, y))).value,
+                bias_ml=limits.bias,
+                lower_limit_ml=limits.lower_limit,
+                upper_limit_ml=limits.upper_limit,
+            )
+        table.append(row)
+    return table
+
+
+def compare_with_experts(
+    rows: Sequence[dict[str, Any]], method: str, margin: float = KAPPA_MARGIN
+) -> dict[str, float | None]:
+    """Does the rater ``method`` agree with the others as they agree with each other?
+
+    Args:
+        rows: of :func:`agreement_by_case`, with at least three raters.
+        method: the rater that is the network.
+
+    Returns:
+        Mean kappa among experts and with the method, p of Mann-Whitney, of equivalence within the margin (case means,
+        paired) and of the mixed model with its effect; the last two are None where statsmodels is missing or finds no fit.
+
+    Raises:
+        InputError: there is no such rater, or no pair without it.
+    """
+    raters = {row[side] for row in rows for side in ("first", "second")}
+    if method not in raters:
+        raise InputError("no-such-rater", f"There is no rater {method}.", f"Raters: {', '.join(sorted(raters))}.")
+    with_method = np.array([method in (row["first"], row["second"]) for row in rows])
+    if with_method.all():
+        raise InputError("too-few-raters", "Comparing with the experts needs two of them beside the method.", "")
+    kappa = np.array([row["kappa"] for row in rows])
+    case = np.array([row["case"] for row in rows])
+    cases = sorted(set(case))
+    means = [np.array([kappa[(case == c) & group].mean() for c in cases]) for group in (with_method, ~with_method)]
+    figures: dict[str, float | None] = {
+        "kappa_experts": float(kappa[~with_method].mean()),
+        "kappa_method": float(kappa[with_method].mean()),
+        "mann_whitney_p": mann_whitney(kappa[with_method], kappa[~with_method]).p,
+        "equivalence_margin": margin,
+        "equivalence_p": equivalence(*means, margin).p if len(cases) > 1 else None,
+        "mixed_model_effect": None,
+        "mixed_model_p": None,
+    }
+    if len(cases) > 2 and np.ptp(kappa) > 0:
+        try:
+            model = mixed_model(kappa, with_method, case)
+            figures.update(mixed_model_effect=model.effect, mixed_model_p=model.p)
+        except (ResourceError, ValueError):  # a singular fit is a ValueError too
+            pass  # the other two stand without it
+    return figures
