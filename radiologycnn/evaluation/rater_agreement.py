@@ -172,7 +172,7 @@ def compare_with_experts(
 
     Returns:
         Mean kappa among experts and with the method, p of Mann-Whitney, of equivalence within the margin (case means,
-        paired) and of the mixed model with its effect; the last two are None where statsmodels is missing or finds no fit.
+        paired) and of the mixed model with its effect; these are None without statsmodels or without a fit.
 
     Raises:
         InputError: there is no such rater, or no pair without it.
