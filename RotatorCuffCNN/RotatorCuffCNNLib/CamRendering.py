@@ -1,0 +1,132 @@
+"""The activation map in 3D: what is above the threshold, in the map's colours, with the scan faintly around it."""
+
+import numpy as np
+import slicer
+import vtk
+
+from RotatorCuffCNNLib.CuffResult import CuffResult
+
+ANATOMY_ROLE = "RotatorCuffCNN.AnatomyRendering"
+#: Share of light that a millimetre of the strongest evidence takes; none at the threshold.
+CAM_OPACITY_PER_MM = 0.35
+#: The same for the brightest tissue: so little that the map shines through all of it.
+ANATOMY_OPACITY_PER_MM = 0.02
+
+
+def isAvailable() -> bool:
+    """Whether this Slicer has volume rendering."""
+    return getattr(slicer.modules, "volumerendering", None) is not None
+
+
+def setVisible(result: CuffResult, visible: bool, anatomy: bool = True) -> bool:
+    """Show or hide the map in 3D, and the scan around it; False where there is no volume rendering."""
+    if not isAvailable():
+        return False
+    logic = slicer.modules.volumerendering.logic()
+    cam, scan = logic.GetFirstVolumeRenderingDisplayNode(result.camNode), _anatomyDisplay(result)
+    isNew = visible and cam is None
+    with slicer.util.RenderBlocker():
+        # the scan first: what comes later is drawn over it
+        if visible and anatomy and scan is None and result.volumeNode is not None:
+            scan = _newAnatomyDisplay(result, logic)
+        if scan is not None:
+            scan.SetVisibility(bool(visible and anatomy))
+        if isNew:
+            cam = logic.CreateDefaultVolumeRenderingNodes(result.camNode)
+            _prepare(cam)
+        if cam is not None:
+            _useColors(cam, result.camNode.GetScalarVolumeDisplayNode())
+            cam.SetVisibility(bool(visible))
+    if isNew and slicer.app.layoutManager() is not None:
+        slicer.util.resetThreeDViews()
+    return True
+
+
+def isVisible(result: CuffResult) -> bool:
+    """Whether the map is shown in 3D."""
+    if not isAvailable():
+        return False
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    return display is not None and bool(display.GetVisibility())
+
+
+def update(result: CuffResult) -> None:
+    """Bring colours and opacities in 3D up to those of the slice views."""
+    if not isAvailable():
+        return
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    if display is not None:
+        _useColors(display, result.camNode.GetScalarVolumeDisplayNode())
+
+
+def nodesOf(result: CuffResult) -> list:
+    """The display nodes in 3D and their properties, to be removed with the result."""
+    displays = [_anatomyDisplay(result)]
+    if isAvailable():
+        displays.append(slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode))
+    displays = [display for display in displays if display is not None]
+    return [display.GetVolumePropertyNode() for display in displays] + displays
+
+
+def _prepare(display) -> None:
+    display.SetFollowVolumeDisplayNode(0)  # our own ramp, not a copy of the slice views' window
+    display.SetCroppingEnabled(0)
+    display.SetAndObserveROINodeID(None)
+    properties = display.GetVolumePropertyNode().GetVolumeProperty()
+    properties.ShadeOff()
+    properties.SetInterpolationTypeToLinear()
+    properties.SetScalarOpacityUnitDistance(1.0)  # opacities are for a millimetre
+
+
+def _useColors(display, scalarDisplay) -> None:
+    """Opacity rises from the threshold to the peak; colours are those of the slice views."""
+    propertyNode = display.GetVolumePropertyNode()
+    threshold = min(max(scalarDisplay.GetLowerThreshold(), 1e-3), 0.999)
+    opacity = vtk.vtkPiecewiseFunction()
+    for value, alpha in ((0.0, 0.0), (threshold, 0.0), (1.0, CAM_OPACITY_PER_MM)):
+        opacity.AddPoint(value, alpha)
+    table = scalarDisplay.GetColorNode().GetLookupTable()
+    colors, rgb = vtk.vtkColorTransferFunction(), [0.0, 0.0, 0.0]
+    count = table.GetNumberOfTableValues()
+    for step in range(33):
+        rgb = table.GetTableValue(round(step / 32 * (count - 1)))[:3]
+        colors.AddRGBPoint(step / 32, *rgb)
+    with slicer.util.NodeModify(propertyNode):
+        propertyNode.SetScalarOpacity(opacity)
+        propertyNode.SetColor(colors)
+
+
+def _anatomyDisplay(result: CuffResult):
+    return result.camNode.GetNodeReference(ANATOMY_ROLE)
+
+
+def _newAnatomyDisplay(result: CuffResult, logic):
+    """A display node of its own for the scan, beside one that the person may have made."""
+    scene, volumeNode = slicer.mrmlScene, result.volumeNode
+    method = logic.GetDefaultRenderingMethod() or "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
+    display = scene.AddNewNodeByClass(method, f"{result.camNode.GetName()} anatomy")
+    propertyNode = scene.AddNewNodeByClass("vtkMRMLVolumePropertyNode", f"{result.camNode.GetName()} anatomy property")
+    display.SetAndObserveVolumePropertyNodeID(propertyNode.GetID())
+    volumeNode.AddAndObserveDisplayNodeID(display.GetID())
+    result.camNode.SetNodeReferenceID(ANATOMY_ROLE, display.GetID())
+    _prepare(display)
+    dark, middle, bright = _tissueRange(volumeNode)
+    opacity, colors = vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()
+    for value, alpha, grey in ((dark, 0.0, 0.3), (middle, 0.2, 0.6), (bright, 1.0, 1.0)):
+        opacity.AddPoint(value, alpha * ANATOMY_OPACITY_PER_MM)
+        colors.AddRGBPoint(value, grey, grey, grey)
+    with slicer.util.NodeModify(propertyNode):
+        propertyNode.SetScalarOpacity(opacity)
+        propertyNode.SetColor(colors)
+    return display
+
+
+def _tissueRange(volumeNode) -> tuple:
+    """Grey values from which tissue begins to show, of its middle, and of its brightest; three rising numbers."""
+    array = slicer.util.arrayFromVolume(volumeNode)
+    step = [max(1, count // 64) for count in array.shape]
+    values = array[:: step[0], :: step[1], :: step[2]].astype(float)
+    dark, middle, bright = (float(value) for value in np.percentile(values, (50, 80, 99)))
+    unit = max((bright - dark) / 100, 1e-6)
+    middle = max(middle, dark + unit)
+    return dark, middle, max(bright, middle + unit)

@@ -1,0 +1,132 @@
+"""Turns the worker's result into nodes of the scene: activation map, raw maps and tables, beside the scan."""
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from radiologycnn.images.volume import LPS_TO_RAS
+from radiologycnn.rotatorcuff.results import Classification
+from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
+from RotatorCuffCNNLib import CamDisplay, CuffTable
+from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, VOLUME_ATTRIBUTE, CuffResult
+
+KEPT_FIELDS = ("model", "classes", "notes", "provenance", "device", "device_name", "seconds")
+
+
+def present(volumeNode, message: dict, maps: np.ndarray, mapsIjkToWorld=None) -> CuffResult:
+    """Show a result, in the nodes of the scan's earlier result where there is one.
+
+    The map of the predicted class is the one that is shown first.
+
+    Args:
+        volumeNode: the scan that was classified.
+        message: the worker's ``result`` message: classification, methods, targets, maps_ijk_to_lps, notes, ...
+        maps: float32 raw maps, (methods, targets, K, J, I).
+        mapsIjkToWorld: 4x4, voxel index of the maps (not of the scan) to world RAS in mm; None for what the message
+            says in LPS.
+    """
+    methods, targets = list(message["methods"]), list(message["targets"])
+    if maps.ndim != 5 or maps.shape[:2] != (len(methods), len(targets)):
+        raise ValueError(
+            f"the worker sent maps of shape {maps.shape} for {len(methods)} methods and {len(targets)} targets"
+        )
+    if mapsIjkToWorld is None:
+        mapsIjkToWorld = LPS_TO_RAS @ np.array(message["maps_ijk_to_lps"], float)
+    earlier = CuffResult.ofVolume(volumeNode)
+    result = earlier or _newResult(volumeNode)
+    method = _methodToShow(result, methods)
+    try:
+        _presentMaps(result, volumeNode, maps, np.asarray(mapsIjkToWorld, float))
+        classification = Classification.from_dict(message["classification"])
+        target = classification.predicted if classification.predicted in targets else targets[0]
+        result.updateRecord(
+            classification=classification.to_dict(),
+            methods=methods,
+            targets=targets,
+            shown={"target": target, "method": method},
+            **{field: message.get(field) for field in KEPT_FIELDS},
+        )
+        CamDisplay.showMap(result, target, method)
+        CuffTable.updateTables(result)
+    except Exception:
+        if earlier is None:  # no half result stays behind
+            remove(result)
+        raise
+    for node in result.nodes:
+        placeBeside(node, volumeNode)
+    return result
+
+
+def remove(result: CuffResult) -> None:
+    """Take a result out of the scene, and what shows it out of the views."""
+    CamDisplay.hideAll(result)
+    for node in reversed(result.nodes):
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def _newResult(volumeNode) -> CuffResult:
+    scene = slicer.mrmlScene
+    name = scene.GenerateUniqueName(_("{volume} CAM").format(volume=volumeNode.GetName()))
+    camNode = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    camNode.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+    camNode.SetAttribute(RECORD_ATTRIBUTE, "{}")
+    camNode.SetNodeReferenceID(SCAN_ROLE, volumeNode.GetID())
+    return CuffResult(camNode)
+
+
+def _methodToShow(result: CuffResult, methods: list) -> str:
+    """The method that the person looked at before, else the first."""
+    before = (result.record.get("shown") or {}).get("method")
+    return before if before in methods else methods[0]
+
+
+def _presentMaps(result: CuffResult, volumeNode, maps: np.ndarray, ijkToWorld: np.ndarray) -> None:
+    """Keep all raw maps in one vector volume, a component each: method by method, target by target.
+
+    It is not hidden from the editors, because Slicer's save dialog leaves hidden nodes out of a saved scene.
+    """
+    node = result.mapsNode
+    if node is None:
+        name = _("{cam} raw maps").format(cam=result.camNode.GetName())
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
+        node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+        result.camNode.SetNodeReferenceID(MAPS_ROLE, node.GetID())
+        _useNrrdStorage(node)
+    for each in (node, result.camNode):
+        followTransform(each, volumeNode)
+    stacked = maps.reshape(-1, *maps.shape[2:])
+    matrix = _belowParent(node, ijkToWorld)
+    if np.linalg.det(matrix[:3, :3]) < 0:
+        # Slicer's volume rendering and slice views want right-handed grids: count the other way along i
+        stacked, matrix = stacked[..., ::-1], matrix @ _reversedI(stacked.shape[-1])
+    with slicer.util.NodeModify(node):
+        # one value a voxel is no vector for slicer.util, and (K, J, I) is what it takes then
+        components = np.moveaxis(stacked, 0, -1) if len(stacked) > 1 else stacked[0]
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(components, np.float32))
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+
+
+def _useNrrdStorage(node) -> None:
+    """A vector volume's usual storage writes one or three components only; Slicer's NRRD storage writes any number."""
+    storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLNRRDStorageNode")
+    storage.SetDefaultWriteFileExtension("nrrd")
+    storage.SetUseCompression(True)
+    node.SetAndObserveStorageNodeID(storage.GetID())
+
+
+def _belowParent(node, ijkToWorld: np.ndarray) -> np.ndarray:
+    """A matrix to the world as one to the coordinates below the node's own parent transform."""
+    transform = node.GetParentTransformNode()
+    if transform is None:
+        return ijkToWorld
+    toWorld = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToWorld(toWorld)
+    return np.linalg.inv(slicer.util.arrayFromVTKMatrix(toWorld)) @ ijkToWorld
+
+
+def _reversedI(count: int) -> np.ndarray:
+    """Index i counted from the other end, as a matrix."""
+    matrix = np.diag([-1.0, 1.0, 1.0, 1.0])
+    matrix[0, 3] = count - 1
+    return matrix

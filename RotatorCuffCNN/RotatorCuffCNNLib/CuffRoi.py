@@ -1,0 +1,215 @@
+"""The cube around the humeral head as a markups ROI: laid along the scan's axes, kept a cube, dragged by the person."""
+
+import json
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
+
+SCAN_ROLE = "RotatorCuffCNN.RegionOf"
+PLACED_ATTRIBUTE = "RotatorCuffCNN.RegionPlaced"
+DEFAULT_EDGE_MM = 80.0
+#: What the engine takes as an edge.
+EDGE_RANGE_MM = (30.0, 300.0)
+#: Yellow of one luminance with its blue counterpart: seen on grey tissue, also without colour vision.
+COLOR = (1.0, 0.85, 0.2)
+ACTIVE_COLOR = (0.35, 0.75, 1.0)
+_KEPT = "_rotatorCuffCubeEdge"
+
+
+def roiOf(volumeNode):
+    """The scan's region, or None where it has none."""
+    if volumeNode is None:
+        return None
+    for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode"):
+        scan = node.GetNodeReference(SCAN_ROLE)
+        if scan is not None and scan.GetID() == volumeNode.GetID():
+            return node
+    return None
+
+
+def ensureRoi(volumeNode):
+    """The scan's region; made in the middle of the scan where it has none. It is kept a cube from now on."""
+    roiNode = roiOf(volumeNode)
+    if roiNode is None:
+        name = _("{volume} humeral head region").format(volume=volumeNode.GetName())
+        roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", slicer.mrmlScene.GenerateUniqueName(name))
+        roiNode.SetNodeReferenceID(SCAN_ROLE, volumeNode.GetID())
+        _prepareDisplay(roiNode)
+        bounds = [0.0] * 6
+        volumeNode.GetRASBounds(bounds)
+        middle = np.array(bounds).reshape(3, 2).mean(axis=1)
+        _place(roiNode, volumeNode, middle, DEFAULT_EDGE_MM)
+        placeBeside(roiNode, volumeNode)
+    keepCube(roiNode)
+    return roiNode
+
+
+def placeRoi(volumeNode, location: dict):
+    """Put the scan's region where the search has found the humeral head.
+
+    Args:
+        volumeNode: the scan.
+        location: ROI record: "centre_lps_mm" in world LPS, "edge_mm", "automatic", "confidence".
+    """
+    roiNode = ensureRoi(volumeNode)
+    centreRas = (LPS_TO_RAS @ [*(float(c) for c in location["centre_lps_mm"]), 1.0])[:3]
+    _place(roiNode, volumeNode, centreRas, float(location["edge_mm"]))
+    placement = {"automatic": bool(location.get("automatic", False)), "place": _placement(roiNode)}
+    roiNode.SetAttribute(PLACED_ATTRIBUTE, json.dumps(placement))
+    return roiNode
+
+
+def isAutomatic(roiNode) -> bool:
+    """Whether the region is still where the search has put it."""
+    placed = json.loads(roiNode.GetAttribute(PLACED_ATTRIBUTE) or "{}") if roiNode is not None else {}
+    return bool(placed.get("automatic")) and np.allclose(placed["place"], _placement(roiNode), atol=0.05)
+
+
+def roiRequest(roiNode, volumeNode) -> dict:
+    """The region as the worker wants it: centre in LPS and edge in mm, where the scan lies in the world.
+
+    The scan itself is sent with its parent transforms applied, so both are in one frame.
+    """
+    centre, size = [0.0] * 3, [0.0] * 3
+    roiNode.GetCenterWorld(centre)
+    roiNode.GetSizeWorld(size)
+    centreLps = (np.linalg.inv(LPS_TO_RAS) @ [*centre, 1.0])[:3]
+    return {"centre_lps_mm": [float(c) for c in centreLps], "edge_mm": float(np.mean(size))}
+
+
+def roiProblem(roiNode, volumeNode) -> str:
+    """Why the region cannot be used, as a sentence for the person; "" where it can."""
+    if roiNode is None or volumeNode is None or volumeNode.GetImageData() is None:
+        return ""
+    request = roiRequest(roiNode, volumeNode)
+    if roiNode.GetNumberOfDefinedControlPoints() == 0:
+        return _("The region has no place yet. Let it be found, or place it onto the humeral head.")
+    low, high = EDGE_RANGE_MM
+    if not low <= request["edge_mm"] <= high:
+        return _("The region is {edge:.0f} mm wide. Make it {low:.0f} to {high:.0f} mm.").format(
+            edge=request["edge_mm"], low=low, high=high
+        )
+    centreRas = (LPS_TO_RAS @ [*request["centre_lps_mm"], 1.0])[:3]
+    if not _isInside(volumeNode, centreRas):
+        return _("The middle of the region lies outside the image. Drag it onto the humeral head.")
+    return ""
+
+
+def _isInside(volumeNode, pointRas) -> bool:
+    """Whether a world point lies in the image, outer faces of its voxels included."""
+    if VolumeExchange.hasNonlinearTransform(volumeNode):
+        bounds = [0.0] * 6
+        volumeNode.GetRASBounds(bounds)
+        low, high = np.array(bounds).reshape(3, 2).T
+        return bool(np.all(pointRas >= low) and np.all(pointRas <= high))
+    index = np.linalg.inv(VolumeExchange.ijkToWorld(volumeNode)) @ [*pointRas, 1.0]
+    size = np.array(volumeNode.GetImageData().GetDimensions())
+    return bool(np.all(index[:3] >= -0.5) and np.all(index[:3] <= size - 0.5))
+
+
+def setLocked(roiNode, locked: bool) -> None:
+    """Keep the region from being dragged while a job works on it."""
+    if roiNode is None:
+        return
+    roiNode.SetLocked(bool(locked))
+    display = roiNode.GetDisplayNode()
+    if display is not None:
+        display.SetHandlesInteractive(not locked)
+
+
+def setVisible(roiNode, visible: bool) -> None:
+    """Show or hide the region in all views."""
+    if roiNode is not None and roiNode.GetDisplayNode() is not None:
+        roiNode.GetDisplayNode().SetVisibility(bool(visible))
+
+
+# Placing
+
+
+def _place(roiNode, volumeNode, centreRas, edgeMm: float) -> None:
+    """Lay the region along the scan's axes, below the scan's own transform."""
+    followTransform(roiNode, volumeNode)
+    with slicer.util.NodeModify(roiNode):
+        matrix = np.eye(4)
+        matrix[:3, :3] = _axes(volumeNode)
+        roiNode.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        roiNode.SetCenterWorld([float(c) for c in centreRas])
+        roiNode.SetSize(edgeMm, edgeMm, edgeMm)
+        world = [0.0] * 3
+        roiNode.GetSizeWorld(world)
+        edge = edgeMm * edgeMm / max(float(np.mean(world)), 1e-6)  # a parent transform may scale
+        roiNode.SetSize(edge, edge, edge)
+        setattr(roiNode, _KEPT, edge)
+
+
+def _axes(volumeNode) -> np.ndarray:
+    """3x3, columns: the scan's axes below its own transform, ordered and turned to be nearest to R, A and S.
+
+    So the handles do what their letters say, and the axes are right-handed for every scan.
+    """
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASDirectionMatrix(matrix)
+    axes = slicer.util.arrayFromVTKMatrix(matrix)[:3, :3]
+    left, _sizes, right = np.linalg.svd(axes)  # nearest orthonormal axes: a sheared grid has none of its own
+    axes = left @ right
+    ordered, free = np.zeros((3, 3)), [0, 1, 2]
+    for row in np.argsort(-np.abs(axes).max(axis=1)):
+        best = max(free, key=lambda column: abs(axes[row, column]))
+        free.remove(best)
+        ordered[:, row] = axes[:, best] * (1.0 if axes[row, best] >= 0 else -1.0)
+    if np.linalg.det(ordered) < 0:
+        ordered[:, 1] *= -1
+    return ordered
+
+
+def _placement(roiNode) -> list:
+    """Centre and edges in the coordinates below the region's own transform."""
+    centre = [0.0] * 3
+    roiNode.GetCenter(centre)
+    return [*centre, *roiNode.GetSize()]
+
+
+def _prepareDisplay(roiNode) -> None:
+    roiNode.SetROIType(slicer.vtkMRMLMarkupsROINode.ROITypeBox)
+    roiNode.CreateDefaultDisplayNodes()
+    display = roiNode.GetDisplayNode()
+    display.SetSelectedColor(*COLOR)
+    display.SetColor(*COLOR)
+    display.SetActiveColor(*ACTIVE_COLOR)
+    display.SetFillVisibility(False)  # nothing over the anatomy but the outline
+    display.SetPropertiesLabelVisibility(False)
+    display.SetHandlesInteractive(True)
+    display.SetTranslationHandleVisibility(True)
+    display.SetScaleHandleVisibility(True)
+    display.SetRotationHandleVisibility(False)  # it stays along the scan's axes
+
+
+# Staying a cube
+
+
+def keepCube(roiNode) -> None:
+    """Make a change of one side a change of all, as long as the node lives; calling it again does nothing."""
+    if getattr(roiNode, _KEPT, None) is not None and getattr(roiNode, "_rotatorCuffObserved", False):
+        return
+    size = roiNode.GetSize()
+    setattr(roiNode, _KEPT, float(np.mean(size)))
+    roiNode._rotatorCuffObserved = True
+    roiNode.AddObserver(vtk.vtkCommand.ModifiedEvent, _onModified)
+
+
+def _onModified(roiNode, _event) -> None:
+    """The side that has changed most says how long all are; setting them comes back here and finds a cube."""
+    size = roiNode.GetSize()
+    edge = getattr(roiNode, _KEPT, size[0])
+    if max(size) - min(size) <= 1e-6 * max(*size, 1.0):
+        setattr(roiNode, _KEPT, size[0])
+        return
+    changed = max(size, key=lambda side: abs(side - edge))
+    setattr(roiNode, _KEPT, changed)
+    roiNode.SetSize(changed, changed, changed)

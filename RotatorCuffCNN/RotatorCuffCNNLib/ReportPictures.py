@@ -1,0 +1,120 @@
+"""Pictures for the report: the views as the person has arranged them, or three slices made from the voxels.
+
+The second where no slice view is on the screen: Slicer without a main window, or a layout without slices.
+"""
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from radiologycnn.images.png import png_bytes
+from radiologycnn.rotatorcuff.report_page import Picture
+from RadiologyCNNLib import VolumeExchange
+from RotatorCuffCNNLib import CamDisplay, CamRendering
+from RotatorCuffCNNLib.CuffResult import CuffResult
+
+SLICE_VIEWS = ("Red", "Green", "Yellow")
+
+
+def reportPictures(result: CuffResult) -> list:
+    """Pictures of the slice views and, where the map is rendered, of the 3D view."""
+    heading = CamDisplay.legendTitle(result)
+    pictures = []
+    manager = slicer.app.layoutManager()
+    if manager is not None:
+        for name in SLICE_VIEWS:
+            widget = manager.sliceWidget(name)
+            if widget is not None and widget.visible:
+                caption = f"{widget.mrmlSliceNode().GetOrientation()} · {heading}"
+                pictures.append(Picture(viewPng(widget.sliceView()), caption))
+    if not pictures:
+        return slicePictures(result)
+    threeD = manager.threeDWidget(0) if manager.threeDViewCount else None
+    if threeD is not None and threeD.visible and CamRendering.isVisible(result):
+        pictures.append(Picture(viewPng(threeD.threeDView()), f"{_('3D')} · {heading}"))
+    return pictures
+
+
+def viewPng(view) -> bytes:
+    """What a slice or 3D view shows, as the content of a PNG file."""
+    view.forceRender()
+    grabber = vtk.vtkWindowToImageFilter()
+    grabber.SetInput(view.renderWindow())
+    grabber.SetShouldRerender(False)
+    grabber.ReadFrontBufferOff()
+    writer = vtk.vtkPNGWriter()
+    writer.SetWriteToMemory(True)
+    writer.SetInputConnection(grabber.GetOutputPort())
+    writer.Write()
+    return bytes(memoryview(writer.GetResult()))
+
+
+def slicePictures(result: CuffResult) -> list:
+    """The scan's three planes through the shown map's peak with the map laid over, made from the voxels.
+
+    Without evidence they run through the middle of the map; without the scan there are none.
+    """
+    volumeNode = result.volumeNode
+    if volumeNode is None or volumeNode.GetImageData() is None or VolumeExchange.hasNonlinearTransform(volumeNode):
+        return []
+    scan = slicer.util.arrayFromVolume(volumeNode)
+    cam = slicer.util.arrayFromVolume(result.camNode)
+    toScan = np.linalg.inv(VolumeExchange.ijkToWorld(volumeNode))
+    scanToCam = np.linalg.inv(VolumeExchange.ijkToWorld(result.camNode)) @ np.linalg.inv(toScan)
+    peak = result.peakRas() if result.canSwitch else None
+    if peak is None:
+        middle = [(count - 1) / 2 for count in cam.shape[::-1]]
+        peak = (VolumeExchange.ijkToWorld(result.camNode) @ [*middle, 1.0])[:3]
+    place = np.round((toScan @ [*peak, 1.0])[:3]).astype(int)
+    place = np.clip(place, 0, np.array(scan.shape[::-1]) - 1)
+    spacing = np.linalg.norm(np.linalg.inv(toScan)[:3, :3], axis=0)
+    heading = CamDisplay.legendTitle(result)
+    names = (_("Across the columns"), _("Across the rows"), _("In the plane of the slices"))
+    pictures = []
+    for axis in (2, 1, 0):  # the plane of the slices first: in it the scan is sharpest
+        picture = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), spacing)
+        pictures.append(Picture(png_bytes(picture), f"{names[axis]} · {heading}"))
+    return pictures
+
+
+def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, spacing) -> np.ndarray:
+    """One plane of the scan with square pixels and the map over it, uint8 (rows, columns, 3)."""
+    across, down = (other for other in (0, 1, 2) if other != axis)
+    pixel = min(spacing[across], spacing[down])
+    size = np.array(scan.shape[::-1])
+    columns = _steps(size[across], spacing[across], pixel)
+    rows = _steps(size[down], spacing[down], pixel)
+    ijk = np.empty((len(rows), len(columns), 3))
+    ijk[..., axis], ijk[..., across], ijk[..., down] = number, columns[None, :], rows[:, None]
+    low, high = np.percentile(scan[::2, ::2, ::2], (1, 99.5))
+    grey = np.clip((_sampled(scan, ijk) - low) / max(high - low, 1e-6), 0, 1)
+    share = _sampled(cam, ijk @ scanToCam[:3, :3].T + scanToCam[:3, 3])
+    display = result.camNode.GetScalarVolumeDisplayNode()
+    table = display.GetColorNode().GetLookupTable()
+    count = table.GetNumberOfTableValues()
+    colors = np.array([table.GetTableValue(value)[:3] for value in range(count)])
+    alpha = np.where(share >= display.GetLowerThreshold(), CamDisplay.opacityOf(result), 0.0)[..., None]
+    overlaid = (1 - alpha) * grey[..., None] + alpha * colors[np.clip(share * (count - 1), 0, count - 1).astype(int)]
+    return np.round(255 * overlaid).astype(np.uint8)
+
+
+def _steps(count: int, spacing: float, pixel: float) -> np.ndarray:
+    """Fractional indices along an axis, one a pixel."""
+    wanted = max(2, min(1024, round(count * spacing / pixel)))
+    return (np.arange(wanted) + 0.5) * count / wanted - 0.5
+
+
+def _sampled(array: np.ndarray, ijk: np.ndarray) -> np.ndarray:
+    """Linear interpolation at fractional indices (..., 3) as (i, j, k); 0 outside, the edge value near the faces."""
+    size = np.array(array.shape[::-1])
+    inside = np.all((ijk >= -0.5) & (ijk <= size - 0.5), axis=-1)
+    clipped = np.clip(ijk, 0, size - 1)
+    first = np.minimum(clipped.astype(int), np.maximum(size - 2, 0))
+    share = clipped - first
+    result = np.zeros(ijk.shape[:-1])
+    for corner in np.ndindex(2, 2, 2):
+        i, j, k = (np.minimum(first[..., axis] + corner[axis], size[axis] - 1) for axis in range(3))
+        weights = [share[..., axis] if corner[axis] else 1 - share[..., axis] for axis in range(3)]
+        result += weights[0] * weights[1] * weights[2] * array[k, j, i]
+    return np.where(inside, result, 0.0)
