@@ -22,13 +22,14 @@ from radiologycnn.images.volume import Volume
 LEAST_CONFIDENCE = 0.35
 
 _GRID_MM = 2.5
-_LARGEST_GRID = 130  # voxels along an axis; a scan that is larger than that is searched more coarsely
+_LARGEST_GRID = 300_000  # voxels; a scan that is larger than a shoulder's is searched more coarsely
 _RADII_MM = np.array([18.0, 20.0, 22.0, 24.0, 26.0, 28.0])
 _EDGE_WIDTH_MM = 2.0  # how far a head's surface may lie off the sphere
 _CORE = 0.7  # share of the radius within which the brightness must be even
 _PRIOR_MM = 60.0  # a shoulder is centred in its picture about this well
 _SMOOTH_VOXELS = 1.0
 _GRADIENT_PERCENTILE = 70
+_WEAKEST_EDGE_PER_MM = 0.01  # of the scan's whole contrast; what is weaker is noise
 _OTHER_MM = 25.0  # a second ball farther than this from the first is another one
 
 
@@ -100,7 +101,8 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
     smooth = ndimage.gaussian_filter(grid, _SMOOTH_VOXELS, mode="nearest")
     gradient = np.stack([np.gradient(smooth, step, axis=axis) for axis, step in enumerate(spacing)])
     length = np.sqrt((gradient**2).sum(axis=0))
-    floor = max(float(np.percentile(length, _GRADIENT_PERCENTILE)), 1e-6)
+    contrast = max(float(np.ptp(smooth)), 1e-6)
+    floor = max(float(np.percentile(length, _GRADIENT_PERCENTILE)), _WEAKEST_EDGE_PER_MM * contrast)
     gradient /= length + floor
     divergence = sum(np.gradient(gradient[axis], step, axis=axis) for axis, step in enumerate(spacing))
 
@@ -117,7 +119,6 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
     count = np.maximum(over_ball(ones, core), 1e-3)
     mean = over_ball(values, core) / count
     deviation = np.sqrt(np.maximum(over_ball(squares, core) / count - mean**2, 0))
-    contrast = max(float(np.percentile(smooth, 95) - np.percentile(smooth, 5)), 1e-6)
     evenness = 1 / (1 + (deviation / (0.2 * contrast)) ** 2)
 
     surfaces = np.stack([over_ball(spectrum, radius) / (4 * np.pi * radius**2) for radius in _RADII_MM])
@@ -145,7 +146,7 @@ def _coarse(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     spacing = volume.spacing_mm
     size = np.array(volume.array.shape[::-1])
     extent = spacing * size
-    step = max(_GRID_MM, float(extent.max()) / _LARGEST_GRID)
+    step = max(_GRID_MM, float(np.cbrt(np.prod(extent) / _LARGEST_GRID)))
     count = np.maximum(np.round(extent / step).astype(int), 2)
     ratio = size / count
     positions = [(np.arange(n) + 0.5) * r - 0.5 for n, r in zip(count, ratio)]

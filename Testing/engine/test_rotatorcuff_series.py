@@ -1,0 +1,273 @@
+"""Plane, weighting, fat saturation and side of a shoulder MR, and what is refused or warned about."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from engine.dicom_phantom import write_series
+from engine.hand_made import centred_matrix
+from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume
+from radiologycnn.images.dicom_acquisition import acquisition_facts
+from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series
+
+T2_FS = {"Modality": "MR", "BodyPartExamined": "SHOULDER", "RepetitionTime": 3600.0, "EchoTime": 70.0,
+         "ScanOptions": ["FS", "SAT"], "Laterality": "R", "SeriesDescription": "COR T2 FS"}  # fmt: skip
+
+
+def scan(acquisition=None, name="", angle=30.0, side="right", shape=(20, 80, 80), steps=None, offset=(0, 0, 0)):
+    """A scan without a picture that tells anything."""
+    steps = oblique_coronal(side, (2.0, 2.0, 4.2), angle) if steps is None else steps
+    matrix = centred_matrix(steps, shape)
+    matrix[:3, 3] += offset
+    array = np.random.default_rng(0).normal(100, 20, shape).astype(np.float32)
+    return Volume(array, matrix, "MR", name, provenance={"acquisition": acquisition or {}})
+
+
+AXIAL = np.diag([2.0, 2.0, 4.0])
+SAGITTAL = np.column_stack([(0, 2.0, 0), (0, 0, -2.0), (4.0, 0, 0)])
+SHOULDERS = {
+    side: shoulder_phantom(side, shape_kji=(22, 120, 120), steps=oblique_coronal(side, (1.33, 1.33, 4.2)))
+    for side in ("left", "right")
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "plane"),
+    [(AXIAL, "axial"), (SAGITTAL, "sagittal"), (oblique_coronal("right", (2, 2, 4.2), 0), "coronal")],
+)
+def test_plane_of_straight_slices(steps, plane):
+    description = describe_series(scan(steps=steps))
+    assert (description.plane, description.obliquity_deg) == (plane, pytest.approx(0))
+
+
+def test_the_plane_is_told_by_the_thick_axis_however_the_scan_is_stored():
+    volume = scan(angle=20)
+    turned = Volume(
+        np.ascontiguousarray(volume.array.transpose(2, 0, 1)), volume.ijk_to_lps[:, [1, 2, 0, 3]], "MR", "stored"
+    )
+    assert describe_series(turned).plane == "coronal"
+    assert describe_series(turned).obliquity_deg == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("angle", [20, 35, 45, 50])
+def test_oblique_coronal_slices_are_coronal_up_to_50_degrees(angle):
+    for side in ("left", "right"):
+        description = describe_series(scan(T2_FS, angle=angle, side=side))
+        assert description.plane == "coronal"
+        assert description.obliquity_deg == pytest.approx(angle, abs=0.1)
+
+
+def test_at_45_degrees_the_name_tells_and_else_the_side():
+    # Slices across the tendon of a right shoulder: their normal leans to the right and front.
+    steps = oblique_coronal("left", (2.0, 2.0, 4.2), 50)
+    assert describe_series(scan({"SeriesDescription": "SAG OBL T2"}, steps=steps)).plane == "sagittal"
+    assert describe_series(scan({"SeriesDescription": "COR OBL T2"}, steps=steps)).plane == "coronal"
+    assert describe_series(scan({"Laterality": "R"}, steps=steps)).plane == "sagittal"
+    assert describe_series(scan({"Laterality": "L"}, steps=steps)).plane == "coronal"
+
+
+@pytest.mark.parametrize(
+    ("facts", "weighting", "fat_saturated"),
+    [
+        (T2_FS, "T2", True),
+        ({"RepetitionTime": 600, "EchoTime": 15}, "T1", None),
+        ({"RepetitionTime": "2800", "EchoTime": "30", "ScanOptions": "SAT1\\PFP"}, "PD", False),
+        ({"RepetitionTime": 2800, "EchoTime": 45, "SeriesDescription": "cor_t2_tse"}, "T2", None),
+        ({"SeriesDescription": "pd_tse_fs_cor"}, "PD", True),
+        ({"SeriesDescription": "Cor T1 no fat sat"}, "T1", False),
+        ({"SeriesDescription": "COR STIR"}, "T2", True),
+        ({"SeriesDescription": "t2_spair_cor"}, "T2", True),
+        ({"SeriesDescription": "series 4"}, "unknown", None),
+        ({"RepetitionTime": 500, "EchoTime": 10, "ScanningSequence": "GR"}, "unknown", None),
+        ({"SpectrallySelectedSuppression": "NONE"}, "unknown", False),
+    ],
+)
+def test_weighting_and_fat_saturation(facts, weighting, fat_saturated):
+    description = describe_series(scan(facts))
+    assert (description.weighting, description.fat_saturated) == (weighting, fat_saturated)
+
+
+def test_a_name_that_contradicts_the_times_is_said():
+    description = describe_series(scan({"SeriesDescription": "COR T1", "RepetitionTime": 3600, "EchoTime": 80}))
+    assert description.weighting == "T2"
+    assert any("T1" in note and "3600" in note for note in description.notes)
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "offset", "side", "source"),
+    [
+        ({"ImageLaterality": "L", "SeriesDescription": "shoulder"}, "", (0, 0, 0), "left", "DICOM ImageLaterality"),
+        ({"Laterality": "R"}, "", (150, 0, 0), "right", "DICOM Laterality"),
+        ({"Laterality": "", "SeriesDescription": "T2 COR LT SHOULDER"}, "", (0, 0, 0), "left", "name"),
+        ({"ProtocolName": "Shoulder^Right"}, "", (0, 0, 0), "right", "name"),
+        ({}, "left_shoulder_cor", (-150, 0, 0), "left", "name"),
+        ({}, "", (-120, 0, 0), "right", "position in the scanner"),
+        ({}, "", (120, 0, 0), "left", "position in the scanner"),
+        ({}, "", (40, 0, 0), "unknown", ""),
+        ({"Laterality": "U", "SeriesDescription": "left and right"}, "", (0, 0, 0), "unknown", ""),
+    ],
+)
+def test_the_side_and_what_told_it(facts, name, offset, side, source):
+    description = describe_series(scan(facts, name, offset=offset))
+    assert (description.side, description.side_source) == (side, source)
+    assert any("Nothing tells" in note for note in description.notes) == (side == "unknown")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_side_from_the_air_outside_the_skin_is_said_to_be_from_the_picture(side):
+    for stored in (SHOULDERS[side], flipped(SHOULDERS[side])):
+        description = describe_series(stored)
+        assert (description.side, description.side_source) == (side, "picture")
+        assert any("from the picture" in note for note in description.notes)
+
+
+def flipped(volume: Volume) -> Volume:
+    """The same scan, stored with rows and columns the other way round."""
+    matrix = volume.ijk_to_lps.copy()
+    last = np.array([volume.array.shape[2] - 1, volume.array.shape[1] - 1, 0, 1])
+    matrix[:3, 3] = (volume.ijk_to_lps @ last)[:3]
+    matrix[:3, :2] *= -1
+    return replace(volume, array=np.ascontiguousarray(volume.array[:, ::-1, ::-1]), ijk_to_lps=matrix)
+
+
+def test_a_tag_that_contradicts_the_name_is_said():
+    description = describe_series(scan({"Laterality": "L", "SeriesDescription": "RIGHT SHOULDER COR"}))
+    assert description.side == "left"
+    assert any("Check the side" in note for note in description.notes)
+
+
+def test_a_description_survives_json():
+    description = describe_series(scan(T2_FS))
+    assert SeriesDescription.from_dict(description.to_dict()) == description
+
+
+def test_a_shoulder_passes_without_a_word():
+    for side, volume in SHOULDERS.items():
+        assert check_shoulder_mr(replace(volume, provenance={"acquisition": T2_FS})) == [], side
+
+
+@pytest.mark.parametrize(("steps", "word"), [(AXIAL, "an axial"), (SAGITTAL, "a sagittal")])
+def test_another_plane_is_warned_about(steps, word):
+    (warning,) = check_shoulder_mr(scan(T2_FS, steps=steps, shape=(30, 80, 80)))
+    assert word in warning
+
+
+def test_t1_is_warned_about():
+    (warning,) = check_shoulder_mr(scan({**T2_FS, "RepetitionTime": 600, "EchoTime": 16, "SeriesDescription": "COR"}))
+    assert "T1" in warning
+
+
+@pytest.mark.parametrize(
+    ("facts", "organ"),
+    [
+        ({"BodyPartExamined": "HEAD"}, "a head"),
+        ({"BodyPartExamined": "KNEE", "SeriesDescription": "PD FS COR"}, "a knee"),
+        ({"SeriesDescription": "T2 SAG LUMBAR SPINE"}, "a spine"),
+        ({"ProtocolName": "Ankle^Routine"}, "a foot or ankle"),
+    ],
+)
+def test_another_organ_by_its_tags_is_refused(facts, organ):
+    with pytest.raises(InputError, match=organ) as refusal:
+        check_shoulder_mr(scan(facts))
+    assert refusal.value.code == "not-a-shoulder"
+    assert refusal.value.hint
+
+
+def test_a_shoulder_under_a_wrong_body_part_and_a_humeral_head_pass():
+    assert check_shoulder_mr(scan({"BodyPartExamined": "CHEST", "SeriesDescription": "COR T2 SHOULDER"})) == []
+    assert check_shoulder_mr(scan({"SeriesDescription": "COR T2 humeral head"})) == []
+
+
+def test_a_file_name_of_another_organ_is_only_a_warning():
+    (warning,) = check_shoulder_mr(scan(name="knee_12"))
+    assert "a knee" in warning
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda v: replace(v, modality="CT"), "not-an-mr"),
+        (lambda v: replace(v, modality="", array=v.array * 10 - 1000), "not-an-mr"),
+        (lambda v: replace(v, array=v.array[:1]), "single-slice"),
+        (lambda v: replace(v, array=v.array[:4]), "too-small-extent"),
+        (lambda v: replace(v, array=v.array[:, :15]), "too-small-extent"),
+        (lambda v: replace(v, ijk_to_lps=v.ijk_to_lps * 3.5), "too-large-extent"),
+    ],
+    ids=["CT", "Hounsfield units", "one slice", "thin", "narrow", "wide"],
+)
+def test_what_certainly_is_no_shoulder_mr_is_refused(change, code):
+    with pytest.raises(InputError) as refusal:
+        check_shoulder_mr(change(scan()))
+    assert refusal.value.code == code
+    assert refusal.value.hint
+
+
+def test_few_slices_and_a_wide_field_are_said():
+    (warning,) = check_shoulder_mr(scan(shape=(9, 80, 80)))
+    assert "9 slices" in warning
+    (warning,) = check_shoulder_mr(scan(shape=(20, 160, 160)))
+    assert "large" in warning
+
+
+def test_normalized_values_below_zero_are_no_ct():
+    volume = scan()
+    assert check_shoulder_mr(replace(volume, array=(volume.array - 100) / 20)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("not-a-head-volume/mr-t1-brain-24-slices", "too small"),
+        ("head-ct-ge-tilt-uneven", "modality is CT"),
+        ("not-a-head-volume/ct-abdomen.nii.gz", "as those of a CT do"),
+    ],
+)
+def test_real_scans_that_are_no_shoulder_are_refused(shared_data, name, reason):
+    with pytest.raises(InputError, match=reason):
+        check_shoulder_mr(read_volume(shared_data / name))
+
+
+def test_the_dicom_reader_says_how_the_scan_was_made_and_not_of_whom(tmp_path):
+    angle = np.radians(30)
+    orientation = (np.cos(angle), np.sin(angle), 0.0, 0.0, 0.0, -1.0)
+    normal = np.array([-np.sin(angle), np.cos(angle), 0.0])
+    positions = [tuple(normal * 4.4 * n) for n in range(16)]
+    tags = {**T2_FS, "SeriesDescription": "T2 COR Wilhelm", "PatientSex": "M", "StudyDate": "20200101"}
+    write_series(tmp_path / "series", positions, lambda points: points[..., 0], orientation=orientation, **tags)
+    volume = read_volume(tmp_path / "series")
+    facts = volume.provenance["acquisition"]
+    assert (facts["RepetitionTime"], facts["EchoTime"], facts["Laterality"]) == (3600.0, 70.0, "R")
+    assert facts["ScanOptions"] == ["FS", "SAT"]
+    assert facts["SeriesDescription"] == "T2 COR ..."
+    assert not any(key.startswith(("Patient", "Study")) and key != "PatientPosition" for key in facts)
+    description = describe_series(volume)
+    assert (description.plane, description.weighting, description.fat_saturated) == ("coronal", "T2", True)
+    assert description.side == "right"
+    assert description.obliquity_deg == pytest.approx(30, abs=0.1)
+
+
+def test_enhanced_objects_keep_the_same_facts_in_their_functional_groups():
+    def item(**fields):
+        inner = Dataset()
+        for keyword, value in fields.items():
+            setattr(inner, keyword, value)
+        return Sequence([inner])
+
+    group = Dataset()
+    group.MRTimingAndRelatedParametersSequence = item(RepetitionTime=3500.0, FlipAngle=90.0)
+    group.MREchoSequence = item(EffectiveEchoTime=65.0)
+    group.FrameAnatomySequence = item(FrameLaterality="L")
+    group.MRModifierSequence = item(SpectrallySelectedSuppression="FAT")
+    facts = acquisition_facts(Dataset(), [group], lambda text, _: text)
+    assert facts == {
+        "RepetitionTime": 3500.0, "FlipAngle": 90.0, "EchoTime": 65.0, "ImageLaterality": "L",
+        "SpectrallySelectedSuppression": "FAT",
+    }  # fmt: skip
+    description = describe_series(scan(facts))
+    assert (description.weighting, description.fat_saturated, description.side) == ("T2", True, "left")
