@@ -176,12 +176,14 @@ def setLegend(result: CuffResult, visible: bool) -> None:
         if legend is None:
             return
         legend.SetTitleText(legendTitle(result))
-        legend.SetNumberOfLabels(3)  # 0, half of the peak, the peak
+        legend.SetNumberOfLabels(6)
         legend.SetLabelFormat("%.1f")
-        legend.SetPosition(0.97, 0.06)
-        legend.SetSize(0.14, 0.38)
-        legend.GetTitleTextProperty().SetFontSize(13)
-        legend.GetLabelTextProperty().SetFontSize(13)
+        # Slicer makes all texts as large as the labels fit, and the title beside a narrow bar runs over the picture
+        legend.SetSize(0.08, 0.36)
+        legend.SetPosition(0.98, 0.04)
+        for textProperty in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
+            textProperty.SetBackgroundColor(0.0, 0.0, 0.0)  # white letters are lost on fat
+            textProperty.SetBackgroundOpacity(0.5)
     if legend is not None:
         legend.SetVisibility(bool(visible))
 

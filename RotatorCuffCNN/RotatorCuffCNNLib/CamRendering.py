@@ -50,6 +50,16 @@ def isVisible(result: CuffResult) -> bool:
     return display is not None and bool(display.GetVisibility())
 
 
+def opacityAt(result: CuffResult, share: float) -> float:
+    """Opacity per millimetre of a place with a share (0-1) of the peak's evidence; 0 where it is not rendered."""
+    display = None
+    if isAvailable():
+        display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    if display is None:
+        return 0.0
+    return display.GetVolumePropertyNode().GetVolumeProperty().GetScalarOpacity().GetValue(share)
+
+
 def update(result: CuffResult) -> None:
     """Bring colours and opacities in 3D up to those of the slice views."""
     if not isAvailable():

@@ -1,0 +1,325 @@
+"""Self test of the panel, run by a real Slicer: ``Slicer --testing`` or "Reload and Test".
+
+What needs the worker is left out, and said so, where its Python packages or a model are not installed.
+"""
+
+import logging
+import os
+import shutil
+import sys
+import time
+
+import numpy as np
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from radiologycnn.images.volume import LPS_TO_RAS
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RegionRecord
+from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_VERSUS_NONE, class_records
+from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.Installer import Installer
+from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
+from RotatorCuffCNNLib.CuffResult import CuffResult
+from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
+
+WORKER_SECONDS = 240
+METHODS = ("cam", "grad_cam")
+
+
+class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
+    """From a synthetic shoulder MRI to a map in the scene, and back from a saved scene."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+        self.shoulder = syntheticShoulder()
+
+    def runTest(self, **kwargs) -> None:
+        for name in sorted(n for n in dir(self) if n.startswith("test_")):
+            self.setUp()
+            getattr(self, name)()
+
+    # Without the worker
+
+    def test_mapLiesOnTheTear(self) -> None:
+        result = self._result()
+        self.assertLess(self._distance(result.peakRas(), self.shoulder.tearRas), 5.0)  # a voxel of the map
+        cam = slicer.util.arrayFromVolume(result.camNode)
+        k, j, i = np.unravel_index(int(np.argmax(cam)), cam.shape)
+        shown = (VolumeExchange.ijkToWorld(result.camNode) @ [i, j, k, 1.0])[:3]
+        self.assertLess(self._distance(shown, result.peakRas()), 0.01)
+        self.assertAlmostEqual(float(cam.max()), 1.0, places=5)
+
+    def test_overlayLegendAndRestoring(self) -> None:
+        result = self._result()
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        other = self._addVolume("Other series")
+        for composite in composites:
+            composite.SetForegroundVolumeID(other.GetID())
+            composite.SetForegroundOpacity(0.25)
+        CamDisplay.setOverlay(result, True, 0.6, 0.4, CamDisplay.CAM_COLOR_NODES[1][1])
+        CamDisplay.setLegend(result, True)
+        for composite in composites:
+            self.assertEqual(composite.GetForegroundVolumeID(), result.camNode.GetID())
+            self.assertAlmostEqual(composite.GetForegroundOpacity(), 0.6)
+        display = result.camNode.GetScalarVolumeDisplayNode()
+        self.assertAlmostEqual(display.GetLowerThreshold(), 0.4)
+        self.assertTrue(display.GetApplyThreshold())
+        self.assertEqual((display.GetWindowLevelMin(), display.GetWindowLevelMax()), (0.0, 1.0))
+        CamDisplay.setOverlay(result, False)
+        for composite in composites:
+            self.assertEqual(composite.GetForegroundVolumeID(), other.GetID())
+            self.assertAlmostEqual(composite.GetForegroundOpacity(), 0.25)
+
+    def test_classSwitchShowsAnotherMap(self) -> None:
+        result = self._result()
+        CamDisplay.setLegend(result, True)
+        before = slicer.util.arrayFromVolume(result.camNode).copy()
+        nodes = slicer.mrmlScene.GetNumberOfNodes()
+        started = time.perf_counter()
+        CamDisplay.showMap(result, 0, "grad_cam")
+        logging.info("RotatorCuffCNN: another map took %.0f ms", 1000 * (time.perf_counter() - started))
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
+        self.assertFalse(np.array_equal(before, slicer.util.arrayFromVolume(result.camNode)))
+        self.assertEqual(CamDisplay.legendTitle(result), "Grad-CAM: No tear")
+        CamDisplay.showMap(result, TEAR_VERSUS_NONE, "cam")
+        self.assertEqual(result.shownName, "Tear versus none")
+
+    def test_secondRunUpdatesTheSameNodes(self) -> None:
+        result = self._result()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        again = self._present(result.volumeNode)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+        self.assertEqual(again.camNode.GetID(), result.camNode.GetID())
+
+    def test_rendering(self) -> None:
+        result = self._result()
+        if not CamDisplay.setVolumeRendering(result, True):
+            self._leftOut("3D: this Slicer has no volume rendering")
+            return
+        self.assertTrue(CamRendering.isVisible(result))
+        CamDisplay.setOverlay(result, True, threshold=0.5)
+        self.assertEqual(CamRendering.opacityAt(result, 0.49), 0.0)
+        self.assertGreater(CamRendering.opacityAt(result, 0.9), 0.0)
+        CamDisplay.setVolumeRendering(result, False)
+        self.assertFalse(CamRendering.isVisible(result))
+
+    def test_saveAndReload(self) -> None:
+        self._checkReload("scene.mrb")
+
+    def test_saveAndReloadAsFolder(self) -> None:
+        self._checkReload("scene.mrml")
+
+    def _checkReload(self, fileName) -> None:
+        result = self._result()
+        CamDisplay.setOverlay(result, True, 0.6, 0.4)
+        CamDisplay.setLegend(result, True)
+        before, classification, peak = result.rawMap(4, "grad_cam").copy(), result.classification, result.peakRas()
+        folder = slicer.util.tempDirectory()
+        try:
+            saveScene(os.path.join(folder, fileName))
+            slicer.mrmlScene.Clear()
+            slicer.util.loadScene(os.path.join(folder, fileName))
+            result = CuffResult.ofVolume(slicer.util.getNode("Synthetic shoulder"))
+            self.assertIsNotNone(result)
+            self.assertTrue(np.array_equal(result.rawMap(4, "grad_cam"), before))
+            self.assertEqual(result.classification, classification)
+            self.assertLess(self._distance(result.peakRas(), peak), 0.01)
+            self.assertTrue(CamDisplay.isOverlaid(result))
+            self.assertAlmostEqual(result.camNode.GetScalarVolumeDisplayNode().GetLowerThreshold(), 0.4, places=5)
+            self.assertEqual(result.tableNode.GetNumberOfRows(), 6)
+            CamDisplay.showMap(result, 4, "grad_cam")
+            self.assertEqual(CamDisplay.legendTitle(result), "Grad-CAM: Large-to-massive tear")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def test_regionIsACubeOnTheHead(self) -> None:
+        volume = self._addVolume()
+        centreLps = (LPS_TO_RAS @ [*self.shoulder.headRas, 1.0])[:3]
+        roi = CuffRoi.placeRoi(volume, {"centre_lps_mm": centreLps, "edge_mm": 80.0, "automatic": True})
+        request = CuffRoi.roiRequest(roi, volume)
+        self.assertLess(self._distance(request["centre_lps_mm"], centreLps), 0.01)
+        self.assertAlmostEqual(request["edge_mm"], 80.0, places=3)
+        self.assertTrue(CuffRoi.isAutomatic(roi))
+        roi.SetSize(100.0, 80.0, 80.0)  # as dragging one face does
+        self.assertEqual(tuple(round(side, 3) for side in roi.GetSize()), (100.0, 100.0, 100.0))
+        self.assertFalse(CuffRoi.isAutomatic(roi))
+        self.assertEqual(CuffRoi.roiProblem(roi, volume), "")
+        roi.SetCenterWorld(900.0, 0.0, 0.0)
+        self.assertIn("outside", CuffRoi.roiProblem(roi, volume))
+
+    def test_export(self) -> None:
+        result = self._result()
+        folder = slicer.util.tempDirectory()
+        try:
+            table = CuffExport.exportCsv(result, os.path.join(folder, "a.csv")).read_text(encoding="utf-8")
+            self.assertIn("probability_medium", table)
+            for name in ("a.nii.gz", "a.nrrd"):
+                loaded = slicer.util.loadVolume(str(CuffExport.exportMap(result, os.path.join(folder, name))), {})
+                cam = slicer.util.arrayFromVolume(loaded)
+                k, j, i = np.unravel_index(int(np.argmax(cam)), cam.shape)
+                place = (VolumeExchange.ijkToWorld(loaded) @ [i, j, k, 1.0])[:3]
+                self.assertLess(self._distance(place, result.peakRas()), 0.01)
+            page = CuffExport.exportReport(result, os.path.join(folder, "a.html")).read_text(encoding="utf-8")
+            self.assertIn("data:image/png;base64", page)
+            self.assertIn("For research use only", page)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def test_panelOpensAndSurvivesASceneClose(self) -> None:
+        if slicer.util.mainWindow() is None:
+            self._leftOut("the panel in its window: Slicer runs without a main window")
+            return
+        self._addVolume()
+        slicer.util.selectModule("RotatorCuffCNN")
+        slicer.mrmlScene.Clear()
+        self._addVolume()
+        slicer.app.processEvents()
+        self.assertEqual(slicer.util.selectedModule(), "RotatorCuffCNN")
+
+    def test_torchIsNotInThisProcess(self) -> None:
+        self.assertNotIn("torch", sys.modules)
+
+    # With the worker
+
+    def test_workerClassifies(self) -> None:
+        from RadiologyCNNLib.ModelSelector import modelChoices
+        from RotatorCuffCNNLib.Logic import RotatorCuffCNNLogic
+
+        missing = Installer().missing()
+        if missing:
+            self._leftOut(f"the worker: not installed are {', '.join(missing)}")
+            return
+        if not any(not choice.problem for choice in modelChoices(TASK)):
+            self._leftOut("the worker: no model is installed")
+            return
+        logic = RotatorCuffCNNLogic()
+        volume = self._addVolume()
+        roi = CuffRoi.ensureRoi(volume)
+        roi.SetCenterWorld(*self.shoulder.headRas)
+        events = []
+        logic.finished.connect(lambda result: events.append("finished"))
+        logic.failed.connect(lambda error: events.append(f"failed: {error.message} {error.details}"))
+        logic.cancelled.connect(lambda: events.append("cancelled"))
+        logic.classify(volume, roi)
+        self._waitFor(lambda: events)
+        self.assertEqual(events, ["finished"])
+        result = CuffResult.ofVolume(volume)
+        self.assertAlmostEqual(sum(result.classification.probabilities), 1.0, places=4)
+        self.assertTrue(CamDisplay.setOverlay(result, True) is None and CamDisplay.isOverlaid(result))
+        events.clear()
+        logic.classify(volume, roi)
+        logic.cancel()
+        self._waitFor(lambda: events)
+        self.assertEqual(events, ["cancelled"])
+        logic.disconnect()
+
+    # Helpers
+
+    def _addVolume(self, name="Synthetic shoulder"):
+        volume = slicer.util.addVolumeFromArray(self.shoulder.array, ijkToRAS=self.shoulder.ijkToRas, name=name)
+        volume.CreateDefaultDisplayNodes()
+        return volume
+
+    def _result(self) -> CuffResult:
+        return self._present(self._addVolume())
+
+    def _present(self, volume) -> CuffResult:
+        return CuffPresenter.present(volume, resultMessage(self.shoulder), resultMaps(self.shoulder))
+
+    @staticmethod
+    def _distance(a, b) -> float:
+        return float(np.linalg.norm(np.subtract(a, b)))
+
+    @staticmethod
+    def _leftOut(what) -> None:
+        print(f"RotatorCuffCNN self test, left out: {what}")
+
+    def _waitFor(self, condition) -> None:
+        end = time.monotonic() + WORKER_SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), end, "the worker did not answer")
+            slicer.app.processEvents()
+            time.sleep(0.02)
+
+
+def saveScene(path) -> None:
+    """Save the scene as one .mrb, or as an .mrml with its files beside it, as Slicer's save dialog does."""
+    scene = slicer.mrmlScene
+    if not path.endswith(".mrml"):
+        slicer.util.saveScene(path)
+        return
+    folder = os.path.dirname(path)
+    scene.SetURL(path)
+    scene.SetRootDirectory(folder)
+    for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
+        if node.GetHideFromEditors() or not node.GetSaveWithScene() or not node.GetModifiedSinceRead():
+            continue
+        if node.GetStorageNode() is None:
+            node.AddDefaultStorageNode()
+        storage = node.GetStorageNode()
+        if storage is not None:
+            name = f"{node.GetID()}.{storage.GetDefaultWriteFileExtension()}"
+            storage.SetFileName(os.path.join(folder, name))
+            storage.WriteData(node)
+    scene.Commit(path)
+
+
+def mapGrid(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
+    """4x4, voxel index to RAS in mm, of maps of a cube around the humeral head, laid along the scan's axes."""
+    axes = shoulder.ijkToRas[:3, :3] / np.linalg.norm(shoulder.ijkToRas[:3, :3], axis=0)
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * (edgeMm / voxels)
+    matrix[:3, 3] = np.array(shoulder.headRas) - matrix[:3, :3] @ np.full(3, (voxels - 1) / 2)
+    return matrix
+
+
+def resultMaps(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
+    """Raw maps as the worker would send them, (methods, targets, K, J, I): each with its peak in the tear."""
+    grid = mapGrid(shoulder, voxels, edgeMm)
+    index = np.stack(np.meshgrid(*[np.arange(voxels)] * 3, indexing="ij")[::-1], axis=-1)
+    distance = np.linalg.norm(index @ grid[:3, :3].T + grid[:3, 3] - np.array(shoulder.tearRas), axis=-1)
+    maps = np.empty((len(METHODS), len(TARGETS), voxels, voxels, voxels), np.float32)
+    for number in range(maps.shape[0] * maps.shape[1]):
+        maps[number // len(TARGETS), number % len(TARGETS)] = 4.0 * np.exp(-((distance / (7.0 + number)) ** 2)) - 0.4
+    return maps
+
+
+def resultMessage(shoulder, voxels=16, edgeMm=80.0, repeats=None) -> dict:
+    """What the worker would answer for a shoulder whose tear it finds to be of medium size."""
+    grid = mapGrid(shoulder, voxels, edgeMm)
+    lps = LPS_TO_RAS @ grid
+    directions = lps[:3, :3] / np.linalg.norm(lps[:3, :3], axis=0)
+    centreLps = (LPS_TO_RAS @ [*shoulder.headRas, 1.0])[:3]
+    region = RegionRecord(
+        tuple(map(float, centreLps)), edgeMm, tuple(tuple(map(float, row)) for row in directions), True, 0.9
+    )
+    evidence = tuple(
+        CamEvidence(target, method, 3.2, tuple(shoulder.tearRas), 3.6, 0.5, (12.0, 11.0, 12.0), 0.9)
+        for method in METHODS
+        for target in TARGETS
+    )
+    classification = Classification(
+        probabilities=(0.06, 0.09, 0.17, 0.58, 0.10),
+        predicted=3,
+        tear_probability=0.94,
+        repeats=repeats,
+        side=shoulder.side,
+        mirrored=shoulder.side == "left",
+        plane="coronal",
+        weighting="T2",
+        roi=region,
+        evidence=evidence,
+    )
+    return {
+        "classification": classification.to_dict(),
+        "methods": list(METHODS),
+        "targets": list(TARGETS),
+        "maps_ijk_to_lps": lps.tolist(),
+        "notes": [],
+        "provenance": {},
+        "model": "self-test-1.0.0",
+        "device": "cpu",
+        "device_name": "CPU",
+        "classes": class_records(),
+        "seconds": {},
+    }
