@@ -1,0 +1,363 @@
+"""From a shoulder MR to a tear class and where the network saw it: the one way for panel and command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from radiologycnn import __version__
+from radiologycnn.errors import InputError
+from radiologycnn.images.volume import Volume
+from radiologycnn.inference_stages import Stages
+from radiologycnn.models.catalog import find_model, list_models
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.weights import load_network
+from radiologycnn.networks.cam import METHODS, Activation, activation_maps, feature_grid_ijk_to_lps
+from radiologycnn.networks.devices import describe_device, to_tensor
+from radiologycnn.networks.gap_classifier import GapClassifier
+from radiologycnn.networks.layer_progress import LayerProgress
+from radiologycnn.networks.runner import NetworkRunner
+from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
+from radiologycnn.rotatorcuff.location import check_scan, chosen_side, locate
+from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
+from radiologycnn.rotatorcuff.repeats import (
+    RepeatRequest,
+    check_dropout,
+    probabilities,
+    repeated_probabilities,
+    summarize,
+)
+from radiologycnn.rotatorcuff.report_page import SIMULATED
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
+from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_CLASSES
+
+# Where each stage ends; with repeats the network's part is short and theirs is long.
+_CHECKED, _LOCATED, _PREPARED, _PREDICTED = 0.05, 0.25, 0.30, 0.92
+_PREDICTED_ONCE = 0.40
+
+
+@dataclass(frozen=True)
+class ClassificationResult:
+    """What the network says of a scan.
+
+    Attributes:
+        classification: probabilities, class, region, and where the network looked.
+        maps: float32, shape (methods, targets, k, j, i): raw activation maps, in units of the score.
+        methods, targets: what the first two axes of ``maps`` are.
+        maps_ijk_to_lps: 4x4 of the maps' grid, right-handed; the mirroring of a left shoulder is undone.
+        notes: sentences for the person, to be shown beside the result.
+        provenance: JSON-able: versions, model and its hash, device, preprocessing, seconds per stage.
+        classes: the package's labels: value (class index + 1), name, color_rgb.
+        model_card: the package's, JSON-able.
+    """
+
+    classification: Classification
+    maps: np.ndarray
+    methods: tuple[str, ...]
+    targets: tuple[int | str, ...]
+    maps_ijk_to_lps: np.ndarray
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    classes: tuple[Mapping[str, Any], ...]
+    model_card: Mapping[str, Any]
+
+
+class RotatorCuffClassifier:
+    """A model, loaded and ready to classify scans.
+
+    Args:
+        package: a model for the task "rotator-cuff-classification".
+        device: "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
+        precision: "float32", "bfloat16" or "float16"; see ``NetworkRunner``.
+
+    Attributes:
+        device: torch.device that is used first.
+        device_name: the device in words.
+
+    Raises:
+        InputError: the model is not for this task or damaged, or the device does not exist.
+    """
+
+    def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "float32") -> None:
+        if package.task != TASK:
+            raise InputError(
+                "wrong-task",
+                f"The model {package.id} is for {package.task}, not for the rotator cuff.",
+                "Choose another model.",
+            )
+        self.package = package
+        self.preprocessing = Preprocessing.from_dict(package.preprocessing)
+        self._network = _load(package)
+        self._runner = NetworkRunner(self._network, device, precision)
+        self.device = self._runner.device
+        self.device_name = self._runner.device_name
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How this network's evidence can be mapped: a class activation map needs a linear head."""
+        return METHODS if self._network.head_is_linear else ("grad_cam",)
+
+    def classify(
+        self,
+        volume: Volume,
+        roi: Mapping[str, Any] | None = None,
+        side: str | None = None,
+        repeats: Mapping[str, Any] | None = None,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        log: Callable[[str], None] | None = None,
+        block: int | None = None,
+    ) -> ClassificationResult:
+        """Class and evidence of one shoulder.
+
+        Args:
+            volume: an oblique-coronal MR.
+            roi: ``{"centre_lps_mm", "edge_mm"}`` of a person; None finds the humeral head.
+            side: "left" or "right"; None goes by the scan.
+            repeats: ``{"method", "count"}``, see ``RepeatRequest``; the answer itself is always that of the plain run,
+                which the maps belong to.
+            progress: called with a fraction of the whole, 0-1, and the stage's name.
+            cancelled: asked between stages, layers and repeats.
+            log: called with a sentence at each fall-back; the same sentences are in the result's notes.
+            block: maps of this block by Grad-CAM alone: a finer grid with less meaning. None: the last features.
+
+        Raises:
+            InputError: the scan, region, side or repeats cannot be used.
+            ResourceError: not enough memory, on the CPU either.
+            Cancelled: as ``cancelled`` said.
+        """
+        request = RepeatRequest.from_dict(repeats) if repeats else None
+        if request and request.method == "mc_dropout":
+            check_dropout(self._network)
+        self._check_block(block)
+        stages = Stages(progress, cancelled)
+        notes = list(volume.notes)
+        if self.package.simulated:
+            notes.append(SIMULATED)
+
+        stages.begin(0.0, "Checking the scan")
+        notes += check_scan(volume)
+        stages.begin(_CHECKED, "Finding the humeral head")
+        location = locate(volume, self.preprocessing, roi)
+        side = chosen_side(side, location.series)
+        stages.begin(_LOCATED, "Preparing the cube")
+        prepared = self.preprocessing.prepare(volume, location.region, side)
+        if side == location.series.side:
+            notes += location.notes
+        notes += prepared.notes
+        stages.begin(_PREPARED, "Running the network")
+        outcome = self._runner.run(
+            lambda network, device, autocast: self._run(prepared, request, block, network, device, autocast, stages),
+            stages,
+            log,
+        )
+        activation, runs = outcome.value
+        used_models = [self.package.id]
+        if request and request.method == "models":
+            runs, used_models = self._other_models(request, volume, roi, location.region, side, activation, stages)
+        notes += outcome.fall_backs
+        stages.begin(_PREDICTED, "Locating the evidence")
+        maps, maps_matrix, evidence = self._evidence(activation, prepared)
+        answer = self._answer(activation, runs, request, evidence, location, side, prepared.mirrored)
+        notes += _notes_on_answer(answer)
+        seconds = stages.end()
+
+        card = {name: value for name, value in self.package.card().items() if name not in ("path", "problem")}
+        provenance = {
+            "radiologycnn": __version__,
+            "model": self.package.id,
+            "model_sha256": self.package.weights_sha256,
+            "simulated": self.package.simulated,
+            "preprocessing": self.preprocessing.to_dict(),
+            "series": location.series.to_dict(),
+            "humeral_head_found": location.found,
+            "repeats": _repeat_record(request, runs, used_models),
+            "grad_cam_block": block,
+            "device": str(outcome.device),
+            "device_name": describe_device(outcome.device),
+            "precision": outcome.precision,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "input": dict(volume.provenance),
+            "seconds": seconds,
+        }
+        methods = tuple(dict.fromkeys(one.method for one in activation.maps))
+        return ClassificationResult(
+            answer,
+            maps,
+            methods,
+            TARGETS,
+            maps_matrix,
+            tuple(dict.fromkeys(notes)),
+            provenance,
+            tuple(dict(label) for label in self.package.labels),
+            card,
+        )
+
+    def _run(
+        self,
+        prepared: PreparedShoulder,
+        request: RepeatRequest | None,
+        block: int | None,
+        network: nn.Module,
+        device: torch.device,
+        autocast: AbstractContextManager,
+        stages: Stages,
+    ) -> tuple[Activation, np.ndarray | None]:
+        """Logits and maps of the plain run, and the probabilities of the repeats (count, classes)."""
+        image = to_tensor(prepared.array[None, None]).to(device)
+        methods = self.methods if block is None else ("grad_cam",)
+        end = _PREDICTED_ONCE if request else _PREDICTED
+        with autocast:
+            with LayerProgress(network, image.shape, stages.within(_PREPARED, end)):
+                activation = activation_maps(network, image, TARGETS, methods, block)
+            if request is None or request.method == "models":
+                return activation, None
+            stages.begin(end, "Repeating")
+            step = stages.within(end, _PREDICTED)
+            voxel_mm = prepared.region.edge_mm / self.preprocessing.grid_size
+            return activation, repeated_probabilities(request, network, image, voxel_mm, step)
+
+    def _other_models(
+        self,
+        request: RepeatRequest,
+        volume: Volume,
+        roi: Mapping[str, Any] | None,
+        region: Any,
+        side: str,
+        activation: Activation,
+        stages: Stages,
+    ) -> tuple[np.ndarray, list[str]]:
+        """Probabilities of this model and of others, each with its own preprocessing around the same centre."""
+        others = self._packages(request)
+        stages.begin(_PREDICTED_ONCE, "Asking other models")
+        step = stages.within(_PREDICTED_ONCE, _PREDICTED)
+        rows = [activation.probabilities]
+        for number, package in enumerate(others):
+            step(number / len(others))
+            preprocessing = Preprocessing.from_dict(package.preprocessing)
+            cube = preprocessing.region(volume, region.centre_lps_mm, (roi or {}).get("edge_mm"))
+            prepared = preprocessing.prepare(volume, cube, side)
+            runner = NetworkRunner(_load(package), str(self.device), self._runner.precision)
+            rows.append(runner.run(_plain_run(prepared.array), stages).value)
+        return np.stack(rows), [self.package.id, *(package.id for package in others)]
+
+    def _packages(self, request: RepeatRequest) -> list[ModelPackage]:
+        if request.models:
+            packages = [find_model(name, TASK) for name in request.models]
+        else:
+            packages = [package for package in list_models(TASK) if not package.problem and package.task == TASK]
+        others = [package for package in packages if package.weights_sha256 != self.package.weights_sha256]
+        if not others:
+            raise InputError(
+                "too-few-models",
+                "To compare models, at least two for the rotator cuff must be installed.",
+                "Install another one, or repeat with mc_dropout or tta.",
+            )
+        return others[: request.count - 1]
+
+    def _evidence(
+        self, activation: Activation, prepared: PreparedShoulder
+    ) -> tuple[np.ndarray, np.ndarray, tuple[CamEvidence, ...]]:
+        """Maps (methods, targets, k, j, i) on a right-handed grid, its matrix, and where the network looked."""
+        offset = self._network.halving_offset
+        shape = prepared.array.shape
+        evidence = locate_evidence(activation.maps, prepared.ijk_to_lps, shape, offset)
+        stacked = np.stack([one.raw for one in activation.maps])
+        maps = stacked.reshape(-1, len(TARGETS), *stacked.shape[1:])
+        grid = feature_grid_ijk_to_lps(prepared.ijk_to_lps, shape, maps.shape[2:], offset)
+        return (*right_handed(maps, grid), evidence)
+
+    def _answer(
+        self,
+        activation: Activation,
+        runs: np.ndarray | None,
+        request: RepeatRequest | None,
+        evidence: tuple[CamEvidence, ...],
+        location: Any,
+        side: str,
+        mirrored: bool,
+    ) -> Classification:
+        shares = activation.probabilities
+        repeats: RepeatSummary | None = None if runs is None else summarize(request.method, runs)
+        return Classification(
+            probabilities=tuple(float(share) for share in shares),
+            predicted=int(shares.argmax()),
+            tear_probability=float(shares[1:].sum()),
+            repeats=repeats,
+            side=side,
+            mirrored=mirrored,
+            plane=location.series.plane,
+            weighting=location.series.weighting,
+            roi=location.region,
+            evidence=evidence,
+            tear_threshold=self.package.operating_threshold,
+        )
+
+    def _check_block(self, block: int | None) -> None:
+        blocks = len(self._network.blocks)
+        if block is not None and not 1 <= block <= blocks:
+            raise InputError(
+                "no-such-block", f"This model has no block {block}.", f"Use 1 to {blocks}, or leave it out."
+            )
+
+
+def _load(package: ModelPackage) -> GapClassifier:
+    network = load_network(package, "cpu")
+    if not isinstance(network, GapClassifier):
+        raise InputError(
+            "bad-model",
+            f"The model {package.id} is no classifier but a {package.architecture['name']}.",
+            "Ask the model's author for a corrected package.",
+        )
+    *_, last = (module for module in network.modules() if isinstance(module, nn.Linear))
+    if not last.out_features == len(package.labels) == len(TEAR_CLASSES):
+        raise InputError(
+            "bad-model",
+            f"The model {package.id} has {last.out_features} outputs and names {len(package.labels)} classes, "
+            f"but there are {len(TEAR_CLASSES)} classes of tears.",
+            "Ask the model's author for a corrected package.",
+        )
+    return network
+
+
+def _plain_run(array: np.ndarray) -> Callable[[nn.Module, torch.device, AbstractContextManager], np.ndarray]:
+    def run(network: nn.Module, device: torch.device, autocast: AbstractContextManager) -> np.ndarray:
+        with autocast:
+            return probabilities(network, to_tensor(array[None, None]).to(device))
+
+    return run
+
+
+def _repeat_record(
+    request: RepeatRequest | None, runs: np.ndarray | None, models: Sequence[str]
+) -> dict[str, Any] | None:
+    if request is None or runs is None:
+        return None
+    return {"method": request.method, "count": len(runs), "seed": request.seed, "models": list(models)}
+
+
+def _notes_on_answer(answer: Classification) -> list[str]:
+    """A sentence where the most probable class and the tear probability say different things."""
+    says_tear = answer.tear_probability >= answer.tear_threshold
+    share = f"{100 * answer.tear_probability:.0f} %"
+    if answer.predicted == 0 and says_tear:
+        return [
+            f"No single class of tears is as probable as None, but a tear of any size has {share}, at or above the "
+            f"model's threshold of {100 * answer.tear_threshold:.0f} %."
+        ]
+    if answer.predicted != 0 and not says_tear:
+        return [
+            f"The most probable class is a tear, but a tear of any size has only {share}, below the model's threshold "
+            f"of {100 * answer.tear_threshold:.0f} %."
+        ]
+    return []
+
+
+__all__ = ["ClassificationResult", "RotatorCuffClassifier"]

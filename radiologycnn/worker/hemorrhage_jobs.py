@@ -1,0 +1,110 @@
+"""The worker's jobs on head CT: outline a bleed, and measure a mask that a person has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import LabelDefinition
+from radiologycnn.worker.array_files import bounding_box, read_array
+from radiologycnn.worker.progress import JobProgress
+from radiologycnn.worker.protocol import PROBABILITY_FLOOR
+from radiologycnn.worker.volumes import read_volume_field
+from radiologycnn.worker.warm_models import HEMORRHAGE_TASK
+
+if TYPE_CHECKING:
+    from radiologycnn.worker.jobs import JobRunner
+
+
+def segment(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Outline the bleed: probability (cropped, ``.npy``), measurements, provenance."""
+    progress.step(0.0, "Reading the scan")
+    volume = read_volume_field(request["volume"])
+    segmenter, package = runner.models_in_memory.engine_for(
+        HEMORRHAGE_TASK, request["model"], request["device"], progress
+    )
+    progress.kind = (package.id, str(segmenter.device), volume.array.shape)
+    result = segmenter.segment(
+        volume,
+        threshold=request["threshold"],
+        progress=progress.between(0.10, 0.95),
+        cancelled=cancelled,
+        log=runner.log,
+    )
+    progress.step(0.95, "Writing the result")
+    crop = _write_crop(runner, result.probability, request, float(result.threshold))
+    return {
+        **crop,
+        "threshold": float(result.threshold),
+        "measurements": result.measurements.to_dict(),
+        "notes": list(result.notes),
+        "provenance": dict(result.provenance),
+        "model": package.id,
+        # after a fall-back this is not the device that was asked for
+        "device": result.provenance["device"],
+        "device_name": result.provenance["device_name"],
+        "labels": [label.to_dict() for label in result.labels],
+        "seconds": progress.finish(),
+    }
+
+
+def measure(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Measure a mask that the person has changed; the mask may be a crop of the volume's grid.
+
+    The labels are the request's, as an earlier result gave them, or else the model's.
+    """
+    from radiologycnn.hemorrhage.measurements import measure as measure_mask
+    from radiologycnn.models.catalog import find_model
+
+    progress.step(0.0, "Reading the mask")
+    labels = _labels(request["labels"] or find_model(request["model"], HEMORRHAGE_TASK).labels)
+    volume = read_volume_field(request["volume"])
+    crop = read_array(request["mask"])
+    offset = [int(index) for index in request["offset_kji"] or (0, 0, 0)]
+    box = tuple(slice(start, start + size) for start, size in zip(offset, crop.shape))
+    if crop.ndim != 3 or len(offset) != 3 or min(offset) < 0 or volume.array[box].shape != crop.shape:
+        raise InputError(
+            "mask-off-grid",
+            "The mask does not lie on the scan's grid.",
+            "Choose the scan that the mask belongs to.",
+        )
+    mask = np.zeros(volume.array.shape, np.uint8)
+    mask[box] = crop
+    progress.step(0.2, "Measuring")
+    measurements = measure_mask(mask, volume, labels)
+    return {"measurements": measurements.to_dict(), "seconds": progress.finish()}
+
+
+def _write_crop(
+    runner: JobRunner, probability: np.ndarray, request: dict[str, Any], threshold: float
+) -> dict[str, Any]:
+    """Write the part of a probability map that is not next to nothing; where it lies on the whole grid."""
+    floor = min(PROBABILITY_FLOOR, threshold)
+    highest = probability.max(axis=0) if probability.ndim == 4 else probability
+    box = bounding_box(highest >= floor)
+    crop = np.asarray(probability[(..., *box)], np.float32)
+    return {
+        "probability": str(runner.write_job_array(Path(request["output"]), "probability", request["job"], crop)),
+        "offset_kji": [part.start for part in box],
+        "shape_kji": [int(size) for size in highest.shape],
+        "floor": floor,
+    }
+
+
+def _labels(records: Sequence[LabelDefinition | dict[str, Any]]) -> list[LabelDefinition]:
+    """Label definitions from a model's or a request's records."""
+    try:
+        return [
+            record if isinstance(record, LabelDefinition) else LabelDefinition.from_dict(dict(record))
+            for record in records
+        ]
+    except (TypeError, ValueError) as error:
+        raise InputError("bad-labels", "The labels of the mask are not understood.") from error

@@ -1,0 +1,105 @@
+"""The models that wait in memory for the next click: at most one a task, all of them given back after a while."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from radiologycnn.errors import InputError, ResourceError
+
+if TYPE_CHECKING:
+    from radiologycnn.models.package import ModelPackage
+    from radiologycnn.worker.progress import JobProgress
+
+HEMORRHAGE_TASK = "hemorrhage-segmentation"
+ROTATOR_CUFF_TASK = "rotator-cuff-classification"
+
+#: What runs a task's models: module and class, which load torch.
+_ENGINES = {
+    HEMORRHAGE_TASK: ("radiologycnn.hemorrhage.inference", "HemorrhageSegmenter"),
+    ROTATOR_CUFF_TASK: ("radiologycnn.rotatorcuff.inference", "RotatorCuffClassifier"),
+}
+
+
+class WarmModels:
+    """Loaded engines (``HemorrhageSegmenter``, ``RotatorCuffClassifier``), the last used one of each task."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, tuple[tuple[str, str, str], Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._engines)
+
+    def engine_for(
+        self, task: str, model: str | None, device: str | None, progress: JobProgress
+    ) -> tuple[Any, ModelPackage]:
+        """The engine for a model and device: the warm one where it fits.
+
+        Raises:
+            InputError: the task, the model or the device does not exist.
+            ResourceError: torch cannot be loaded.
+        """
+        if task not in _ENGINES:
+            raise InputError("unknown-task", f"This version has no task {task!r}.")
+        if "torch" not in sys.modules:
+            progress.step(0.01, "Starting PyTorch")
+            _start_torch()
+        progress.step(0.04, "Loading the model")
+        from radiologycnn.models.catalog import find_model
+
+        package = find_model(model, task)
+        device = device or "auto"
+        key = (str(package.path), package.weights_sha256, device)
+        warm_key, engine = self._engines.get(task, (None, None))
+        if key != warm_key:
+            engine = None
+            self._forget([task])
+            module, name = _ENGINES[task]
+            engine = getattr(importlib.import_module(module), name)(package, device=device)
+            if engine.device.type != "cpu":
+                # Two models never share a small GPU.
+                self._forget([other for other, (_, held) in self._engines.items() if held.device.type != "cpu"])
+            self._engines[task] = (key, engine)
+        progress.step(0.10, "Loading the model")
+        return engine, package
+
+    def unload(self) -> None:
+        """Forget all models and give their memory back, the GPU's too."""
+        self._forget(list(self._engines))
+
+    def _forget(self, tasks: Iterable[str]) -> None:
+        dropped = [self._engines.pop(task) for task in tasks if task in self._engines]
+        if not dropped:
+            return
+        dropped.clear()
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _start_torch() -> None:
+    """Import torch, whose half-finished installations fail in many ways.
+
+    Raises:
+        ResourceError: it is there but cannot be loaded.
+    """
+    try:
+        import torch
+
+        reason = "" if hasattr(torch, "nn") else "parts of it are missing"
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise
+        reason = str(error)
+    except (ImportError, OSError, AttributeError) as error:  # on Windows a missing library is an OSError
+        reason = str(error)
+    if reason:
+        raise ResourceError(
+            "torch-damaged",
+            f"PyTorch is installed but cannot be loaded: {reason}.",
+            "Restart Slicer. If that does not help, uninstall and install PyTorch in the module PyTorch Utils.",
+        )
