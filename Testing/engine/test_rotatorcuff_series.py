@@ -55,6 +55,13 @@ def test_the_plane_is_told_by_the_thick_axis_however_the_scan_is_stored():
     assert describe_series(turned).obliquity_deg == pytest.approx(20, abs=0.1)
 
 
+def test_of_a_3d_sequence_with_equal_spacings_the_name_tells_the_plane():
+    steps = np.diag([1.5, 1.5, 1.5])  # stored from foot to head
+    assert describe_series(scan(steps=steps, shape=(80, 80, 80), name="cor_3d_pd")).plane == "coronal"
+    assert describe_series(scan(steps=steps, shape=(80, 80, 80), name="sag_3d_pd")).plane == "sagittal"
+    assert describe_series(scan(steps=steps, shape=(80, 80, 80))).plane == "axial"
+
+
 @pytest.mark.parametrize("angle", [20, 35, 45, 50])
 def test_oblique_coronal_slices_are_coronal_up_to_50_degrees(angle):
     for side in ("left", "right"):

@@ -9,6 +9,7 @@ with a kernel whose Fourier transform is known, gives it for every place at once
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,9 +132,11 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
         sum(((axis - p) * step) ** 2 for axis, p, step in zip(np.ogrid[tuple(map(slice, size))], place, spacing))
     )
     elsewhere = np.where(apart > _OTHER_MM, score.max(axis=0), 0).max()
+    radii_line = np.abs(surfaces[(slice(None), *place)])
+    radius = float(_RADII_MM[best[0]]) + float(_vertex(radii_line, best[:1])[0]) * (_RADII_MM[1] - _RADII_MM[0])
     return BallScores(
         refined[::-1],
-        float(_RADII_MM[best[0]]),
+        radius,
         float(abs(surfaces[best])),
         float(evenness[tuple(place)]),
         float(1 - elsewhere / max(score[best], 1e-9)),
@@ -176,10 +179,10 @@ def _prior(shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
     return np.exp(-squares / (2 * _PRIOR_MM**2))
 
 
-def _vertex(score: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Offset of the maximum from its voxel, by a parabola along each axis, shape (3,)."""
-    offset = np.zeros(3)
-    for axis in range(3):
+def _vertex(score: np.ndarray, place: Sequence[int]) -> np.ndarray:
+    """Offset of the maximum from its voxel, by a parabola along each axis."""
+    offset = np.zeros(score.ndim)
+    for axis in range(score.ndim):
         if 0 < place[axis] < score.shape[axis] - 1:
             line = score[tuple(slice(p - 1, p + 2) if a == axis else p for a, p in enumerate(place))]
             bend = line[0] - 2 * line[1] + line[2]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.images.grid import axes_to_lps
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.picture_side import side_by_picture
 
@@ -119,7 +120,7 @@ def describe_series(volume: Volume) -> SeriesDescription:
     if source.startswith("DICOM") and named not in ("unknown", side):
         notes.append(f"The {source} says {side}, the name {named}; {side} was taken. Check the side.")
     if side == "unknown":
-        notes.append("Nothing tells which shoulder this is, so it was not mirrored; set the side.")
+        notes.append("Nothing tells which shoulder this is; set the side.")
     elif source == "picture":
         notes.append(f"That this is a {side} shoulder was taken from the picture; check the side.")
     return SeriesDescription(
@@ -128,10 +129,16 @@ def describe_series(volume: Volume) -> SeriesDescription:
 
 
 def through_plane_axis(volume: Volume) -> int:
-    """The voxel axis (0 = i, 1 = j, 2 = k) across the slices: the one with clearly the largest spacing, else k."""
+    """The voxel axis (0 = i, 1 = j, 2 = k) across the slices: the one with clearly the largest spacing.
+
+    Where all are alike, as in a 3D sequence, the one across the plane that the name tells, and else k.
+    """
     spacing = volume.spacing_mm
     largest = int(np.argmax(spacing))
-    return largest if spacing[largest] > _THROUGH_PLANE_RATIO * np.partition(spacing, 1)[1] else 2
+    if spacing[largest] > _THROUGH_PLANE_RATIO * np.partition(spacing, 1)[1]:
+        return largest
+    plane = _first_word(_PLANE_WORDS, _words(volume, _acquisition(volume)))
+    return 2 if plane == "unknown" else axes_to_lps(volume.ijk_to_lps)[0][_PLANES.index(plane)]
 
 
 def slice_plane(volume: Volume) -> tuple[str, float]:
