@@ -9,14 +9,14 @@ settled reading as its default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from radiologycnn.networks.option_checks import option_problems
+from radiologycnn.networks.network_options import NetworkOptions
 
 
 @dataclass(frozen=True)
-class CnnDsOptions:
+class CnnDsOptions(NetworkOptions):
     """Options of :class:`radiologycnn.networks.cnn_ds.CnnDs`.
 
     Attributes:
@@ -39,6 +39,29 @@ class CnnDsOptions:
         initialization: "glorot" (uniform; Keras' default) or "he" (normal).
     """
 
+    ARCHITECTURE: ClassVar[str] = "cnn_ds"
+    PRESETS: ClassVar[dict[str, CnnDsOptions]] = {}  # filled below: making options asks which presets there are
+    CHOICES: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "activation": ("leaky_relu", "relu"),
+        "normalization": ("instance", "none"),
+        "norm_eps_on": ("variance", "standard_deviation"),
+        "downsampling": ("strided", "max_pool"),
+        "upsampling": ("nearest", "trilinear", "transposed"),
+        "initialization": ("glorot", "he"),
+        "segmentation_kernel": (1, 3),
+    }
+    # Upper bounds keep a broken or hostile package from asking for all memory.
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "in_channels": (1, 64),
+        "out_labels": (1, 64),
+        "base_filters": (1, 256),
+        "depth": (2, 8),
+        "segmentation_levels": (1, 7),
+        "dropout": (0.0, 0.95),
+        "leaky_slope": (0.0, 1.0),
+        "norm_eps": (0.0, 1.0),
+    }
+
     in_channels: int = 1
     out_labels: int = 1
     base_filters: int = 16
@@ -57,11 +80,6 @@ class CnnDsOptions:
     upsampling_pointwise: bool = True
     initialization: str = "glorot"
 
-    def __post_init__(self) -> None:
-        problems = self.problems(asdict(self))
-        if problems:
-            raise ValueError(" ".join(problems))
-
     @property
     def supervised_levels(self) -> int:
         """Segmentation layers that the network really has."""
@@ -72,52 +90,8 @@ class CnnDsOptions:
         """Each side of the input must be a multiple of this."""
         return 2 ** (self.depth - 1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """All options, as they stand in ``model.json``."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, parameters: Mapping[str, Any]) -> CnnDsOptions:
-        """Options from ``model.json``: optionally ``preset``, and changes to it.
-
-        Raises:
-            ValueError: an unknown option or an impossible value; every problem is named.
-        """
-        problems = cls.problems(parameters)
-        if problems:
-            raise ValueError(" ".join(problems))
-        changes = dict(parameters)
-        return replace(PRESETS[changes.pop("preset", "default")], **changes)
-
-    @classmethod
-    def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
-        """Every problem of ``parameters`` as a sentence; empty when they are fine."""
-        return option_problems("cnn_ds", cls, parameters, PRESETS, _CHOICES, _RANGES)
-
-
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "activation": ("leaky_relu", "relu"),
-    "normalization": ("instance", "none"),
-    "norm_eps_on": ("variance", "standard_deviation"),
-    "downsampling": ("strided", "max_pool"),
-    "upsampling": ("nearest", "trilinear", "transposed"),
-    "initialization": ("glorot", "he"),
-    "segmentation_kernel": (1, 3),
-}
-
-# Upper bounds keep a broken or hostile package from asking for all memory.
-_RANGES: dict[str, tuple[float, float]] = {
-    "in_channels": (1, 64),
-    "out_labels": (1, 64),
-    "base_filters": (1, 256),
-    "depth": (2, 8),
-    "segmentation_levels": (1, 7),
-    "dropout": (0.0, 0.95),
-    "leaky_slope": (0.0, 1.0),
-    "norm_eps": (0.0, 1.0),
-}
-
-PRESETS: dict[str, CnnDsOptions] = {}  # Filled below: making options asks which presets there are.
+PRESETS = CnnDsOptions.PRESETS
 PRESETS.update(
     {
         # The settled reading: the paper's structure, Isensee's activation and normalization.

@@ -7,14 +7,14 @@ defaults give it about VRN's parameters and multiplications and the same grid of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from radiologycnn.networks.option_checks import option_problems
+from radiologycnn.networks.network_options import NetworkOptions
 
 
 @dataclass(frozen=True)
-class DenseNet3dOptions:
+class DenseNet3dOptions(NetworkOptions):
     """Options of :class:`radiologycnn.networks.densenet3d.DenseNet3d`.
 
     Attributes:
@@ -28,6 +28,21 @@ class DenseNet3dOptions:
         dropout: rate after each layer's last convolution.
     """
 
+    ARCHITECTURE: ClassVar[str] = "densenet3d"
+    PRESETS: ClassVar[dict[str, DenseNet3dOptions]] = {}  # filled below: making options asks which presets there are
+    # Upper bounds keep a broken or hostile package from asking for all memory.
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "in_channels": (1, 64),
+        "classes": (2, 1000),
+        "input_size": (8, 512),
+        "base_filters": (1, 256),
+        "growth_rate": (1, 128),
+        "block_layers": (1, 64),
+        "compression": (0.1, 1.0),
+        "dropout": (0.0, 0.95),
+    }
+    LENGTHS: ClassVar[Mapping[str, tuple[int, int]]] = {"block_layers": (1, 6)}
+
     in_channels: int = 1
     classes: int = 5
     input_size: int = 64
@@ -37,52 +52,11 @@ class DenseNet3dOptions:
     compression: float = 0.5
     dropout: float = 0.2
 
-    def __post_init__(self) -> None:
-        if isinstance(self.block_layers, list):
-            object.__setattr__(self, "block_layers", tuple(self.block_layers))
-        problems = self.problems(asdict(self))
-        if problems:
-            raise ValueError(" ".join(problems))
-
     @property
     def size_multiple(self) -> int:
         """Input voxels between two feature voxels; input sides must be a multiple of this."""
         return 2 ** (len(self.block_layers) - 1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """All options, as they stand in ``model.json``."""
-        return {**asdict(self), "block_layers": list(self.block_layers)}
 
-    @classmethod
-    def from_dict(cls, parameters: Mapping[str, Any]) -> DenseNet3dOptions:
-        """Options from ``model.json``: optionally ``preset``, and changes to it.
-
-        Raises:
-            ValueError: an unknown option or an impossible value; every problem is named.
-        """
-        problems = cls.problems(parameters)
-        if problems:
-            raise ValueError(" ".join(problems))
-        changes = dict(parameters)
-        return replace(PRESETS[changes.pop("preset", "default")], **changes)
-
-    @classmethod
-    def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
-        """Every problem of ``parameters`` as a sentence; empty when they are fine."""
-        return option_problems("densenet3d", cls, parameters, PRESETS, {}, _RANGES, {"block_layers": (1, 6)})
-
-
-# Upper bounds keep a broken or hostile package from asking for all memory.
-_RANGES: dict[str, tuple[float, float]] = {
-    "in_channels": (1, 64),
-    "classes": (2, 1000),
-    "input_size": (8, 512),
-    "base_filters": (1, 256),
-    "growth_rate": (1, 128),
-    "block_layers": (1, 64),
-    "compression": (0.1, 1.0),
-    "dropout": (0.0, 0.95),
-}
-
-PRESETS: dict[str, DenseNet3dOptions] = {}  # Filled below: making options asks which presets there are.
+PRESETS = DenseNet3dOptions.PRESETS
 PRESETS.update(default=DenseNet3dOptions())

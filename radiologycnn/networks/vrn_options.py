@@ -9,10 +9,10 @@ here, with the settled reading as its default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from radiologycnn.networks.option_checks import option_problems
+from radiologycnn.networks.network_options import NetworkOptions
 
 VRN_UNITS_PER_BLOCK = 3
 """Voxception-ResNet units before each Voxception-Downsample unit (both papers)."""
@@ -22,7 +22,7 @@ _KEEP = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25)
 
 
 @dataclass(frozen=True)
-class VrnOptions:
+class VrnOptions(NetworkOptions):
     """Options of :class:`radiologycnn.networks.vrn.Vrn`.
 
     Attributes:
@@ -51,6 +51,30 @@ class VrnOptions:
         initialization: "xavier" (Shim; Glorot uniform) or "orthogonal" (Brock).
     """
 
+    ARCHITECTURE: ClassVar[str] = "vrn"
+    PRESETS: ClassVar[dict[str, VrnOptions]] = {}  # filled below: making options asks which presets there are
+    CHOICES: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "dropout": ("stochastic_depth", "element", "off"),
+        "order": ("conv_norm_elu", "conv_elu_norm"),
+        "convolution_bias": ("where_useful", "everywhere"),
+        "initialization": ("xavier", "orthogonal"),
+    }
+    # Upper bounds keep a broken or hostile package from asking for all memory.
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "in_channels": (1, 64),
+        "classes": (2, 1000),
+        "input_size": (8, 512),
+        "blocks": (1, 4),
+        "base_filters": (4, 128),
+        "hidden_features": (0, 4096),
+        # A branch that is never kept would never learn.
+        "keep_probabilities": (0.01, 1.0),
+        "final_keep_probability": (0.01, 1.0),
+        "norm_eps": (1e-12, 1.0),
+        "squeeze_reduction": (1, 64),
+    }
+    LENGTHS: ClassVar[Mapping[str, tuple[int, int]]] = {"keep_probabilities": (1, VRN_UNITS_PER_BLOCK * 4)}
+
     in_channels: int = 1
     classes: int = 5
     input_size: int = 64
@@ -68,14 +92,6 @@ class VrnOptions:
     squeeze_reduction: int = 16
     initialization: str = "xavier"
 
-    def __post_init__(self) -> None:
-        # A list from JSON would make the options unhashable and unequal to the ones that wrote it.
-        if isinstance(self.keep_probabilities, list):
-            object.__setattr__(self, "keep_probabilities", tuple(self.keep_probabilities))
-        problems = _problems(asdict(self)) or _contradictions(self)
-        if problems:
-            raise ValueError(" ".join(problems))
-
     @property
     def feature_channels(self) -> int:
         """Channels of the features that the activation map is taken from."""
@@ -86,77 +102,21 @@ class VrnOptions:
         """Input voxels between two feature voxels; input sides are best a multiple of this."""
         return 2**self.blocks
 
-    def to_dict(self) -> dict[str, Any]:
-        """All options, as they stand in ``model.json``."""
-        return {**asdict(self), "keep_probabilities": list(self.keep_probabilities)}
-
-    @classmethod
-    def from_dict(cls, parameters: Mapping[str, Any]) -> VrnOptions:
-        """Options from ``model.json``: optionally ``preset``, and changes to it.
-
-        Raises:
-            ValueError: an unknown option or an impossible value; every problem is named.
-        """
-        problems = _problems(parameters)
-        if problems:
-            raise ValueError(" ".join(problems))
-        changes = dict(parameters)
-        return replace(PRESETS[changes.pop("preset", "default")], **changes)
-
-    @classmethod
-    def problems(cls, parameters: Mapping[str, Any]) -> list[str]:
-        """Every problem of ``parameters`` as a sentence; empty when a network can be built from them."""
-        found = _problems(parameters)
-        if not found:
-            try:
-                cls.from_dict(parameters)
-            except ValueError as error:
-                found = [str(error)]
+    def contradictions(self) -> list[str]:
+        """Channels and keep probabilities that do not fit the blocks."""
+        found = []
+        if self.base_filters % 4:
+            found.append(f"The option base_filters of vrn is {self.base_filters}, not a multiple of 4.")
+        needed = VRN_UNITS_PER_BLOCK * self.blocks
+        if len(self.keep_probabilities) < needed:
+            found.append(
+                f"The option keep_probabilities of vrn has {len(self.keep_probabilities)} values, but {self.blocks}"
+                f" blocks need {needed}."
+            )
         return found
 
 
-def _problems(parameters: Mapping[str, Any]) -> list[str]:
-    return option_problems("vrn", VrnOptions, parameters, PRESETS, _CHOICES, _RANGES, _LENGTHS)
-
-
-def _contradictions(options: VrnOptions) -> list[str]:
-    found = []
-    if options.base_filters % 4:
-        found.append(f"The option base_filters of vrn is {options.base_filters}, not a multiple of 4.")
-    needed = VRN_UNITS_PER_BLOCK * options.blocks
-    if len(options.keep_probabilities) < needed:
-        found.append(
-            f"The option keep_probabilities of vrn has {len(options.keep_probabilities)} values, but {options.blocks}"
-            f" blocks need {needed}."
-        )
-    return found
-
-
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "dropout": ("stochastic_depth", "element", "off"),
-    "order": ("conv_norm_elu", "conv_elu_norm"),
-    "convolution_bias": ("where_useful", "everywhere"),
-    "initialization": ("xavier", "orthogonal"),
-}
-
-# Upper bounds keep a broken or hostile package from asking for all memory.
-_RANGES: dict[str, tuple[float, float]] = {
-    "in_channels": (1, 64),
-    "classes": (2, 1000),
-    "input_size": (8, 512),
-    "blocks": (1, 4),
-    "base_filters": (4, 128),
-    "hidden_features": (0, 4096),
-    # A branch that is never kept would never learn.
-    "keep_probabilities": (0.01, 1.0),
-    "final_keep_probability": (0.01, 1.0),
-    "norm_eps": (1e-12, 1.0),
-    "squeeze_reduction": (1, 64),
-}
-
-_LENGTHS: dict[str, tuple[int, int]] = {"keep_probabilities": (1, VRN_UNITS_PER_BLOCK * 4)}
-
-PRESETS: dict[str, VrnOptions] = {}  # Filled below: making options asks which presets there are.
+PRESETS = VrnOptions.PRESETS
 PRESETS.update(
     # The settled reading: Shim's structure with Brock's units.
     default=VrnOptions(),
