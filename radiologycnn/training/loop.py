@@ -20,8 +20,6 @@ from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
 
-LARGEST_GRADIENT_NORM = 5.0
-
 
 @dataclass
 class TrainingResult:
@@ -53,6 +51,8 @@ class TrainingLoop:
     figure_names: tuple[str, ...] = ("validation_loss",)
     # Batch normalization over one case has nothing to normalize with.
     smallest_batch = 1
+    # Of a step's gradient, which keeps one odd batch from throwing the weights away; 0: no limit.
+    largest_gradient_norm = 5.0
     # Of the learning rate, for the fine stage after a coarse one, which goes on from what that one found.
     fine_rate_share = 0.5
 
@@ -190,14 +190,11 @@ class TrainingLoop:
             loss = self.loss_of([self.train_paths[i] for i in batch], generator)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            self.limit_gradients()
+            if self.largest_gradient_norm:
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.largest_gradient_norm)
             self.optimizer.step()
             total += float(loss.detach()) * len(batch)
         return rate, total / sum(map(len, batches))
-
-    def limit_gradients(self) -> None:
-        """Keeps one odd batch from throwing the weights away."""
-        nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT_NORM)
 
     def batches(self, generator: torch.Generator) -> Iterator[list[int]]:
         """The training cases in new order; cases too few for a batch of their own join the batch before them."""

@@ -1,0 +1,1 @@
+"""Training of the rotator cuff classifier."""

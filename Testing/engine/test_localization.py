@@ -1,0 +1,94 @@
+"""The pointing game: hits, distances and chance levels against what geometry says."""
+
+import numpy as np
+import pytest
+
+from radiologycnn.evaluation.localization import distances_mm, localization, summarize_localization
+
+MAP_GRID = np.diag([5.0, 5.0, 5.0, 1.0])
+
+
+def rotation(degrees: float) -> np.ndarray:
+    angle = np.radians(degrees)
+    matrix = np.eye(4)
+    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return matrix
+
+
+def map_with_peak(at_ijk: tuple[int, int, int], shape=(16, 16, 16)) -> np.ndarray:
+    raw = np.full(shape, -1.0)
+    raw[at_ijk[::-1]] = 3.0
+    return raw
+
+
+@pytest.fixture
+def lesion() -> tuple[np.ndarray, np.ndarray]:
+    """A block of 10 x 10 x 8 mm on a turned grid of 1 x 1 x 4 mm, from (30, 30, 40) to (40, 40, 48) in its own axes."""
+    mask = np.zeros((20, 80, 80), np.uint8)
+    mask[10:12, 30:40, 30:40] = 1
+    # Voxel centres: 0.5 mm (2 mm across slices) behind the faces.
+    grid = np.diag([1.0, 1.0, 4.0, 1.0])
+    grid[:3, 3] = (0.5, 0.5, 2.0)
+    return mask, rotation(30) @ grid
+
+
+def test_distances_to_boxes_are_exact_on_a_turned_grid(lesion) -> None:
+    mask, grid = lesion
+    own = np.array([[35, 35, 44], [30.001, 39.999, 40.001], [45, 35, 44], [43, 44, 44], [43, 44, 60], [20, 35, 40.0]])
+    turned = own @ rotation(30)[:3, :3].T
+    assert distances_mm(turned, mask > 0, grid) == pytest.approx([0, 0, 5, 5, 13, 10], abs=1e-9)
+
+
+def test_peak_in_beside_and_far_from_the_lesion() -> None:
+    mask = np.zeros((80, 80, 80), np.uint8)
+    mask[39:42, 38:43, 28:33] = 1  # k, j, i: about (30, 40, 40) mm
+    for at, distance, hit, within in (((6, 8, 8), 0, True, True), ((7, 8, 8), 2.5, False, True)):
+        found = localization(map_with_peak(at), MAP_GRID, mask, np.eye(4), tolerance_mm=5)
+        assert (found.hit, found.hit_within) == (hit, within)
+        assert found.distance_mm == pytest.approx(distance)
+        assert found.peak_lps_mm == tuple(5.0 * index for index in at)
+    far = localization(map_with_peak((6, 8, 2)), MAP_GRID, mask, np.eye(4), tolerance_mm=5)
+    assert not far.hit_within and far.distance_mm == pytest.approx(28.5)
+    assert far.energy_inside == 0 and far.dice == 0
+
+
+def test_chance_is_the_share_of_places_that_would_hit() -> None:
+    """A lesion that covers a quarter of the map: random peaks hit as often as chance says."""
+    mask = np.ones((2, 1, 1), bool)
+    grid = np.diag([40.0, 40.0, 40.0, 1.0])
+    grid[:3, 3] = 17.5  # from -2.5 to 37.5 mm: half the map's width and height, all its depth
+    raws = np.random.default_rng(0).random((300, 16, 16, 16))
+    found = [localization(raw, MAP_GRID, mask, grid, tolerance_mm=5) for raw in raws]
+    assert found[0].chance == 0.25
+    assert found[0].chance_within == (9 / 16) ** 2  # the next voxel's centre lies 2.5 mm outside
+    assert np.mean([case.hit for case in found]) == pytest.approx(0.25, abs=0.06)
+    assert np.mean([case.hit_within for case in found]) == pytest.approx((9 / 16) ** 2, abs=0.06)
+    # A map without preference has the share of its energy in the lesion that chance says.
+    assert found[0].energy_inside == pytest.approx(found[0].chance_energy, abs=0.02)
+
+
+def test_map_that_is_the_lesion_has_all_energy_and_full_overlap() -> None:
+    mask = np.zeros((16, 16, 16), np.uint8)
+    mask[4:7, 5:9, 6:8] = 1
+    found = localization(mask.astype(float), MAP_GRID, mask, MAP_GRID)
+    assert found.dice == 1 and found.energy_inside == 1 and found.hit
+    # On the same grid the half voxel around the lesion reaches no other centre.
+    assert found.chance_energy == pytest.approx(mask.mean())
+
+
+def test_nothing_to_find_is_refused() -> None:
+    with pytest.raises(ValueError, match="no lesion"):
+        localization(np.ones((2, 2, 2)), MAP_GRID, np.zeros((2, 2, 2)), MAP_GRID)
+    with pytest.raises(ValueError, match="finite"):
+        localization(np.full((2, 2, 2), np.nan), MAP_GRID, np.ones((2, 2, 2)), MAP_GRID)
+
+
+def test_summary_gives_rates_beside_chance() -> None:
+    mask = np.zeros((80, 80, 80), np.uint8)
+    mask[39:42, 38:43, 28:33] = 1
+    cases = [localization(map_with_peak(at), MAP_GRID, mask, np.eye(4)) for at in ((6, 8, 8), (7, 8, 8), (6, 8, 2))]
+    summary = summarize_localization(cases)
+    assert summary["tears"] == 3
+    assert summary["peak_in_tear"] == pytest.approx(1 / 3, abs=1e-3)
+    assert summary["peak_within_5_mm"] == pytest.approx(2 / 3, abs=1e-3)
+    assert 0 < summary["peak_in_tear_chance"] < summary["peak_within_5_mm_chance"] < 0.02

@@ -1,0 +1,339 @@
+"""Training the tear classifier: learns, resumes exactly, keeps masks on tears, and ends in a package that loads."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.images import write_image
+from radiologycnn.images.volume import Volume
+from radiologycnn.models.package import load_package
+from radiologycnn.models.weights import load_network
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.cam import TEAR_VERSUS_NONE, activation_maps
+from radiologycnn.training.case_files import split_manifest
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME
+from radiologycnn.training.rotatorcuff.assess import choose_threshold
+from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
+from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_case, prepare_folder, save_case
+from radiologycnn.training.rotatorcuff.losses import localization_loss, ordinal_targets, tear_maps, tear_targets
+from radiologycnn.training.rotatorcuff.run import train_rotator_cuff
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop, architecture_of, make_optimizer, train
+
+TINY = {"grid_size": 16, "base_filters": 4, "epochs": 2, "coarse_epochs": 1, "seed": 3, "autocast": False}
+
+
+def settings(preset: str = "default", **changes) -> TrainingSettings:
+    return TrainingSettings.from_preset(preset, {**TINY, **changes})
+
+
+def ball(number: int, size: int = 20) -> PreparedCase:
+    """A bright ball in a dim cube, larger for more severe classes; none for class 0."""
+    rng = np.random.default_rng(number)
+    tear_class = number % 5
+    centre = rng.uniform(7, 13, 3)
+    grid = np.mgrid[:size, :size, :size]
+    mask = sum((axis - place) ** 2 for axis, place in zip(grid, centre)) < (tear_class and 1.5 + 0.8 * tear_class) ** 2
+    grey = 60 + 120 * mask + rng.normal(0, 5, mask.shape)
+    return PreparedCase(f"c{number}", np.clip(grey, 0, 255).astype(np.uint8), tear_class, mask)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("shoulders")
+    for number in range(15):
+        save_case(ball(number), folder)
+    return [folder / f"c{number}.npz" for number in range(15)]
+
+
+def test_case_file_gives_back_what_it_holds(cases, tmp_path) -> None:
+    case = ball(7)
+    back = load_case(cases[7])
+    assert back.tear_class == 2 and back.id == "c7"
+    assert np.array_equal(back.grey, case.grey) and np.array_equal(back.mask, case.mask)
+    save_case(PreparedCase("bare", case.grey, 1, None), tmp_path)
+    assert load_case(tmp_path / "bare.npz").mask is None
+
+
+def test_loss_falls(cases, tmp_path) -> None:
+    train(cases, [], settings(epochs=12, coarse_epochs=0, augment=False, dropout="off"), tmp_path)
+    with (tmp_path / "log.csv").open() as file:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == 12
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_killed_and_resumed_run_gives_the_same_weights(cases, tmp_path) -> None:
+    wanted = settings(localization_weight=0.5)
+    whole = train(cases[:10], cases[10:], wanted, tmp_path / "whole")
+    asked = 0
+
+    def stop_in_the_second_epoch() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    with pytest.raises(Cancelled):
+        train(cases[:10], cases[10:], wanted, tmp_path / "cut", cancelled=stop_in_the_second_epoch)
+    assert (tmp_path / "cut" / CHECKPOINT_NAME).exists()
+    resumed = train(cases[:10], cases[10:], wanted, tmp_path / "cut", resume=True)
+    assert resumed.epoch == whole.epoch
+    for name, tensor in whole.state_dict.items():
+        assert torch.equal(tensor, resumed.state_dict[name]), name
+
+
+def test_resuming_with_other_settings_is_refused(cases, tmp_path) -> None:
+    train(cases[:4], [], settings(epochs=0), tmp_path)
+    with pytest.raises(InputError, match="label_smoothing"):
+        train(cases[:4], [], settings(epochs=0, label_smoothing=0.0), tmp_path, resume=True)
+    with pytest.raises(InputError, match="the cases"):
+        train(cases[:5], [], settings(epochs=0), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 9, 13])
+def test_no_batch_has_a_single_case_and_every_case_comes_once(cases, tmp_path, count: int) -> None:
+    wanted = settings("paper", epochs=1, coarse_epochs=0)
+    network = build_network(architecture_of(wanted))
+    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases[:count], [], tmp_path)
+    batches = list(loop.batches(torch.Generator().manual_seed(0)))
+    assert sorted(number for batch in batches for number in batch) == list(range(count))
+    assert min(map(len, batches)) >= 2 and max(map(len, batches)) <= 7
+
+
+def test_a_single_case_is_refused(cases, tmp_path) -> None:
+    with pytest.raises(InputError, match="1 training case is too few"):
+        train(cases[:1], [], settings(), tmp_path)
+
+
+def test_paper_preset_is_the_papers() -> None:
+    paper = TrainingSettings.from_preset("paper", {})
+    assert (paper.epochs, paper.coarse_epochs, paper.batch_size, paper.grid_size) == (100, 0, 6, 64)
+    assert (paper.optimizer, paper.weight_decay, paper.dropout) == ("sgd", 1e-3, "stochastic_depth")
+    assert (paper.augment, paper.label_smoothing, paper.class_weights, paper.localization_weight) == (
+        False,
+        0,
+        "none",
+        0,
+    )
+    assert (paper.validation_share, paper.gradient_limit, paper.autocast) == (0, 0, False)
+    preprocessing = paper.preprocessing()
+    assert (preprocessing.edge, preprocessing.intensity) == ("scan_thickness", "min_max")
+    architecture = architecture_of(paper)["parameters"]
+    assert (architecture["base_filters"], architecture["preset"]) == (32, "default")
+
+
+def test_paper_rate_optimizer_and_decay(cases, tmp_path) -> None:
+    wanted = TrainingSettings.from_preset("paper", {"base_filters": 4, "grid_size": 16})
+    network = build_network(architecture_of(wanted))
+    optimizer = make_optimizer(network, wanted)
+    loop = ClassificationLoop(network, optimizer, wanted, cases[:4], [], tmp_path)
+    rates = []
+    for epoch in range(14):
+        loop.epoch = epoch
+        rates.append(loop.rate_at(0.5))
+    assert rates == pytest.approx([0.002] * 12 + [0.0002] * 2)
+    decayed, others = optimizer.param_groups
+    assert decayed["nesterov"] and decayed["momentum"] == 0.9
+    assert (decayed["weight_decay"], others["weight_decay"]) == (1e-3, 0)
+    assert all(weight.dim() > 1 for weight in decayed["params"])
+    assert all(parameter.dim() == 1 for parameter in others["params"])
+    count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+    assert count == sum(p.numel() for p in network.parameters())
+
+
+def test_impossible_settings_are_named() -> None:
+    with pytest.raises(InputError, match="at least 2 cases"):
+        settings(batch_size=1)
+    with pytest.raises(InputError, match="no training preset"):
+        TrainingSettings.from_preset("papper", {})
+    with pytest.raises(InputError, match="sgd or adamw"):
+        settings(optimizer="lion")
+
+
+def test_moved_cubes_keep_the_tear_under_its_mask() -> None:
+    wide = torch.full((3, 1, 40, 40, 40), 60.0)
+    mask = torch.zeros_like(wide)
+    mask[:, :, 16:24, 16:24, 15:25] = 1
+    wide = torch.where(mask > 0, torch.tensor(200.0), wide)
+    places = []
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        cubes, masks = moved(wide, mask, 32, generator)
+        assert cubes.shape == masks.shape == (3, 1, 32, 32, 32)
+        assert cubes[masks > 0.9].min() > 180 and cubes[masks < 0.1].max() < 80
+        volume = masks.sum(dim=(1, 2, 3, 4))
+        assert volume.min() > 640 * 0.9**3 * 0.95 and volume.max() < 640 * 1.1**3 * 1.45
+        places += [tuple(np.argwhere(one[0].numpy() > 0.5).mean(axis=0).round(2)) for one in masks]
+        changed = changed_grey(cubes, generator)
+        assert changed.min() >= 0 and changed.max() <= 255
+        assert changed[masks > 0.9].mean() > changed[masks < 0.1].mean() + 60
+    assert len(set(places)) == len(places)  # each cube on its own
+    away = np.abs(np.array(places) - 15.5)
+    assert away.max() < 0.1 * 32 * 1.3 + 2 and away.max() > 1
+
+
+def test_middle_of_a_case_is_the_networks_own_cube() -> None:
+    """What training sees without augmentation is what inference prepares, and the mask lies on the picture."""
+    array = np.zeros((22, 128, 128), np.float32)
+    array[8:12, 40:60, 50:74] = 1000.0
+    array[:, ::7] += 100
+    matrix = np.array([[1.2, 0, 0, -20], [0, 0, 4.4, -30], [0, -1.2, 0, 70], [0, 0, 0, 1.0]])
+    volume = Volume(array, matrix, modality="MR")
+    for preset in ("default", "paper"):
+        preprocessing = TrainingSettings.from_preset(preset, {}).preprocessing()
+        centre = (matrix @ [62, 50, 10, 1])[:3]
+        for side in ("right", "left"):
+            case = prepare_case("a", volume, 3, preprocessing, array > 900, side, centre)
+            middle = cut_cubes(torch.from_numpy(case.grey)[None, None], 64)[0, 0].numpy()
+            prepared = preprocessing.prepare(volume, preprocessing.region(volume, centre), side)
+            assert np.abs(middle - prepared.grey).max() <= 1
+            assert case.grey.shape == (80, 80, 80)
+            assert case.grey[case.mask].mean() > 200 and case.mask.any()
+            # Partly filled voxels at the block's faces stay outside the mask.
+            assert (case.grey[~case.mask] > 160).mean() < 0.02
+
+
+def test_ordinal_labels() -> None:
+    targets = ordinal_targets(torch.tensor([0, 2, 4]), 5, 0.2)
+    expected = [[0.9, 0.1, 0, 0, 0], [0, 0.1, 0.8, 0.1, 0], [0, 0, 0, 0.1, 0.9]]
+    assert torch.allclose(targets, torch.tensor(expected))
+    assert torch.equal(ordinal_targets(torch.tensor([1]), 5, 0.0), torch.tensor([[0, 1.0, 0, 0, 0]]))
+
+
+def test_training_map_is_the_map_that_people_see() -> None:
+    torch.manual_seed(0)
+    network = build_network(architecture_of(settings())).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    image = torch.randn(1, 1, 16, 16, 16)
+    features = network.features(image)
+    ours = tear_maps(network, features, network.classify(features))[0].detach().numpy()
+    shown = activation_maps(network, image, [TEAR_VERSUS_NONE]).maps[0].raw
+    assert ours == pytest.approx(shown, abs=1e-4)
+
+
+def test_localization_loss_wants_the_peak_in_the_tear() -> None:
+    mask = torch.zeros(2, 1, 32, 32, 32)
+    mask[0, 0, 8:10, 16:18, 20:22] = 1  # centred nearest to map voxel (2, 4, 5); the second case has no tear
+    targets = tear_targets(mask, 4)
+    assert targets.shape == (2, 8, 8, 8)
+    assert np.unravel_index(int(targets[0].argmax()), (8, 8, 8)) == (2, 4, 5)
+    right, wrong = torch.zeros(2, 8, 8, 8), torch.zeros(2, 8, 8, 8)
+    right[0, 2, 4, 5] = 3
+    wrong[0, 6, 1, 1] = 3
+    right[1, 0, 0, 0] = wrong[1, 3, 3, 3] = 3  # counts nothing
+    assert float(localization_loss(right, targets)) < 0.05
+    assert float(localization_loss(wrong, targets)) > 3
+    assert float(localization_loss(100 * right, targets)) == pytest.approx(float(localization_loss(right, targets)))
+    assert float(localization_loss(right[1:], targets[1:])) == 0
+
+
+def test_localization_loss_teaches_the_map_where_the_tear_is(cases, tmp_path) -> None:
+    with_it = settings(epochs=10, coarse_epochs=0, localization_weight=1.0, augment=False, dropout="off")
+    tears = [path for path in cases if load_case(path).tear_class > 1]
+    result = train(cases, tears, with_it, tmp_path)
+    assert result.figures["validation_peak"] >= 0.8
+
+
+def test_operating_point_between_the_groups() -> None:
+    true = np.array([0, 0, 0, 1, 2, 4])
+    assert choose_threshold(true, np.array([0.05, 0.3, 0.62, 0.71, 0.8, 0.99])) in (0.65, 0.7)
+    assert choose_threshold(true, np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9])) == 0.5
+    assert choose_threshold(np.array([1, 2]), np.array([0.1, 0.2])) == 0.5
+
+
+def shoulder_folder(folder: Path) -> Path:
+    folder.mkdir()
+    matrix = np.array([[1.5, 0, 0, -48], [0, 0, 4.0, -40], [0, -1.5, 0, 48], [0, 0, 0, 1.0]])
+    rng = np.random.default_rng(1)
+    lines = ["id,image,class,mask,side,centre,split"]
+    names = ("None", "partial", "4", "2", "1")
+    for number, name in enumerate(names):
+        array = (100 + 30 * rng.standard_normal((20, 64, 64))).clip(0).astype(np.int16)
+        mask = np.zeros(array.shape, np.uint8)
+        mask[8:11, 20:26, 30:36] = number == 2
+        write_image(folder / f"i{number}.nii.gz", (array + 300.0 * mask).astype(np.int16), matrix)
+        write_image(folder / f"m{number}.nii.gz", mask, matrix)
+        lines.append(
+            f"s{number},i{number}.nii.gz,{name},{f'm{number}.nii.gz' if number == 2 else ''},R,0 0 0,"
+            f"{'validation' if number == 4 else ''}"
+        )
+    (folder / "cases.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -> None:
+    data = shoulder_folder(tmp_path / "data")
+    wanted = settings(epochs=1, coarse_epochs=0, localization_weight=0.2)
+    package = train_rotator_cuff(tmp_path / "run", wanted, data=data, name="tiny", device="cpu")
+    loaded = load_package(tmp_path / "run" / "tiny-0.1.0")
+    assert loaded.id == package.id == "tiny-0.1.0"
+    assert loaded.task == "rotator-cuff-classification" and [one["value"] for one in loaded.labels] == [1, 2, 3, 4, 5]
+    assert not loaded.simulated and loaded.training_data.startswith("4 shoulder MRs of data")
+    assert "tear masks" in loaded.training_data
+    assert loaded.preprocessing["grid_size"] == 16
+    with torch.no_grad():
+        assert load_network(loaded)(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 5)
+    again = train_rotator_cuff(
+        tmp_path / "more", wanted, data=data, name="tiny", version="0.2.0", start_from=package.path, device="cpu"
+    )
+    assert again.id == "tiny-0.2.0" and again.weights_sha256 != package.weights_sha256
+    with pytest.raises(InputError, match="base_filters"):
+        train_rotator_cuff(
+            tmp_path / "other", settings(base_filters=8), data=data, start_from=package.path, device="cpu"
+        )
+
+
+def test_manifest_classes_in_both_codes_and_splits(tmp_path) -> None:
+    data = shoulder_folder(tmp_path / "data")
+    preprocessing = settings().preprocessing()
+    for codes, expected in (("ordinal", [0, 1, 4, 2, 1]), ("paper", [0, 1, 1, 3, 2])):
+        found = prepare_folder(data, tmp_path / codes, preprocessing, codes)
+        paths = sorted(found[""] + found["validation"])
+        assert [load_case(path).tear_class for path in paths] == expected
+        assert load_case(paths[0]).mask is not None and not load_case(paths[0]).mask.any()  # None: known to be none
+        assert load_case(paths[1]).mask is None
+        training, validation = split_manifest(found, 0.5, 0)
+        assert (len(training), [path.stem for path in validation]) == (4, ["s4"])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("a,here,7,,R,,", "line 2: the class “7” is unknown"),
+        ("a,here,Small,,up,,", "line 2: the side “up”"),
+        ("a,here,Small,,R,1 2,", "line 2: the centre “1 2”"),
+        ("a,here,Small,gone.nii,R,,", "line 2: the mask does not exist"),
+    ],
+)
+def test_manifest_mistakes_are_named(tmp_path, row: str, said: str) -> None:
+    (tmp_path / "here").write_text("")
+    (tmp_path / "cases.csv").write_text(f"id,image,class,mask,side,centre,split\n{row}\n")
+    with pytest.raises(InputError, match=said):
+        prepare_folder(tmp_path, tmp_path / "cache", settings().preprocessing())
+
+
+def test_command_refuses_no_data_and_two_sources(tmp_path) -> None:
+    for extra in ([], ["--data", str(tmp_path), "--simulate", "3"]):
+        result = CliRunner().invoke(app, ["train", "rotator-cuff", "-o", str(tmp_path / "out"), *extra])
+        assert result.exit_code and "either --data" in str(result.exception)
+
+
+def test_gradient_reaches_every_weight(cases, tmp_path) -> None:
+    wanted = settings(coarse_epochs=0, localization_weight=0.5, dropout="off")
+    network = build_network(architecture_of(wanted)).train()
+    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    loss = loop.loss_of(cases[:6], torch.Generator().manual_seed(0))
+    loss.backward()
+    assert math.isfinite(loss.item())
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()), name

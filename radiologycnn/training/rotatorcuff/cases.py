@@ -1,0 +1,224 @@
+"""Training cases: shoulders brought into the network's cube once and kept as files, simulated or from a folder.
+
+A data folder holds ``cases.csv`` with paths relative to it and these columns; the last five may be missing or empty:
+
+- id, image: image any volume that the engine reads;
+- class: 0 None, 1 Partial, 2 Small, 3 Medium, 4 Large-to-Massive, or one of these words; with ``codes="paper"`` the
+  numbers of the paper's own data, where Partial is 4;
+- mask: label map on the image's grid, any label is tear; for ``localization_weight`` and to judge activation maps;
+- side: left or right; otherwise the scan is asked;
+- centre: of the humeral head, "x y z" in LPS mm; otherwise it is searched;
+- split: train, validation or test.
+
+Cases hold a margin around the network's cube, so that shifts and turns in training bring in what is really there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.grid import resample
+from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.preprocessing import Preprocessing
+from radiologycnn.rotatorcuff.series import describe_series
+from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
+from radiologycnn.training.case_files import SPLITS, Progress, check_mask_fits, read_manifest, run_jobs, save_arrays
+
+CLASS_CODES = ("ordinal", "paper")
+
+MARGIN_SHARE = 1 / 8
+"""Of the cube's edge, on each side of it: how far a case reaches beyond the cube."""
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """One shoulder in the network's cube and a margin around it.
+
+    Attributes:
+        grey: uint8, (K, J, I), 0-255.
+        tear_class: 0-4 in the order of severity.
+        mask: bool, (K, J, I): the tear; None where it is not known. All False is known to be none.
+    """
+
+    id: str
+    grey: np.ndarray
+    tear_class: int
+    mask: np.ndarray | None
+
+
+def with_margin(preprocessing: Preprocessing) -> Preprocessing:
+    """The same voxels over a larger cube, whose middle is the network's cube."""
+    size = preprocessing.grid_size
+    return replace(preprocessing, grid_size=size + 2 * round(size * MARGIN_SHARE))
+
+
+def prepare_case(
+    case_id: str,
+    volume: Volume,
+    tear_class: int,
+    preprocessing: Preprocessing,
+    mask: np.ndarray | None = None,
+    side: str | None = None,
+    centre_lps_mm: Sequence[float] | None = None,
+) -> PreparedCase:
+    """Bring a scan and its tear mask (same KJI grid) into the cube with its margin."""
+    wide = with_margin(preprocessing)
+    region = preprocessing.region(volume, centre_lps_mm)
+    region = replace(region, edge_mm=region.edge_mm * wide.grid_size / preprocessing.grid_size)
+    prepared = wide.prepare(volume, region, side or describe_series(volume).side)
+    found = None
+    if mask is not None:
+        shape = (wide.grid_size,) * 3
+        share = resample((mask > 0).astype(np.float32), volume.ijk_to_lps, prepared.ijk_to_lps, shape)
+        found = share >= 0.5
+    return PreparedCase(case_id, np.rint(prepared.grey).astype(np.uint8), int(tear_class), found)
+
+
+def save_case(case: PreparedCase, folder: Path) -> None:
+    """Write ``<id>.npz``; not compressed, as it is read in every epoch."""
+    arrays: dict[str, Any] = {"grey": case.grey, "tear_class": case.tear_class}
+    if case.mask is not None:
+        arrays["mask"] = np.packbits(case.mask)
+    save_arrays(folder / f"{case.id}.npz", compressed=False, **arrays)
+
+
+def load_case(path: Path) -> PreparedCase:
+    with np.load(path) as arrays:
+        grey = arrays["grey"]
+        mask = None
+        if "mask" in arrays:
+            mask = np.unpackbits(arrays["mask"], count=grey.size).reshape(grey.shape).astype(bool)
+        return PreparedCase(path.stem, grey, int(arrays["tear_class"]), mask)
+
+
+def load_class(path: Path) -> int:
+    """Only the class of a case."""
+    with np.load(path) as arrays:
+        return int(arrays["tear_class"])
+
+
+def simulate_cases(
+    folder: Path,
+    first: int,
+    count: int,
+    seed: int,
+    preprocessing: Preprocessing,
+    matrix: int = 256,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Simulate shoulders ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
+
+    Args:
+        matrix: in-plane size that the scans are drawn at; the cube's voxels are coarser than those of 256.
+    """
+    paths = [folder / f"sim-{seed}-{index:05d}.npz" for index in range(first, first + count)]
+    todo = [
+        (index, seed, preprocessing, matrix, folder)
+        for index, path in zip(range(first, first + count), paths)
+        if not path.exists()
+    ]
+    done = count - len(todo)
+    for _ in run_jobs(_simulate_one, todo, jobs):
+        done += 1
+        if progress:
+            progress(done / count, f"Simulating shoulder {done} of {count}")
+    return paths
+
+
+def _simulate_one(item: tuple) -> None:
+    from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
+
+    index, seed, preprocessing, matrix, folder = item
+    scan = simulate_shoulder_mr(index, seed, ShoulderMrConfig().with_matrix(matrix))
+    truth = scan.truth
+    # The true centre: in training it is shifted anyway, farther than the search for it errs.
+    case = prepare_case(
+        f"sim-{seed}-{index:05d}", scan.volume, truth["tear_class"], preprocessing, scan.labels == 1, truth["side"],
+        truth["head_centre_lps_mm"],
+    )  # fmt: skip
+    save_case(case, folder)
+
+
+def prepare_folder(
+    data: Path, cache: Path, preprocessing: Preprocessing, codes: str = "ordinal", progress: Progress | None = None
+) -> dict[str, list[Path]]:
+    """Prepare every case of a data folder's manifest.
+
+    Args:
+        codes: what the numbers of the column "class" mean: "ordinal" or "paper".
+
+    Returns:
+        Prepared files by split; the key "" holds cases without one.
+
+    Raises:
+        InputError: no manifest, a class or centre that cannot be read, a file missing, or a mask that does not fit.
+    """
+    from radiologycnn.images import read_volume
+
+    rows = read_manifest(data, ("image",), ("mask",))
+    # Every line is read before the first scan, so that a mistake in the last one costs no hour.
+    classes = [_tear_class(row, line, codes) for line, row in enumerate(rows, start=2)]
+    centres = [_centre(row, line) for line, row in enumerate(rows, start=2)]
+    sides = [_side(row, line) for line, row in enumerate(rows, start=2)]
+    found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
+    for number, (row, tear_class, centre, side) in enumerate(zip(rows, classes, centres, sides), start=1):
+        path = cache / f"{row['id']}.npz"
+        if not path.exists():
+            volume = read_volume(data / row["image"])
+            mask = None
+            if row.get("mask"):
+                labels = read_volume(data / row["mask"])
+                check_mask_fits(row["id"], volume, labels)
+                mask = labels.array
+            elif tear_class == 0:
+                mask = np.zeros(volume.array.shape, bool)
+            save_case(prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre), cache)
+        found[row["split"]].append(path)
+        if progress:
+            progress(number / len(rows), f"Preparing case {number} of {len(rows)}")
+    return found
+
+
+def _tear_class(row: dict[str, str], line: int, codes: str) -> int:
+    if codes not in CLASS_CODES:
+        raise InputError("bad-codes", f"There are no class codes “{codes}”.", f"Use {' or '.join(CLASS_CODES)}.")
+    text = (row.get("class") or "").strip()
+    words = {one.key: one.index for one in TEAR_CLASSES} | {one.name.lower(): one.index for one in TEAR_CLASSES}
+    if text.lower() in words:
+        return words[text.lower()]
+    numbers = FROM_PAPER_CODES if codes == "paper" else {one.index: one.index for one in TEAR_CLASSES}
+    if text.isdecimal() and int(text) in numbers:
+        return numbers[int(text)]
+    raise _bad_row(line, f"the class “{text}” is unknown", "Use 0 to 4, or None, Partial, Small, Medium, ...")
+
+
+def _centre(row: dict[str, str], line: int) -> tuple[float, ...] | None:
+    text = (row.get("centre") or "").strip()
+    if not text:
+        return None
+    try:
+        centre = tuple(float(part) for part in text.replace(";", " ").split())
+    except ValueError:
+        centre = ()
+    if len(centre) != 3 or not np.isfinite(centre).all():
+        raise _bad_row(line, f"the centre “{text}” is not three numbers", "Write it as x y z, LPS in mm.")
+    return centre
+
+
+def _side(row: dict[str, str], line: int) -> str | None:
+    text = (row.get("side") or "").strip().lower()
+    side = {"": None, "l": "left", "left": "left", "r": "right", "right": "right", "unknown": None}
+    if text not in side:
+        raise _bad_row(line, f"the side “{text}” is unknown", "Use left or right, or leave it empty.")
+    return side[text]
+
+
+def _bad_row(line: int, problem: str, hint: str) -> InputError:
+    return InputError("bad-manifest", f"cases.csv, line {line}: {problem}.", hint)

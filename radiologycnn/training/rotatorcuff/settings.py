@@ -1,0 +1,112 @@
+"""Every choice of a rotator cuff training run, with the paper's own as a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from radiologycnn.rotatorcuff.preprocessing import SCAN_THICKNESS, Preprocessing
+from radiologycnn.training.settings import CommonSettings
+
+SMALLEST_BATCH = 2
+
+
+@dataclass(frozen=True)
+class TrainingSettings(CommonSettings):
+    """How VRN is trained.
+
+    Attributes:
+        batch_size: 6 in the paper.
+        learning_rate: 0.002 in the paper.
+        schedule: "step": a tenth of the rate after ``step_epoch`` epochs (the paper); "cosine": a short rise, then down
+            to 1 % over each stage.
+        optimizer: "sgd" (Nesterov, momentum 0.9; the paper) or "adamw".
+        weight_decay: of the weights of convolutions and fully connected layers. The paper says L2; its code adds 0.001
+            times half the sum of squares, whose gradient is what "sgd" takes here. "adamw" decays apart from it.
+        gradient_limit: largest norm of a step's gradient; 0 none (the paper).
+        augment: shifts, rotations, scaling, grey values, blur and noise; none in the paper.
+        label_smoothing: share of each label that goes to its neighbours in the order of severity, half to each side.
+        class_weights: "none" (the paper), or "balanced", so that each class counts the same.
+        localization_weight: of a loss that asks the map of tear versus none to lie in the tear, for cases with a mask;
+            0 is learning from the classes alone (the paper).
+        autocast: compute in bfloat16 where that is safe: faster, also on CPUs with AMX.
+        network_preset, base_filters, dropout: of VRN.
+        grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
+        paper_grey: grey values by minimum and maximum of the scan, no mirroring, no antialiasing: the paper.
+        validation_share: 0 in the paper, which kept the last epoch and tested on the test set after every one.
+    """
+
+    SCHEDULES: ClassVar[tuple[str, ...]] = ("step", "cosine")
+
+    epochs: int = 60
+    coarse_epochs: int = 20
+    batch_size: int = 8
+    coarse_batch_size: int = 16
+    step_epoch: int = 12
+    optimizer: str = "adamw"
+    weight_decay: float = 0.01
+    gradient_limit: float = 5.0
+    augment: bool = True
+    label_smoothing: float = 0.1
+    class_weights: str = "balanced"
+    localization_weight: float = 0.0
+    autocast: bool = True
+    network_preset: str = "default"
+    base_filters: int = 32
+    dropout: str = "stochastic_depth"
+    grid_size: int = 64
+    edge_mm: float = 80.0
+    paper_grey: bool = False
+
+    @classmethod
+    def presets(cls) -> Mapping[str, TrainingSettings]:
+        return PRESETS
+
+    def preprocessing(self) -> Preprocessing:
+        """What the model package states."""
+        base = Preprocessing.preset("paper" if self.paper_grey else "default")
+        record = {**base.to_dict(), "grid_size": self.grid_size, "edge": self.edge_mm or SCAN_THICKNESS}
+        return Preprocessing.from_dict(record)
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if min(self.batch_size, self.coarse_batch_size) < SMALLEST_BATCH:
+            found.append(f"Batch normalization needs batches of at least {SMALLEST_BATCH} cases.")
+        if self.optimizer not in ("sgd", "adamw"):
+            found.append("The optimizer is sgd or adamw.")
+        if self.class_weights not in ("none", "balanced"):
+            found.append("Class weights are none or balanced.")
+        if not 0 <= self.label_smoothing < 0.5:
+            found.append("The label smoothing lies between 0 and 0.5.")
+        if min(self.weight_decay, self.gradient_limit, self.localization_weight) < 0:
+            found.append("Weight decay, gradient limit and localization weight are not negative.")
+        if self.grid_size % 8 or self.grid_size < 16:
+            found.append("The grid's size is a multiple of 8, at least 16.")
+        return found
+
+
+PRESETS: dict[str, TrainingSettings] = {
+    "default": TrainingSettings(),
+    # Shim 2020, Methods, "Training"; L2, cube and grey values from the authors' code.
+    "paper": TrainingSettings(
+        preset="paper",
+        epochs=100,
+        coarse_epochs=0,
+        batch_size=6,
+        learning_rate=0.002,
+        schedule="step",
+        step_epoch=12,
+        optimizer="sgd",
+        weight_decay=1e-3,
+        gradient_limit=0.0,
+        augment=False,
+        label_smoothing=0.0,
+        class_weights="none",
+        localization_weight=0.0,
+        autocast=False,
+        edge_mm=0.0,
+        paper_grey=True,
+        validation_share=0.0,
+    ),
+}

@@ -1,0 +1,186 @@
+"""Training of VRN on prepared shoulder cubes (Shim 2020, Methods, "Training")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radiologycnn.errors import Cancelled
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.cam import feature_stride
+from radiologycnn.rotatorcuff.preprocessing import Preprocessing
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+from radiologycnn.training.loop import TrainingLoop, TrainingResult
+from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
+from radiologycnn.training.rotatorcuff.cases import load_case, load_class
+from radiologycnn.training.rotatorcuff.losses import (
+    class_loss,
+    localization_loss,
+    ordinal_targets,
+    tear_maps,
+    tear_targets,
+)
+from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings
+
+
+def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
+    """The ``architecture`` record of the model package."""
+    parameters = {
+        "preset": settings.network_preset,
+        "classes": len(TEAR_CLASSES),
+        "input_size": settings.grid_size,
+        "base_filters": settings.base_filters,
+        "dropout": settings.dropout,
+    }
+    return {"name": "vrn", "parameters": parameters}
+
+
+def train(
+    train_paths: list[Path],
+    validation_paths: list[Path],
+    settings: TrainingSettings,
+    folder: Path,
+    resume: bool = False,
+    device: str = "cpu",
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    start_weights: Mapping[str, Tensor] | None = None,
+) -> TrainingResult:
+    """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors.
+
+    Args:
+        train_paths: prepared cases (:mod:`radiologycnn.training.rotatorcuff.cases`).
+        validation_paths: the same; may be empty, as in the paper: then the last epoch's weights are kept.
+        start_weights: of an earlier training of the same network, to go on from.
+    """
+    torch.manual_seed(settings.seed)
+    network = build_network(architecture_of(settings))
+    if start_weights is not None:
+        network.load_state_dict(start_weights)
+    network = network.to(device, memory_format=torch.channels_last_3d)
+    optimizer = make_optimizer(network, settings)
+    loop = ClassificationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
+    return loop.run(resume, progress)
+
+
+def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimizer, with decay for the weights of convolutions and fully connected layers alone."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv3d | nn.Linear)]
+    decayed = [layer.weight for layer in layers]
+    names = {id(weight) for weight in decayed}
+    others = [parameter for parameter in network.parameters() if id(parameter) not in names]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, settings.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, settings.learning_rate)
+
+
+class ClassificationLoop(TrainingLoop):
+    """Loss and validation of the tear classifier."""
+
+    figure_names = ("validation_loss", "validation_top1", "validation_within_one", "validation_tear", "validation_peak")
+    smallest_batch = SMALLEST_BATCH
+    settings: TrainingSettings
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.largest_gradient_norm = self.settings.gradient_limit
+        self.preprocessing: Preprocessing = self.settings.preprocessing()
+        self.case_weights: Tensor | None = None
+        if self.settings.class_weights == "balanced":
+            counts = np.bincount([load_class(path) for path in self.train_paths], minlength=len(TEAR_CLASSES))
+            # Mean 1 over the training cases; a class without cases needs none.
+            weights = len(self.train_paths) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+            self.case_weights = torch.from_numpy(weights).float()
+
+    def rate_at(self, part: float) -> float:
+        if self.settings.schedule == "cosine":
+            return super().rate_at(part)
+        later = self.epoch - (0 if self.coarse else self.settings.coarse_epochs) >= self.settings.step_epoch
+        return self.settings.learning_rate * (0.1 if later else 1.0)
+
+    def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
+        wide, mask, classes = self._load(paths)
+        size = self._cube_size()
+        if self.settings.augment:
+            cubes, mask = moved(wide, mask, size, generator)
+            cubes = changed_grey(cubes, generator)
+        else:
+            cubes, mask = cut_cubes(wide, size), cut_cubes(mask, size)
+        weights = self.case_weights[classes] if self.case_weights is not None else None
+        return self._forward(cubes, mask, classes, weights)[0]
+
+    def validate(self) -> dict[str, float]:
+        """Mean loss; shares of right classes, of classes right or next to it, of right answers to "a tear?", and of
+        tears (with mask) whose map has its peak at the tear, give or take the map's own coarseness."""
+        if not self.validation_paths:
+            return {}
+        losses, predicted, true, peaks = [], [], [], []
+        size = self.settings.coarse_batch_size if self.coarse else self.settings.batch_size
+        for start in range(0, len(self.validation_paths), size):
+            if self.cancelled():
+                raise Cancelled
+            wide, mask, classes = self._load(self.validation_paths[start : start + size])
+            cubes, mask = cut_cubes(wide, self._cube_size()), cut_cubes(mask, self._cube_size())
+            loss, logits, maps, targets = self._forward(cubes, mask, classes)
+            losses += [float(loss)] * len(classes)
+            predicted += logits.argmax(dim=1).tolist()
+            true += classes.tolist()
+            known = targets.amax(dim=(1, 2, 3)) > 0
+            place = maps.flatten(1).argmax(dim=1, keepdim=True)
+            hits = targets.flatten(1).gather(1, place)[:, 0] > 0
+            peaks += hits[known].tolist()
+        far = np.abs(np.subtract(predicted, true))
+        tear_right = (np.array(predicted) > 0) == (np.array(true) > 0)
+        figures = {
+            "validation_loss": float(np.mean(losses)),
+            "validation_top1": float((far == 0).mean()),
+            "validation_within_one": float((far <= 1).mean()),
+            "validation_tear": float(tear_right.mean()),
+        }
+        return figures | ({"validation_peak": float(np.mean(peaks))} if peaks else {})
+
+    def _cube_size(self) -> int:
+        return self.settings.grid_size // (2 if self.coarse else 1)
+
+    def _load(self, paths: Sequence[Path]) -> tuple[Tensor, Tensor, Tensor]:
+        """Grey values and tear share with margin, (batch, 1, K, J, I), and classes; on half the grid while coarse."""
+        cases = [load_case(path) for path in paths]
+        wide = torch.stack([torch.from_numpy(case.grey).float()[None] for case in cases])
+        # A case without mask gets an empty one, which the localization loss leaves out.
+        masks = [np.zeros(case.grey.shape, bool) if case.mask is None else case.mask for case in cases]
+        mask = torch.stack([torch.from_numpy(one).float()[None] for one in masks])
+        if self.coarse:
+            wide, mask = functional.avg_pool3d(wide, 2), functional.avg_pool3d(mask, 2)
+        classes = torch.tensor([case.tear_class for case in cases])
+        return wide.to(self.device), mask.to(self.device), classes
+
+    def _forward(
+        self, cubes: Tensor, mask: Tensor, classes: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Loss, logits, maps of tear versus none, and where these should lie."""
+        settings = self.settings
+        image = self._scaled(cubes).contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=settings.autocast):
+            features = self.network.features(image)
+        features = features.float()
+        logits = self.network.classify(features)
+        targets = ordinal_targets(classes.to(self.device), len(TEAR_CLASSES), settings.label_smoothing)
+        loss = class_loss(logits, targets, weights.to(self.device) if weights is not None else None)
+        stride = feature_stride(image.shape[2:], features.shape[2:])
+        maps = tear_maps(self.network, features, logits)
+        places = tear_targets(mask, stride, self.network.halving_offset * (stride - 1))
+        if settings.localization_weight:
+            loss = loss + settings.localization_weight * localization_loss(maps, places)
+        return loss, logits, maps, places
+
+    def _scaled(self, cubes: Tensor) -> Tensor:
+        """Grey values as the network's input, as :meth:`Preprocessing.scale_input` does it at test time."""
+        scaled = [self.preprocessing.scale_input(cube.cpu().numpy()) for cube in cubes]
+        return torch.from_numpy(np.stack(scaled)).to(self.device)
