@@ -3,10 +3,13 @@
 import logging
 from dataclasses import dataclass
 
+import numpy as np
+import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from radiologycnn.errors import RadiologyCNNError
+from radiologycnn.errors import InputError, RadiologyCNNError
+from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerClient, WorkerError
@@ -21,6 +24,7 @@ class WorkerJob:
     volumeId: identifier of the scan that it works on.
     nodeId: identifier of the result node that it is about.
     volume: what the worker was given as the scan.
+    about: what else its answer has to be judged by.
     """
 
     kind: str
@@ -28,6 +32,7 @@ class WorkerJob:
     volumeId: str = ""
     nodeId: str = ""
     volume: dict | None = None
+    about: dict | None = None
 
 
 class WorkerJobsLogic(ScriptedLoadableModuleLogic):
@@ -185,6 +190,35 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
                 self.forget(name)
 
     # Answers
+
+    @staticmethod
+    def unchangedScan(job: WorkerJob, shapeKji=None):
+        """The scan of a job and the matrix from its voxel index to world RAS (4x4, mm) as the worker was given it.
+
+        Args:
+            job: whose scan.
+            shapeKji: voxels as (slices, rows, columns) that the worker worked on; None for those of the exported file.
+
+        Raises:
+            InputError: the scan was removed, or is no longer what the worker was given.
+        """
+        volumeNode = slicer.mrmlScene.GetNodeByID(job.volumeId)
+        if volumeNode is None or volumeNode.GetImageData() is None:
+            raise InputError("volume-removed", _("The scan was removed while the network worked on it."))
+        ijkToWorld = LPS_TO_RAS @ np.array(job.volume["ijk_to_lps"], float)
+        if shapeKji is None:
+            shapeKji = np.load(job.volume["array"], mmap_mode="r", allow_pickle=False).shape
+        # a warped scan is sent on a grid of its own, which says nothing about the scan's present place
+        if not VolumeExchange.hasNonlinearTransform(volumeNode) and (
+            volumeNode.GetImageData().GetDimensions()[::-1] != tuple(shapeKji)
+            or not np.allclose(VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4)
+        ):
+            raise InputError(
+                "volume-changed",
+                _("The scan was changed or moved while the network worked on it, so the result no longer fits it."),
+                _("Start again."),
+            )
+        return volumeNode, ijkToWorld
 
     def _onProgress(self, name, fraction, stage, remaining) -> None:
         job = self._jobs.get(name)

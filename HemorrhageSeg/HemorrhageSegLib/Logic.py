@@ -10,7 +10,6 @@ from HemorrhageSegLib import ResultPresenter
 from HemorrhageSegLib.ParameterNode import HemorrhageSegParameterNode
 from HemorrhageSegLib.SceneResult import VOLUME_ATTRIBUTE, SceneResult
 from radiologycnn.errors import InputError, RadiologyCNNError
-from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerError
@@ -135,20 +134,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
     # Answers
 
     def _presentSegmentation(self, job, message) -> None:
-        volumeNode = slicer.mrmlScene.GetNodeByID(job.volumeId)
-        if volumeNode is None or volumeNode.GetImageData() is None:
-            raise InputError("volume-removed", _("The scan was removed while it was being segmented."))
-        ijkToWorld = LPS_TO_RAS @ np.array(job.volume["ijk_to_lps"], float)
-        # a warped scan is sent on a grid of its own, which says nothing about the scan's present place
-        if not VolumeExchange.hasNonlinearTransform(volumeNode) and (
-            volumeNode.GetImageData().GetDimensions()[::-1] != tuple(message["shape_kji"])
-            or not np.allclose(VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4)
-        ):
-            raise InputError(
-                "volume-changed",
-                _("The scan was changed or moved while it was being segmented, so the result no longer fits it."),
-                _("Segment it again."),
-            )
+        volumeNode, ijkToWorld = self.unchangedScan(job, message["shape_kji"])
         probability = np.load(message["probability"], allow_pickle=False)
         self.isPresenting = True
         try:

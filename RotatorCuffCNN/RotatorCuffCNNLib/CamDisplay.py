@@ -106,7 +106,7 @@ def setOverlay(result: CuffResult, visible: bool, opacity=None, threshold=None, 
                 display.SetThreshold(max(float(threshold), 1e-3), 1.0)
             if colorNodeId is not None and slicer.mrmlScene.GetNodeByID(colorNodeId) is not None:
                 display.SetAndObserveColorNodeID(colorNodeId)
-        if opacity is not None:
+        if opacity is not None and opacity != opacityOf(result):
             result.updateRecord(opacity=float(opacity))
         if visible and result.volumeNode is not None:
             SliceViews.showVolume(result.volumeNode)

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import Classification
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
-from RotatorCuffCNNLib import CamDisplay, CuffTable
+from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffTable
 from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, VOLUME_ATTRIBUTE, CuffResult
 
 KEPT_FIELDS = ("model", "classes", "notes", "provenance", "device", "device_name", "seconds")
@@ -61,8 +61,14 @@ def present(volumeNode, message: dict, maps: np.ndarray, mapsIjkToWorld=None) ->
 def remove(result: CuffResult) -> None:
     """Take a result out of the scene, and what shows it out of the views."""
     CamDisplay.hideAll(result)
+    attached = CamRendering.nodesOf(result)
     for node in reversed(result.nodes):
-        slicer.mrmlScene.RemoveNode(node)
+        count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
+        attached += [node.GetNthDisplayNode(number) for number in range(count)]
+        attached += [node.GetStorageNode(), node]
+    for node in attached:
+        if node is not None and slicer.mrmlScene.IsNodePresent(node):
+            slicer.mrmlScene.RemoveNode(node)
 
 
 def _newResult(volumeNode) -> CuffResult:
@@ -100,10 +106,10 @@ def _presentMaps(result: CuffResult, volumeNode, maps: np.ndarray, ijkToWorld: n
     if np.linalg.det(matrix[:3, :3]) < 0:
         # Slicer's volume rendering and slice views want right-handed grids: count the other way along i
         stacked, matrix = stacked[..., ::-1], matrix @ _reversedI(stacked.shape[-1])
+    if len(stacked) == 1:  # a file with one value a voxel is no vector volume when it is read again
+        stacked = np.concatenate([stacked, np.zeros_like(stacked)])
     with slicer.util.NodeModify(node):
-        # one value a voxel is no vector for slicer.util, and (K, J, I) is what it takes then
-        components = np.moveaxis(stacked, 0, -1) if len(stacked) > 1 else stacked[0]
-        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(components, np.float32))
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(np.moveaxis(stacked, 0, -1), np.float32))
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
 
 

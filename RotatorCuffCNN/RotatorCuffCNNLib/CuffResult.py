@@ -121,7 +121,7 @@ class CuffResult:
         node = self.mapsNode
         if node is None or node.GetImageData() is None:
             return False
-        return node.GetImageData().GetNumberOfScalarComponents() == len(self.methods) * len(self.targets)
+        return node.GetImageData().GetNumberOfScalarComponents() >= len(self.methods) * len(self.targets)
 
     def rawMap(self, target=None, method=None) -> np.ndarray:
         """One raw map, float32 (K, J, I), in units of the score that it explains; a view: do not write.
@@ -138,8 +138,6 @@ class CuffResult:
         if target not in self.targets or method not in self.methods or not self.canSwitch:
             raise KeyError((target, method))
         maps = slicer.util.arrayFromVolume(self.mapsNode)
-        if maps.ndim == 3:  # there is only one
-            return maps
         return maps[..., self.methods.index(method) * len(self.targets) + self.targets.index(target)]
 
     def normalizedMap(self, target=None, method=None) -> np.ndarray:

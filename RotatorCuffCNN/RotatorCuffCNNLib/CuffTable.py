@@ -12,7 +12,8 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RotatorCuffCNNLib.CuffResult import EVIDENCE_TABLE_ROLE, TABLE_ROLE, CuffResult
 
 METHOD_NAMES = {"cam": "CAM", "grad_cam": "Grad-CAM"}
-PREDICTED_MARK = "●"
+#: Before the class that is the answer, and before the others: a table file loses cells that are empty.
+PREDICTED_MARK, OTHER_MARK = "●", "○"
 
 
 def updateTables(result: CuffResult) -> None:
@@ -35,14 +36,19 @@ def classTable(classification: Classification) -> tuple[list, list]:
     rows = []
     for tearClass in TEAR_CLASSES:
         index = tearClass.index
-        mark = PREDICTED_MARK if index == classification.predicted else ""
+        mark = PREDICTED_MARK if index == classification.predicted else OTHER_MARK
         row = [mark, tearClass.name, tearClass.definition, percent(classification.probabilities[index])]
         if repeats:
             row += [*_quartiles(repeats.class_quartiles[index]), str(repeats.predicted_counts[index])]
         rows.append(row)
     says = classification.tear_probability >= classification.tear_threshold
     definition = _("tear of any size, from {threshold} % on").format(threshold=percent(classification.tear_threshold))
-    row = [PREDICTED_MARK if says else "", _("Tear versus none"), definition, percent(classification.tear_probability)]
+    row = [
+        PREDICTED_MARK if says else OTHER_MARK,
+        _("Tear versus none"),
+        definition,
+        percent(classification.tear_probability),
+    ]
     if repeats:
         row += [*_quartiles(repeats.tear_quartiles), str(repeats.count - repeats.predicted_counts[0])]
     rows.append(row)

@@ -1,1 +1,1 @@
-"""Parts of the RotatorCuffCNN panel: widget, logic, parameter node, region, result in the scene, display, export, self test."""
+"""Parts of the RotatorCuffCNN panel: widget, logic, parameters, region, result, display, export, self test."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("HemorrhageSeg",)
+MODULES = ("HemorrhageSeg", "RotatorCuffCNN")
 INSTALLED_FLAT = (*MODULES, "RadiologyCNNLib")
 METADATA = (
     "EXTENSION_HOMEPAGE",
@@ -55,7 +55,7 @@ def test_pictures_behind_the_urls_exist(variable: str, repository: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "icon", ["Resources/Icons/RadiologyCNN.png", "HemorrhageSeg/Resources/Icons/HemorrhageSeg.png"]
+    "icon", ["Resources/Icons/RadiologyCNN.png", *(f"{module}/Resources/Icons/{module}.png" for module in MODULES)]
 )
 def test_icons_are_128_pixels_square(icon: str, repository: Path) -> None:
     header = (repository / icon).read_bytes()[:24]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SLICER_SIDE = ("HemorrhageSeg", "RadiologyCNNLib")
+SLICER_SIDE = ("HemorrhageSeg", "RotatorCuffCNN", "RadiologyCNNLib")
 SLICER_PACKAGES = {"slicer", "qt", "ctk", "vtk"}
 #: What the Slicer process may import of the engine: records, labels and catalogues, no heavier than numpy.
 LIGHT_ENGINE = (
@@ -15,6 +15,7 @@ LIGHT_ENGINE = (
     "radiologycnn.errors",
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.results",
+    "radiologycnn.images.png",
     "radiologycnn.images.volume",
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",

@@ -1,0 +1,234 @@
+"""The panel's humeral head part: looks for it in the background, shows the box, says how sure the place is."""
+
+import html
+import json
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.PanelTexts import messageHtml
+from RotatorCuffCNNLib import CuffRoi
+from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
+from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
+from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
+
+LOCATION_ATTRIBUTE = "RotatorCuffCNN.Location"  #: what the search has said, so that it is there after a reload
+
+
+class RegionSection(VTKObservationMixin):
+    """Brings the box in the views, the parameter node and the widgets about series, side and box in line.
+
+    Args:
+        ui: the panel's widgets.
+        logic: RotatorCuffCNNLogic.
+        changed: function () that is called when the box was moved, or found.
+    """
+
+    def __init__(self, ui, logic, changed) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui = ui
+        self.logic = logic
+        self._changed = changed
+        self._parameterNode = None
+        self._volumeNode = None
+        self._roiNode = None
+        self._problems = {}  # scan's identifier: why its humeral head could not be looked for
+        self._series = {}  # scan's identifier: what the search has said of it
+        self._isPlacing = False
+        self.side = ChoiceSelector(ui.sideSelector, self._onSideChosen)
+        ui.findHeadButton.connect("clicked(bool)", self.onFindHeadButton)
+        logic.located.connect(self.onLocated)
+        logic.locatingFailed.connect(self.onLocatingFailed)
+
+    @property
+    def notes(self) -> tuple:
+        """What the search has said of the chosen scan, and the panel shows already."""
+        return tuple(self._said().get("notes") or ())
+
+    @property
+    def roiNode(self):
+        """The chosen scan's box, or None."""
+        return self._roiNode
+
+    def setVolume(self, parameterNode, volumeNode) -> None:
+        """Show this scan's box from now on; None for none."""
+        self._parameterNode = parameterNode
+        self._volumeNode = volumeNode
+        if parameterNode is None:
+            self._problems.clear()
+            self._series.clear()
+        roiNode = CuffRoi.roiOf(volumeNode)
+        if roiNode is not None:
+            CuffRoi.ensureRoi(volumeNode)  # one from a loaded scene is kept a cube, too
+        self._observe(roiNode)
+        self._hideOthers()
+        self.update()
+
+    def _observe(self, roiNode) -> None:
+        if self._parameterNode is not None:
+            self._parameterNode.roi = roiNode
+        if roiNode is self._roiNode:
+            return
+        self.removeObservers()
+        self._roiNode = roiNode
+        if roiNode is not None:
+            self.addObserver(roiNode, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self._onRoiModified)
+            self.addObserver(roiNode, vtk.vtkCommand.ModifiedEvent, self._onRoiModified)
+            self.addObserver(roiNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onRoiModified)
+
+    def _hideOthers(self) -> None:
+        """Only the chosen scan's box is in the views."""
+        if self._parameterNode is None:
+            return
+        for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode"):
+            if node.GetNodeReference(CuffRoi.SCAN_ROLE) is not None and node is not self._roiNode:
+                CuffRoi.setVisible(node, False)
+
+    # Finding
+
+    def findWhereUnknown(self, model: str) -> None:
+        """Look for the humeral head of the chosen scan where that was not done yet; nothing is said where it fails."""
+        volumeNode = self._volumeNode
+        known = self._roiNode is not None or (volumeNode and volumeNode.GetID() in self._problems)
+        if not known and not self.logic.inputProblem(volumeNode) and not self.logic.isLocating(volumeNode):
+            self._find(model)
+
+    def onFindHeadButton(self, clicked=False) -> None:
+        if self._volumeNode is not None:
+            self._parameterNode.showRoi = True
+            self._find(self._parameterNode.model)
+
+    def _find(self, model) -> None:
+        self._problems.pop(self._volumeNode.GetID(), None)
+        try:
+            self.logic.locate(self._volumeNode, model)
+        except RadiologyCNNError as error:
+            self._problems[self._volumeNode.GetID()] = messageHtml(error.message, error.hint)
+        self.update()
+
+    def onLocated(self, volumeNode, message) -> None:
+        """The search has ended: put the box there, and keep what was said."""
+        self._series[volumeNode.GetID()] = {"series": message.get("series") or {}, "notes": message.get("notes") or []}
+        location = dict(message["roi"])
+        location["found"] = bool(message.get("found", True))
+        self.place(volumeNode, location)
+
+    def place(self, volumeNode, location: dict) -> None:
+        """Put a scan's box to a place that was found; shown where it is the chosen scan.
+
+        Args:
+            volumeNode: the scan.
+            location: ROI record with "found".
+        """
+        self._isPlacing = True
+        try:
+            roiNode = CuffRoi.placeRoi(volumeNode, location)
+            said = self._series.get(volumeNode.GetID(), {})
+            kept = {"found": location["found"], "confidence": location.get("confidence", 1.0), **said}
+            roiNode.SetAttribute(LOCATION_ATTRIBUTE, json.dumps(kept))
+        finally:
+            self._isPlacing = False
+        if self._volumeNode is volumeNode:
+            self._observe(roiNode)
+            CuffRoi.setVisible(roiNode, self._parameterNode.showRoi)
+            self.update()
+            self._changed()
+        else:
+            CuffRoi.setVisible(roiNode, False)
+
+    def onLocatingFailed(self, error) -> None:
+        """The search was refused, or could not be done: say why, and give a box to drag."""
+        volumeNode = self._volumeNode
+        if volumeNode is None:
+            return
+        self._problems[volumeNode.GetID()] = messageHtml(error.message, error.hint)
+        self.update()
+        self._changed()
+
+    # The box
+
+    @property
+    def location(self) -> dict | None:
+        """What the search has said of the box where it lies now; None where the person has moved it."""
+        if not CuffRoi.isAutomatic(self._roiNode):
+            return None
+        return json.loads(self._roiNode.GetAttribute(LOCATION_ATTRIBUTE) or "{}")
+
+    def problem(self) -> str:
+        """Why the network cannot work with the box; "" where it can, also without one."""
+        return CuffRoi.roiProblem(self._roiNode, self._volumeNode)
+
+    def setLocked(self, locked: bool) -> None:
+        """Keep the box where it is during a run."""
+        if self._roiNode is not None and bool(self._roiNode.GetLocked()) != locked:
+            CuffRoi.setLocked(self._roiNode, locked)
+
+    def _onRoiModified(self, caller=None, event=None) -> None:
+        if self._isPlacing or slicer.mrmlScene.IsClosing():
+            return
+        self.update()
+        self._changed()
+
+    def followParameters(self) -> None:
+        """Show what the parameter node says."""
+        parameters = self._parameterNode
+        self.side.select(parameters.side)
+        CuffRoi.setVisible(self._roiNode, parameters.showRoi)
+
+    # Widgets
+
+    def update(self) -> None:
+        """Fill the widgets."""
+        ui, volumeNode = self.ui, self._volumeNode
+        running, locating = self.logic.isRunning, self.logic.isLocating(volumeNode)
+        usable = volumeNode is not None and not self.logic.inputProblem(volumeNode)
+        ui.findHeadButton.enabled = usable and not running and not locating
+        ui.showRoiCheckBox.enabled = self._roiNode is not None
+        ui.sideSelector.enabled = not running
+        self._showSeries()
+        ui.regionStatusLabel.text = self._statusText(usable, locating)
+
+    def _statusText(self, usable, locating) -> str:
+        if not usable:
+            return _("Choose a scan first.")
+        if locating:
+            return _("Looking for the humeral head…")
+        if self._roiNode is None:
+            problem = self._problems.get(self._volumeNode.GetID(), "")
+            return problem or _("Not looked for yet. Classify looks for it, too.")
+        request = CuffRoi.roiRequest(self._roiNode, self._volumeNode)
+        location = self.location
+        isSure = location is None or location.get("found", True)
+        first = html.escape(confidenceText(location))
+        problem = self.problem()
+        if problem:
+            first = f"<b>{html.escape(problem)}</b>"
+        elif not isSure:
+            first = f"<b>{first}</b>"
+        return f"{first} {html.escape(centreText(request))}"
+
+    def _said(self) -> dict:
+        """What the search has said of the series, now or before the scene was saved."""
+        if self._volumeNode is None:
+            return {}
+        kept = json.loads(self._roiNode.GetAttribute(LOCATION_ATTRIBUTE) or "{}") if self._roiNode else {}
+        return self._series.get(self._volumeNode.GetID()) or kept
+
+    def _showSeries(self) -> None:
+        said = self._said()
+        series = said.get("series") or {}
+        self.ui.seriesLabel.text = seriesText(series, said.get("notes") or ())
+        self.ui.seriesLabel.visible = bool(self.ui.seriesLabel.text)
+        automatic = _("Automatic")
+        if series:
+            automatic = _("Automatic ({side})").format(side=sideText(series.get("side", "unknown")))
+        chosen = self._parameterNode.side if self._parameterNode is not None else AUTOMATIC_SIDE
+        self.side.setChoices([(AUTOMATIC_SIDE, automatic), ("left", _("Left")), ("right", _("Right"))])
+        self.side.select(chosen)
+
+    def _onSideChosen(self, side) -> None:
+        if self._parameterNode is not None:
+            self._parameterNode.side = side

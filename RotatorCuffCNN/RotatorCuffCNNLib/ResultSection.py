@@ -1,0 +1,169 @@
+"""The panel's result part: class, probabilities, map, table and export of the chosen scan's result."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.PanelTexts import scaledFont
+from RotatorCuffCNNLib import CuffExport, ResultValidity
+from RotatorCuffCNNLib.CamSection import CamSection
+from RotatorCuffCNNLib.CuffResult import CuffResult
+from RotatorCuffCNNLib.CuffTexts import classText, notesText, repeatsText, tearText
+from RotatorCuffCNNLib.ProbabilityBars import ProbabilityBars
+
+DEFINITION_COLUMN = 2
+
+
+class ResultSection(VTKObservationMixin):
+    """Brings the widgets below the Classify button, the parameter node and the scene's result in line.
+
+    Args:
+        ui: the panel's widgets.
+        logic: RotatorCuffCNNLogic.
+        region: RegionSection, for what the result has to agree with.
+        modelCard: function () that gives the chosen model's card for the report, or None.
+        showMessage: function (message, hint) that tells the person.
+    """
+
+    def __init__(self, ui, logic, region, modelCard, showMessage) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui = ui
+        self.logic = logic
+        self.region = region
+        self.isUpdating = False  # while true, changes of parameters are this section's own
+        self._modelCard = modelCard
+        self._showMessage = showMessage
+        self._parameterNode = None
+        self._observedVolume = None
+        self.bars = ProbabilityBars(ui)
+        self.cam = CamSection(ui, showMessage)
+        ui.predictedLabel.setFont(scaledFont(ui.predictedLabel.font, 1.9, atLeastPoints=16.0))
+        ui.tableCollapsibleButton.collapsed = True
+        ui.resultTable.verticalHeader().setVisible(False)
+        ui.resultTable.verticalHeader().setDefaultSectionSize(22)
+        ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        ui.exportCsvButton.connect("clicked(bool)", self.onExportCsvButton)
+        ui.exportCamButton.connect("clicked(bool)", self.onExportCamButton)
+        ui.exportReportButton.connect("clicked(bool)", self.onExportReportButton)
+
+    # What is shown
+
+    @property
+    def result(self):
+        """The chosen scan's result, or None."""
+        return CuffResult.ofNode(self._parameterNode.cam) if self._parameterNode else None
+
+    def setParameterNode(self, parameterNode) -> None:
+        """Show the result of this parameter node's scan from now on; None lets go of everything."""
+        self._parameterNode = parameterNode
+        if parameterNode is None:
+            self._observe(None)
+            self._show(None)
+        else:
+            self.showVolume()
+
+    def showVolume(self) -> None:
+        """Show the result of the chosen scan, where it has one; the parameters follow it."""
+        parameters = self._parameterNode
+        result = CuffResult.ofVolume(parameters.inputVolume)
+        self.isUpdating = True
+        try:
+            parameters.cam = result.camNode if result else None
+            parameters.table = result.tableNode if result else None
+        finally:
+            self.isUpdating = False
+        self._observe(parameters.inputVolume)
+        self._show(result)
+
+    def followParameters(self) -> None:
+        """A parameter was changed, by a widget or by a script."""
+        self.cam.followParameters()
+        self.showValidity()
+
+    def _observe(self, volumeNode) -> None:
+        """Notice when the scan itself is changed."""
+        if volumeNode is self._observedVolume:
+            return
+        self.removeObservers()
+        self._observedVolume = volumeNode
+        if volumeNode is not None:
+            self.addObserver(volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxelsModified)
+            self.addObserver(volumeNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onScanMoved)
+
+    def _onVoxelsModified(self, caller=None, event=None) -> None:
+        result = self.result
+        if result is not None and not self.logic.isPresenting and not slicer.mrmlScene.IsClosing():
+            ResultValidity.scanChanged(result)
+            self.showValidity()
+
+    def _onScanMoved(self, caller=None, event=None) -> None:
+        if not self.logic.isPresenting and not slicer.mrmlScene.IsClosing():
+            self.showValidity()
+
+    def _show(self, result) -> None:
+        """Fill the widgets."""
+        ui = self.ui
+        for section in (ui.resultCollapsibleButton, ui.camCollapsibleButton):
+            if section.enabled != (result is not None):  # once, not against the person's own choice
+                section.enabled = result is not None
+                section.collapsed = result is None
+        ui.tableCollapsibleButton.enabled = result is not None
+        classification = result.classification if result else None
+        ui.predictedLabel.text = classText(classification) if classification else ""
+        ui.tearLabel.text = tearText(classification) if classification else ""
+        self.bars.show(classification)
+        ui.repeatsLabel.text = repeatsText(classification) if classification else ""
+        ui.repeatsLabel.visible = bool(ui.repeatsLabel.text)
+        saidAlready = (ui.demonstrationBanner.text, *self.region.notes)
+        ui.notesLabel.text = notesText(result, saidAlready) if result else ""
+        ui.notesLabel.visible = bool(ui.notesLabel.text)
+        ui.resultTable.setMRMLTableNode(result.tableNode if result else None)
+        ui.resultTable.horizontalHeader().setMinimumSectionSize(24)  # Slicer's 60 would make the view scroll sideways
+        ui.resultTable.hideColumn(DEFINITION_COLUMN)  # in the table itself; here it would push the numbers out of sight
+        for button in (ui.exportCsvButton, ui.exportCamButton, ui.exportReportButton):
+            button.enabled = result is not None
+        self.cam.show(self._parameterNode, result)
+        self.showValidity()
+
+    def showValidity(self) -> None:
+        """Say where the result is out of date."""
+        result, parameters = self.result, self._parameterNode
+        reason = ""
+        if result is not None and not self.logic.isRunning:
+            reason = ResultValidity.outdatedReason(result, self.region.roiNode, parameters.side)
+        self.ui.outdatedLabel.text = reason
+        self.ui.outdatedLabel.visible = bool(reason)
+
+    # Export
+
+    def onExportCsvButton(self, clicked=False) -> None:
+        self._export(CuffExport.exportCsv, _("Export the table"), {_("Comma-separated values (*.csv)"): ".csv"})
+
+    def onExportCamButton(self, clicked=False) -> None:
+        types = {_("NIfTI (*.nii.gz)"): ".nii.gz", _("NRRD (*.nrrd)"): ".nrrd"}
+        self._export(CuffExport.exportMap, _("Export the shown map"), types)
+
+    def onExportReportButton(self, clicked=False) -> None:
+        def write(result, path):
+            return CuffExport.exportReport(result, path, self._modelCard())
+
+        self._export(write, _("Export a report"), {_("Web page (*.html)"): ".html"})
+
+    def _export(self, write, title, fileTypes) -> None:
+        result = self.result
+        if result is None:
+            return
+        suffixes = list(fileTypes.values())
+        suggested = CuffExport.suggestedName(result, suffixes[0])
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggested, ";;".join(fileTypes))
+        if not path:
+            return
+        path = str(path) if str(path).endswith(tuple(suffixes)) else f"{path}{suffixes[0]}"
+        try:
+            written = write(result, path)
+        except RadiologyCNNError as error:
+            self._showMessage(error.message, error.hint)
+        else:
+            self._showMessage(_("Written: {file}").format(file=written.name))

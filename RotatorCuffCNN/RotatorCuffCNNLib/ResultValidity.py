@@ -1,0 +1,76 @@
+"""Whether a result still belongs to what is on the screen: same scan, same box, same side."""
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib import VolumeExchange
+from RotatorCuffCNNLib import CuffRoi
+from RotatorCuffCNNLib.CuffResult import CuffResult
+
+#: A box that lies nearer than this to where it was (and is as large) has not been moved.
+TOLERANCE_MM = 0.5
+
+
+def remember(result: CuffResult, volumeField: dict) -> None:
+    """Keep with a new result what it was made from.
+
+    Args:
+        result: just presented, so that its maps lie on the scan.
+        volumeField: what the worker was given as the scan.
+    """
+    scanIjkToRas = LPS_TO_RAS @ np.array(volumeField["ijk_to_lps"], float)
+    mapsIjkToRas = VolumeExchange.ijkToWorld(result.mapsNode)
+    result.updateRecord(
+        scan_ijk_to_ras=scanIjkToRas.tolist(),
+        scan_ijk_to_maps_ijk=(np.linalg.inv(mapsIjkToRas) @ scanIjkToRas).tolist(),
+        scan_changed=False,
+    )
+
+
+def scanChanged(result: CuffResult) -> None:
+    """The scan's voxels were changed after the result was made."""
+    if not result.record.get("scan_changed"):
+        result.updateRecord(scan_changed=True)
+
+
+def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
+    """Why the result no longer says what a new run would say, as a sentence; "" where it still does.
+
+    Args:
+        result: of the scan.
+        roiNode: the scan's box, or None.
+        side: what the person has chosen: "auto", "left" or "right".
+    """
+    volumeNode, record = result.volumeNode, result.record
+    if volumeNode is None or "scan_ijk_to_ras" not in record:
+        return ""
+    if record.get("scan_changed"):
+        return _("The scan was changed after this result. Classify again.")
+    bent = VolumeExchange.hasNonlinearTransform(volumeNode)
+    if not bent and result.mapsNode is not None and not _liesWhereItDid(result):
+        return _("The scan was moved after this result, so that the map no longer fits it. Classify again.")
+    classification = result.classification
+    if side != "auto" and side != classification.side:
+        return _("Another side was chosen after this result. Classify again.")
+    if roiNode is not None and not bent and _roiMoved(classification.roi, record, roiNode, volumeNode):
+        return _("The box was moved after this result. Classify again.")
+    return ""
+
+
+def _liesWhereItDid(result: CuffResult) -> bool:
+    then = np.array(result.record["scan_ijk_to_maps_ijk"], float)
+    now = np.linalg.inv(VolumeExchange.ijkToWorld(result.mapsNode)) @ VolumeExchange.ijkToWorld(result.volumeNode)
+    corners = np.array([[0, 0, 0, 1], *([*corner, 1] for corner in 99 * np.eye(3))]).T
+    return np.allclose(then @ corners, now @ corners, atol=0.05)  # a twentieth of a voxel of the map
+
+
+def _roiMoved(region, record, roiNode, volumeNode) -> bool:
+    """Compared in the scan's own grid, so that a scan that is moved together with its box has not moved it."""
+    now = CuffRoi.roiRequest(roiNode, volumeNode)
+    thenToRas = np.array(record["scan_ijk_to_ras"], float)
+    nowToRas = VolumeExchange.ijkToWorld(volumeNode)
+    thenIjk = np.linalg.inv(thenToRas) @ LPS_TO_RAS @ [*region.centre_lps_mm, 1.0]
+    nowIjk = np.linalg.inv(nowToRas) @ LPS_TO_RAS @ [*now["centre_lps_mm"], 1.0]
+    distance = np.linalg.norm(nowToRas[:3, :3] @ (nowIjk - thenIjk)[:3])
+    return bool(distance > TOLERANCE_MM or abs(now["edge_mm"] - region.edge_mm) > TOLERANCE_MM)

@@ -1,0 +1,140 @@
+"""The RotatorCuffCNN panel: what it adds to PanelWidget; box, result and map are in sections of their own."""
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.PanelWidget import PanelWidget
+from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
+from RotatorCuffCNNLib.Logic import NO_REPEATS, RotatorCuffCNNLogic
+from RotatorCuffCNNLib.RegionSection import RegionSection
+from RotatorCuffCNNLib.ResultSection import ResultSection
+
+
+class RotatorCuffCNNWidget(PanelWidget):
+    """Inputs, the humeral head, the Classify button, the result, the map."""
+
+    RESULT_NODE_CLASSES = (*PanelWidget.RESULT_NODE_CLASSES, "vtkMRMLVectorVolumeNode", "vtkMRMLMarkupsROINode")
+
+    def setup(self) -> None:
+        self.runText = _("Classify")
+        self.runHint = _("Sort the chosen shoulder MRI into one of five classes of rotator cuff tears")
+        self.stopHint = _("Stop the classification")
+        self.notStartedText = _("The classification could not be started: {reason}")
+        super().setup()
+
+    def makeLogic(self) -> RotatorCuffCNNLogic:
+        return RotatorCuffCNNLogic()
+
+    @property
+    def runButton(self):
+        return self.ui.classifyButton
+
+    def setupSections(self) -> None:
+        ui = self.ui
+        ui.repeatsGroupBox.collapsed = True  # here, because the .ui sets it before there is anything to hide
+        self.region = RegionSection(ui, self.logic, self.onRegionChanged)
+        self.results = ResultSection(ui, self.logic, self.region, self._modelCard, self.showMessage)
+        self.repeats = ChoiceSelector(ui.repeatsSelector, self.onRepeatsChosen)
+        self.repeats.setChoices(
+            [
+                (NO_REPEATS, _("No repeats")),
+                ("mc_dropout", _("Monte Carlo dropout")),
+                ("tta", _("Test-time augmentation")),
+            ]
+        )
+
+    def _modelCard(self):
+        """The chosen model's card, where it is the one that made the result."""
+        choice, result = self.inputs.currentModel, self.results.result
+        if choice is None or result is None or choice.id != result.record.get("model"):
+            return None
+        return choice.package.card()
+
+    # Scan and box
+
+    def enter(self) -> None:
+        super().enter()
+        self._findHead()
+
+    def volumeChanged(self, volumeNode) -> None:
+        self.region.setVolume(self._parameterNode, volumeNode)
+        if self._parameterNode is not None:
+            self.results.showValidity()
+            self._findHead()
+
+    def _findHead(self) -> None:
+        """Look for the humeral head in the background, where the panel is shown and the worker can start."""
+        if self.isEntered and self._parameterNode is not None and not self.logic.isRunning and self.installer.isReady:
+            self.region.findWhereUnknown(self.inputs.modelId)
+
+    def onRegionChanged(self) -> None:
+        """The box was moved, or found."""
+        self.results.showValidity()
+        self._updateButtons()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller, event, node) -> None:
+        super().onNodeRemoved(caller, event, node)
+        isRoi = node.IsA("vtkMRMLMarkupsROINode")
+        if isRoi and self._parameterNode is not None and not slicer.mrmlScene.IsClosing():
+            self.region.setVolume(self._parameterNode, self._parameterNode.inputVolume)
+
+    def onParametersChanged(self, caller=None, event=None) -> None:
+        super().onParametersChanged(caller, event)
+        if self._parameterNode is None or self.results.isUpdating:
+            return
+        self.region.followParameters()
+        self.repeats.select(self._parameterNode.repeats)
+        self.ui.repeatCountSpinBox.enabled = self._parameterNode.repeats != NO_REPEATS
+
+    def onRepeatsChosen(self, method) -> None:
+        if self._parameterNode is not None:
+            self._parameterNode.repeats = method
+
+    # Classify
+
+    def runProblem(self, volumeNode) -> str:
+        return super().runProblem(volumeNode) or self.region.problem()
+
+    def lockedWhileRunning(self) -> tuple:
+        return (*super().lockedWhileRunning(), self.ui.sideSelector, self.ui.repeatsSelector)
+
+    def expectedTimeKey(self) -> tuple[str, str]:
+        model, device = super().expectedTimeKey()
+        request = self._repeatsRequest()
+        return (f"{model}-{request['method']}-{request['count']}" if request else model), device
+
+    def _repeatsRequest(self):
+        parameters = self._parameterNode
+        if parameters is None or parameters.repeats == NO_REPEATS:
+            return None
+        return {"method": parameters.repeats, "count": parameters.repeatCount}
+
+    def _updateButtons(self) -> None:
+        super()._updateButtons()
+        self.region.setLocked(self.logic.isRunning)
+        self.region.update()
+
+    def startRun(self, volumeNode) -> None:
+        parameters = self._parameterNode
+        self.logic.classify(
+            volumeNode,
+            roiNode=self.region.roiNode,
+            location=self.region.location,
+            side=parameters.side,
+            model=self.inputs.modelId,
+            device=self.inputs.deviceId,
+            repeats=self._repeatsRequest(),
+        )
+        SliceViews.showVolume(volumeNode)
+
+    def showFinished(self, result) -> None:
+        """Show the predicted class's map where it is strongest; the box is in the way now, and can be shown again."""
+        self._parameterNode.target = "predicted"
+        self._parameterNode.showRoi = False
+        if self.region.roiNode is None:
+            region = result.classification.roi.to_dict()
+            self.region.place(result.volumeNode, {**region, "found": True})
+        self.results.cam.goToPeak()
