@@ -1,4 +1,4 @@
-# make demo   simulated head CT -> the real panel -> Segment clicked -> demo-output/
+# make demo   simulated head CT and shoulder MRI -> the real panels -> their buttons clicked -> demo-output/
 # make test   style, engine, worker, panel and packaging tests
 # make lint   style only
 # make bench  timings of every stage as a table
@@ -30,6 +30,7 @@ lint: environment
 
 bench: environment
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.segment_click
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.classify_click
 
 environment: $(READY)
 

@@ -1,27 +1,24 @@
-"""The shipped HemorrhageSeg panel in the stand-in desktop, with what a person does to it timed from outside."""
+"""A shipped panel in the stand-in desktop, and what a person does to any of them timed from outside."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from Testing.benchmarks.heartbeat import Heartbeat, Pause
-from Testing.benchmarks.prepare import GEOMETRY, SCAN
+from Testing.benchmarks.prepare import REPOSITORY, load_scan
 from Testing.benchmarks.stopwatch import Stopwatch
 from Testing.host import SlicerHost
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LONGEST_WAIT_S = 900.0
 
 
 @dataclass(frozen=True)
 class ClickTimes:
-    """One click on Segment.
+    """One click on the panel's big button.
 
     Attributes:
         total_s: from the click until the panel and all views show the result.
@@ -29,7 +26,7 @@ class ClickTimes:
         show_s: from the nodes' being there until panel and views show them.
         worker_s: seconds of the worker's stages, by name, in order.
         pause: longest time without events from the click to the result.
-        found: what the table shows, in words: how much the stages after the network had to do.
+        found: what came out, in words: how much the stages after the network had to do.
     """
 
     total_s: float
@@ -43,50 +40,48 @@ class ClickTimes:
 
 @dataclass(frozen=True)
 class CancelTimes:
-    """A click on Cancel: seconds after Segment at which it came, until the panel is idle, and whether by force."""
+    """A click on Cancel: seconds after the start at which it came, until the panel is idle, and whether by force."""
 
     after_s: float
     seconds: float
     was_killed: bool
 
 
-@dataclass
-class ThresholdTimes:
-    """Moves of the threshold slider, one figure a move, in seconds.
+class BenchmarkPanel:
+    """A module's panel with the prepared scan loaded and chosen; a subclass says which one.
 
-    Attributes:
-        applied_s, applied_own_s: until mask and total are there, and what the GUI thread itself worked in that time.
-        drawn_s: until all views are drawn as well, here by software OpenGL.
-        pause: longest time without events from the first move until the table is there again.
+    Args:
+        folder: with the prepared scan.
     """
 
-    applied_s: list[float]
-    applied_own_s: list[float]
-    drawn_s: list[float]
-    pause: Pause | None = None
-
-
-class BenchmarkPanel:
-    """The panel with the scan loaded."""
+    module = ""  #: the module's name, which is its folder's
+    button = ""  #: name of the panel's big button
+    volume_name = ""
 
     def __init__(self, folder: Path) -> None:
         self.host = SlicerHost(offscreen=True)
-        self.widget = self.host.load_module(REPOSITORY / "HemorrhageSeg")
+        self.widget = self.host.load_module(REPOSITORY / self.module)
         self.logic, self.ui = self.widget.logic, self.widget.ui
-        import HemorrhageSegLib.Logic
         import slicer
 
-        self._module = HemorrhageSegLib.Logic
-        ijk_to_lps = np.array(json.loads((folder / GEOMETRY).read_text())["ijk_to_lps"])
-        ijk_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_lps
-        volume = slicer.util.addVolumeFromArray(np.load(folder / SCAN), ijkToRAS=ijk_to_ras, name="Head CT")
+        array, ijk_to_ras = load_scan(folder)
+        volume = slicer.util.addVolumeFromArray(array, ijkToRAS=ijk_to_ras, name=self.volume_name)
         self.ui.inputVolumeSelector.setCurrentNode(volume)
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         self._ends: list[str] = []
-        self.logic.finished.connect(lambda result: self._ends.append("finished"))
+        self.result: Any = None
+        self.logic.finished.connect(self._on_finished)
         self.logic.failed.connect(lambda error: self._ends.append(f"failed: {error.message} {error.details}"))
         self.logic.cancelled.connect(lambda: self._ends.append("cancelled"))
         self.show()
+
+    def presenter(self) -> Any:
+        """The module of the panel's code whose ``present`` makes a result into nodes."""
+        raise NotImplementedError
+
+    def found(self) -> str:
+        """What the last result is, in words."""
+        raise NotImplementedError
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -115,75 +110,61 @@ class BenchmarkPanel:
         self.host.render_views()
         self.host.process_events()
 
-    def segment(self) -> ClickTimes:
-        """Click Segment and wait for the result."""
-        module = self._module
+    def click(self) -> ClickTimes:
+        """Click the big button and wait for the result."""
+        from RadiologyCNNLib import VolumeExchange
+
         with (
-            Stopwatch(module.VolumeExchange, "exportVolume") as export,
-            Stopwatch(module.ResultPresenter, "present") as nodes,
+            Stopwatch(VolumeExchange, "exportVolume") as export,
+            Stopwatch(self.presenter(), "present") as nodes,
             Heartbeat() as heartbeat,
         ):
             start = time.perf_counter()
-            self._click()
+            self._press()
             self._wait_for_end("finished")
             finished = time.perf_counter()
             self.host.process_events(0.02)  # views draw themselves after 15 ms
             end = time.perf_counter()
-        result = self.widget.results.result
-        crop = "x".join(str(size) for size in reversed(result.probability().shape))
-        measured = result.measurements
         return ClickTimes(
             end - start,
             export.seconds,
             nodes.seconds,
             end - finished,
-            dict(result.record["seconds"]),
+            dict(self.result.record["seconds"]),
             heartbeat.longest_pause(),
-            f"{measured.total_volume_ml:.0f} mL in {len(measured.lesions)} parts, crop {crop}",
+            self.found(),
         )
 
-    def cancel(self, after_s: float) -> CancelTimes:
-        """Click Segment and so much later Cancel."""
+    def cancel(self, after_s: float) -> CancelTimes | None:
+        """Click the big button and so much later Cancel; None where the result came sooner."""
         pid = self.logic.client.pid
-        self._click()
+        self._press()
         self.host.process_events(after_s)
+        if self._ends:
+            self._wait_for_end("finished")
+            self.wait_until_idle()
+            return None
         start = time.perf_counter()
-        self._click()
+        self._press()
         self._wait_for_end("cancelled")
         seconds = time.perf_counter() - start
         was_killed = self.logic.client.pid != pid
         self.wait_until_idle()
         return CancelTimes(after_s, seconds, was_killed)
 
-    def move_threshold(self, values: list[float]) -> ThresholdTimes:
-        """Move the slider to each value, then wait for the table."""
-        times = ThresholdTimes([], [], [])
-        slider = self.ui.thresholdSlider
-        with Heartbeat() as heartbeat:
-            for value in values:
-                start, own_start = time.perf_counter(), time.thread_time()
-                slider.value = value
-                times.applied_s.append(time.perf_counter() - start)
-                times.applied_own_s.append(time.thread_time() - own_start)
-                self.host.render_views()
-                times.drawn_s.append(time.perf_counter() - start)
-                self.host.process_events(0.02)
-            is_measured = lambda: self.widget.results.result.measurements is not None  # noqa: E731
-            if not self.host.process_events(LONGEST_WAIT_S, until=is_measured):
-                raise RuntimeError("the table did not come back after the slider was moved")
-        self.wait_until_idle()
-        times.pause = heartbeat.longest_pause()
-        return times
-
     def close(self) -> None:
         self.host.close()
 
-    def _click(self) -> None:
+    def _on_finished(self, result: Any) -> None:
+        self.result = result
+        self._ends.append("finished")
+
+    def _press(self) -> None:
         self._ends.clear()
-        self.host.click(self.ui.segmentButton)
+        self.host.click(getattr(self.ui, self.button))
 
     def _wait_for_end(self, wanted: str) -> None:
         if not self.host.process_events(LONGEST_WAIT_S, until=lambda: bool(self._ends)):
-            raise RuntimeError("the segmentation did not end")
+            raise RuntimeError("the job did not end")
         if self._ends != [wanted]:
-            raise RuntimeError(f"the segmentation ended with {self._ends}, not with {wanted}")
+            raise RuntimeError(f"the job ended with {self._ends}, not with {wanted}")

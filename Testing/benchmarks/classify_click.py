@@ -1,0 +1,53 @@
+"""Benchmark of one click on Classify: stages, click to overlay, GUI pauses, class switch, cancel, memory, as one table.
+
+``python -m Testing.benchmarks.classify_click`` from the repository's root, without a display. Repeats are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from statistics import median
+from typing import TYPE_CHECKING
+
+from Testing.benchmarks import click
+from Testing.benchmarks.peak_memory import PeakMemory
+from Testing.benchmarks.prepare import load_scan, prepare
+from Testing.benchmarks.prepare_shoulder_mr import PAPER_MODEL
+from Testing.benchmarks.table import Row
+
+if TYPE_CHECKING:
+    from Testing.benchmarks.classify_panel import ClassifyPanel
+
+TASK = "rotator-cuff-classification"
+
+
+def main() -> None:
+    options = click.arguments(__doc__)
+    with click.work_folder(options) as folder:
+        prepare("prepare_shoulder_mr", folder)
+        size = " x ".join(str(count) for count in reversed(load_scan(folder)[0].shape))
+        machine = click.machine(f"shoulder MR of {size} voxels")
+        from Testing.benchmarks.classify_panel import ClassifyPanel
+
+        models = click.models_to_measure(TASK, PAPER_MODEL, options, otherwise=PAPER_MODEL)
+        panel = ClassifyPanel(folder)
+        parts = click.measure_models(panel, models, lambda panel, model: _rows(panel, model, options))
+        click.report(machine, parts, options)
+
+
+def _rows(panel: ClassifyPanel, model: str, options: argparse.Namespace) -> Iterator[Row]:
+    with PeakMemory(lambda: panel.pids) as memory:
+        cold, clicks = click.cold_and_warm(panel, model, options.runs)
+        changed_s, drawn_s = panel.switch_targets()
+        cancelled = click.cancels(panel, clicks, options)
+    yield from click.stage_rows(model, clicks)
+    yield from click.click_rows(model, cold, clicks)
+    yield Row("another class's map, median", 1000 * median(changed_s), "ms")
+    yield Row("  and drawn by software OpenGL, median", 1000 * median(drawn_s), "ms")
+    yield from click.cancel_rows(cancelled)
+    yield from click.memory_rows(memory.peak_mib)
+
+
+if __name__ == "__main__":
+    main()
