@@ -1,0 +1,88 @@
+"""Gates: they catch a population that is too easy, and let a hard one pass."""
+
+import numpy as np
+import pytest
+
+from radiologycnn.images.volume import Volume
+from radiologycnn.simulation.gates import Gate, format_table
+from radiologycnn.simulation.gates.classic_segmenters import Case, dice, intracranial, threshold_dice
+from radiologycnn.simulation.gates.head_ct import segmenter_gates
+from radiologycnn.simulation.gates.shoulder_mr import class_gates
+
+SPACING = np.array([2.0, 2.0, 5.0])
+
+
+def ball_head(blood_hu: float, seed: int) -> Case:
+    """A skull of bone round grey noise, with a ball of blood in it."""
+    rng = np.random.default_rng(seed)
+    k, j, i = np.mgrid[-6:7, -45:46, -45:46]
+    j0, i0 = rng.integers(-15, 16, 2)
+    radius = np.sqrt((k * 5.0) ** 2 + (j * 2.0) ** 2 + (i * 2.0) ** 2)
+    in_plane = np.hypot(j * 2.0, i * 2.0)
+    hu = np.where(in_plane < 78, 32.0, -1000.0)
+    hu[(in_plane >= 70) & (in_plane < 78)] = 900
+    mask = np.sqrt((k * 5.0) ** 2 + ((j - j0) * 2.0) ** 2 + ((i - i0) * 2.0) ** 2) < 18
+    hu[mask & (radius < 65)] = blood_hu
+    hu += rng.normal(0, 3, hu.shape)
+    return Case(hu.astype(np.int16), mask.astype(np.uint8), SPACING)
+
+
+def test_inside_of_the_skull_is_found_and_its_bone_is_not() -> None:
+    case = ball_head(32, 0)
+    inside = intracranial(case.hu, case.spacing_mm)
+    expected = (np.pi * 69.0**2) * 13 * 5.0 / 1000
+    assert inside.sum() * np.prod(SPACING) / 1000 == pytest.approx(expected, rel=0.06)
+    assert case.hu[inside].max() < 100
+
+
+def test_bright_bleeds_fail_the_gates_and_invisible_ones_pass() -> None:
+    pytest.importorskip("sklearn")
+    easy = segmenter_gates([ball_head(75, n) for n in range(4)])
+    assert [gate.passed for gate in easy if gate.limit] == [False, False]
+    hard = segmenter_gates([ball_head(32, n) for n in range(4)])
+    assert all(gate.passed for gate in hard)
+
+
+def test_dice_of_halves_is_a_half_and_the_best_threshold_lies_between() -> None:
+    a = np.array([1, 1, 0, 0], bool)
+    assert dice(a, np.array([0, 1, 1, 0], bool)) == 0.5
+    scores = threshold_dice(ball_head(75, 1))
+    assert max(scores) > 0.9
+
+
+def shoulder(tear_class: int, rng: np.random.Generator, leak: str = "") -> tuple[Volume, dict]:
+    array = rng.gamma(2.0, 100.0, (10, 32, 32)).astype(np.float32)
+    spacing = 3.0
+    if leak == "bright":
+        array[:, 8:24, 8:24] *= 1 + 0.8 * tear_class
+    if leak == "spacing":
+        spacing += 0.05 * tear_class
+    matrix = np.diag([spacing, spacing, 8.0, 1.0])
+    centre = (matrix @ [15.5, 15.5, 4.5, 1])[:3].tolist()
+    return Volume(array, matrix, "MR"), {"tear_class": tear_class, "head_centre_lps_mm": centre}
+
+
+@pytest.mark.parametrize(("leak", "caught"), [("", ()), ("bright", ("Histogram", "Mean")), ("spacing", ("Size",))])
+def test_classes_that_a_histogram_or_a_file_tells_are_caught(leak, caught) -> None:
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(3)
+    gates = class_gates([shoulder(number % 5, rng, leak) for number in range(80)])
+    failed = {gate.name for gate in gates if not gate.passed}
+    assert all(any(name.startswith(start) for name in failed) for start in caught)
+    if not caught:
+        assert not failed
+    if leak == "spacing":
+        assert "Histogram of the whole scan, balanced accuracy" not in failed
+
+
+def test_too_few_scans_are_no_pass() -> None:
+    rng = np.random.default_rng(0)
+    gates = class_gates([shoulder(number % 5, rng) for number in range(8)])
+    assert all(gate.value is None and not gate.passed for gate in gates if gate.limit)
+    assert not segmenter_gates([ball_head(60, 0)])[0].passed
+
+
+def test_table_shows_each_figure_beside_its_limit() -> None:
+    text = format_table([Gate("A", 0.412, 0.5, "how"), Gate("B", 0.61, 0.5), Gate("C", 0.2, None)])
+    lines = [line.split() for line in text.splitlines()[1:]]
+    assert lines == [["A", "0.412", "0.500", "pass", "how"], ["B", "0.610", "0.500", "FAIL"], ["C", "0.200"]]

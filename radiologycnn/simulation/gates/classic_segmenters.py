@@ -1,0 +1,152 @@
+"""Two segmenters without a network, which simulated bleeds must fool: a threshold, and a forest on local features.
+
+The forest follows Muschelli 2017 (PItcHPERFeCT: moments of the neighbourhood, smoothed intensities, difference to the
+other side, place in the head), without its template registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from radiologycnn.errors import ResourceError
+
+THRESHOLDS_HU = tuple(range(42, 66, 2))
+_BONE_HU = 200
+_UPPER_HU = 100  # above it there is calcium or bone, no blood
+_CLOSE_GAPS_MM = 6.0  # foramina and sutures of the skull
+_FROM_BONE_MM = 1.0  # its partial volume; more would hide thin subdural blood
+_STRIDE = 2  # the forest looks at every second row and column
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan: HU and binary truth, (K, J, I), and spacing along i, j, k in mm."""
+
+    hu: np.ndarray
+    mask: np.ndarray
+    spacing_mm: np.ndarray
+
+
+def intracranial(hu: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """Voxels inside the skull, slice by slice: what bone surrounds once small gaps are closed. bool (K, J, I)."""
+    inside = np.zeros(hu.shape, bool)
+    pixel = float(spacing_mm[0])
+    for k, image in enumerate(hu):
+        bone = image > _BONE_HU
+        if not bone.any():
+            continue
+        gap = _CLOSE_GAPS_MM / pixel
+        padded = np.pad(bone, int(gap) + 2)
+        near = ndimage.distance_transform_edt(~padded) <= gap
+        filled = ndimage.binary_fill_holes(near)
+        closed = ndimage.distance_transform_edt(filled) > gap  # filled ring, pulled back to where bone was
+        closed = closed[tuple(slice(int(gap) + 2, -int(gap) - 2) for _ in range(2))]
+        inside[k] = closed & (ndimage.distance_transform_edt(~bone) * pixel > _FROM_BONE_MM)
+    return _largest(inside)
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    return parts == np.bincount(parts.ravel())[1:].argmax() + 1
+
+
+def dice(found: np.ndarray, truth: np.ndarray) -> float:
+    return 2 * float((found & truth).sum()) / max(float(found.sum() + truth.sum()), 1.0)
+
+
+def threshold_dice(case: Case) -> list[float]:
+    """Dice of the largest connected part between each of :data:`THRESHOLDS_HU` and 100 HU inside the skull."""
+    inside = intracranial(case.hu, case.spacing_mm)
+    smooth = case.hu.astype(np.float32)
+    sigma = 1.0 / case.spacing_mm[0]
+    smooth = ndimage.gaussian_filter(np.clip(smooth, -50, 150), (0, sigma, sigma))
+    truth = case.mask > 0
+    scores = []
+    for threshold in THRESHOLDS_HU:
+        bright = inside & (smooth > threshold) & (smooth < _UPPER_HU)
+        scores.append(dice(_largest(ndimage.binary_opening(bright)), truth))
+    return scores
+
+
+def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:
+    """Dice per scan of a random forest that was trained on the other half of the scans.
+
+    Raises:
+        ResourceError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.ensemble import RandomForestClassifier
+    except ImportError as error:
+        raise needs_scikit_learn() from error
+    rng = np.random.default_rng(seed)
+    prepared = []
+    for case in cases:
+        inside = intracranial(case.hu, case.spacing_mm)
+        features, where = _features(case, inside)
+        truth = case.mask[:, ::_STRIDE, ::_STRIDE] > 0
+        prepared.append((features, where, truth))
+    scores = [0.0] * len(cases)
+    for half in (0, 1):
+        chosen, wanted = [], []
+        for number, (features, where, truth) in enumerate(prepared):
+            if number % 2 == half:
+                continue
+            blood = truth[where]
+            for value, most in ((True, 1500), (False, 3000)):
+                places = np.flatnonzero(blood == value)
+                places = rng.choice(places, min(len(places), most), replace=False)
+                chosen.append(features[places])
+                wanted.append(np.full(len(places), value))
+        forest = RandomForestClassifier(60, max_depth=14, min_samples_leaf=10, random_state=seed, n_jobs=1)
+        forest.fit(np.concatenate(chosen), np.concatenate(wanted))
+        for number, (features, where, truth) in enumerate(prepared):
+            if number % 2 == half:
+                found = np.zeros(where.shape, np.float32)
+                found[where] = forest.predict_proba(features)[:, 1]
+                found = ndimage.gaussian_filter(found, (0, 0.7, 0.7)) >= 0.6  # bleeds were drawn too often in training
+                scores[number] = dice(_without_specks(found), truth)
+    return scores
+
+
+def _without_specks(mask: np.ndarray, least: int = 12) -> np.ndarray:
+    parts, _ = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return sizes[parts] >= least
+
+
+def _features(case: Case, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(features (n, f) of the voxels inside the skull, their mask on the coarser grid)."""
+    spacing = np.asarray(case.spacing_mm, float)[::-1]
+    hu = np.where(inside, np.clip(case.hu, -20, 110), 30).astype(np.float32)
+    thin = (slice(None), slice(None, None, _STRIDE), slice(None, None, _STRIDE))
+    smooth = {mm: ndimage.gaussian_filter(hu, mm / spacing) for mm in (1.0, 2.0, 5.0, 10.0)}
+    variance = ndimage.gaussian_filter(hu * hu, 3.0 / spacing) - ndimage.gaussian_filter(hu, 3.0 / spacing) ** 2
+    edge = ndimage.gaussian_gradient_magnitude(hu, 1.5 / spacing)
+    depth = ndimage.distance_transform_edt(inside, sampling=spacing)
+    k, j, i = np.nonzero(inside)
+    middle = [float(np.mean(axis)) for axis in (k, j, i)] if len(k) else [0.0, 0.0, 0.0]
+    mirror = np.clip(np.rint(2 * middle[2] - np.arange(hu.shape[2])).astype(int), 0, hu.shape[2] - 1)
+    other_side = smooth[5.0] - smooth[5.0][:, :, mirror]
+    planes = [hu, *smooth.values(), np.sqrt(np.maximum(variance, 0)), edge, depth, other_side]
+    where = inside[thin]
+    columns = [plane[thin][where] for plane in planes]
+    for axis, coordinate in enumerate(np.nonzero(where)):
+        step = spacing[axis] * (_STRIDE if axis else 1)
+        columns.append(coordinate * step - middle[axis] * spacing[axis])
+    columns[-1] = np.abs(columns[-1])
+    return np.stack(columns, axis=1).astype(np.float32), where
+
+
+def needs_scikit_learn() -> ResourceError:
+    return ResourceError(
+        "no-scikit-learn",
+        "The classifiers of the gates need the package scikit-learn, which is not installed.",
+        "Install it with: pip install scikit-learn",
+    )
