@@ -86,3 +86,15 @@ def test_table_shows_each_figure_beside_its_limit() -> None:
     text = format_table([Gate("A", 0.412, 0.5, "how"), Gate("B", 0.61, 0.5), Gate("C", 0.2, None)])
     lines = [line.split() for line in text.splitlines()[1:]]
     assert lines == [["A", "0.412", "0.500", "pass", "how"], ["B", "0.610", "0.500", "FAIL"], ["C", "0.200"]]
+
+
+def test_command_prints_the_table_and_its_exit_code_tells(monkeypatch) -> None:
+    from typer.testing import CliRunner
+
+    from radiologycnn.cli import app
+    from radiologycnn.simulation.gates import head_ct
+
+    for value, code in ((0.4, 0), (0.6, 1)):
+        monkeypatch.setattr(head_ct, "head_ct_gates", lambda *_, value=value: [Gate("Threshold", value, 0.5)])
+        done = CliRunner().invoke(app, ["simulate", "gates", "head-ct", "--count", "2"])
+        assert done.exit_code == code and f"{value:.3f}" in done.output

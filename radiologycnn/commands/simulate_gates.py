@@ -1,0 +1,61 @@
+"""``radiologycnn simulate gates``: whether simulated scans are hard enough, as a table with limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+gates_app = typer.Typer(
+    help="Try what must not solve the simulated scans: thresholds, forests, histograms, files.", no_args_is_help=True
+)
+
+
+@gates_app.callback()
+def _gates() -> None:
+    pass
+
+
+@gates_app.command("head-ct")
+def head_ct(
+    count: int = typer.Option(20, min=1, help="How many scans."),
+    seed: int = typer.Option(0, help="Seed of the population."),
+    matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
+    config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    network_dice: float = typer.Option(
+        None, min=0, max=1, help="Mean Dice of a network on such scans [as on the card of the demonstration model]."
+    ),
+) -> None:
+    """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
+    from radiologycnn.simulation.gates.head_ct import NETWORK_DICE, head_ct_gates
+    from radiologycnn.simulation.head_ct import HeadCtConfig
+
+    settings = (HeadCtConfig.read(config) if config else HeadCtConfig()).with_matrix(matrix)
+    _report(lambda progress: head_ct_gates(count, seed, settings, network_dice or NETWORK_DICE, progress))
+
+
+@gates_app.command("shoulder-mr")
+def shoulder_mr(
+    count: int = typer.Option(200, min=1, help="How many scans; every class needs five."),
+    seed: int = typer.Option(0, help="Seed of the population."),
+    matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
+    config: Path = typer.Option(None, help="JSON file with numbers to change."),
+) -> None:
+    """Histograms, intensities and files must not tell the class of the tear. Exit code 1 where one does."""
+    from radiologycnn.simulation.gates.shoulder_mr import shoulder_mr_gates
+    from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
+
+    settings = (ShoulderMrConfig.read(config) if config else ShoulderMrConfig()).with_matrix(matrix)
+    _report(lambda progress: shoulder_mr_gates(count, seed, settings, progress))
+
+
+def _report(measure: Callable) -> None:
+    from radiologycnn.simulation.gates import format_table
+
+    with typer.progressbar(length=1000, label="Simulating", width=30) as bar:
+        gates = measure(lambda part, _: bar.update(round(part * 1000) - bar.pos))
+    typer.echo(format_table(gates))
+    failed = [gate for gate in gates if not gate.passed]
+    typer.echo(f"{len(failed)} of {len(gates)} failed." if failed else "All passed.")
+    raise typer.Exit(1 if failed else 0)
