@@ -12,6 +12,10 @@ gates_app = typer.Typer(
 )
 
 
+def register(app: typer.Typer) -> None:
+    """Nothing at the top: ``simulate`` holds these commands."""
+
+
 @gates_app.callback()
 def _gates() -> None:
     pass
