@@ -1,0 +1,236 @@
+"""One simulated shoulder MR as a pure function of (config, seed, index): plan, draw, scan, and the truth of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.images.volume import Volume
+from radiologycnn.simulation.shoulder_mr.anatomy import Humerus, Person, draw_person, infiltrate, paint_shoulder
+from radiologycnn.simulation.shoulder_mr.config import ShoulderMrConfig
+from radiologycnn.simulation.shoulder_mr.confounders import Confounders, plan_confounders
+from radiologycnn.simulation.shoulder_mr.cuff import paint_joint
+from radiologycnn.simulation.shoulder_mr.grid import Canvas, Texture
+from radiologycnn.simulation.shoulder_mr.scanner import PLANES, Series, draw_series, onto_pixels, scan
+from radiologycnn.simulation.shoulder_mr.signal import WEIGHTINGS, Protocol, draw_palette, draw_protocol
+from radiologycnn.simulation.shoulder_mr.tears import Tear, plan_tear
+
+SIMULATOR_VERSION = "1"
+_MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class SimulatedShoulderMr:
+    """A scan and all that is known about it.
+
+    Attributes:
+        volume: magnitude signal, int16 (K, J, I), modality MR, with its scanner geometry.
+        labels: uint8 on the same grid: 1 where the tear fills at least half the voxel (and where its middle lies).
+        truth: JSON-able: class, tear, side, head, confounders, protocol.
+    """
+
+    volume: Volume
+    labels: np.ndarray
+    truth: dict[str, Any]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Binary truth, uint8."""
+        return self.labels
+
+
+@dataclass(frozen=True)
+class ShoulderPlan:
+    """One shoulder as numbers, before anything is rendered."""
+
+    person: Person
+    tear: Tear
+    confounders: Confounders
+
+
+def plan_shoulder(index: int, seed: int = 0, config: ShoulderMrConfig = ShoulderMrConfig()) -> ShoulderPlan:
+    """Shoulder number ``index`` of the population (config, seed) as numbers; fast."""
+    person, tear, confounders = _streams(seed, index)[:3]
+    someone = draw_person(person, config.anatomy)
+    return ShoulderPlan(
+        someone,
+        plan_tear(tear, config.tears, someone.biceps_arc_mm),
+        plan_confounders(confounders, config.confounders),
+    )
+
+
+def simulate_shoulder_mr(
+    index: int,
+    seed: int = 0,
+    config: ShoulderMrConfig = ShoulderMrConfig(),
+    plane: str = "coronal",
+    weighting: str | None = None,
+) -> SimulatedShoulderMr:
+    """Draw one series of shoulder number ``index`` of the population (config, seed).
+
+    Args:
+        plane: coronal (oblique, along the supraspinatus), sagittal (oblique, at a right angle to it) or axial. The
+            shoulder is the same whatever is asked for.
+        weighting: T2, PD or T1; by default the plane's own (axial T1, the others T2 or sometimes PD).
+
+    Raises:
+        InputError: ``unknown-plane``, ``unknown-weighting``.
+    """
+    if plane not in PLANES:
+        raise InputError("unknown-plane", f"There is no plane “{plane}”.", "Choose one of " + ", ".join(PLANES) + ".")
+    if weighting is not None and weighting not in WEIGHTINGS:
+        raise InputError(
+            "unknown-weighting", f"There is no weighting “{weighting}”.", "Choose one of " + ", ".join(WEIGHTINGS) + "."
+        )
+    plan = plan_shoulder(index, seed, config)
+    person, tear, confounders = plan.person, plan.tear, plan.confounders
+    streams = _streams(seed, index)
+    tissue, texture = streams[3], streams[4]
+    pose, machine = (streams[5 + 2 * PLANES.index(plane) + n] for n in (0, 1))
+    protocol = draw_protocol(pose, config.signal, plane, weighting)
+    series = draw_series(pose, config.scanner, plane, person.scapular_angle_deg)
+    grid = series.grid(config.scanner)
+    canvas = Canvas(grid, draw_palette(tissue, config.signal, protocol))
+    textures = {
+        "smooth": Texture(texture, (14.0, 14.0, 14.0)),
+        "streaks": Texture(texture, (9.0, 4.0, 4.0)),
+        "grain": Texture(texture, (3.5, 3.5, 3.5), 64.0),
+    }
+    lift = 0.0
+    if tear.migrated_acromiohumeral_mm is not None:
+        lift = max(0.0, person.acromiohumeral_mm - tear.migrated_acromiohumeral_mm)
+    humerus = Humerus(person, lift)
+    bones = paint_shoulder(canvas, person, humerus, tear, confounders, textures)
+    infiltrate(canvas, person, humerus, tear, textures)
+    window, torn = paint_joint(canvas, person, humerus, tear, confounders, textures, bones)
+    array, drawn = scan(canvas, series, protocol, machine, config.scanner, config.signal)
+
+    labels = np.zeros(series.shape_kji, np.uint8)
+    centre = None
+    if tear.tear_class and torn.any():
+        share = onto_pixels(torn, grid, series, config.scanner, window)
+        labels[share >= 0.5] = 1
+        centre = _middle(torn, grid, window)
+        ijk = np.linalg.solve(series.ijk_to_shoulder, np.append(centre, 1.0))[:3]
+        i, j, k = (int(np.clip(round(float(x)), 0, n - 1)) for x, n in zip(ijk, series.shape_kji[::-1]))
+        labels[k, j, i] = 1
+
+    ijk_to_lps = series.shoulder_to_lps @ series.ijk_to_shoulder
+    to_lps = series.shoulder_to_lps
+    if person.left:
+        # The mirror image; columns are turned round so that they still run towards the patient's left.
+        flip = np.eye(4)
+        flip[0, 0], flip[0, 3] = -1.0, series.shape_kji[2] - 1.0
+        if plane != "sagittal":
+            array, labels = array[:, :, ::-1], labels[:, :, ::-1]
+            ijk_to_lps = _MIRROR @ ijk_to_lps @ flip
+        else:
+            array, labels = array[::-1], labels[::-1]
+            flip = np.eye(4)
+            flip[2, 2], flip[2, 3] = -1.0, series.shape_kji[0] - 1.0
+            ijk_to_lps = _MIRROR @ ijk_to_lps @ flip
+        to_lps = _MIRROR @ to_lps
+    array, labels = np.ascontiguousarray(array), np.ascontiguousarray(labels)
+    truth = {
+        "simulator": SIMULATOR_VERSION,
+        "seed": int(seed),
+        "index": int(index),
+        **_tear_truth(tear),
+        "tear_ml": round(float(torn.sum(dtype=np.float64)) * _voxel_ml(grid, series, config.scanner.sub_slices), 3),
+        "mask_ml": round(int(labels.sum()) * float(abs(np.linalg.det(ijk_to_lps[:3, :3]))) / 1000, 3),
+        "tear_centre_lps_mm": None if centre is None else _rounded((to_lps @ np.append(centre, 1.0))[:3]),
+        "side": "left" if person.left else "right",
+        "head_centre_lps_mm": _rounded((to_lps @ np.array([0.0, 0.0, lift, 1.0]))[:3]),
+        "head_radius_mm": round(person.head_radius_mm, 2),
+        "acromiohumeral_mm": round(person.acromiohumeral_mm - lift, 2),
+        "acromion_type": person.acromion_type,
+        "shoulder_to_lps": [_rounded(row, 6) for row in to_lps],
+        "confounders": list(confounders.present),
+        "protocol": _protocol_truth(protocol, series, plane, drawn),
+    }
+    volume = Volume(
+        array,
+        ijk_to_lps,
+        "MR",
+        f"simulated-shoulder-mr-{seed}-{index:04d}",
+        ("Simulated scan, no patient.",),
+        {"simulated": True, **truth, "acquisition": _acquisition(protocol, plane, person)},
+    )
+    return SimulatedShoulderMr(volume, labels, truth)
+
+
+def _streams(seed: int, index: int) -> list[np.random.Generator]:
+    """Person, tear, confounders, tissue, texture; then pose and machine of each plane. None disturbs another."""
+    children = np.random.SeedSequence([int(seed), int(index)]).spawn(5 + 2 * len(PLANES))
+    return [np.random.Generator(np.random.PCG64(child)) for child in children]
+
+
+def _middle(torn: np.ndarray, grid, window) -> np.ndarray:
+    """The torn place nearest to the tear's centre of mass (which may lie in the head, as the cuff is curved)."""
+    k, j, i = np.nonzero(torn >= 0.5) if (torn >= 0.5).any() else np.nonzero(torn == torn.max())
+    axes = [a[s] for a, s in zip(grid.axes_mm, window)]
+    places = np.stack([axes[2][i], axes[1][j], axes[0][k]], axis=1)
+    nearest = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))]
+    return grid.centre + nearest @ grid.directions
+
+
+def _voxel_ml(grid, series: Series, sub_slices: int) -> float:
+    return grid.fine_mm**2 * series.spacing_mm / sub_slices / 1000
+
+
+def _rounded(values: np.ndarray, digits: int = 3) -> list[float]:
+    return [round(float(v), digits) for v in values]
+
+
+def _tear_truth(tear: Tear) -> dict[str, Any]:
+    return {
+        "tear_class": tear.tear_class,
+        "tear_width_mm": round(tear.width_mm, 2),
+        "measured_width_mm": round(tear.measured_width_mm, 2),
+        "tear_length_mm": round(tear.length_mm, 2),
+        "tear_depth": round(tear.depth, 3),
+        "tear_side": tear.side,
+        "behind_biceps_mm": round(tear.behind_biceps_mm, 2),
+        "retraction_mm": round(tear.retraction_mm, 2),
+        "fatty_infiltration": round(tear.infiltration, 3),
+    }
+
+
+def _protocol_truth(protocol: Protocol, series: Series, plane: str, drawn: dict) -> dict[str, Any]:
+    return {
+        "plane": plane,
+        "weighting": protocol.weighting,
+        "repetition_time_ms": protocol.repetition_time_ms,
+        "echo_time_ms": protocol.echo_time_ms,
+        "field_tesla": protocol.field_tesla,
+        "fat_saturated": protocol.fat_saturated,
+        "pixel_mm": round(series.pixel_mm, 4),
+        "slice_mm": series.thickness_mm,
+        "spacing_mm": round(series.spacing_mm, 3),
+        "slices": series.shape_kji[0],
+        "tilt_deg": [round(t, 1) for t in series.tilt_deg],
+        **drawn,
+    }
+
+
+def _acquisition(protocol: Protocol, plane: str, person: Person) -> dict[str, Any]:
+    """The DICOM keywords a scanner would write for this series."""
+    name = f"{ {'coronal': 'OBL COR', 'sagittal': 'OBL SAG', 'axial': 'AX'}[plane] } {protocol.weighting} TSE"
+    return {
+        "Modality": "MR",
+        "BodyPartExamined": "SHOULDER",
+        "Laterality": "L" if person.left else "R",
+        "SeriesDescription": name + (" FS" if protocol.fat_saturated else ""),
+        "ScanningSequence": "SE",
+        "SequenceVariant": "SK",
+        "ScanOptions": "FS" if protocol.fat_saturated else "",
+        "RepetitionTime": protocol.repetition_time_ms,
+        "EchoTime": protocol.echo_time_ms,
+        "MagneticFieldStrength": protocol.field_tesla,
+    }
+
+
+__all__ = ["SIMULATOR_VERSION", "ShoulderPlan", "SimulatedShoulderMr", "plan_shoulder", "simulate_shoulder_mr"]
