@@ -6,10 +6,7 @@ from pathlib import Path
 
 import typer
 
-from radiologycnn.commands.simulate_gates import gates_app
-
 simulate_app = typer.Typer(help="Make simulated scans with known truth.", no_args_is_help=True)
-simulate_app.add_typer(gates_app, name="gates")
 
 
 def register(app: typer.Typer) -> None:

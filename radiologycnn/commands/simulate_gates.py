@@ -7,13 +7,15 @@ from pathlib import Path
 
 import typer
 
+from radiologycnn.commands.simulate import simulate_app
+
 gates_app = typer.Typer(
     help="Try what must not solve the simulated scans: thresholds, forests, histograms, files.", no_args_is_help=True
 )
 
 
 def register(app: typer.Typer) -> None:
-    """Nothing at the top: ``simulate`` holds these commands."""
+    simulate_app.add_typer(gates_app, name="gates")
 
 
 @gates_app.callback()
