@@ -33,12 +33,12 @@ def present(volumeNode, message: dict, maps: np.ndarray, mapsIjkToWorld=None) ->
         )
     if mapsIjkToWorld is None:
         mapsIjkToWorld = LPS_TO_RAS @ np.array(message["maps_ijk_to_lps"], float)
+    classification = Classification.from_dict(message["classification"])  # before anything of an earlier result goes
     earlier = CuffResult.ofVolume(volumeNode)
     result = earlier or _newResult(volumeNode)
     method = _methodToShow(result, methods)
     try:
         _presentMaps(result, volumeNode, maps, np.asarray(mapsIjkToWorld, float))
-        classification = Classification.from_dict(message["classification"])
         target = classification.predicted if classification.predicted in targets else targets[0]
         result.updateRecord(
             classification=classification.to_dict(),

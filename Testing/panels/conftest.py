@@ -55,3 +55,11 @@ def loadModule(slicerHost):
 def hemorrhageSeg(loadModule):
     """The panel of HemorrhageSeg, shown."""
     return loadModule("HemorrhageSeg")
+
+
+@pytest.fixture
+def cuff(slicerHost):
+    """A shoulder to put into the scene, and the scene side of RotatorCuffCNN, without its panel."""
+    from panels.cuff_scene import shoulderScene
+
+    return shoulderScene(REPOSITORY)
