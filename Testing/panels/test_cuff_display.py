@@ -74,7 +74,7 @@ def testWithoutAThresholdNothingIsDrawnWhereThereIsNoEvidence(cuff):
 
 def testColoursAreThoseOfTheChosenTable(cuff, shown):
     def peakColour():
-        row, column = (int(round(value)) for value in pixelOf(cuff, "Green", shown.peakRas()))
+        row, column = (round(value) for value in pixelOf(cuff, "Green", shown.peakRas()))
         return pixelsOf(cuff, "Green")[row, column].astype(int)
 
     inferno = peakColour()

@@ -1,0 +1,146 @@
+"""RotatorCuffCNN's files: numbers, map, report; read back with other programs' eyes."""
+
+import csv
+import re
+import struct
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def result(cuff):
+    return cuff.present(cuff.addShoulder())
+
+
+def testCsvIsTheCommandLinesOwn(cuff, result, tmp_path):
+    from radiologycnn.rotatorcuff.results import csv_rows, evidence_rows
+
+    path = cuff.modules.CuffExport.exportCsv(result, tmp_path / "a.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    classes, evidence = csv_rows(result.classification), evidence_rows(result.classification)
+    assert rows == [*classes, [], *evidence]
+    assert ["probability_medium", "0.58", "1", "", "", ""] in rows
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+@pytest.mark.parametrize("raw", [False, True])
+def testMapIsReadInItsPlaceByAnotherProgram(cuff, tmp_path, suffix, raw):
+    SimpleITK = pytest.importorskip("SimpleITK")
+    volume = cuff.addShoulder()
+    shift = np.eye(4)
+    shift[:3, 3] = (30.0, -12.0, 5.0)
+    cuff.addTransform(shift, volume)
+    result = cuff.present(volume)
+    cuff.modules.CamDisplay.showMap(result, 1, "grad_cam")
+    nodes = cuff.nodeCount()
+    path = cuff.modules.CuffExport.exportMap(result, tmp_path / f"a{suffix}", raw=raw)
+    assert cuff.nodeCount() == nodes
+    image = SimpleITK.ReadImage(str(path))
+    array = SimpleITK.GetArrayFromImage(image)
+    expected = result.rawMap() if raw else result.normalizedMap()
+    assert np.allclose(array, expected, atol=1e-5)
+    k, j, i = np.unravel_index(int(np.argmax(array)), array.shape)
+    x, y, z = image.TransformContinuousIndexToPhysicalPoint((float(i), float(j), float(k)))
+    assert np.allclose((-x, -y, z), result.peakRas(), atol=1e-3)
+
+
+def testFolderThatIsNotThereIsSaidInWords(cuff, result, tmp_path):
+    from radiologycnn.errors import ResourceError
+
+    export = cuff.modules.CuffExport
+    gone = tmp_path / "gone" / "a"
+    nodes = cuff.nodeCount()
+    with pytest.raises(ResourceError, match="could not be written"):
+        export.exportCsv(result, f"{gone}.csv")
+    with pytest.raises(ResourceError, match="could not be written"):
+        export.exportMap(result, f"{gone}.nii.gz")
+    with pytest.raises(ResourceError, match="could not be written"):
+        export.exportReport(result, f"{gone}.html")
+    assert cuff.nodeCount() == nodes
+
+
+def testWithoutRawMapsTheShownOneIsWritten(cuff, result, tmp_path):
+    from radiologycnn.errors import ResourceError
+
+    cuff.slicer.mrmlScene.RemoveNode(result.mapsNode)
+    path = cuff.modules.CuffExport.exportMap(result, tmp_path / "a.nrrd")
+    assert np.allclose(cuff.peakOf(cuff.slicer.util.loadVolume(str(path), {})), cuff.peakOf(result.camNode), atol=1e-3)
+    with pytest.raises(ResourceError, match="raw maps"):
+        cuff.modules.CuffExport.exportMap(result, tmp_path / "b.nrrd", raw=True)
+
+
+def testSuggestedNameIsTheScansWithoutWhatFileSystemsRefuse(cuff, result):
+    result.volumeNode.SetName("5: PD cor/obl")
+    name = cuff.modules.CuffExport.suggestedName(result, ".csv")
+    assert name == "5_ PD cor_obl rotator cuff.csv"
+
+
+def pictureSizes(page) -> list:
+    """(width, height) of each PNG in a report."""
+    import base64
+
+    sizes = []
+    for text in re.findall(r'src="data:image/png;base64,([^"]+)"', page):
+        png = base64.b64decode(text)
+        assert png.startswith(b"\x89PNG")
+        sizes.append(struct.unpack(">II", png[16:24]))
+    return sizes
+
+
+def testReportShowsTheViewsAndTheNumbers(cuff, result, tmp_path):
+    display = cuff.modules.CamDisplay
+    display.setOverlay(result, True, 0.6, 0.3)
+    display.setVolumeRendering(result, True)
+    card = {"id": "demo-1.0.0", "title": "Demo model", "licence": "Apache-2.0", "simulated": True}
+    path = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html", card)
+    page = path.read_text(encoding="utf-8")
+    assert len(pictureSizes(page)) == 4  # three planes and 3D
+    assert all(width > 50 and height > 50 for width, height in pictureSizes(page))
+    for words in ("Medium tear (1-3 cm)", "For research use only", "Demo model", "CAM: Medium tear", "Shoulder"):
+        assert words in page
+    assert "http" not in re.sub(r"base64,[^\"]+", "", page)  # nothing is fetched from elsewhere
+
+
+def testReportWithoutSliceViewsHasPicturesFromTheVoxels(cuff, result, tmp_path):
+    manager = cuff.slicer.app.layoutManager()
+    before = manager.layout
+    manager.setLayout(cuff.slicer.vtkMRMLLayoutNode.SlicerLayoutOneUp3DView)
+    try:
+        page = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html").read_text(encoding="utf-8")
+    finally:
+        manager.setLayout(before)
+    assert len(pictureSizes(page)) == 3
+
+
+def testPicturesFromTheVoxelsShowTheMapOnItsPlace(cuff, result):
+    pictures = cuff.modules.ReportPictures
+    cuff.modules.CamDisplay.setOverlay(result, True, 1.0, 0.5)
+    reader = cuff.vtk.vtkPNGReader()
+    picture = pictures.slicePictures(result)[0]
+    reader.SetMemoryBuffer(picture.png)
+    reader.SetMemoryBufferLength(len(picture.png))
+    reader.Update()
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    image = reader.GetOutput()
+    width, height, _ = image.GetDimensions()
+    rgb = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(height, width, 3)[::-1].astype(int)
+    rows, columns = np.nonzero(rgb.max(axis=-1) - rgb.min(axis=-1) > 40)
+    i, j, _k = (np.linalg.inv(cuff.shoulder.ijkToRas) @ [*result.peakRas(), 1.0])[:3]
+    assert (width, height) == cuff.shoulder.array.shape[:0:-1]
+    assert abs(rows.mean() - j) < 2
+    assert abs(columns.mean() - i) < 2
+
+
+def testReportNamesNoPictureThatIsNotThere(cuff, result, tmp_path):
+    """The scan was removed: the numbers stay, and the page is whole."""
+    cuff.slicer.mrmlScene.RemoveNode(result.volumeNode)
+    pictures = cuff.modules.ReportPictures.slicePictures(result)
+    assert pictures == []
+    page = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "Medium tear (1-3 cm)" in page
+    for svg in re.findall(r"<svg.*?</svg>", page, re.S):
+        ElementTree.fromstring(svg)
