@@ -1,6 +1,7 @@
 """A shoulder in the stand-in host, with the scene side of RotatorCuffCNN at hand: the fixture ``cuff``."""
 
 import importlib
+import io
 import sys
 from types import SimpleNamespace
 
@@ -85,6 +86,13 @@ def shoulderScene(repository) -> ShoulderScene:
     return ShoulderScene(
         SimpleNamespace(**{name: importlib.import_module(f"RotatorCuffCNNLib.{name}") for name in MODULES})
     )
+
+
+def pixelsOfPng(png: bytes) -> np.ndarray:
+    """A PNG file's content as uint8 (rows, columns, 3), the first row on top."""
+    from matplotlib.image import imread
+
+    return np.round(255 * imread(io.BytesIO(png))[..., :3]).astype(np.uint8)
 
 
 def randomGrid(random, voxels: int, spacing_mm: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from panels.cuff_scene import pixelsOfPng
 
 
 @pytest.fixture
@@ -17,16 +18,8 @@ def shown(cuff):
 
 def pixelsOf(cuff, name) -> np.ndarray:
     """What a slice view shows: uint8 (rows, columns, 3), the first row on top."""
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    png = cuff.modules.ReportPictures.viewPng(cuff.slicer.app.layoutManager().sliceWidget(name).sliceView())
-    reader = cuff.vtk.vtkPNGReader()
-    reader.SetMemoryBuffer(png)
-    reader.SetMemoryBufferLength(len(png))
-    reader.Update()
-    image = reader.GetOutput()
-    width, height, _ = image.GetDimensions()
-    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(height, width, -1)[::-1, :, :3]
+    view = cuff.slicer.app.layoutManager().sliceWidget(name).sliceView()
+    return pixelsOfPng(cuff.modules.ReportPictures.viewPng(view))
 
 
 def coloured(pixels) -> np.ndarray:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from panels.cuff_scene import pixelsOfPng
 
 
 @pytest.fixture
@@ -118,19 +119,10 @@ def testReportWithoutSliceViewsHasPicturesFromTheVoxels(cuff, result, tmp_path):
 def testPicturesFromTheVoxelsShowTheMapOnItsPlace(cuff, result):
     pictures = cuff.modules.ReportPictures
     cuff.modules.CamDisplay.setOverlay(result, True, 1.0, 0.5)
-    reader = cuff.vtk.vtkPNGReader()
-    picture = pictures.slicePictures(result)[0]
-    reader.SetMemoryBuffer(picture.png)
-    reader.SetMemoryBufferLength(len(picture.png))
-    reader.Update()
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    image = reader.GetOutput()
-    width, height, _ = image.GetDimensions()
-    rgb = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(height, width, 3)[::-1].astype(int)
+    rgb = pixelsOfPng(pictures.slicePictures(result)[0].png).astype(int)
     rows, columns = np.nonzero(rgb.max(axis=-1) - rgb.min(axis=-1) > 40)
     i, j, _k = (np.linalg.inv(cuff.shoulder.ijkToRas) @ [*result.peakRas(), 1.0])[:3]
-    assert (width, height) == cuff.shoulder.array.shape[:0:-1]
+    assert rgb.shape[:2] == cuff.shoulder.array.shape[1:]
     assert abs(rows.mean() - j) < 2
     assert abs(columns.mean() - i) < 2
 
