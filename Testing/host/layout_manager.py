@@ -82,7 +82,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         return self._logic
 
     def resetThreeDViews(self):
-        self._three_d.threeDView().resetCamera()
+        self._three_d.threeDView().resetFocalPoint()
 
     def resetSliceViews(self):
         for widget in self._slices.values():

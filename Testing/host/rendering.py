@@ -155,10 +155,13 @@ class ThreeDRendering(Rendering):
         self.logic.SetMRMLApplicationLogic(core.application_logic)
         core.application_logic.GetViewLogics().AddItem(self.logic)
         self.logic.SetMRMLScene(core.scene)
+        # without the box and its letters, also after the scene was closed
+        usual = slicer.vtkMRMLViewNode()
+        usual.SetBoxVisible(False)
+        usual.SetAxisLabelsVisible(False)
+        core.scene.AddDefaultNode(usual)
         self.node = self.logic.AddViewNode(name)
         self.node.SetMappedInLayout(1)
-        self.node.SetBoxVisible(False)
-        self.node.SetAxisLabelsVisible(False)
         self._add_managers(core.three_d_factory, THREE_D_MANAGERS)
         self.group.SetMRMLDisplayableNode(self.node)
         self._interact_by(slicer.vtkMRMLThreeDViewInteractorStyle())
@@ -168,7 +171,20 @@ class ThreeDRendering(Rendering):
         manager = self.group.GetDisplayableManagerByClassName("vtkMRMLCameraDisplayableManager")
         return manager.GetCameraNode()
 
-    def reset_camera(self) -> None:
-        """Show all that is visible."""
-        self.renderer.ResetCamera()
+    def reset_focal_point(self) -> None:
+        """Turn the camera to the middle of what is visible, box and labels left out; its position stays."""
+        node = self.node
+        shown = node.GetBoxVisible(), node.GetAxisLabelsVisible()
+        node.SetBoxVisible(False)
+        node.SetAxisLabelsVisible(False)
+        bounds = [0.0] * 6
+        self.renderer.ComputeVisiblePropBounds(bounds)
+        camera = self.renderer.GetActiveCamera()
+        camera.SetFocalPoint(*((bounds[axis] + bounds[axis + 1]) / 2 for axis in (0, 2, 4)))
+        camera.ComputeViewPlaneNormal()
+        camera.OrthogonalizeViewUp()
+        node.SetBoxVisible(shown[0])
+        node.SetAxisLabelsVisible(shown[1])
+        node.InvokeEvent(slicer.vtkMRMLViewNode.ResetFocalPointRequestedEvent)
         self.renderer.ResetCameraClippingRange()
+        self.renderer.UpdateLightsGeometryToFollowCamera()

@@ -152,11 +152,10 @@ class qMRMLThreeDView(_AbstractView):
         return self._rendering.camera_node()
 
     def resetCamera(self, reset_rotation=True, reset_translation=True, reset_distance=True):
-        self._rendering.reset_camera()
-        self.scheduleRender()
+        self.cameraNode().Reset(reset_rotation, reset_translation, reset_distance, self._rendering.renderer)
 
     def resetFocalPoint(self):
-        self._rendering.reset_camera()
+        self._rendering.reset_focal_point()
         self.scheduleRender()
 
     def rotateToViewAxis(self, axis):
