@@ -68,23 +68,36 @@ def slicePictures(result: CuffResult) -> list:
         peak = (VolumeExchange.ijkToWorld(result.camNode) @ [*middle, 1.0])[:3]
     place = np.round((toScan @ [*peak, 1.0])[:3]).astype(int)
     place = np.clip(place, 0, np.array(scan.shape[::-1]) - 1)
-    spacing = np.linalg.norm(np.linalg.inv(toScan)[:3, :3], axis=0)
+    axes = np.linalg.inv(toScan)[:3, :3]
     heading = CamDisplay.legendTitle(result)
-    names = (_("Across the columns"), _("Across the rows"), _("In the plane of the slices"))
     pictures = []
     for axis in (2, 1, 0):  # the plane of the slices first: in it the scan is sharpest
-        picture = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), spacing)
-        pictures.append(Picture(png_bytes(picture), f"{names[axis]} · {heading}"))
+        picture = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), axes)
+        plane = (_("Sagittal"), _("Coronal"), _("Axial"))[int(np.argmax(np.abs(axes[:, axis])))]
+        pictures.append(Picture(png_bytes(picture), f"{plane} · {heading}"))
     return pictures
 
 
-def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, spacing) -> np.ndarray:
-    """One plane of the scan with square pixels and the map over it, uint8 (rows, columns, 3)."""
-    across, down = (other for other in (0, 1, 2) if other != axis)
+def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) -> np.ndarray:
+    """One plane of the scan with square pixels and the map over it, uint8 (rows, columns, 3).
+
+    As radiologists hang it: superior or else anterior on top, the patient's right or else anterior on the left.
+    """
+    one, other = (each for each in (0, 1, 2) if each != axis)
+    towardsTop = [abs(axes[2, each]) / np.linalg.norm(axes[:, each]) for each in (one, other)]
+    if max(towardsTop) < 0.6:  # none of them runs up the body: the plane is axial
+        towardsTop = [abs(axes[1, each]) / np.linalg.norm(axes[:, each]) for each in (one, other)]
+    across, down = (one, other) if towardsTop[1] >= towardsTop[0] else (other, one)
+    spacing = np.linalg.norm(axes, axis=0)
     pixel = min(spacing[across], spacing[down])
     size = np.array(scan.shape[::-1])
     columns = _steps(size[across], spacing[across], pixel)
     rows = _steps(size[down], spacing[down], pixel)
+    # pictures start on the side of R, A or S, whichever an axis runs along
+    if axes[np.argmax(np.abs(axes[:, across])), across] > 0:
+        columns = columns[::-1]
+    if axes[np.argmax(np.abs(axes[:, down])), down] > 0:
+        rows = rows[::-1]
     ijk = np.empty((len(rows), len(columns), 3))
     ijk[..., axis], ijk[..., across], ijk[..., down] = number, columns[None, :], rows[:, None]
     low, high = np.percentile(scan[::2, ::2, ::2], (1, 99.5))

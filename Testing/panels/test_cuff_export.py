@@ -127,6 +127,33 @@ def testPicturesFromTheVoxelsShowTheMapOnItsPlace(cuff, result):
     assert abs(columns.mean() - i) < 2
 
 
+def testPicturesFromTheVoxelsHangAsRadiologistsHangThem(cuff):
+    """Bright blocks at R, at A and at S of the middle, in a grid whose axes run the other way and in another order."""
+    axes = np.array([[0.0, 0.0, 3.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # i to A, j to S, k to R
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes
+    matrix[:3, 3] = -axes @ [19.5, 29.5, 9.5]
+    array = np.zeros((20, 60, 40), np.int16)
+    array[17, 29:31, 19:21] = array[9:11, 29:31, 35] = array[9:11, 50, 19:21] = 1000
+    volume = cuff.slicer.util.addVolumeFromArray(array, ijkToRAS=matrix, name="Blocks")
+    volume.CreateDefaultDisplayNodes()
+    maps = np.zeros((2, 6, 4, 4, 4), np.float32)
+    maps[:, :, 1, 1, 1] = 1.0
+    grid = np.diag([-8.0, -8.0, 8.0, 1.0])
+    grid[:3, 3] = -grid[:3, :3] @ [1.0, 1.0, 1.0]
+    result = cuff.present(volume, maps, maps_ijk_to_lps=grid.tolist())
+    cuff.modules.CamDisplay.setOverlay(result, True, 0.0)
+    pictures = cuff.modules.ReportPictures.slicePictures(result)
+    assert sorted(picture.caption.split(" ")[0] for picture in pictures) == ["Axial", "Coronal", "Sagittal"]
+    for picture in pictures:
+        grey = pixelsOfPng(picture.png)[..., 0].astype(float)
+        rows, columns = np.nonzero(grey > 200)
+        height, width = grey.shape
+        # two blocks are in each plane, one on the left and one on top of the middle
+        assert columns.min() < 0.3 * width and columns.max() < 0.6 * width, picture.caption
+        assert rows.min() < 0.3 * height and rows.max() < 0.6 * height, picture.caption
+
+
 def testReportNamesNoPictureThatIsNotThere(cuff, result, tmp_path):
     """The scan was removed: the numbers stay, and the page is whole."""
     cuff.slicer.mrmlScene.RemoveNode(result.volumeNode)
