@@ -40,8 +40,12 @@ def unit_distance(level: np.ndarray, step_mm: float | Sequence[float], floor: fl
 
 def smooth_step(value: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    t = np.asarray((value - low) * (1 / (high - low)))
+    np.clip(t, 0, 1, out=t)
+    rest = 3 - 2 * t
+    t *= t
+    t *= rest
+    return t
 
 
 def soft_minimum(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
@@ -64,17 +68,37 @@ def ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple, radii:
 def tube(x: np.ndarray, y: np.ndarray, z: np.ndarray, points: Sequence[Sequence[float]]) -> np.ndarray:
     """Signed distance to a bent tube, positive inside; points are (x, y, z, radius) in mm."""
     best = np.full(x.shape, -1e3, np.float32)
-    for (ax, ay, az, ar), (bx, by, bz, br) in pairwise(points):
+    # Plain floats, for numpy's own would turn float32 coordinates into float64.
+    plain = [tuple(float(c) for c in point) for point in points]
+    for (ax, ay, az, ar), (bx, by, bz, br) in pairwise(plain):
         dx, dy, dz = bx - ax, by - ay, bz - az
-        t = np.clip(((x - ax) * dx + (y - ay) * dy + (z - az) * dz) / (dx * dx + dy * dy + dz * dz), 0, 1)
-        distance = np.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2 + (z - az - t * dz) ** 2)
-        np.maximum(best, ar + t * (br - ar) - distance, out=best)
+        length = (dx * dx + dy * dy + dz * dz) or 1e-6
+        px, py, pz = x - ax, y - ay, z - az
+        t = px * (dx / length)
+        t += py * (dy / length)
+        t += pz * (dz / length)
+        np.clip(t, 0, 1, out=t)
+        px -= t * dx
+        py -= t * dy
+        pz -= t * dz
+        px *= px
+        py *= py
+        pz *= pz
+        px += py
+        px += pz
+        np.sqrt(px, out=px)
+        t *= br - ar
+        t += ar
+        t -= px
+        np.maximum(best, t, out=best)
     return best
 
 
 def fraction(distance: np.ndarray, voxel_mm: float) -> np.ndarray:
     """Share of a voxel that lies inside a surface at signed ``distance`` (positive inside)."""
-    return np.clip(distance / voxel_mm + 0.5, 0, 1)
+    share = distance * (1 / voxel_mm)
+    share += 0.5
+    return np.clip(share, 0, 1, out=share)
 
 
 def sheet_fraction(distance: np.ndarray, half_thickness: np.ndarray | float, voxel_mm: float) -> np.ndarray:

@@ -21,10 +21,13 @@ from radiologycnn.simulation.shapes import (
 )
 from radiologycnn.simulation.shoulder_mr.config import AnatomyConfig
 from radiologycnn.simulation.shoulder_mr.confounders import Confounders
-from radiologycnn.simulation.shoulder_mr.grid import Canvas, Coordinates, ShoulderGrid, Texture, Window
+from radiologycnn.simulation.shoulder_mr.grid import WHOLE, Canvas, Coordinates, ShoulderGrid, Texture, Window
 from radiologycnn.simulation.shoulder_mr.tears import Tear
 
 REFERENCE_RADIUS_MM = 24.0
+# Between the two cartilages, and the glenoid's own cartilage.
+GLENOID_GAP_MM = 0.3
+GLENOID_CARTILAGE_MM = 1.8
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Humerus:
         slope = np.deg2rad(self.person.facet_slope_deg)
         cosine, sine = np.float32(np.cos(slope)), np.float32(np.sin(slope))
         down = w + np.float32(self.axis_drop_mm)
-        down = np.where(down < 0, 2 * down, down)  # the tuberosities end below the axis
+        down += np.minimum(down, 0)  # the tuberosities end below the axis
         radius = np.sqrt(v * v + down * down) - np.float32(self.axis_drop_mm)
         u0, r0 = self.margin
         return -((u - u0) * sine + (radius - r0) * cosine), (u - u0) * cosine - (radius - r0) * sine, radius
@@ -172,19 +175,21 @@ class Humerus:
 
 
 class _Muscles:
-    """Union of muscles with a fat plane where two of them meet."""
+    """Union of muscles in two groups, so that the fat plane between one of each can be drawn on the fine grid."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.first = np.full(shape, -50, np.float32)
-        self.second = np.full(shape, -50, np.float32)
+        self.groups = (np.full(shape, -50, np.float32), np.full(shape, -50, np.float32))
 
-    def add(self, distance: np.ndarray, window: Window | None = None) -> None:
-        first, second = (a if window is None else a[window] for a in (self.first, self.second))
-        np.maximum(second, np.minimum(first, distance), out=second)
-        np.maximum(first, distance, out=first)
+    def add(self, distance: np.ndarray, group: int, window: Window = WHOLE) -> None:
+        part = self.groups[group][window]
+        np.maximum(part, distance, out=part)
 
-    def distance(self, gap_mm: float) -> np.ndarray:
-        return np.minimum(self.first, self.first - self.second - gap_mm)
+    def fine_distance(self, grid: ShoulderGrid, wobble: np.ndarray, plane_mm: float) -> np.ndarray:
+        """Signed distance on the fine grid; muscles of different groups keep ``plane_mm`` between them."""
+        first, second = (grid.to_fine(group + wobble) for group in self.groups)
+        between = np.abs(first - second)
+        between -= plane_mm
+        return np.minimum(np.maximum(first, second, out=first), between, out=first)
 
 
 def belly_tip(person: Person, tear: Tear) -> float:
@@ -203,11 +208,11 @@ def paint_shoulder(
     """
     grid = canvas.grid
     u, v, w = grid.coarse
-    wobble = textures["smooth"](u, v, w)
+    wobble = textures["smooth"].coarse(grid)
     body = _body(u, v, w, person) + 0.7 * wobble
     fine_body = grid.to_fine(body)
     inside = fraction(fine_body, grid.fine_mm)
-    lobules = grid.to_fine(textures["streaks"](u, v, w))
+    lobules = grid.to_fine(textures["streaks"].coarse(grid))
     canvas.water += inside * canvas.palette.water["fat"]
     canvas.fat += inside * (canvas.palette.fat["fat"] * (1 + 0.05 * lobules))
     # Thin fibrous septa between the lobules of fat.
@@ -222,9 +227,7 @@ def paint_shoulder(
     )
     _add_mantle(muscles, under_skin, u, v, w, person, humerus)
     _add_deep_muscles(muscles, grid, person, humerus, tear)
-    muscle = muscles.distance(0.8) + 0.5 * wobble
-    fine_muscle = grid.to_fine(muscle)
-    share = fraction(fine_muscle, grid.fine_mm)
+    share = fraction(muscles.fine_distance(grid, 0.5 * wobble, 0.9), grid.fine_mm)
     _paint_muscle(canvas, share, lobules, person, tear)
     _paint_vessels(canvas, person, textures)
     _paint_chest(canvas, person)
@@ -261,12 +264,12 @@ def _add_mantle(muscles: _Muscles, under_skin, u, v, w, p: Person, humerus: Hume
     outside = -_envelope(u, v, w, p, humerus)
     ceiling = p.head_radius_mm + p.acromiohumeral_mm + 3.5
     medial = np.where(v > 0, -8 * s, -22 * s) + 0.35 * np.maximum(-w - 15, 0)
-    deltoid = np.minimum(np.minimum(under_skin, outside), np.minimum(u - medial, ceiling - w))
-    muscles.add(deltoid)
-    trapezius = np.minimum(np.minimum(under_skin, 9 * s - under_skin), np.minimum(-9 * s - u, w - 32 * s))
-    muscles.add(trapezius)
-    pectoral = np.minimum(np.minimum(under_skin, 17 * s - under_skin), np.minimum(-9 * s - u, v - 12 * s))
-    muscles.add(np.minimum(pectoral, 26 * s - w))
+    deltoid = np.minimum(under_skin, outside)
+    muscles.add(soft_minimum(soft_minimum(deltoid, u - medial, 14.0), ceiling - w, 6.0), 0)
+    trapezius = np.minimum(under_skin, 9 * s - under_skin)
+    muscles.add(soft_minimum(soft_minimum(trapezius, -7 * s - u, 8.0), w - 32 * s, 8.0), 0)
+    pectoral = np.minimum(under_skin, 17 * s - under_skin)
+    muscles.add(soft_minimum(soft_minimum(pectoral, np.minimum(-7 * s - u, v - 12 * s), 10.0), 26 * s - w, 8.0), 0)
 
 
 def _add_deep_muscles(muscles: _Muscles, grid: ShoulderGrid, p: Person, humerus: Humerus, tear: Tear) -> None:
@@ -284,26 +287,28 @@ def _add_deep_muscles(muscles: _Muscles, grid: ShoulderGrid, p: Person, humerus:
     ]
     wasted = b * (1 - 0.5 * (1 - tear.atrophy))
     plan = [
-        (supra, 1.25),
+        (supra, 1.25, 1),
         ([(-4 * s, -27 * s, 10 * s + lift * 0.6, 5), (-26 * s, -25 * s, 0 * s, 15 * s * wasted),
-          (-60 * s, -22 * s, -22 * s, 28 * s * wasted), (-110 * s, -20 * s, -40 * s, 36 * s * wasted)], 0.62),
+          (-60 * s, -22 * s, -22 * s, 28 * s * wasted), (-110 * s, -20 * s, -40 * s, 36 * s * wasted)], 0.62, 1),
         ([(9 * s, -24 * s, -12 * s + lift, 3.0), (-14 * s, -27 * s, -22 * s, 8 * s * b),
-          (-55 * s, -22 * s, -48 * s, 9 * s * b), (-90 * s, -18 * s, -75 * s, 9 * s * b)], 1.0),
+          (-55 * s, -22 * s, -48 * s, 9 * s * b), (-90 * s, -18 * s, -75 * s, 9 * s * b)], 1.0, 0),
         ([(4 * s, 27 * s, 2 * s + lift, 4.0), (-18 * s, 24 * s, -3 * s, 13 * s * b),
-          (-45 * s, 15 * s, -16 * s, 24 * s * b), (-110 * s, 14 * s, -35 * s, 36 * s * b)], 0.58),
-        ([(2 * s, 6 * s, -78 * s, 5 * s), (-35 * s, -6 * s, -70 * s, 13 * s * b), (-95 * s, -14 * s, -75 * s, 19 * s * b)],
-         1.0),
-        ([(-27 * s, -8 * s, -22 * s, 2.5), (-14 * s, -17 * s, -48 * s, 7 * s * b), (0, -24 * s, -110 * s, 13 * s * b)], 1.0),
-        ([(-14 * s, 38 * s, 4 * s, 3.5), (-4 * s, 29 * s, -40 * s, 7 * s * b), (2 * s, 22 * s, -110 * s, 11 * s * b)], 1.0),
+          (-45 * s, 15 * s, -16 * s, 24 * s * b), (-110 * s, 14 * s, -35 * s, 36 * s * b)], 0.58, 0),
+        ([(2 * s, 6 * s, -78 * s, 5 * s), (-35 * s, -6 * s, -70 * s, 13 * s * b),
+          (-95 * s, -14 * s, -75 * s, 19 * s * b)], 1.0, 1),
+        ([(-27 * s, -8 * s, -22 * s, 2.5), (-14 * s, -17 * s, -48 * s, 7 * s * b),
+          (0, -24 * s, -110 * s, 13 * s * b)], 1.0, 1),
+        ([(-14 * s, 38 * s, 4 * s, 3.5), (-4 * s, 29 * s, -40 * s, 7 * s * b),
+          (2 * s, 22 * s, -110 * s, 11 * s * b)], 1.0, 0),
     ]  # fmt: skip
-    for points, flat in plan:
+    for points, flat, group in plan:
         window = grid.coarse_box(*reach(points))
         u, v, w = (c[window] for c in grid.coarse)
         if not u.size:
             continue
         # Flat: broader from front to back than high.
         squeezed = [(a, c / flat, d, r) for a, c, d, r in points]
-        muscles.add(tube(u, v / flat, w, squeezed) * min(flat, 1.0), window)
+        muscles.add(tube(u, v / flat, w, squeezed) * min(flat, 1.0), group, window)
 
 
 def reach(points: list, margin: float = 8.0) -> tuple[tuple, tuple]:
@@ -382,13 +387,14 @@ def _scapula(grid: ShoulderGrid, p: Person, confounders: Confounders) -> np.ndar
         if part[0].size:
             np.maximum(bone[window], shape(*part), out=bone[window])
 
-    cup = p.head_radius_mm + p.cartilage_mm + 0.6 + 1.8
+    cup = p.head_radius_mm + p.cartilage_mm + GLENOID_GAP_MM + GLENOID_CARTILAGE_MM
     r = p.head_radius_mm
 
     def glenoid(u, v, w):
         squeezed = v * (17.0 / 12.5)
-        neck = tube(u, squeezed, w, [(-0.85 * r, 0, -0.5 * s, 17.5 * s), (-r - 8 * s, 0, 0, 14.5 * s),
-                                     (-r - 24 * s, -4 * s, 2 * s, 7 * s), (-r - 50 * s, -5 * s, 2 * s, 4 * s)])  # fmt: skip
+        path = [(-0.85 * r, 0, -0.5 * s, 17.5 * s), (-r - 8 * s, 0, 0, 14.5 * s),
+                (-r - 24 * s, -4 * s, 2 * s, 7 * s), (-r - 50 * s, -5 * s, 2 * s, 4 * s)]  # fmt: skip
+        neck = tube(u, squeezed, w, path)
         return np.minimum(neck, np.sqrt(u * u + v * v + w * w) - cup)
 
     add((-r - 60 * s, -22 * s, -26 * s), (0, 22 * s, 26 * s), glenoid)
@@ -412,8 +418,9 @@ def _scapula(grid: ShoulderGrid, p: Person, confounders: Confounders) -> np.ndar
     middle = ceiling + arm
 
     def spine(u, v, w):
-        ridge = tube(u, v, w, [(10 * s, -33 * s, middle - 1, 5.0 * s), (-14 * s, -38 * s, middle - 5 * s, 5.5 * s),
-                               (-50 * s, -32 * s, middle - 14 * s, 5 * s), (-115 * s, -24 * s, middle - 20 * s, 4.5 * s)])  # fmt: skip
+        path = [(10 * s, -33 * s, middle - 1, 5.0 * s), (-14 * s, -38 * s, middle - 5 * s, 5.5 * s),
+                (-50 * s, -32 * s, middle - 14 * s, 5 * s), (-115 * s, -24 * s, middle - 20 * s, 4.5 * s)]  # fmt: skip
+        ridge = tube(u, v, w, path)
         lean = np.clip((-4 * s - v) / (28 * s), 0, 1)
         sheet = 2.0 * s - np.abs(w - (9 * s + lean * (middle - 24 * s)))
         sheet = np.minimum(sheet, np.minimum(np.minimum(-4 * s - v, v + 32 * s), -r - 20 * s - u))
@@ -422,17 +429,18 @@ def _scapula(grid: ShoulderGrid, p: Person, confounders: Confounders) -> np.ndar
     add((-125 * s, -50 * s, -5 * s), (20 * s, 0, middle + 16), spine)
 
     def coracoid(u, v, w):
-        return tube(u, v, w, [(-r - 11 * s, 6 * s, 12 * s, 8 * s), (-r - 9 * s, 18 * s, 24 * s, 6.5 * s),
-                              (-r + 2 * s, 30 * s, 18 * s, 6 * s), (-r + 9 * s, 38 * s, 9 * s, 4.5 * s)])  # fmt: skip
+        path = [(-r - 11 * s, 6 * s, 12 * s, 8 * s), (-r - 9 * s, 18 * s, 24 * s, 6.5 * s),
+                (-r + 2 * s, 30 * s, 18 * s, 6 * s), (-r + 9 * s, 38 * s, 9 * s, 4.5 * s)]  # fmt: skip
+        return tube(u, v, w, path)
 
     add((-r - 24 * s, -6 * s, 0), (-r + 20 * s, 50 * s, 36 * s), coracoid)
     swollen = 1.5 * confounders.numbers["ac_arthrosis"][0] if "ac_arthrosis" in confounders else 0.0
 
     def clavicle(u, v, w):
-        end = ac_joint(p)
-        return tube(u, v * 0.85, w, [(end[0] - 6.5, end[1] * 0.85, end[2], 5.5 * s + swollen),
-                              (end[0] - 22 * s, end[1] * 0.85, end[2] + 2.5, 5.0 * s),
-                              (-62 * s, 9 * s, end[2] + 8 * s, 5.2 * s), (-120 * s, 26 * s, end[2] + 12 * s, 5.5 * s)])  # fmt: skip
+        x, y, z = ac_joint(p)
+        path = [(x - 6.5, y * 0.85, z, 5.5 * s + swollen), (x - 22 * s, y * 0.85, z + 2.5, 5.0 * s),
+                (-62 * s, 9 * s, z + 8 * s, 5.2 * s), (-120 * s, 26 * s, z + 12 * s, 5.5 * s)]  # fmt: skip
+        return tube(u, v * 0.85, w, path)
 
     add((-125 * s, -16 * s, middle - 18), (0, 42 * s, middle + 34), clavicle)
     return bone
@@ -475,19 +483,19 @@ def _humerus(grid: ShoulderGrid, humerus: Humerus) -> np.ndarray:
 
 
 def paint_bone(
-    canvas: Canvas, distance: np.ndarray, p: Person, textures: dict[str, Texture], window: Window
-) -> np.ndarray:
-    """Cortex (no signal) around marrow; returns the fine signed distance."""
+    canvas: Canvas, distance: np.ndarray, p: Person, textures: dict[str, Texture]
+) -> tuple[Window, np.ndarray]:
+    """Cortex (no signal) around marrow, where the coarse ``distance`` says; returns the fine window and distance."""
     grid = canvas.grid
+    window = grid.around(distance > -2.5 * grid.coarse_mm)
     fine = grid.to_fine(distance, window)
     canvas.paint(fraction(fine, grid.fine_mm), "cortex", window)
-    u, v, w = (c for c in grid.coarse)
     palette = canvas.palette
-    grain = grid.to_fine(textures["smooth"](u, v, w), window)
+    grain = grid.to_fine(textures["smooth"].coarse(grid), window)
     red = np.clip(0.12 + 0.10 * grain, 0, 0.5)  # islands of red marrow
     water = palette.water["marrow"] * (1 - red) + palette.water["muscle"] * 1.3 * red
     canvas.paint(fraction(fine - p.cortex_mm, grid.fine_mm), (water, palette.fat["marrow"] * (1 - red)), window)
-    return fine
+    return window, fine
 
 
 __all__ = [

@@ -26,7 +26,7 @@ class AnatomyConfig:
     acromion_types: dict[str, float] = field(
         default_factory=lambda: {"flat": 0.2, "curved": 0.45, "hooked": 0.35}
     )  # [Bigliani 17/43/39 %]
-    acromion_mm: Range = (7.0, 9.5)  # thickness [anat]
+    acromion_mm: Range = (8.0, 11.0)  # thickness [anat]
     footprint_ap_mm: float = 23.0  # supraspinatus [Curtis, ref]
     footprint_ml_mm: Range = (14.5, 17.0)  # 16 [Curtis, ref]
     tendon_mm: Range = (4.5, 6.5)  # thickness 4-7 [ref]
@@ -39,7 +39,7 @@ class AnatomyConfig:
     subcutaneous_mm: Range = (4.0, 15.0)  # [anat]
     muscle_bulk: Range = (0.88, 1.12)  # factor on the muscles' cross sections [choice]
     fatty_streaks: Range = (0.0, 0.16)  # mean share of fat in muscle, Goutallier 0-1; in every class [anat, choice]
-    joint_fluid_mm: Range = (0.3, 0.8)  # layer in a dry joint; 1-2 mm in the recesses [ref]
+    joint_fluid_mm: Range = (0.1, 0.5)  # layer over the head of a dry joint [anat]; 1-2 mm in the recesses [ref]
     bursa_mm: Range = (0.0, 0.9)  # fluid layer of a quiet bursa; the space itself is 1-2 mm [ref]
     scapular_angle_deg: Range = (25.0, 42.0)  # of the supraspinatus to the frontal plane [anat]
     left_share: float = 0.5  # [choice]
@@ -151,7 +151,7 @@ class ScannerConfig:
     ghost_strength: Range = (0.02, 0.08)  # [choice]
     blur_px: Range = (0.35, 0.7)  # point spread at a 256 matrix, sd [choice]
     chemical_shift_mm: Range = (0.3, 1.1)  # fat's displacement along the rows [anat: 1-2 pixels]
-    sub_slices: int = 3  # samples through a slice for partial volume
+    sub_slices: int = 4  # samples through a slice for partial volume
     fine_mm: float = 0.0  # in-plane resolution of the shoulder before scanning; 0 = by matrix
     coarse_mm: float = 2.0  # resolution of the large, smooth shapes
 

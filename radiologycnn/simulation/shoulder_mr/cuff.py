@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from radiologycnn.simulation.shapes import ellipsoid, fraction, sheet_fraction, smooth_step, tube
-from radiologycnn.simulation.shoulder_mr.anatomy import Humerus, Person, ac_joint, paint_bone, reach
+from radiologycnn.simulation.shoulder_mr.anatomy import (
+    GLENOID_CARTILAGE_MM,
+    GLENOID_GAP_MM,
+    Humerus,
+    Person,
+    ac_joint,
+    paint_bone,
+    reach,
+)
 from radiologycnn.simulation.shoulder_mr.confounders import Confounders
 from radiologycnn.simulation.shoulder_mr.grid import Canvas, Texture, Window
 from radiologycnn.simulation.shoulder_mr.tears import MOST_POSTERIOR_ARC_MM, Tear, gap_distance
@@ -67,18 +75,13 @@ def paint_joint(
         canvas.paint(torn, (water, 0.0), window)
     _paint_bursa(canvas, window, height - thickness, arc, along, p, confounders, grain)
 
-    scapula = paint_bone(canvas, bones["scapula"], p, textures, (slice(None),) * 3)
-    _paint_cartilage(canvas, window, (u, v, w + np.float32(humerus.lift_mm)), from_centre, along, p)
-    body_low, body_high = (-34 * s, -36 * s, -130 * s), (44 * s, 36 * s, 42 * s)
-    shaft, _ = grid.box(body_low, body_high)
-    humeral = paint_bone(canvas, bones["humerus"], p, textures, shaft)
-    covered = fraction(scapula[window], mm)
-    offset = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(window, shaft))
-    if all(o.start >= 0 and o.stop <= n for o, n in zip(offset, humeral.shape)):
-        covered = np.maximum(covered, fraction(humeral[offset], mm))
-    else:
-        covered = np.maximum(covered, fraction(humerus.proximal(u, v, w), mm))
-    torn = (torn * (1 - covered)).astype(np.float32)
+    covered = np.zeros(grid.shape, np.float32)
+    for name in ("scapula", "humerus"):
+        if name == "humerus":
+            _paint_cartilage(canvas, window, (u, v, w + np.float32(humerus.lift_mm)), from_centre, along, p)
+        where, distance = paint_bone(canvas, bones[name], p, textures)
+        np.maximum(covered[where], fraction(distance, mm), out=covered[where])
+    torn = (torn * (1 - covered[window])).astype(np.float32)
 
     _paint_inside_bone(canvas, window, (u, v, w), arc, along, height, humerus, p, confounders)
     _paint_labrum(canvas, p, confounders)
@@ -145,14 +148,15 @@ def _paint_bursa(canvas, window, over, arc, along, p: Person, confounders: Confo
 def _paint_cartilage(canvas: Canvas, window: Window, place, from_centre, along, p: Person) -> None:
     u, v, w = place  # of the scapula, which does not move
     s, mm = p.scale, canvas.grid.fine_mm
-    cup = p.head_radius_mm + p.cartilage_mm + 0.6
+    cup = p.head_radius_mm + p.cartilage_mm + GLENOID_GAP_MM
     from_origin = np.sqrt(u * u + v * v + w * w)
     oval = 1 - np.sqrt((v / (12.5 * s)) ** 2 + (w / (17 * s)) ** 2)
-    glenoid = np.minimum(np.minimum(from_origin - cup, cup + 1.9 - from_origin), np.minimum(oval * 13, -8 - u))
+    glenoid = np.minimum(
+        np.minimum(from_origin - cup, cup + GLENOID_CARTILAGE_MM + 0.1 - from_origin), np.minimum(oval * 13, -8 - u)
+    )
     canvas.paint(fraction(glenoid, mm), "cartilage", window)
     articular = smooth_step(along, p.footprint_ml_mm - 1.5, p.footprint_ml_mm + 1.5)
-    below = smooth_step(from_origin, 0, 1)
-    head = fraction(p.head_radius_mm + p.cartilage_mm - from_centre, mm) * articular * below
+    head = fraction(p.head_radius_mm + p.cartilage_mm - from_centre, mm) * articular
     canvas.paint(head * smooth_step(16 * s - u, 0, 4), "cartilage", window)
 
 

@@ -87,6 +87,17 @@ class ShoulderGrid:
             slices.append(slice(int(np.searchsorted(positions, low_mm)), int(np.searchsorted(positions, high_mm))))
         return tuple(slices)
 
+    def around(self, where: np.ndarray) -> Window:
+        """The fine window that covers the coarse samples where ``where`` holds."""
+        window = []
+        for axis, (fine, coarse) in enumerate(zip(self.axes_mm, self.coarse_axes_mm)):
+            held = np.flatnonzero(where.any(axis=tuple(a for a in range(3) if a != axis)))
+            if not held.size:
+                return (slice(0, 0),) * 3
+            low, high = coarse[max(held[0] - 1, 0)], coarse[min(held[-1] + 1, len(coarse) - 1)]
+            window.append(slice(int(np.searchsorted(fine, low)), int(np.searchsorted(fine, high, side="right"))))
+        return tuple(window)
+
     def to_fine(self, field: np.ndarray, window: Window = WHOLE) -> np.ndarray:
         """A coarse field on (a part of) the fine grid, linear."""
         positions = [
@@ -94,9 +105,6 @@ class ShoulderGrid:
             for fine, coarse, part in zip(self.axes_mm, self.coarse_axes_mm, window)
         ]
         return interpolate_at(field, positions)
-
-    def coarse_steps(self) -> tuple[float, float, float]:
-        return tuple(float(a[1] - a[0]) for a in self.coarse_axes_mm)
 
 
 class Texture:
@@ -110,6 +118,13 @@ class Texture:
         for axis in range(3):  # a small binomial kernel: adjacent nodes alike, no far reach
             field = ndimage.convolve1d(field, [0.25, 0.5, 0.25], axis=axis, mode="wrap")
         self._field = field / field.std()
+        self._coarse: np.ndarray | None = None
+
+    def coarse(self, grid: ShoulderGrid) -> np.ndarray:
+        """On the coarse grid; kept, as several structures share it."""
+        if self._coarse is None:
+            self._coarse = self(*grid.coarse)
+        return self._coarse
 
     def __call__(self, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
         places = [(c - self._low) / s for c, s in zip((w, v, u), self._step[::-1])]

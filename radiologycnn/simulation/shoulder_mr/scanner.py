@@ -103,8 +103,15 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
     return rz @ ry @ rx
 
 
-def onto_pixels(fine: np.ndarray, grid: ShoulderGrid, series: Series, config: ScannerConfig, window: Window | None = None,
-                blur_mm: float = 0.0, shift_mm: float = 0.0) -> np.ndarray:  # fmt: skip
+def onto_pixels(
+    fine: np.ndarray,
+    grid: ShoulderGrid,
+    series: Series,
+    config: ScannerConfig,
+    window: Window | None = None,
+    blur_mm: float = 0.0,
+    shift_mm: float = 0.0,
+) -> np.ndarray:
     """Mean through each slice, then linear to the pixels. float32 KJI.
 
     Args:

@@ -1,0 +1,185 @@
+"""A simulated population as files: image and mask per scan, table of all truths, manifest, contact sheet.
+
+What all simulators share. A simulator gives a :class:`Population`: how to make scan number ``index``, what its row in
+the table says and how its preview looks; this module writes, resumes, runs several processes and checks the settings.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.images import write_image
+from radiologycnn.images.volume import Volume
+from radiologycnn.simulation.settings import SimulationSettings
+
+SETTINGS_NAME = "simulation.json"
+
+
+class SimulatedScan(Protocol):
+    """What every simulator returns."""
+
+    volume: Volume
+    labels: np.ndarray
+    truth: dict[str, Any]
+
+
+def write_nifti(folder: Path, name: str, scan: SimulatedScan) -> None:
+    """``<name>.nii.gz`` and ``<name>-mask.nii.gz`` on the same grid."""
+    write_image(folder / f"{name}.nii.gz", scan.volume.array, scan.volume.ijk_to_lps)
+    write_image(folder / f"{name}-mask.nii.gz", scan.labels, scan.volume.ijk_to_lps)
+
+
+@dataclass(frozen=True)
+class Population:
+    """One kind of simulated scan. Its functions must be importable by name (other processes call them).
+
+    Attributes:
+        kind: first part of the scans' names, such as "head-ct".
+        version: of the simulator; a folder holds one version's scans.
+        simulate: (index, seed, config) to a scan.
+        row: a scan's truth to its row in ``truth.csv``.
+        columns: of ``truth.csv``, after "id".
+        preview: a scan to a strip of pictures, uint8 (rows, columns, 3), the same size for every scan.
+        write: (folder, name, scan): writes image and mask.
+        file_names: (name) to the image's and the mask's file names, for the manifest.
+        options: what else decides the scans' content, beside seed and settings.
+    """
+
+    kind: str
+    version: str
+    simulate: Callable[[int, int, SimulationSettings], SimulatedScan]
+    row: Callable[[dict[str, Any]], dict[str, Any]]
+    columns: tuple[str, ...]
+    preview: Callable[[SimulatedScan], np.ndarray]
+    write: Callable[[Path, str, SimulatedScan], None] = write_nifti
+    file_names: tuple[str, str] = ("{}.nii.gz", "{}-mask.nii.gz")
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def case_id(self, seed: int, index: int) -> str:
+        return f"{self.kind}-{seed}-{index:05d}"
+
+
+def write_population(
+    population: Population,
+    folder: Path,
+    count: int,
+    seed: int,
+    config: SimulationSettings,
+    first: int = 0,
+    jobs: int = 1,
+    progress: Callable[[float, str], None] | None = None,
+) -> int:
+    """Write scans ``first`` to ``first + count - 1``; those already there are kept, so an interrupted run goes on.
+
+    Writes per scan the image and mask and ``<id>.json`` (truth); in all ``truth.csv``, ``cases.csv`` (the manifest
+    that training reads) and ``simulation.json`` (the settings).
+
+    Returns:
+        How many were newly made.
+
+    Raises:
+        InputError: ``other-settings``: the folder holds scans of other settings.
+        ResourceError: ``cannot-write``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_settings(population, folder, seed, config)
+        indices = range(first, first + count)
+        todo = [
+            (population, folder, i, seed, config)
+            for i in indices
+            if not (folder / f"{population.case_id(seed, i)}.json").exists()
+        ]
+        done = count - len(todo)
+        for _ in _run(todo, jobs):
+            done += 1
+            if progress:
+                progress(done / count, f"Scan {done} of {count}")
+        _write_tables(population, folder)
+    except OSError as error:
+        raise ResourceError(
+            "cannot-write", f"The scans cannot be written to {folder}: {error.strerror or error}.", "Free some space."
+        ) from error
+    return len(todo)
+
+
+def _run(todo: list[tuple], jobs: int) -> Iterator[None]:
+    if jobs <= 1 or len(todo) < 2:
+        yield from map(_write_one, todo)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(_write_one, todo)
+
+
+def _write_one(item: tuple[Population, Path, int, int, SimulationSettings]) -> None:
+    population, folder, index, seed, config = item
+    scan = population.simulate(index, seed, config)
+    name = population.case_id(seed, index)
+    population.write(folder, name, scan)
+    np.save(folder / f".{name}.preview.npy", population.preview(scan))
+    # Last, as its presence says that the scan is whole.
+    _write_text(folder / f"{name}.json", json.dumps(scan.truth, indent=1))
+
+
+def _check_settings(population: Population, folder: Path, seed: int, config: SimulationSettings) -> None:
+    record = {"simulator": population.version, "seed": seed, **population.options, "config": config.to_dict()}
+    text = json.dumps(record, indent=1, sort_keys=True)
+    path = folder / SETTINGS_NAME
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InputError(
+            "other-settings",
+            f"{folder} holds scans of another seed, configuration or version of the simulator.",
+            "Choose another folder.",
+        )
+    _write_text(path, text)
+
+
+def _write_tables(population: Population, folder: Path) -> None:
+    paths = sorted(folder.glob(f"{population.kind}-*.json"))
+    truths = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    names = [population.case_id(truth["seed"], truth["index"]) for truth in truths]
+    with (folder / "truth.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ("id", *population.columns), extrasaction="ignore")
+        writer.writeheader()
+        for name, truth in zip(names, truths):
+            writer.writerow({**population.row(truth), "id": name})
+    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "image", "mask", "split"))
+        for name in names:
+            writer.writerow((name, *(pattern.format(name) for pattern in population.file_names), ""))
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def outline(grey: np.ndarray, mask: np.ndarray, color_rgb: tuple[int, int, int] = (230, 40, 30)) -> np.ndarray:
+    """A grey picture (uint8, rows x columns) with a mask's outline; uint8 (rows, columns, 3)."""
+    tile = np.repeat(grey[..., None], 3, axis=2)
+    inside = mask > 0
+    edge = inside & ~(np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1))
+    tile[edge] = color_rgb
+    return tile
+
+
+def write_contact_sheet(population: Population, folder: Path, most: int = 24) -> Path:
+    """``contact-sheet.png`` of the folder's first scans, a row each, in the order of their names."""
+    import SimpleITK as sitk
+
+    strips = [np.load(path) for path in sorted(folder.glob(f".{population.kind}-*.preview.npy"))[:most]]
+    path = folder / "contact-sheet.png"
+    sitk.WriteImage(sitk.GetImageFromArray(np.concatenate(strips), isVector=True), str(path))
+    return path
