@@ -26,8 +26,11 @@ def reportPictures(result: CuffResult) -> list:
         for name in SLICE_VIEWS:
             widget = manager.sliceWidget(name)
             if widget is not None and widget.visible:
-                caption = f"{widget.mrmlSliceNode().GetOrientation()} · {heading}"
-                pictures.append(Picture(viewPng(widget.sliceView()), caption))
+                sliceNode = widget.mrmlSliceNode()
+                matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+                edges = _edges(matrix[:3, 0], -matrix[:3, 1])
+                caption = f"{sliceNode.GetOrientation()} · {heading}"
+                pictures.append(Picture(viewPng(widget.sliceView()), caption, edges))
     if not pictures:
         return slicePictures(result)
     threeD = manager.threeDWidget(0) if manager.threeDViewCount else None
@@ -72,14 +75,14 @@ def slicePictures(result: CuffResult) -> list:
     heading = CamDisplay.legendTitle(result)
     pictures = []
     for axis in (2, 1, 0):  # the plane of the slices first: in it the scan is sharpest
-        picture = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), axes)
+        picture, edges = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), axes)
         plane = (_("Sagittal"), _("Coronal"), _("Axial"))[int(np.argmax(np.abs(axes[:, axis])))]
-        pictures.append(Picture(png_bytes(picture), f"{plane} · {heading}"))
+        pictures.append(Picture(png_bytes(picture), f"{plane} · {heading}", edges))
     return pictures
 
 
-def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) -> np.ndarray:
-    """One plane of the scan with square pixels and the map over it, uint8 (rows, columns, 3).
+def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) -> tuple:
+    """One plane of the scan with square pixels and the map over it, uint8 (rows, columns, 3), and its edges' letters.
 
     As radiologists hang it: superior or else anterior on top, the patient's right or else anterior on the left.
     """
@@ -94,10 +97,11 @@ def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) ->
     columns = _steps(size[across], spacing[across], pixel)
     rows = _steps(size[down], spacing[down], pixel)
     # pictures start on the side of R, A or S, whichever an axis runs along
-    if axes[np.argmax(np.abs(axes[:, across])), across] > 0:
-        columns = columns[::-1]
-    if axes[np.argmax(np.abs(axes[:, down])), down] > 0:
-        rows = rows[::-1]
+    toTheRight, towardsBottom = axes[:, across], axes[:, down]
+    if toTheRight[np.argmax(np.abs(toTheRight))] > 0:
+        columns, toTheRight = columns[::-1], -toTheRight
+    if towardsBottom[np.argmax(np.abs(towardsBottom))] > 0:
+        rows, towardsBottom = rows[::-1], -towardsBottom
     ijk = np.empty((len(rows), len(columns), 3))
     ijk[..., axis], ijk[..., across], ijk[..., down] = number, columns[None, :], rows[:, None]
     low, high = np.percentile(scan[::2, ::2, ::2], (1, 99.5))
@@ -109,7 +113,17 @@ def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) ->
     colors = np.array([table.GetTableValue(value)[:3] for value in range(count)])
     alpha = np.where(share >= display.GetLowerThreshold(), CamDisplay.opacityOf(result), 0.0)[..., None]
     overlaid = (1 - alpha) * grey[..., None] + alpha * colors[np.clip(share * (count - 1), 0, count - 1).astype(int)]
-    return np.round(255 * overlaid).astype(np.uint8)
+    return np.round(255 * overlaid).astype(np.uint8), _edges(toTheRight, towardsBottom)
+
+
+def _edges(toTheRight, towardsBottom) -> tuple:
+    """Letters of the patient's sides at a picture's left, right, top and bottom edge, from two directions in RAS."""
+    letters = []
+    for direction in (toTheRight, towardsBottom):
+        axis = int(np.argmax(np.abs(direction)))
+        positive, negative = ("RL", "AP", "SI")[axis]
+        letters += [negative, positive] if direction[axis] > 0 else [positive, negative]
+    return tuple(letters)
 
 
 def _steps(count: int, spacing: float, pixel: float) -> np.ndarray:

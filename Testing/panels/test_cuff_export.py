@@ -99,6 +99,8 @@ def testReportShowsTheViewsAndTheNumbers(cuff, result, tmp_path):
     path = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html", card)
     page = path.read_text(encoding="utf-8")
     assert len(pictureSizes(page)) == 4  # three planes and 3D
+    views = cuff.modules.ReportPictures.reportPictures(result)
+    assert [picture.edges for picture in views] == [tuple("RLAP"), tuple("RLSI"), tuple("APSI"), None]
     assert all(width > 50 and height > 50 for width, height in pictureSizes(page))
     for words in ("Medium tear (1-3 cm)", "For research use only", "Demo model", "CAM: Medium tear", "Shoulder"):
         assert words in page
@@ -145,7 +147,9 @@ def testPicturesFromTheVoxelsHangAsRadiologistsHangThem(cuff):
     cuff.modules.CamDisplay.setOverlay(result, True, 0.0)
     pictures = cuff.modules.ReportPictures.slicePictures(result)
     assert sorted(picture.caption.split(" ")[0] for picture in pictures) == ["Axial", "Coronal", "Sagittal"]
+    expected = {"Axial": ("R", "L", "A", "P"), "Coronal": ("R", "L", "S", "I"), "Sagittal": ("A", "P", "S", "I")}
     for picture in pictures:
+        assert picture.edges == expected[picture.caption.split(" ")[0]]
         grey = pixelsOfPng(picture.png)[..., 0].astype(float)
         rows, columns = np.nonzero(grey > 200)
         height, width = grey.shape
