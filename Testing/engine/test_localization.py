@@ -41,10 +41,12 @@ def test_distances_to_boxes_are_exact_on_a_turned_grid(lesion) -> None:
 
 def test_peak_in_beside_and_far_from_the_lesion() -> None:
     mask = np.zeros((80, 80, 80), np.uint8)
-    mask[39:42, 38:43, 28:33] = 1  # k, j, i: about (30, 40, 40) mm
-    for at, distance, hit, within in (((6, 8, 8), 0, True, True), ((7, 8, 8), 2.5, False, True)):
+    mask[39:42, 38:43, 28:34] = 1  # k, j, i: about (30, 40, 40) mm
+    expected = {(6, 8, 8): (0, True, True, True), (7, 8, 8): (1.5, False, True, True)}
+    expected[8, 8, 8] = (6.5, False, False, False)
+    for at, (distance, *hits) in expected.items():
         found = localization(map_with_peak(at), MAP_GRID, mask, np.eye(4), tolerance_mm=5)
-        assert (found.hit, found.hit_within) == (hit, within)
+        assert [found.hit, found.hit_voxel, found.hit_within] == hits
         assert found.distance_mm == pytest.approx(distance)
         assert found.peak_lps_mm == tuple(5.0 * index for index in at)
     far = localization(map_with_peak((6, 8, 2)), MAP_GRID, mask, np.eye(4), tolerance_mm=5)
@@ -64,7 +66,7 @@ def test_chance_is_the_share_of_places_that_would_hit() -> None:
     assert np.mean([case.hit for case in found]) == pytest.approx(0.25, abs=0.06)
     assert np.mean([case.hit_within for case in found]) == pytest.approx((9 / 16) ** 2, abs=0.06)
     # A map without preference has the share of its energy in the lesion that chance says.
-    assert found[0].energy_inside == pytest.approx(found[0].chance_energy, abs=0.02)
+    assert found[0].energy_inside == pytest.approx(found[0].chance_voxel, abs=0.02)
 
 
 def test_map_that_is_the_lesion_has_all_energy_and_full_overlap() -> None:
@@ -73,7 +75,7 @@ def test_map_that_is_the_lesion_has_all_energy_and_full_overlap() -> None:
     found = localization(mask.astype(float), MAP_GRID, mask, MAP_GRID)
     assert found.dice == 1 and found.energy_inside == 1 and found.hit
     # On the same grid the half voxel around the lesion reaches no other centre.
-    assert found.chance_energy == pytest.approx(mask.mean())
+    assert found.chance_voxel == pytest.approx(mask.mean())
 
 
 def test_nothing_to_find_is_refused() -> None:
@@ -85,7 +87,7 @@ def test_nothing_to_find_is_refused() -> None:
 
 def test_summary_gives_rates_beside_chance() -> None:
     mask = np.zeros((80, 80, 80), np.uint8)
-    mask[39:42, 38:43, 28:33] = 1
+    mask[39:42, 38:43, 28:34] = 1
     cases = [localization(map_with_peak(at), MAP_GRID, mask, np.eye(4)) for at in ((6, 8, 8), (7, 8, 8), (6, 8, 2))]
     summary = summarize_localization(cases)
     assert summary["tears"] == 3

@@ -30,13 +30,13 @@ class Localization:
     Attributes:
         peak_lps_mm: centre of the map's largest voxel.
         distance_mm: from there to the lesion; 0 inside it.
-        hit: the peak lies inside the lesion.
-        hit_within: the peak lies in it or no farther from it than ``tolerance_mm``.
-        chance, chance_within: shares of all map voxels for which the two would be true.
+        hit: the peak, a point, lies inside the lesion. Lesions thinner than a map voxel can lie between all points.
+        hit_voxel: the lesion is no farther from the peak than half a map voxel: about, it touches the peak's voxel.
+        hit_within: the lesion is no farther from the peak than ``tolerance_mm``.
+        chance, chance_voxel, chance_within: shares of all map voxels for which these would be true.
         tolerance_mm: as given.
-        energy_inside: share of the map's positive values in voxels whose centres are no farther than half a map voxel
-            from the lesion; 0 where nothing is positive.
-        chance_energy: the share of voxels there: what a map without preference would have.
+        energy_inside: share of the map's positive values in voxels no farther than half a map voxel from the lesion; 0
+            where nothing is positive. A map without preference has ``chance_voxel``.
         dice: overlap of the map above half its peak, and the lesion, both on the map's grid, where voxels that the
             lesion touches by half a map voxel count as lesion.
     """
@@ -44,12 +44,13 @@ class Localization:
     peak_lps_mm: tuple[float, float, float]
     distance_mm: float
     hit: bool
+    hit_voxel: bool
     hit_within: bool
     chance: float
+    chance_voxel: float
     chance_within: float
     tolerance_mm: float
     energy_inside: float
-    chance_energy: float
     dice: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,12 +97,13 @@ def localization(
         peak_lps_mm=tuple(float(value) for value in points[peak]),
         distance_mm=float(distances[peak]),
         hit=bool(distances[peak] == 0),
+        hit_voxel=bool(near.flat[peak]),
         hit_within=bool(distances[peak] <= tolerance_mm),
         chance=float((distances == 0).mean()),
+        chance_voxel=float(near.mean()),
         chance_within=float((distances <= tolerance_mm).mean()),
         tolerance_mm=float(tolerance_mm),
         energy_inside=float(positive[near].sum() / total) if total > 0 else 0.0,
-        chance_energy=float(near.mean()),
         dice=2 * int((found & near).sum()) / both if both else 0.0,
     )
 
@@ -154,11 +156,13 @@ def summarize_localization(cases: Sequence[Localization]) -> dict[str, Any]:
         "tears": len(cases),
         "peak_in_tear": mean("hit"),
         "peak_in_tear_chance": mean("chance"),
+        "peak_voxel_at_tear": mean("hit_voxel"),
+        "peak_voxel_at_tear_chance": mean("chance_voxel"),
         f"peak_within_{tolerance}": mean("hit_within"),
         f"peak_within_{tolerance}_chance": mean("chance_within"),
         "distance_mm_median": round(float(np.median(distances)), 1),
         "distance_mm_90th_percentile": round(float(np.percentile(distances, 90)), 1),
         "energy_inside": mean("energy_inside"),
-        "energy_inside_chance": mean("chance_energy"),
+        "energy_inside_chance": mean("chance_voxel"),
         "dice": mean("dice"),
     }

@@ -36,6 +36,10 @@ MARGIN_SHARE = 1 / 8
 """Of the cube's edge, on each side of it: how far a case reaches beyond the cube."""
 
 
+CLASS_SHARES = (0.28, 0.18, 0.18, 0.18, 0.18)
+"""Of simulated training shoulders: rare classes as often as common ones. Test shoulders come as in the population."""
+
+
 @dataclass(frozen=True)
 class PreparedCase:
     """One shoulder in the network's cube and a margin around it.
@@ -76,7 +80,8 @@ def prepare_case(
     if mask is not None:
         shape = (wide.grid_size,) * 3
         share = resample((mask > 0).astype(np.float32), volume.ijk_to_lps, prepared.ijk_to_lps, shape)
-        found = share >= 0.5
+        # A tear thinner than a voxel fills none by half, and still is one.
+        found = share >= min(0.5, share.max() / 2) if share.any() else share > 0
     return PreparedCase(case_id, np.rint(prepared.grey).astype(np.uint8), int(tear_class), found)
 
 
@@ -136,7 +141,8 @@ def _simulate_one(item: tuple) -> None:
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
 
     index, seed, preprocessing, matrix, folder = item
-    scan = simulate_shoulder_mr(index, seed, ShoulderMrConfig().with_matrix(matrix))
+    config = ShoulderMrConfig().with_matrix(matrix).with_class_shares(CLASS_SHARES)
+    scan = simulate_shoulder_mr(index, seed, config)
     truth = scan.truth
     # The true centre: in training it is shifted anyway, farther than the search for it errs.
     case = prepare_case(
