@@ -34,10 +34,13 @@ class Slices:
         return self.lps_to_head @ self.ijk_to_lps
 
 
-def draw_slices(rng: np.random.Generator, config: ScannerConfig, top_mm: float) -> Slices:
+def draw_slices(
+    rng: np.random.Generator, config: ScannerConfig, top_mm: float, older: np.random.Generator | None = None
+) -> Slices:
     """Draw a protocol and a pose.
 
     Args:
+        older: stream that decides on thick slices; it is not touched where the settings want none.
         top_mm: height of the head's top in its own frame; slices reach from the skull base to above it, unless the
             vertex was missed.
     """
@@ -48,8 +51,12 @@ def draw_slices(rng: np.random.Generator, config: ScannerConfig, top_mm: float) 
     tilt = rng.uniform(*config.tilt_deg) if rng.random() < config.gantry_tilt else 0.0
     bottom = rng.uniform(-78, -62)
     top = top_mm + rng.uniform(2, 12) - (rng.uniform(12, 30) if rng.random() < config.missing_vertex else 0)
-    count = int(np.clip(round((top - bottom) / thickness), *config.slices))
-    thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], config.slice_mm[1]))
+    fewest, thickest = config.slices[0], config.slice_mm[1]
+    if older is not None and config.thick_slices and older.random() < config.thick_slices:
+        thickness = older.uniform(*config.thick_slice_mm)
+        fewest, thickest = 1, config.thick_slice_mm[1]
+    count = int(np.clip(round((top - bottom) / thickness), fewest, config.slices[1]))
+    thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], thickest))
 
     to_head = np.eye(4)
     to_head[:3, :3] = _rotation(turn)

@@ -11,6 +11,7 @@ import numpy as np
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.head_ct import physics
 from radiologycnn.simulation.head_ct.anatomy import Person, build_brain, build_cavity, draw_person, render_head
+from radiologycnn.simulation.head_ct.artefacts import add_artefacts
 from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_bleeds, render_bleeds, shape_bleeds
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.confounders import draw_calcifications
@@ -69,6 +70,11 @@ def _streams(index: int, seed: int) -> list[np.random.Generator]:
     return [np.random.Generator(np.random.PCG64(stream)) for stream in streams]
 
 
+def _further_streams(machine: np.random.Generator) -> list[np.random.Generator]:
+    """Streams for what the default population does not have; the machine's own goes on as if they were not there."""
+    return machine.spawn(2)
+
+
 def draw_head(
     index: int, seed: int, config: HeadCtConfig, change: Callable[[list[Bleed]], None] | None = None
 ) -> DrawnHead:
@@ -103,7 +109,8 @@ def scan_head(
     """Scan a head in a pose and with a protocol that the stream ``machine`` decides; ``head.hu`` is used up."""
     grid, person, bleeds = head.grid, head.person, head.bleeds
     top = person.height_mm + person.skull_mm + person.scalp_mm
-    slices = draw_slices(machine, config.scanner, top)
+    older, faults = _further_streams(machine)
+    slices = draw_slices(machine, config.scanner, top, older)
     fine_hu = head.hu
     fine_hu += physics.beam_hardening(grid, head.inside, machine, config.physics)
     hu = onto_slices(grid, fine_hu, slices, config.scanner.sub_slice_mm, -1000.0)
@@ -113,6 +120,7 @@ def scan_head(
         filled = onto_slices(grid, head.share, slices, config.scanner.sub_slice_mm, 0.0)
         kinds = nearest_on_slices(grid, _spread(head.kind), slices)
         labels = np.where(filled >= 0.5, np.maximum(kinds, 1), 0).astype(np.uint8)
+    artefacts = add_artefacts(hu, slices, faults, config.artefacts)
     array = physics.scan(hu, slices, machine, config.physics)
 
     voxel_ml = float(abs(np.linalg.det(slices.ijk_to_lps[:3, :3]))) / 1000
@@ -137,6 +145,7 @@ def scan_head(
         "midline_shift_mm": round(head.midline_shift_mm, 1),
         "age_years": round(person.age_years),
         "calcifications": head.calcified,
+        "artefacts": artefacts,
         "pixel_mm": round(slices.pixel_mm, 4),
         "slice_mm": round(slices.slice_mm, 3),
         "slices": slices.shape_kji[0],
