@@ -37,7 +37,8 @@ class SimulatedPair:
     """Two scans of one head.
 
     Attributes:
-        truth: change ("grows", "stays", "shrinks"), hours between the scans, drawn and mask volumes, growth in mL.
+        truth: JSON-able: change ("grows", "stays", "shrinks"), hours between the scans, drawn and mask volumes, growth
+            in mL, and the motion.
         baseline_to_follow_up: 4x4, LPS of the baseline scan to LPS of the follow-up scan, mm; rigid.
     """
 
@@ -87,4 +88,5 @@ def simulate_head_ct_pair(
         "follow_up_mask_ml": follow_up.truth["mask_ml"],
     }
     motion = np.linalg.inv(follow_up.lps_to_head) @ baseline.lps_to_head
+    truth["baseline_to_follow_up_lps"] = [[round(float(value), 9) for value in row] for row in motion]
     return SimulatedPair(baseline, follow_up, motion, truth)

@@ -1,0 +1,112 @@
+"""The simulate commands' kinds of output: DICOM series, pairs, raters; each fits the masks that lie beside it."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.mask_files import pair_cases
+from radiologycnn.images import read_volume
+from radiologycnn.simulation.head_ct import HeadCtConfig
+
+COARSE = '{"scanner": {"coarse_mm": 4.0, "fine_mm": 4.0}, "bleeds": {"bleed_free": 0.0}}'
+
+
+@pytest.fixture
+def simulate(tmp_path):
+    """Runs a simulate command on coarse heads and returns its output folder."""
+    (tmp_path / "coarse.json").write_text(COARSE)
+
+    def run(command: str, *options: str):
+        folder = tmp_path / "out"
+        coarse = ["--config", str(tmp_path / "coarse.json"), "--matrix", "64"] if command.startswith("head") else []
+        done = CliRunner().invoke(app, ["simulate", command, "-o", str(folder), *coarse, *options])
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return folder
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--gantry-tilt", "0"),
+        ("--gantry-tilt", "15", "--transfer-syntax", "rle"),
+        ("--thick-vault", "--lost-slice", "--gantry-tilt", "0", "--transfer-syntax", "deflated"),
+    ],
+)
+def test_dicom_series_fit_the_masks_beside_them(simulate, options) -> None:
+    folder = simulate("head-ct", "--format", "dicom", "--seed", "6", *options)
+    with (folder / "cases.csv").open() as file:
+        (case,) = csv.DictReader(file)
+    scan, mask = read_volume(folder / case["image"]), read_volume(folder / case["mask"])
+    assert scan.modality == "CT" and mask.array.shape == scan.array.shape
+    np.testing.assert_allclose(mask.ijk_to_lps, scan.ijk_to_lps, atol=1e-3)
+    truth = json.loads((folder / f"{case['id']}.json").read_text())
+    mask_ml = (mask.array > 0).sum() * scan.voxel_volume_mm3 / 1000
+    assert mask_ml == pytest.approx(truth["mask_ml"], rel=0.15, abs=0.5)
+    assert scan.array[mask.array > 0].mean() > scan.array[(scan.array > 0) & (scan.array < 80)].mean()
+    notes = " ".join(scan.notes)
+    assert ("tilted" in notes) == ("15" in options)
+    assert ("unevenly" in notes) == ("--thick-vault" in options)
+
+
+def test_raters_masks_lie_on_the_truths_grid_and_pair_with_it(simulate) -> None:
+    folder = simulate("head-ct", "--raters", "2", "--seed", "6", "--matrix", "192", "--format", "dicom")
+    ours = pair_cases(folder / "rater-1", folder / "rater-2")[0]
+    assert [case for case, _, _ in ours] == ["head-ct-6-00000"]
+    truth = read_volume(folder / "head-ct-6-00000-mask.nii.gz")
+    masks = [read_volume(path) for path in ours[0][1:]]
+    for mask in masks:
+        np.testing.assert_allclose(mask.ijk_to_lps, truth.ijk_to_lps, atol=1e-4)
+        assert mask.array.shape == truth.array.shape and (mask.array != truth.array).any()
+    assert (masks[0].array != masks[1].array).any()
+    assert 0 < json.loads((folder / "rater-2" / "rater.json").read_text())["skill"] < 1
+
+
+@pytest.mark.parametrize("file_format", ["nifti", "dicom"])
+def test_pairs_hold_both_scans_and_the_growth(simulate, file_format) -> None:
+    folder = simulate("head-ct-pairs", "--seed", "6", "--format", file_format)
+    with (folder / "truth.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    ending = ".nii.gz" if file_format == "nifti" else ""
+    volumes = {}
+    for part in ("baseline", "follow-up"):
+        scan = read_volume(folder / f"{row['id']}-{part}{ending}")
+        mask = read_volume(folder / f"{row['id']}-{part}-mask.nii.gz")
+        assert mask.array.shape == scan.array.shape
+        volumes[part] = (mask.array > 0).sum() * scan.voxel_volume_mm3 / 1000
+    assert volumes["baseline"] == pytest.approx(float(row["baseline_mask_ml"]), rel=0.05, abs=0.1)
+    assert float(row["growth_ml"]) == pytest.approx(float(row["follow_up_ml"]) - float(row["baseline_ml"]), abs=0.01)
+    motion = np.array(json.loads((folder / f"{row['id']}.json").read_text())["baseline_to_follow_up_lps"])
+    np.testing.assert_allclose(motion[:3, :3] @ motion[:3, :3].T, np.eye(3), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--format", "tiff"), "unknown-format"),
+        (("--lost-slice",), "unknown-format"),
+        (("--format", "dicom", "--transfer-syntax", "zip"), "transfer-syntax"),
+        (("--gantry-tilt", "80"), "gantry-tilt"),
+        (("--preset", "varied"), "simulation-preset"),  # with a settings file
+    ],
+)
+def test_options_that_cannot_be_are_refused(simulate, options, code) -> None:
+    with pytest.raises(InputError) as refused:
+        simulate("head-ct", *options)
+    assert refused.value.code == code
+
+
+def test_presets_are_known_by_name() -> None:
+    assert HeadCtConfig.preset("default") == HeadCtConfig()
+    varied = HeadCtConfig.preset("varied")
+    assert varied.artefacts.motion > 0 and varied.scanner.thick_slices > 0
+    with pytest.raises(InputError, match="varied"):
+        HeadCtConfig.preset("hard")
