@@ -8,7 +8,7 @@ import numpy as np
 from demo.panels import click_and_wait, open_panel
 
 # A full-thickness tear in a left shoulder: the map of a mirrored cube has to come back to the right place.
-SEED, INDEX = 2020, 0
+SEED, INDEX = 2020, 1
 
 
 def simulated_scan(folder: Path) -> tuple[Path, dict]:
@@ -44,7 +44,9 @@ def run(host, folder: Path) -> list[str]:
     host.process_events(0.5)
     host.click(widget.ui.peakButton)
     widget.ui.show3DCheckBox.checked = True
+    widget.ui.inputsCollapsibleButton.collapsed = True  # so that the picture holds the whole result
     host.process_events(2.0)
+    host.reveal(widget.ui.researchUseLabel)
     _write_outputs(host, widget, result, folder)
     return _comparison(result, truth, seconds)
 
