@@ -148,6 +148,13 @@ def test_paper_rate_optimizer_and_decay(cases, tmp_path) -> None:
     assert count == sum(p.numel() for p in network.parameters())
 
 
+def test_dropping_less_than_the_preset() -> None:
+    network = build_network(architecture_of(settings(drop_scale=0.5)))
+    assert network.options.keep_probabilities == (0.975, 0.95, 0.9, 0.85, 0.8, 0.75)
+    assert network.options.final_keep_probability == 0.75
+    assert build_network(architecture_of(settings())).options.keep_probabilities[0] == 0.95
+
+
 def test_impossible_settings_are_named() -> None:
     with pytest.raises(InputError, match="at least 2 cases"):
         settings(batch_size=1)

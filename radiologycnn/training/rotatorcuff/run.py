@@ -154,7 +154,8 @@ def _weights_of(path: Path, settings: TrainingSettings) -> Mapping[str, Any]:
     mine = architecture_of(settings)
     # What is only drawn in training (dropout) may differ, and the size of the cube, as the network takes any.
     theirs = package.architecture.get("parameters", {})
-    relevant = [key for key in mine["parameters"] if key not in ("dropout", "input_size")]
+    free = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
+    relevant = [key for key in mine["parameters"] if key not in free]
     differing = [key for key in relevant if theirs.get(key) != mine["parameters"][key]]
     if package.architecture.get("name") != mine["name"] or differing:
         raise InputError(

@@ -32,6 +32,8 @@ class TrainingSettings(CommonSettings):
             0 is learning from the classes alone (the paper).
         autocast: compute in bfloat16 where that is safe: faster, also on CPUs with AMX.
         network_preset, base_filters, dropout: of VRN.
+        drop_scale: factor on the chances to drop a branch that the network's preset has; 1 in the paper, less for
+            small networks and short runs, which have nothing to spare.
         grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
         paper_grey: grey values by minimum and maximum of the scan, no mirroring, no antialiasing: the paper.
         validation_share: 0 in the paper, which kept the last epoch and tested on the test set after every one.
@@ -55,6 +57,7 @@ class TrainingSettings(CommonSettings):
     network_preset: str = "default"
     base_filters: int = 32
     dropout: str = "stochastic_depth"
+    drop_scale: float = 1.0
     grid_size: int = 64
     edge_mm: float = 80.0
     paper_grey: bool = False
@@ -81,6 +84,8 @@ class TrainingSettings(CommonSettings):
             found.append("The label smoothing lies between 0 and 0.5.")
         if min(self.weight_decay, self.gradient_limit, self.localization_weight) < 0:
             found.append("Weight decay, gradient limit and localization weight are not negative.")
+        if not 0 <= self.drop_scale <= 1:
+            found.append("The drop scale lies between 0 and 1.")
         if self.grid_size % 8 or self.grid_size < 16:
             found.append("The grid's size is a multiple of 8, at least 16.")
         return found
