@@ -73,7 +73,8 @@ def random_package(folder: Path, seed: int = 0, size: int = 32, **changes: Any) 
     network = build_vrn(**parameters)
     with torch.no_grad():
         # The features of an untrained network have next to no effect on its answer.
-        network.classifier.weight.mul_(5)
+        *_, last = (module for module in network.modules() if isinstance(module, nn.Linear))
+        last.weight.mul_(5)
     preset = parameters.pop("preset", None)
     architecture = {"name": "vrn", "parameters": {**parameters, **({"preset": preset} if preset else {})}}
     record = {

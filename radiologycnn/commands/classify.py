@@ -68,8 +68,9 @@ def classify(
             raise Cancelled
         report(0.05, "Loading the model")
         from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
-        from radiologycnn.rotatorcuff.report import write_result
+        from radiologycnn.rotatorcuff.report import resolve_target, write_result
 
+        resolve_target(target, 0)  # a word that means nothing is refused before the work, not after it
         classifier = RotatorCuffClassifier(package, device=device, precision=precision)
         result = classifier.classify(
             volume,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiologycnn.images.affine import transform_points
 from radiologycnn.images.grid import axes_to_lps, resample
 from radiologycnn.images.png import png_bytes
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
@@ -36,8 +35,12 @@ _INFERNO = np.array(
     ]
 )
 
-#: World axes of each picture in LPS, (name, to the right, down), as radiologists look at them.
-_VIEWS = (("coronal", 0, 2), ("sagittal", 1, 2), ("axial", 0, 1))
+#: World axes of each picture in LPS, (name, to the right, down), as radiologists look at them, and its four edges.
+_VIEWS = (
+    ("coronal", 0, 2, ("R", "L", "S", "I")),
+    ("sagittal", 1, 2, ("A", "P", "S", "I")),
+    ("axial", 0, 1, ("R", "L", "A", "P")),
+)
 
 
 def slice_pictures(
@@ -61,9 +64,11 @@ def slice_pictures(
     return [
         Picture(
             png_bytes(_slice(volume, normalized_map, map_ijk_to_lps, centre, right, down, window)),
-            f"{name.capitalize()} slice through the peak for {target_name} (cross); colours: share of the peak",
+            f"{name.capitalize()} slice through the peak for {target_name} (cross). Colours: {100 * _SHOWN_FROM:.0f} to"
+            " 100 % of the peak.",
+            edges,
         )
-        for name, right, down in _VIEWS
+        for name, right, down, edges in _VIEWS
     ]
 
 
@@ -118,9 +123,3 @@ def _window(volume: Volume) -> tuple[float, float]:
     step = max(1, round((volume.array.size / 200_000) ** (1 / 3)))
     low, high = np.percentile(volume.array[::step, ::step, ::step].astype(np.float32), (1, 99.5))
     return float(low), float(max(high, low + 1e-6))
-
-
-def centre_of(volume: Volume) -> tuple[float, float, float]:
-    """Middle of a scan in RAS, for pictures where there is no peak."""
-    middle = (np.array(volume.array.shape[::-1], float) - 1) / 2
-    return tuple(float(x) for x in transform_points(volume.ijk_to_ras, middle[None])[0])

@@ -34,18 +34,17 @@ PAGE_NAME = "report.html"
 PREDICTED = "predicted"
 
 
-def resolve_target(target: str, result: ClassificationResult) -> int | str:
+def resolve_target(target: str, predicted: int) -> int | str:
     """The target that a word means: "predicted", "tear_versus_none", or a class by key, name or index.
 
-    For "predicted", where no tear is predicted, the evidence against "None" says more than that for it: the map is then
-    that of tear versus none.
+    ``predicted`` is the predicted class's index. Where that is no tear, the evidence for a tear says more than that
+    for "None": the map is then that of tear versus none.
 
     Raises:
         InputError: code ``unknown-target``.
     """
     word = target.strip().lower().replace("-", "_")
     if word == PREDICTED:
-        predicted = result.classification.predicted
         return predicted if predicted else TEAR_VERSUS_NONE
     if word == TEAR_VERSUS_NONE:
         return TEAR_VERSUS_NONE
@@ -127,7 +126,7 @@ def write_result(
         InputError: an unknown target or method.
         ResourceError: the folder cannot be written.
     """
-    chosen = resolve_target(target, result)
+    chosen = resolve_target(target, result.classification.predicted)
     raw = raw_map(result, chosen, method)
     folder = Path(folder)
     try:

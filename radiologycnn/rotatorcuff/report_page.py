@@ -36,10 +36,13 @@ class Picture:
     Attributes:
         png: content of a PNG file.
         caption: one line below it; also read to those who cannot see it.
+        edges: letters of the patient's sides at the left, right, top and bottom edge; None where the picture has its
+            own.
     """
 
     png: bytes
     caption: str
+    edges: tuple[str, str, str, str] | None = None
 
 
 def html_report(
@@ -198,12 +201,19 @@ def _pictures(pictures: Sequence[Picture]) -> str:
     if not pictures:
         return ""
     figures = "".join(
-        f'<figure><img alt="{escape(picture.caption, quote=True)}"'
-        f' src="data:image/png;base64,{base64.b64encode(picture.png).decode("ascii")}">'
+        f'<figure><div class="frame"><img alt="{escape(picture.caption, quote=True)}"'
+        f' src="data:image/png;base64,{base64.b64encode(picture.png).decode("ascii")}">{_edges(picture)}</div>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
         for picture in pictures
     )
     return f"<section class='pictures'>{figures}</section>"
+
+
+def _edges(picture: Picture) -> str:
+    places = ("left", "right", "top", "bottom")
+    return "".join(
+        f'<span class="{place}">{escape(letter)}</span>' for place, letter in zip(places, picture.edges or ())
+    )
 
 
 def _table(caption: str, heading: Sequence[str], rows: Sequence[Sequence[str]], chosen: int | None = None) -> str:
@@ -318,6 +328,11 @@ dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 .pictures { display: flex; gap: 3mm; align-items: flex-start; break-inside: avoid; }
 figure { margin: 0; flex: 1 1 0; min-width: 0; }
 img { width: 100%; max-height: 62mm; object-fit: contain; background: #000; display: block; }
+.frame { position: relative; }
+.frame span { position: absolute; color: #fff; font-size: 9pt; font-weight: bold;
+  text-shadow: 0 0 2px #000, 0 0 2px #000; }
+.frame .left { left: 1.5mm; top: 47%; } .frame .right { right: 9%; top: 47%; }
+.frame .top { left: 46%; top: 0.5mm; } .frame .bottom { left: 46%; bottom: 0.5mm; }
 figcaption { font-size: 8pt; color: #333; }
 table { border-collapse: collapse; width: 100%; margin-top: 3mm; font-size: 8.5pt; break-inside: avoid; }
 caption { text-align: left; font-weight: bold; padding-bottom: 0.7mm; }

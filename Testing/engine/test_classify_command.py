@@ -1,0 +1,92 @@
+"""``radiologycnn classify``: files, exit codes, sentences."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from engine.hand_made import head_phantom
+from engine.hand_made_shoulder import plain_scan, random_package
+
+from radiologycnn.cli import main
+from radiologycnn.images import write_image
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with a shoulder, a head and a model; its commands see no other models."""
+    folder = tmp_path_factory.mktemp("workplace")
+    volume = plain_scan()
+    write_image(folder / "shoulder.nii.gz", volume.array, volume.ijk_to_lps)
+    head, _ = head_phantom((40, 96, 96), np.diag([2.3, 2.6, 4.5]))
+    write_image(folder / "head-ct.nii.gz", head.array, head.ijk_to_lps)
+    random_package(folder / "random")
+    return folder
+
+
+@pytest.fixture
+def command(workplace, monkeypatch, capsys):
+    """Runs the command in this process, which has torch loaded already; exit code and what was said."""
+    monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(workplace / "models"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, expect=0):
+        monkeypatch.setattr(sys, "argv", ["radiologycnn", "classify", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0) == expect, said.err
+        return said
+
+    return run
+
+
+def test_classify_writes_everything_and_says_it_in_words(command, workplace):
+    centre = "140.5,-10,40"
+    finished = command(
+        "shoulder.nii.gz", "-o", "out", "-m", "./random", "--side", "right", "--roi-centre", centre, "--roi-edge", "85",
+        "--repeats", "3", "--repeat-method", "tta", "--target", "tear_versus_none",
+    )  # fmt: skip
+    record = json.loads((workplace / "out" / "classification.json").read_text("utf-8"))
+    assert {path.name for path in (workplace / "out").iterdir()} == {*record["files"], "classification.json"}
+    answer = record["classification"]
+    assert answer["roi"]["centre_lps_mm"] == [-140.5, 10, 40] and answer["roi"]["edge_mm"] == 85
+    assert (answer["side"], answer["mirrored"]) == ("right", False)
+    assert answer["repeats"]["count"] == 3
+    assert record["maps"]["written_target"] == "tear_versus_none"
+    assert record["answer"] in finished.out
+    assert "Not for patients" in finished.out and "not a measurement of the tear" in finished.out
+    assert "Running the network" in finished.err
+
+
+def test_quiet_says_nothing(command, workplace):
+    finished = command("shoulder.nii.gz", "-o", "quiet", "-m", "./random", "--quiet", "--block", "1")
+    assert finished.out == finished.err == ""
+    record = json.loads((workplace / "quiet" / "classification.json").read_text("utf-8"))
+    assert record["maps"]["methods"] == ["grad_cam"] and record["maps"]["shape_ijk"] == [16, 16, 16]
+    assert record["classification"]["roi"]["automatic"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("absent.nii.gz", "-m", "./random"), "absent.nii.gz"),
+        (("shoulder.nii.gz", "-m", "nonsense"), "no model nonsense"),
+        (("head-ct.nii.gz", "-m", "./random"), "CT"),
+        (("shoulder.nii.gz", "-m", "./random", "--side", "up"), "left or right"),
+        (("shoulder.nii.gz", "-m", "./random", "--roi-centre", "500,0,0"), "outside the image"),
+        (("shoulder.nii.gz", "-m", "./random", "--target", "huge"), "no target 'huge'"),
+        (("shoulder.nii.gz", "-m", "./random", "--repeats", "1"), "repeats"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_exit_code_1(command, workplace, arguments, sentence):
+    finished = command(*arguments, "-o", "x", expect=1)
+    assert "Error: " in finished.err
+    assert sentence in finished.err
+    assert not (workplace / "x").exists()
+
+
+def test_wrong_usage_is_exit_code_2(command):
+    command("shoulder.nii.gz", expect=2)
+    assert "three numbers" in command("shoulder.nii.gz", "-o", "x", "--roi-centre", "1,2", expect=2).err
