@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
+
+from radiologycnn.simulation.shapes import (
+    blend,
+    ellipsoid,
+    fraction,
+    interpolate_at,
+    sheet_fraction,
+    smooth_step,
+    soft_minimum,
+    tube,
+    unit_distance,
+)
 
 BOX_LOW_MM = (-92.0, -118.0, -100.0)  # x, y, z
 BOX_HIGH_MM = (92.0, 112.0, 92.0)
@@ -84,65 +95,20 @@ class HeadGrid:
 
 def interpolate(field: np.ndarray, shape: tuple[int, int, int], step: float) -> np.ndarray:
     """Linear interpolation at 0, ``step``, 2 ``step`` ... voxels along each axis; float32 of ``shape``."""
-    for axis in (2, 1, 0):
-        position = np.arange(shape[axis], dtype=np.float32) * step
-        low = np.minimum(position.astype(int), field.shape[axis] - 2)
-        weight = (position - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        lower = np.take(field, low, axis=axis)
-        upper = np.take(field, low + 1, axis=axis)
-        upper -= lower
-        upper *= weight
-        lower += upper
-        field = lower
-    return field
+    return interpolate_at(field, [np.arange(n) * step for n in shape])
 
 
-def unit_distance(level: np.ndarray, step_mm: float, floor: float = 1e-3) -> np.ndarray:
-    """A level function as signed distance near its zero: level / |gradient|, mm."""
-    gz, gy, gx = np.gradient(level, step_mm)
-    return level / np.maximum(np.sqrt(gx * gx + gy * gy + gz * gz), floor)
-
-
-def smooth_step(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def soft_minimum(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
-    """The smaller of two distances with a rounded edge (polynomial blend over ``radius`` mm)."""
-    h = np.maximum(radius - np.abs(a - b), 0) / radius
-    return np.minimum(a, b) - h * h * radius * 0.25
-
-
-def ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple, radii: tuple) -> np.ndarray:
-    """Signed distance (approximate, mm), positive inside."""
-    u, v, w = ((c - m) / r for c, m, r in zip((x, y, z), centre, radii))
-    return (1 - np.sqrt(u * u + v * v + w * w)) * float(np.cbrt(radii[0] * radii[1] * radii[2]))
-
-
-def tube(x: np.ndarray, y: np.ndarray, z: np.ndarray, points: list[tuple[float, float, float, float]]) -> np.ndarray:
-    """Signed distance to a bent tube, positive inside; points are (x, y, z, radius) in mm."""
-    best = np.full(x.shape, -1e3, np.float32)
-    for (ax, ay, az, ar), (bx, by, bz, br) in pairwise(points):
-        dx, dy, dz = bx - ax, by - ay, bz - az
-        t = np.clip(((x - ax) * dx + (y - ay) * dy + (z - az) * dz) / (dx * dx + dy * dy + dz * dz), 0, 1)
-        distance = np.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2 + (z - az - t * dz) ** 2)
-        np.maximum(best, ar + t * (br - ar) - distance, out=best)
-    return best
-
-
-def fraction(distance: np.ndarray, voxel_mm: float) -> np.ndarray:
-    """Share of a voxel that lies inside a surface at signed ``distance`` (positive inside)."""
-    return np.clip(distance / voxel_mm + 0.5, 0, 1)
-
-
-def sheet_fraction(distance: np.ndarray, half_thickness: np.ndarray | float, voxel_mm: float) -> np.ndarray:
-    """Share of a voxel that a thin sheet fills; ``distance`` is from its middle surface."""
-    full = np.minimum(2 * half_thickness / voxel_mm, 1)
-    return np.clip((half_thickness + voxel_mm / 2 - np.abs(distance)) / voxel_mm, 0, full)
-
-
-def blend(hu: np.ndarray, share: np.ndarray, value: np.ndarray | float) -> None:
-    """Replace a share of each voxel by another tissue, in place."""
-    hu += share * (value - hu)
+__all__ = [
+    "BOX_HIGH_MM",
+    "BOX_LOW_MM",
+    "HeadGrid",
+    "blend",
+    "ellipsoid",
+    "fraction",
+    "interpolate",
+    "sheet_fraction",
+    "smooth_step",
+    "soft_minimum",
+    "tube",
+    "unit_distance",
+]
