@@ -240,8 +240,8 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onParametersChanged(self, caller=None, event=None) -> None:
         """Bring scene and widgets in line with the parameter node."""
         parameters = self._parameterNode
-        if parameters is None or self.results.isUpdating:
-            return
+        if parameters is None or self.results.isUpdating or slicer.mrmlScene.IsImporting():
+            return  # of a scene that is being loaded, what the parameters refer to may not be there yet
         volumeId = parameters.inputVolume.GetID() if parameters.inputVolume else None
         if volumeId != self._volumeId:
             self._volumeId = volumeId

@@ -43,6 +43,7 @@ class ProbabilityBars:
             name.setFont(self._bold if isPredicted else self._plain)
             number.setFont(self._bold if isPredicted else self._plain)
             number.text = self._numbers(classification, index) if classification else ""
+            bar.accessibleName = f"{name.text} {number.text}".strip()
 
     @staticmethod
     def _numbers(classification, index) -> str:

@@ -96,6 +96,11 @@ class RegionSection(VTKObservationMixin):
         if not known and not self.logic.inputProblem(volumeNode) and not self.logic.isLocating(volumeNode):
             self._find(model)
 
+    def findAgain(self, model: str) -> None:
+        """Look again for a humeral head whose box still lies where it was found."""
+        if self._roiNode is not None and self.location is not None and not self.logic.inputProblem(self._volumeNode):
+            self._find(model)
+
     def onFindHeadButton(self, clicked=False) -> None:
         if self._volumeNode is not None:
             self._parameterNode.showRoi = True

@@ -2,6 +2,7 @@
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
@@ -37,6 +38,7 @@ class ResultSection(VTKObservationMixin):
         self._showMessage = showMessage
         self._parameterNode = None
         self._observedVolume = None
+        self._voxelsTime = 0
         self.bars = ProbabilityBars(ui)
         self.cam = CamSection(ui, showMessage)
         ui.predictedLabel.setFont(scaledFont(ui.predictedLabel.font, 1.9, atLeastPoints=16.0))
@@ -84,23 +86,28 @@ class ResultSection(VTKObservationMixin):
 
     def _observe(self, volumeNode) -> None:
         """Notice when the scan itself is changed."""
+        self._voxelsTime = _voxelsTime(volumeNode)
         if volumeNode is self._observedVolume:
             return
         self.removeObservers()
         self._observedVolume = volumeNode
         if volumeNode is not None:
-            self.addObserver(volumeNode, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onVoxelsModified)
-            self.addObserver(volumeNode, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onScanMoved)
+            for event in (
+                vtk.vtkCommand.ModifiedEvent,
+                slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+                slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            ):
+                self.addObserver(volumeNode, event, self._onScanModified)
 
-    def _onVoxelsModified(self, caller=None, event=None) -> None:
+    def _onScanModified(self, caller=None, event=None) -> None:
         result = self.result
-        if result is not None and not self.logic.isPresenting and not slicer.mrmlScene.IsClosing():
+        if result is None or self.logic.isPresenting or slicer.mrmlScene.IsClosing():
+            return
+        voxelsTime = _voxelsTime(self._observedVolume)
+        if voxelsTime != self._voxelsTime:
+            self._voxelsTime = voxelsTime
             ResultValidity.scanChanged(result)
-            self.showValidity()
-
-    def _onScanMoved(self, caller=None, event=None) -> None:
-        if not self.logic.isPresenting and not slicer.mrmlScene.IsClosing():
-            self.showValidity()
+        self.showValidity()
 
     def _show(self, result) -> None:
         """Fill the widgets."""
@@ -167,3 +174,10 @@ class ResultSection(VTKObservationMixin):
             self._showMessage(error.message, error.hint)
         else:
             self._showMessage(_("Written: {file}").format(file=written.name))
+
+
+def _voxelsTime(volumeNode) -> int:
+    """When the voxels were last changed, as VTK counts: another number after a change. 0 without voxels."""
+    image = volumeNode.GetImageData() if volumeNode is not None else None
+    scalars = image.GetPointData().GetScalars() if image is not None else None
+    return scalars.GetMTime() if scalars is not None else 0

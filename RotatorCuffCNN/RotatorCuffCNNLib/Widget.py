@@ -69,6 +69,12 @@ class RotatorCuffCNNWidget(PanelWidget):
         if self.isEntered and self._parameterNode is not None and not self.logic.isRunning and self.installer.isReady:
             self.region.findWhereUnknown(self.inputs.modelId)
 
+    def onModelChosen(self, index) -> None:
+        """Another model may want a box of another size: look again, where the person has not placed it."""
+        super().onModelChosen(index)
+        if self.isEntered and self.installer.isReady and not self.inputs.modelProblem:
+            self.region.findAgain(self.inputs.modelId)
+
     def onRegionChanged(self) -> None:
         """The box was moved, or found."""
         self.results.showValidity()
@@ -83,7 +89,7 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     def onParametersChanged(self, caller=None, event=None) -> None:
         super().onParametersChanged(caller, event)
-        if self._parameterNode is None or self.results.isUpdating:
+        if self._parameterNode is None or self.results.isUpdating or slicer.mrmlScene.IsImporting():
             return
         self.region.followParameters()
         self.repeats.select(self._parameterNode.repeats)

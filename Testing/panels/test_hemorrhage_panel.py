@@ -3,69 +3,31 @@
 import csv
 import json
 import os
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from panels.clinic import Clinic, unnamedWidgets
 
 
-class Clinic:
-    """The opened panel, a head CT in the scene, and a worker that answers only what the test tells it to."""
+class HeadClinic(Clinic):
+    """The opened panel with a head CT in the scene."""
 
     def __init__(self, host, widget) -> None:
-        import qt
-        import slicer
         from HemorrhageSegLib import SelfTest
         from HemorrhageSegLib.SyntheticHead import syntheticHead
 
-        self.host, self.widget, self.ui = host, widget, widget.ui
-        self.slicer, self.qt, self.selfTest = slicer, qt, SelfTest
-        self.client = SelfTest.AnswerlessClient()
-        widget.logic.client = self.client  # before the panel is entered: no real worker is started
-        slicer.util.selectModule("HemorrhageSeg")
-        widget.enter()
-        self.useModel()
+        super().__init__(host, widget, "HemorrhageSeg")
+        self.selfTest = SelfTest
         self.head = syntheticHead()
         self.volume = self.addHead(self.head)
 
-    def useModel(self, problem="") -> None:
-        """Put one model into the list, without a file on the disk."""
-        from types import SimpleNamespace
-
-        from RadiologyCNNLib.ModelSelector import ModelChoice
-
-        package = SimpleNamespace(
-            id="test-1.0.0", name="test", version="1.0.0", title="Test model", simulated=True, problem=problem,
-            intended_use="Tests", training_data="None", labels=(), operating_threshold=0.5, performance={},
-            licence="Apache-2.0", weights_sha256="0" * 64,
-        )  # fmt: skip
-        self.widget.inputs._choices = [ModelChoice("test-1.0.0", "Test model", problem, package)]
-        self.ui.modelSelector.clear()
-        self.ui.modelSelector.addItem("Test model")
-        self.widget.inputs.selectModel("test-1.0.0")
-
     def addHead(self, head, name="CT"):
-        volume = self.slicer.util.addVolumeFromArray(head.array, ijkToRAS=head.ijkToRas, name=name)
-        volume.CreateDefaultDisplayNodes()
-        self.ui.inputVolumeSelector.setCurrentNode(volume)
-        return volume
-
-    def click(self, button) -> None:
-        assert button.enabled, f"{button.objectName} is disabled: {button.toolTip}"
-        self.host.click(button)
+        return self.addVolume(head.array, head.ijkToRas, name)
 
     def startSegmentation(self) -> str:
         """Click Segment; returns the job. A slow machine may have sent a measuring job meanwhile."""
         self.click(self.ui.segmentButton)
         return self.sent("segment")[0]
-
-    def sent(self, wanted) -> tuple:
-        """(job, fields) of the last request of a kind."""
-        for number in range(len(self.client.requests), 0, -1):
-            command, fields = self.client.requests[number - 1]
-            if command == wanted:
-                return f"job-{number}", fields
-        raise AssertionError(f"no {wanted} was sent")
 
     def answer(self, job, head=None, **changes) -> None:
         folder = self.sent("segment")[1]["output"]
@@ -76,36 +38,19 @@ class Clinic:
         self.answer(self.startSegmentation())
         return self.result
 
-    @property
-    def result(self):
-        return self.widget.results.result
-
-    def waitFor(self, condition) -> None:
-        assert self.host.process_events(60, until=condition), "nothing happened"
-
     def waitForMeasuring(self) -> tuple:
         """(job, fields) of the measuring that follows a changed mask."""
-        self.waitFor(lambda: any(command == "measure" for command, _fields in self.client.requests))
+        self.waitFor(lambda: self.count("measure"))
         return self.sent("measure")
 
-    def nodeCount(self) -> int:
-        return self.slicer.mrmlScene.GetNumberOfNodes()
-
     def tableCells(self) -> list:
-        table = self.result.tableNode.GetTable()
-        rows, columns = table.GetNumberOfRows(), table.GetNumberOfColumns()
-        return [[table.GetValue(row, column).ToString() for column in range(columns)] for row in range(rows)]
-
-    def slicePosition(self, name) -> tuple:
-        """A point of the plane that a slice view shows, RAS."""
-        matrix = self.slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().GetSliceToRAS()
-        return tuple(matrix.GetElement(axis, 3) for axis in range(3))
+        return self.cellsOf(self.result.tableNode)
 
 
 @pytest.fixture
 def clinic(slicerHost, repository):
     widget = slicerHost.load_module(repository / "HemorrhageSeg", select=False)
-    clinic = Clinic(slicerHost, widget)
+    clinic = HeadClinic(slicerHost, widget)
     yield clinic
     slicerHost.clear_scene()
     clinic.slicer.modules.HemorrhageSegWidget.logic.client = None
@@ -551,14 +496,7 @@ def testNoticeAndBannerAreShown(clinic):
 
 
 def testEverythingThatCanBeUsedHasANameForScreenReadersAndAToolTip(clinic, repository):
-    tree = ElementTree.parse(repository / "HemorrhageSeg/Resources/UI/HemorrhageSeg.ui")
-    names = {element.get("name") for element in tree.iter("widget")} - {"inputsCollapsibleButton"}
-    names -= {"resultCollapsibleButton"}
-    kinds = ("Button", "ComboBox", "CheckBox", "Slider", "SliderWidget", "TableView")
-    for name, widget in vars(clinic.ui).items():
-        if type(widget).__name__.endswith(kinds) and name in names:
-            assert widget.accessibleName, name
-            assert widget.toolTip, name
+    assert unnamedWidgets(clinic.ui, repository / "HemorrhageSeg/Resources/UI/HemorrhageSeg.ui") == []
 
 
 def testShortcutSegmentsAndSurvivesTheChangeOfText(clinic):
