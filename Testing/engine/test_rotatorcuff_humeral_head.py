@@ -10,6 +10,7 @@ from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.humeral_head import LEAST_CONFIDENCE, find_humeral_head
+from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
 
 SHAPE = (22, 120, 120)
 
@@ -96,3 +97,12 @@ def test_an_empty_scan_holds_no_head():
 def test_real_scans_of_other_organs_hold_no_humeral_head(shared_data, name):
     head = find_humeral_head(read_volume(shared_data / name))
     assert head.confidence < LEAST_CONFIDENCE
+
+
+@pytest.mark.parametrize("index", [1, 5], ids=["left, bright marrow", "right, dark marrow"])
+def test_the_head_of_a_simulated_shoulder_is_found_within_8_mm(index):
+    config = ShoulderMrConfig().with_matrix(128)
+    shoulder = simulate_shoulder_mr(index, seed=771, config=config)
+    head = find_humeral_head(shoulder.volume)
+    assert np.linalg.norm(np.subtract(head.centre_lps_mm, shoulder.truth["head_centre_lps_mm"])) < 8
+    assert head.found

@@ -22,13 +22,14 @@ from radiologycnn.images.volume import Volume
 # Below it nothing was found: the cube is then left to the person.
 LEAST_CONFIDENCE = 0.35
 
-_GRID_MM = 2.5
-_LARGEST_GRID = 300_000  # voxels; a scan that is larger than a shoulder's is searched more coarsely
-_RADII_MM = np.array([18.0, 20.0, 22.0, 24.0, 26.0, 28.0])
-_EDGE_WIDTH_MM = 2.0  # how far a head's surface may lie off the sphere
-_CORE = 0.7  # share of the radius within which the brightness must be even
-_PRIOR_MM = 60.0  # a shoulder is centred in its picture about this well
-_SMOOTH_VOXELS = 1.0
+_GRID_MM = 2.0
+_LARGEST_GRID = 400_000  # voxels; a scan that is larger than a shoulder's is searched more coarsely
+_RADII_MM = np.arange(17.5, 29.5, 1.5)
+_EDGE_WIDTH_MM = 1.0  # how far a head's surface may lie off the sphere
+_CORE_MM = 26.0  # edge of the cube around the centre in which the brightness must be even
+_CENTRED_MM, _PRIOR_MM = 20.0, 30.0  # within the first of the picture's middle any place is as good; then it falls
+_UNEVEN = 0.2  # of the contrast: a deviation that halves the score
+_SMOOTH_MM = 1.0
 _GRADIENT_PERCENTILE = 70
 _WEAKEST_EDGE_PER_MM = 0.01  # of the scan's whole contrast; what is weaker is noise
 _OTHER_MM = 25.0  # a second ball farther than this from the first is another one
@@ -99,7 +100,7 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
     shape = [fft.next_fast_len(int(n), True) for n in size + pad]
     k = _wave_numbers(shape, spacing)
 
-    smooth = ndimage.gaussian_filter(grid, _SMOOTH_VOXELS, mode="nearest")
+    smooth = ndimage.gaussian_filter(np.asarray(grid, np.float32), _SMOOTH_MM / spacing, mode="nearest")
     gradient = np.stack([np.gradient(smooth, step, axis=axis) for axis, step in enumerate(spacing)])
     length = np.sqrt((gradient**2).sum(axis=0))
     contrast = max(float(np.ptp(smooth)), 1e-6)
@@ -107,22 +108,11 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
     gradient /= length + floor
     divergence = sum(np.gradient(gradient[axis], step, axis=axis) for axis, step in enumerate(spacing))
 
-    def over_ball(field_spectrum: np.ndarray, radius: float) -> np.ndarray:
-        kernel = _ball_spectrum(k, radius) * np.exp(-((k * _EDGE_WIDTH_MM) ** 2) / 2)
-        result = fft.irfftn(field_spectrum * kernel, shape)
-        return result[tuple(slice(0, n) for n in size)]
-
     spectrum = fft.rfftn(divergence.astype(np.float32), shape)
-    ones = fft.rfftn(np.ones(grid.shape, np.float32), shape)
-    values = fft.rfftn(smooth.astype(np.float32), shape)
-    squares = fft.rfftn(smooth.astype(np.float32) ** 2, shape)
-    core = _CORE * float(np.median(_RADII_MM))
-    count = np.maximum(over_ball(ones, core), 1e-3)
-    mean = over_ball(values, core) / count
-    deviation = np.sqrt(np.maximum(over_ball(squares, core) / count - mean**2, 0))
-    evenness = 1 / (1 + (deviation / (0.2 * contrast)) ** 2)
-
-    surfaces = np.stack([over_ball(spectrum, radius) / (4 * np.pi * radius**2) for radius in _RADII_MM])
+    evenness = _evenness(smooth, spacing, contrast)
+    spectrum *= np.exp(-((k * _EDGE_WIDTH_MM) ** 2) / 2)
+    inside = tuple(slice(0, n) for n in size)
+    surfaces = np.stack([fft.irfftn(spectrum * _mean_over_sphere(k, radius), shape)[inside] for radius in _RADII_MM])
     prior = _prior(grid.shape, spacing)
     score = np.abs(surfaces) * evenness * prior
     best = np.unravel_index(int(np.argmax(score)), score.shape)
@@ -166,17 +156,26 @@ def _wave_numbers(shape: list[int], spacing: np.ndarray) -> np.ndarray:
     return np.sqrt(axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2).astype(np.float32)
 
 
-def _ball_spectrum(k: np.ndarray, radius: float) -> np.ndarray:
-    """Fourier transform of a ball of value 1: its volume at 0."""
-    x = np.maximum(k * np.float32(radius), 1e-2)
-    return (4 * np.pi * radius**3) * (np.sin(x) - x * np.cos(x)) / x**3
+def _mean_over_sphere(k: np.ndarray, radius: float) -> np.ndarray:
+    """Fourier transform of a ball whose value is 1 / its surface: what turns a divergence into a mean flux."""
+    x = np.maximum(k * np.float32(radius), np.float32(1e-2))
+    return np.float32(radius) * (np.sin(x) - x * np.cos(x)) / x**3
+
+
+def _evenness(smooth: np.ndarray, spacing: np.ndarray, contrast: float) -> np.ndarray:
+    """1 where the surroundings are of even brightness, falling with their deviation against the scan's contrast."""
+    width = np.maximum(np.round(_CORE_MM / spacing).astype(int), 1)
+    mean = ndimage.uniform_filter(smooth, width, mode="nearest")
+    squares = ndimage.uniform_filter(smooth**2, width, mode="nearest")
+    deviation = np.sqrt(np.maximum(squares - mean**2, 0))
+    return 1 / (1 + (deviation / (_UNEVEN * contrast)) ** 2)
 
 
 def _prior(shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
-    """Falls slowly from the middle of the picture to its borders."""
+    """1 in the middle of the picture, falling towards its borders: shoulders are scanned around their joint."""
     offsets = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing)]
-    squares = offsets[0][:, None, None] ** 2 + offsets[1][:, None] ** 2 + offsets[2] ** 2
-    return np.exp(-squares / (2 * _PRIOR_MM**2))
+    distance = np.sqrt(offsets[0][:, None, None] ** 2 + offsets[1][:, None] ** 2 + offsets[2] ** 2)
+    return np.exp(-(np.maximum(distance - _CENTRED_MM, 0) ** 2) / (2 * _PRIOR_MM**2))
 
 
 def _vertex(score: np.ndarray, place: Sequence[int]) -> np.ndarray:
