@@ -94,6 +94,13 @@ def tube(x: np.ndarray, y: np.ndarray, z: np.ndarray, points: Sequence[Sequence[
     return best
 
 
+def tube_box(points: Sequence[Sequence[float]], margin_mm: float = 8.0) -> tuple[tuple, tuple]:
+    """Low and high corner of a box that holds a tube (also one that is flattened by up to 1.3)."""
+    places = np.array([point[:3] for point in points])
+    radius = max(point[3] for point in points) * 1.3 + margin_mm
+    return tuple(places.min(axis=0) - radius), tuple(places.max(axis=0) + radius)
+
+
 def fraction(distance: np.ndarray, voxel_mm: float) -> np.ndarray:
     """Share of a voxel that lies inside a surface at signed ``distance`` (positive inside)."""
     share = distance * (1 / voxel_mm)

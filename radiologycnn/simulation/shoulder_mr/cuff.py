@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiologycnn.simulation.shapes import ellipsoid, fraction, sheet_fraction, smooth_step, tube
+from radiologycnn.simulation.shapes import ellipsoid, fraction, sheet_fraction, smooth_step, tube, tube_box
 from radiologycnn.simulation.shoulder_mr.anatomy import (
     GLENOID_CARTILAGE_MM,
     GLENOID_GAP_MM,
     Humerus,
     Person,
     ac_joint,
-    paint_bone,
-    reach,
 )
+from radiologycnn.simulation.shoulder_mr.bones import paint_bone
 from radiologycnn.simulation.shoulder_mr.confounders import Confounders
 from radiologycnn.simulation.shoulder_mr.grid import Canvas, Texture, Window
 from radiologycnn.simulation.shoulder_mr.tears import MOST_POSTERIOR_ARC_MM, Tear, gap_distance
@@ -196,7 +195,7 @@ def _paint_labrum(canvas: Canvas, p: Person, confounders: Confounders) -> None:
 def _paint_biceps(canvas: Canvas, p: Person, humerus: Humerus, confounders: Confounders) -> None:
     lift, mm = humerus.lift_mm, canvas.grid.fine_mm
     path = [(a, b, c + lift, r) for a, b, c, r in humerus.groove_path()]
-    window, (u, v, w) = canvas.grid.box(*reach(path, 5.0))
+    window, (u, v, w) = canvas.grid.box(*tube_box(path, 5.0))
     if not u.size:
         return
     distance = tube(u, v, w, path)

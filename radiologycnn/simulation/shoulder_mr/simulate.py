@@ -9,13 +9,15 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
-from radiologycnn.simulation.shoulder_mr.anatomy import Humerus, Person, draw_person, infiltrate, paint_shoulder
+from radiologycnn.simulation.shoulder_mr.anatomy import Humerus, Person, draw_person
+from radiologycnn.simulation.shoulder_mr.bones import humerus_distance, scapula_distance
 from radiologycnn.simulation.shoulder_mr.config import ShoulderMrConfig
 from radiologycnn.simulation.shoulder_mr.confounders import Confounders, plan_confounders
 from radiologycnn.simulation.shoulder_mr.cuff import paint_joint
 from radiologycnn.simulation.shoulder_mr.grid import Canvas, Texture
 from radiologycnn.simulation.shoulder_mr.scanner import PLANES, Series, draw_series, onto_pixels, scan
 from radiologycnn.simulation.shoulder_mr.signal import WEIGHTINGS, Protocol, draw_palette, draw_protocol
+from radiologycnn.simulation.shoulder_mr.soft_tissue import paint_soft_tissue
 from radiologycnn.simulation.shoulder_mr.tears import Tear, plan_tear
 
 SIMULATOR_VERSION = "1"
@@ -103,8 +105,8 @@ def simulate_shoulder_mr(
     if tear.migrated_acromiohumeral_mm is not None:
         lift = max(0.0, person.acromiohumeral_mm - tear.migrated_acromiohumeral_mm)
     humerus = Humerus(person, lift)
-    bones = paint_shoulder(canvas, person, humerus, tear, confounders, textures)
-    infiltrate(canvas, person, humerus, tear, textures)
+    paint_soft_tissue(canvas, person, humerus, tear, textures)
+    bones = {"scapula": scapula_distance(grid, person, confounders), "humerus": humerus_distance(grid, humerus)}
     window, torn = paint_joint(canvas, person, humerus, tear, confounders, textures, bones)
     array, drawn = scan(canvas, series, protocol, machine, config.scanner, config.signal)
 
