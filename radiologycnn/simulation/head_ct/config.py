@@ -8,12 +8,11 @@ A range is (low, high), drawn uniformly; a lognormal is (median, sigma of the lo
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.simulation.settings import SimulationSettings
 
 Range = tuple[float, float]
 LogNormal = tuple[float, float, float, float]
@@ -184,7 +183,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class HeadCtConfig:
+class HeadCtConfig(SimulationSettings):
     """The whole description of a simulated head CT population. One (config, seed, index) is one scan."""
 
     anatomy: AnatomyConfig = AnatomyConfig()
@@ -210,50 +209,3 @@ class HeadCtConfig:
     def with_matrix(self, matrix: int) -> HeadCtConfig:
         """The same population, drawn on another in-plane matrix (the field of view stays)."""
         return dataclasses.replace(self, scanner=dataclasses.replace(self.scanner, matrix=matrix))
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> HeadCtConfig:
-        """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults."""
-        parts = {part.name: part.default for part in dataclasses.fields(cls)}
-        for name, values in fields.items():
-            if name not in parts:
-                raise InputError(
-                    "simulation-config",
-                    f"The simulation settings name an unknown part “{name}”.",
-                    "Known parts: " + ", ".join(parts) + ".",
-                )
-            known = {f.name: getattr(parts[name], f.name) for f in dataclasses.fields(parts[name])}
-            for key, value in values.items():
-                if key not in known:
-                    raise InputError(
-                        "simulation-config",
-                        f"The simulation settings name an unknown number “{name}.{key}”.",
-                        "Known ones: " + ", ".join(known) + ".",
-                    )
-                known[key] = _like(known[key], value)
-            parts[name] = type(parts[name])(**known)
-        return cls(**parts)
-
-    @classmethod
-    def read(cls, path: Path) -> HeadCtConfig:
-        """From a JSON file that holds the parts to change."""
-        try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise InputError(
-                "simulation-config",
-                f"The settings file {path.name} cannot be read: {error}",
-                'It must be JSON such as {"scanner": {"matrix": 256}}.',
-            ) from error
-
-
-def _like(default: Any, value: Any) -> Any:
-    """JSON lists back to tuples, also inside dictionaries."""
-    if isinstance(default, tuple):
-        return tuple(value)
-    if isinstance(default, dict):
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    return value
