@@ -114,7 +114,7 @@ def _check_finite(array: np.ndarray) -> None:
         if bad:
             raise InputError(
                 "not-finite",
-                f"{bad} of {array.size} voxels ({100 * bad / array.size:.2g} %) are not numbers (NaN or infinite).",
+                f"{bad} of {array.size} voxels ({100 * bad / array.size:.3g} %) are not numbers (NaN or infinite).",
                 "Replace them by the value of air or background, or export the scan again.",
             )
 
