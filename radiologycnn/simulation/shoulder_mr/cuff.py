@@ -40,15 +40,13 @@ def paint_joint(
     from_centre = np.sqrt(u * u + across * across)
     along = humerus.along(u, v, w)
     arc = humerus.arc(v, w)
-    grain = textures["grain"](u, v, w)
 
     wet = confounders.numbers["effusion"] if "effusion" in confounders else 0.0
     over_head = p.joint_fluid_mm + 0.35 * wet
     _paint_capsule(canvas, window, (u, v, w), from_centre, p, over_head, wet)
 
-    height = -humerus.proximal(u, v, w) - (p.cartilage_mm + over_head) * smooth_step(
-        along, p.footprint_ml_mm - 1, p.footprint_ml_mm + 3
-    )
+    depth = humerus.proximal(u, v, w)
+    height = -depth - (p.cartilage_mm + over_head) * smooth_step(along, p.footprint_ml_mm - 1, p.footprint_ml_mm + 3)
     degenerate = _tendinosis(confounders, arc, along)
     thickness = p.tendon_mm * np.interp(along, [-1, 0, 5, 13, 24, 40], [0.1, 0.2, 0.7, 1.0, 1.0, 0.85])
     thickness = (thickness * (1 + 0.15 * degenerate)).astype(np.float32)
@@ -57,6 +55,10 @@ def paint_joint(
     anterior = np.minimum(arc - p.biceps_arc_mm - 3.5, p.biceps_arc_mm + 34 - arc)
     extent = np.minimum(np.maximum(superior, anterior), np.minimum(along + 0.4, 52 * s - along))
     share = fraction(np.minimum(shell, extent), mm)
+    # Noise is looked up only where cuff and bursa are: it is the dearest thing here.
+    near = (height > -2) & (height < thickness + 8)
+    grain, other = np.zeros_like(share), np.zeros_like(share)
+    grain[near] = textures["grain"](u[near], v[near], w[near])
     _paint_tendon(canvas, window, share, arc, along, u, across, degenerate, grain, humerus, tear)
     if "calcific" in confounders:
         at, far, radius = confounders.numbers["calcific"]
@@ -65,7 +67,7 @@ def paint_joint(
 
     torn = np.zeros_like(share)
     if tear.tear_class:
-        other = textures["grain"](u + 37, v - 21, w + 13)
+        other[near] = textures["grain"](u[near] + 37, v[near] - 21, w[near] + 13)
         gap = gap_distance(tear, arc + 0.5 * grain, along + 0.8 * other, height, thickness, p.biceps_arc_mm)
         torn = fraction(np.minimum(gap, np.minimum(height + 0.8, thickness + 0.3 - height)), mm)
         palette = canvas.palette
@@ -82,7 +84,7 @@ def paint_joint(
         np.maximum(covered[where], fraction(distance, mm), out=covered[where])
     torn = (torn * (1 - covered[window])).astype(np.float32)
 
-    _paint_inside_bone(canvas, window, (u, v, w), arc, along, height, humerus, p, confounders)
+    _paint_inside_bone(canvas, window, (u, v, w), arc, along, depth, humerus, p, confounders)
     _paint_labrum(canvas, p, confounders)
     _paint_biceps(canvas, p, humerus, confounders)
     _paint_ac_joint(canvas, p, confounders)
@@ -159,17 +161,16 @@ def _paint_cartilage(canvas: Canvas, window: Window, place, from_centre, along, 
     canvas.paint(head * smooth_step(16 * s - u, 0, 4), "cartilage", window)
 
 
-def _paint_inside_bone(canvas, window, place, arc, along, height, humerus, p: Person, confounders) -> None:
+def _paint_inside_bone(canvas, window, place, arc, along, depth, humerus, p: Person, confounders) -> None:
     u, v, w = place
     mm = canvas.grid.fine_mm
     if "marrow_oedema" in confounders:
         wide, much = confounders.numbers["marrow_oedema"]
         centre = (humerus.lateral_mm - 8, 2.0, 6.0)
         far = np.sqrt((u - centre[0]) ** 2 + (v - centre[1]) ** 2 + (w - centre[2]) ** 2)
-        bone = fraction(humerus.proximal(u, v, w) - p.cortex_mm, mm)
+        bone = fraction(depth - p.cortex_mm, mm)
         canvas.paint((much * bone * smooth_step(wide - far, 0, wide)).astype(np.float32), "oedema", window)
     if "cysts" in confounders:
-        depth = humerus.proximal(u, v, w)
         for at, far, deep, radius in confounders.numbers["cysts"]:
             cyst = radius - np.sqrt((arc - at) ** 2 + (along - far) ** 2 + (depth - deep) ** 2)
             canvas.paint(fraction(np.minimum(cyst, depth), mm), "fluid", window)
