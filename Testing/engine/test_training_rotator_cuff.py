@@ -107,6 +107,16 @@ def test_no_batch_has_a_single_case_and_every_case_comes_once(cases, tmp_path, c
     assert min(map(len, batches)) >= 2 and max(map(len, batches)) <= 7
 
 
+def test_short_epochs_draw_other_cases_each_time(cases, tmp_path) -> None:
+    wanted = settings(coarse_epochs=0, epoch_cases=7, batch_size=3)
+    network = build_network(architecture_of(wanted))
+    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    epochs = [list(loop.batches(torch.Generator().manual_seed(seed))) for seed in range(2)]
+    assert [[len(batch) for batch in batches] for batches in epochs] == [[3, 4], [3, 4]]  # 3, 3 and a lone one
+    first, second = ({number for batch in batches for number in batch} for batches in epochs)
+    assert len(first) == len(second) == 7 and first != second
+
+
 def test_a_single_case_is_refused(cases, tmp_path) -> None:
     with pytest.raises(InputError, match="1 training case is too few"):
         train(cases[:1], [], settings(), tmp_path)

@@ -200,6 +200,7 @@ class TrainingLoop:
         """The training cases in new order; cases too few for a batch of their own join the batch before them."""
         size = self.settings.coarse_batch_size if self.coarse else self.settings.batch_size
         order = torch.randperm(len(self.train_paths), generator=generator).tolist()
+        order = order[: self.settings.epoch_cases or None]
         found = [order[i : i + size] for i in range(0, len(order), size)]
         if len(found) > 1 and len(found[-1]) < self.smallest_batch:
             last = found.pop()

@@ -23,6 +23,8 @@ class CommonSettings:
     Attributes:
         epochs: passes over the training cases on the network's own grid.
         coarse_epochs: passes before them on a grid of half the size, eight times as fast; 0 in the papers.
+        epoch_cases: of the training cases in one epoch, drawn anew each time, so that validation and checkpoints come
+            sooner; 0 is all of them.
         batch_size: cases a step; ``coarse_batch_size`` for the coarse passes.
         learning_rate: the largest one of the run.
         schedule: how the rate falls; each task says which ones it has.
@@ -37,6 +39,7 @@ class CommonSettings:
     preset: str = "default"
     epochs: int = 60
     coarse_epochs: int = 0
+    epoch_cases: int = 0
     batch_size: int = 1
     coarse_batch_size: int = 2
     learning_rate: float = 2e-3
@@ -84,6 +87,8 @@ class CommonSettings:
             found.append("At least one epoch is needed.")
         if min(self.batch_size, self.coarse_batch_size) < 1:
             found.append("A batch holds at least one case.")
+        if self.epoch_cases < 0:
+            found.append("An epoch holds no negative number of cases.")
         if not 0 < self.learning_rate < 1:
             found.append("The learning rate lies between 0 and 1.")
         if self.schedule not in self.SCHEDULES:
