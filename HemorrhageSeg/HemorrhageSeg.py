@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
@@ -15,6 +16,8 @@ if importlib.util.find_spec("RadiologyCNNLib") is None or importlib.util.find_sp
 from HemorrhageSegLib import Widget as _Widget
 from HemorrhageSegLib.Logic import HemorrhageSegLogic  # noqa: F401  Slicer looks for it in this file
 from HemorrhageSegLib.SelfTest import HemorrhageSegTest  # noqa: F401  and for the self test
+
+from RadiologyCNNLib.SampleScans import registerSampleScans
 
 
 class HemorrhageSeg(ScriptedLoadableModule):
@@ -35,6 +38,7 @@ class HemorrhageSeg(ScriptedLoadableModule):
             "The network is the deeply supervised CNN of Arab et al., Scientific Reports 10 (2020) 19389. "
             "ABC/2 follows Kothari et al., Stroke 27 (1996) 1304."
         )
+        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("head-ct"))
 
 
 class HemorrhageSegWidget(_Widget.HemorrhageSegWidget):

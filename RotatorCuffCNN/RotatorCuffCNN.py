@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule
@@ -15,6 +16,8 @@ if importlib.util.find_spec("RadiologyCNNLib") is None or importlib.util.find_sp
 from RotatorCuffCNNLib import Widget as _Widget
 from RotatorCuffCNNLib.Logic import RotatorCuffCNNLogic  # noqa: F401  Slicer looks for it in this file
 from RotatorCuffCNNLib.SelfTest import RotatorCuffCNNTest  # noqa: F401  and for the self test
+
+from RadiologyCNNLib.SampleScans import registerSampleScans
 
 
 class RotatorCuffCNN(ScriptedLoadableModule):
@@ -36,6 +39,7 @@ class RotatorCuffCNN(ScriptedLoadableModule):
             "The network is the Voxception-ResNet of Shim et al., Scientific Reports 10 (2020), after Brock et al. "
             "(2016); the activation map follows Zhou et al. (2016)."
         )
+        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("shoulder-mr"))
 
 
 class RotatorCuffCNNWidget(_Widget.RotatorCuffCNNWidget):

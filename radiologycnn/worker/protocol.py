@@ -51,6 +51,7 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "offset_kji": (list, None),
         "labels": (list, None),
     },
+    "simulate": {"job": (str,), "sample": (str,), "output": (str,)},
     "locate": {"job": (str,), "volume": (dict,), "model": (str, None)},
     "classify": {
         "job": (str,),

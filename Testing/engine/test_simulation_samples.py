@@ -1,0 +1,45 @@
+"""Sample scans: what their names promise is what is simulated, and the worker writes them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume
+from radiologycnn.rotatorcuff.series import describe_series
+from radiologycnn.simulation import samples
+from radiologycnn.worker import simulation_jobs
+from radiologycnn.worker.progress import JobProgress
+from radiologycnn.worker.protocol import encode, parse_request
+
+
+@pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.key)
+def test_names_tell_what_is_in_the_scan(sample) -> None:
+    volume, truth = samples.simulate_sample(sample, matrix=64)
+    if sample.population == "head-ct":
+        assert volume.modality == "CT" and bool(truth["bleeds"]) == ("no bleed" not in sample.name)
+        return
+    assert (truth["tear_class"] > 0) == ("no tear" not in sample.name)
+    by_name = describe_series(dataclasses.replace(volume, name=sample.name, provenance={}))
+    by_header = describe_series(volume)
+    assert by_name.side == by_header.side == truth["side"]
+    assert by_name.plane == by_header.plane == "coronal"
+    assert by_name.weighting == by_header.weighting
+    assert by_name.fat_saturated == by_header.fat_saturated
+
+
+def test_worker_writes_the_sample_where_it_was_asked_to(tmp_path, monkeypatch) -> None:
+    small = dataclasses.replace(samples.SAMPLES[0], matrix=64)
+    monkeypatch.setattr(samples, "SAMPLES", (small,))
+    request = parse_request(
+        encode({"cmd": "simulate", "job": "1", "sample": small.key, "output": str(tmp_path / "scan.nrrd")})
+    )
+    progress = JobProgress(lambda *_: None, lambda: False)
+    answer = simulation_jobs.simulate(None, request, progress, lambda: False)
+    assert answer["modality"] == "CT" and answer["name"] == small.name
+    written, made = read_volume(tmp_path / "scan.nrrd"), samples.simulate_sample(small)[0]
+    assert np.array_equal(written.array, made.array)
+    np.testing.assert_allclose(written.ijk_to_lps, made.ijk_to_lps, atol=1e-9)
+    with pytest.raises(InputError, match=small.key):
+        simulation_jobs.simulate(None, {**request, "sample": "nothing"}, progress, lambda: False)
