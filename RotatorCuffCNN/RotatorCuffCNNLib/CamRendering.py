@@ -9,8 +9,8 @@ from RotatorCuffCNNLib.CuffResult import CuffResult
 ANATOMY_ROLE = "RotatorCuffCNN.AnatomyRendering"
 #: Share of light that a millimetre of the strongest evidence takes; none at the threshold.
 CAM_OPACITY_PER_MM = 0.35
-#: The same for the brightest tissue: so little that the map shines through all of it.
-ANATOMY_OPACITY_PER_MM = 0.02
+#: The same for the borders of the brightest tissue: so little that the map shines through all of it.
+ANATOMY_OPACITY_PER_MM = 0.12
 
 
 def isAvailable() -> bool:
@@ -125,10 +125,29 @@ def _newAnatomyDisplay(result: CuffResult, logic):
     for value, alpha, grey in ((dark, 0.0, 0.3), (middle, 0.2, 0.6), (bright, 1.0, 1.0)):
         opacity.AddPoint(value, alpha * ANATOMY_OPACITY_PER_MM)
         colors.AddRGBPoint(value, grey, grey, grey)
+    flat, steep = _borderRange(volumeNode)
+    borders = vtk.vtkPiecewiseFunction()
+    borders.AddPoint(flat, 0.0)
+    borders.AddPoint(steep, 1.0)
     with slicer.util.NodeModify(propertyNode):
         propertyNode.SetScalarOpacity(opacity)
         propertyNode.SetColor(colors)
+        propertyNode.SetGradientOpacity(borders)  # only borders between tissues are seen: their inside is glass
     return display
+
+
+def _borderRange(volumeNode) -> tuple:
+    """Grey value steps over a voxel's mean width from which a border between tissues begins, and is clear, to show."""
+    array = slicer.util.arrayFromVolume(volumeNode)
+    step = [max(1, count // 64) for count in array.shape]
+    spacing = np.array(volumeNode.GetSpacing()[::-1])
+    values = array[:: step[0], :: step[1], :: step[2]].astype(np.float32)
+    if min(values.shape) < 2:
+        return 0.0, 1.0
+    slopes = np.gradient(values, *(spacing * step))
+    size = np.sqrt(sum(slope**2 for slope in slopes)) * spacing.mean()
+    flat, steep = (float(value) for value in np.percentile(size, (75, 98)))
+    return flat, max(steep, flat + 1e-6)
 
 
 def _tissueRange(volumeNode) -> tuple:

@@ -188,8 +188,10 @@ def testRenderingShowsTheMapAboveItsThresholdAndTheScanFaintly(cuff, shown):
         assert not node.GetVolumePropertyNode().GetVolumeProperty().GetShade()
         assert not node.GetCroppingEnabled()
         assert node.GetROINode() is None
-    faint = scan.GetVolumePropertyNode().GetVolumeProperty().GetScalarOpacity()
-    assert 0 < faint.GetValue(1e4) < 0.1 * rendering.CAM_OPACITY_PER_MM
+    faint = scan.GetVolumePropertyNode().GetVolumeProperty()
+    assert 0 < faint.GetScalarOpacity().GetValue(1e4) < 0.5 * rendering.CAM_OPACITY_PER_MM
+    assert faint.GetGradientOpacity().GetValue(0.0) == 0.0  # the inside of a tissue hides nothing
+    assert faint.GetGradientOpacity().GetValue(1e4) == 1.0
     nodes = cuff.nodeCount()
     display.setVolumeRendering(shown, True, anatomy=False)
     assert cam.GetVisibility() and not scan.GetVisibility()
