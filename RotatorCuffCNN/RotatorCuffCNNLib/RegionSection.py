@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelTexts import messageHtml
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
@@ -24,13 +25,15 @@ class RegionSection(VTKObservationMixin):
     Args:
         ui: the panel's widgets.
         logic: RotatorCuffCNNLogic.
-        changed: function () that is called when the box was moved, or found.
+        moved: function () that is called at every step of a drag.
+        changed: function () that is called when the box was found, or can be used (or not) after a drag.
     """
 
-    def __init__(self, ui, logic, changed) -> None:
+    def __init__(self, ui, logic, moved, changed) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.logic = logic
+        self._moved = moved
         self._changed = changed
         self._parameterNode = None
         self._volumeNode = None
@@ -38,6 +41,9 @@ class RegionSection(VTKObservationMixin):
         self._problems = {}  # scan's identifier: why its humeral head could not be looked for
         self._series = {}  # scan's identifier: what the search has said of it
         self._isPlacing = False
+        self._isUsable = False
+        self._problem = ""
+        self._shallJump = False  # the person has asked where the head is
         self.side = ChoiceSelector(ui.sideSelector, self._onSideChosen)
         ui.findHeadButton.connect("clicked(bool)", self.onFindHeadButton)
         logic.located.connect(self.onLocated)
@@ -104,6 +110,7 @@ class RegionSection(VTKObservationMixin):
     def onFindHeadButton(self, clicked=False) -> None:
         if self._volumeNode is not None:
             self._parameterNode.showRoi = True
+            self._shallJump = True
             self._find(self._parameterNode.model)
 
     def _find(self, model) -> None:
@@ -139,13 +146,18 @@ class RegionSection(VTKObservationMixin):
         if self._volumeNode is volumeNode:
             self._observe(roiNode)
             CuffRoi.setVisible(roiNode, self._parameterNode.showRoi)
+            if self._shallJump:
+                self._shallJump = False
+                centre = [0.0] * 3
+                roiNode.GetCenterWorld(centre)
+                SliceViews.jumpTo(centre)
             self.update()
             self._changed()
         else:
             CuffRoi.setVisible(roiNode, False)
 
     def onLocatingFailed(self, error) -> None:
-        """The search was refused, or could not be done: say why, and give a box to drag."""
+        """The search was refused, or could not be done: say why."""
         volumeNode = self._volumeNode
         if volumeNode is None:
             return
@@ -174,8 +186,12 @@ class RegionSection(VTKObservationMixin):
     def _onRoiModified(self, caller=None, event=None) -> None:
         if self._isPlacing or slicer.mrmlScene.IsClosing():
             return
-        self.update()
-        self._changed()
+        self._showStatus()  # no more than that: it is called at every step of a drag
+        self._moved()
+        problem = self.problem()
+        if problem != self._problem:
+            self._problem = problem
+            self._changed()
 
     def followParameters(self) -> None:
         """Show what the parameter node says."""
@@ -189,17 +205,21 @@ class RegionSection(VTKObservationMixin):
         """Fill the widgets."""
         ui, volumeNode = self.ui, self._volumeNode
         running, locating = self.logic.isRunning, self.logic.isLocating(volumeNode)
-        usable = volumeNode is not None and not self.logic.inputProblem(volumeNode)
-        ui.findHeadButton.enabled = usable and not running and not locating
+        self._isUsable = volumeNode is not None and not self.logic.inputProblem(volumeNode)
+        self._problem = self.problem()
+        ui.findHeadButton.enabled = self._isUsable and not running and not locating
         ui.showRoiCheckBox.enabled = self._roiNode is not None
         ui.sideSelector.enabled = not running
         self._showSeries()
-        ui.regionStatusLabel.text = self._statusText(usable, locating)
+        self._showStatus()
 
-    def _statusText(self, usable, locating) -> str:
-        if not usable:
+    def _showStatus(self) -> None:
+        self.ui.regionStatusLabel.text = self._statusText()
+
+    def _statusText(self) -> str:
+        if not self._isUsable:
             return _("Choose a scan first.")
-        if locating:
+        if self.logic.isLocating(self._volumeNode):
             return _("Looking for the humeral head…")
         if self._roiNode is None:
             problem = self._problems.get(self._volumeNode.GetID(), "")

@@ -34,7 +34,7 @@ class RotatorCuffCNNWidget(PanelWidget):
     def setupSections(self) -> None:
         ui = self.ui
         ui.repeatsGroupBox.collapsed = True  # here, because the .ui sets it before there is anything to hide
-        self.region = RegionSection(ui, self.logic, self.onRegionChanged)
+        self.region = RegionSection(ui, self.logic, self.onRegionMoved, self.onRegionChanged)
         self.results = ResultSection(ui, self.logic, self.region, self._modelCard, self.showMessage)
         self.repeats = ChoiceSelector(ui.repeatsSelector, self.onRepeatsChosen)
         self.repeats.setChoices(
@@ -75,8 +75,12 @@ class RotatorCuffCNNWidget(PanelWidget):
         if self.isEntered and self.installer.isReady and not self.inputs.modelProblem:
             self.region.findAgain(self.inputs.modelId)
 
+    def onRegionMoved(self) -> None:
+        """The box is being dragged."""
+        self.results.showValidity()
+
     def onRegionChanged(self) -> None:
-        """The box was moved, or found."""
+        """The box was found, or can be used (or not) after a drag."""
         self.results.showValidity()
         self._updateButtons()
 

@@ -185,6 +185,14 @@ def testBoxIsShownHiddenAndLockedDuringARun(clinic):
     assert not roi.GetLocked()
 
 
+def testFindHumeralHeadShowsItInTheSlices(clinic):
+    clinic.locate()
+    clinic.slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().SetSliceOffset(-50)
+    clinic.click(clinic.ui.findHeadButton)
+    clinic.locate()
+    assert clinic.slicePosition("Red")[2] == pytest.approx(clinic.shoulder.headRas[2], abs=3)
+
+
 def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
     job = clinic.startClassification()
     assert clinic.sent("classify")[1]["roi"] is None
@@ -470,6 +478,14 @@ def testRemovedRawMapsLeaveTheShownOne(clinic):
     clinic.slicer.mrmlScene.RemoveNode(result.mapsNode)
     assert not clinic.ui.targetSelector.enabled
     assert "raw maps are no longer in the scene" in clinic.ui.notesLabel.text
+    assert clinic.isOverlaid()
+
+
+def testRemovedMapIsNoticedAndTheNextRunMakesANewOne(clinic):
+    clinic.slicer.mrmlScene.RemoveNode(clinic.classify().camNode)
+    assert clinic.result is None
+    assert clinic.ui.predictedLabel.text == ""
+    assert clinic.classify() is not None
     assert clinic.isOverlaid()
 
 
