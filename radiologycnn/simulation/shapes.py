@@ -116,4 +116,9 @@ def sheet_fraction(distance: np.ndarray, half_thickness: np.ndarray | float, vox
 
 def blend(values: np.ndarray, share: np.ndarray, value: np.ndarray | float) -> None:
     """Replace a share of each voxel by another tissue, in place."""
-    values += share * (value - values)
+    if isinstance(value, float) and value == 0:
+        values -= share * values
+        return
+    change = value - values
+    change *= share
+    values += change
