@@ -98,3 +98,12 @@ def test_command_prints_the_table_and_its_exit_code_tells(monkeypatch) -> None:
         monkeypatch.setattr(head_ct, "head_ct_gates", lambda *_, value=value: [Gate("Threshold", value, 0.5)])
         done = CliRunner().invoke(app, ["simulate", "gates", "head-ct", "--count", "2"])
         assert done.exit_code == code and f"{value:.3f}" in done.output
+
+
+def test_quantiles_of_bleeds_stand_beside_the_reference() -> None:
+    from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, format_quantiles
+
+    text = format_quantiles([BleedFigures("sdh", hu, ml) for hu, ml in ((40.0, 5.0), (50.0, 10.0), (60.0, 15.0))])
+    (row,) = text.splitlines()[1:]
+    assert row.startswith("sdh (3)")
+    assert "41/45/50/55/59 | 27/43/51/59/69" in row and "5.5/7.5/10.0/12.5/14.5 | 0.6/2.5/5.9/11/54" in row

@@ -35,11 +35,16 @@ def head_ct(
     ),
 ) -> None:
     """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
+    from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, format_quantiles
     from radiologycnn.simulation.gates.head_ct import NETWORK_DICE, head_ct_gates
     from radiologycnn.simulation.head_ct import HeadCtConfig
 
     settings = (HeadCtConfig.read(config) if config else HeadCtConfig.preset(preset)).with_matrix(matrix)
-    _report(lambda progress: head_ct_gates(count, seed, settings, network_dice or NETWORK_DICE, progress))
+    bleeds: list[BleedFigures] = []
+    _report(
+        lambda progress: head_ct_gates(count, seed, settings, network_dice or NETWORK_DICE, progress, bleeds),
+        lambda: format_quantiles(bleeds),
+    )
 
 
 @gates_app.command("shoulder-mr")
@@ -57,12 +62,13 @@ def shoulder_mr(
     _report(lambda progress: shoulder_mr_gates(count, seed, settings, progress))
 
 
-def _report(measure: Callable) -> None:
+def _report(measure: Callable, further: Callable[[], str] = str) -> None:
     from radiologycnn.simulation.gates import format_table
 
     with typer.progressbar(length=1000, label="Simulating", width=30) as bar:
         gates = measure(lambda part, _: bar.update(round(part * 1000) - bar.pos))
     typer.echo(format_table(gates))
+    typer.echo(further())
     failed = [gate for gate in gates if not gate.passed]
     typer.echo(f"{len(failed)} of {len(gates)} failed." if failed else "All passed.")
     raise typer.Exit(1 if failed else 0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, bleed_figures
 from radiologycnn.simulation.gates.classic_segmenters import THRESHOLDS_HU, Case, forest_dice, threshold_dice
 from radiologycnn.simulation.gates.table import Gate
 from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
@@ -22,15 +23,19 @@ def head_ct_gates(
     config: HeadCtConfig = HeadCtConfig(),
     network_dice: float = NETWORK_DICE,
     progress: Callable[[float, str], None] | None = None,
+    bleeds: list[BleedFigures] | None = None,
 ) -> list[Gate]:
     """Simulate ``count`` scans and try the simple segmenters on those that bleed.
 
     Args:
         network_dice: mean Dice of the network on scans of this population.
+        bleeds: receives the figures of every bleed.
     """
     cases = []
     for index in range(count):
         scan = simulate_head_ct(index, seed, config)
+        if bleeds is not None:
+            bleeds += bleed_figures(scan)
         if scan.labels.any():
             cases.append(Case(scan.volume.array, scan.mask, scan.volume.spacing_mm))
         if progress:

@@ -163,12 +163,13 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "sah": [42.0, 66.0],
             },
             "heterogeneity_hu": [2.0, 6.0],
+            "sdh_reach_rad": [0.35, 0.70],  # smaller ones stay thicker than a voxel
             "volume_ml": {
                 "deep": [9.0, 1.1, 0.5, 80.0],
                 "lobar": [11.0, 1.1, 0.5, 100.0],
                 "cerebellar": [6.0, 0.9, 0.5, 35.0],
                 "stem": [2.0, 0.7, 0.4, 8.0],
-                "sdh": [15.0, 1.0, 2.0, 110.0],
+                "sdh": [18.0, 0.9, 5.0, 110.0],
                 "edh": [13.0, 0.8, 2.0, 80.0],
                 "ivh": [3.5, 1.0, 0.3, 40.0],
                 "sah": [4.0, 0.9, 0.4, 30.0],
