@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from engine.hand_made import centred_matrix, lps_grid
-from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
+from engine.shoulder_phantom import GREYS, oblique_coronal, shoulder_phantom
 
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
@@ -73,6 +73,21 @@ def test_a_coil_that_is_bright_on_one_side_does_not_matter():
 @pytest.mark.parametrize("radius", [8.0, 45.0])
 def test_balls_of_another_size_are_not_taken_with_confidence(radius):
     assert find_humeral_head(ball(radius)).confidence < 0.6
+
+
+@pytest.mark.parametrize("fat_saturated", [False, True])
+def test_the_two_condyles_of_a_knee_are_no_humeral_head(fat_saturated):
+    steps = oblique_coronal("right", (1.33, 1.33, 4.2), 0.0)
+    matrix = centred_matrix(steps, SHAPE)
+    x, y, z = lps_grid(SHAPE, matrix)
+    fat, muscle, marrow = GREYS[fat_saturated]
+    image = np.where(np.hypot(x, y) < 65, np.where(np.hypot(x, y) < 55, muscle, fat), 0)
+    condyles = ((np.abs(x) - 22) ** 2 + (y + 8) ** 2 + (z - 20) ** 2 < 23**2) & (z > 0)
+    shaft = (np.hypot(x, y) < 16) & (z > 30)
+    tibia = ((x / 40) ** 2 + (y / 26) ** 2 < 1) & (z < -4)
+    image[condyles | shaft | tibia] = marrow
+    noisy = np.hypot(image + np.random.default_rng(0).normal(0, 12, SHAPE), 12).astype(np.float32)
+    assert not find_humeral_head(Volume(noisy, matrix, "MR")).found
 
 
 @pytest.mark.parametrize("seed", range(4))
