@@ -13,6 +13,7 @@ from radiologycnn.networks.cam import ActivationMap, activation_maps, feature_gr
 from radiologycnn.networks.devices import to_tensor
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
+from radiologycnn.rotatorcuff.repeats import changed_copy
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TARGETS, TEAR_CLASSES
 
@@ -213,6 +214,23 @@ def test_repeats_give_median_and_quartiles_of_runs_that_differ(classifier, volum
     assert any(low < high for low, _, high in repeats.class_quartiles)
     other = classifier.classify(volume, repeats={"method": method, "count": 7, "seed": 1}).classification
     assert other.repeats != repeats
+
+
+def test_a_changed_copy_is_moved_by_a_few_millimetres_at_most_and_never_reflected():
+    image = torch.zeros(1, 1, 24, 32, 40)
+    image[0, 0, 8, 20, 30] = 1.0
+    draws = torch.Generator().manual_seed(1)
+    places = []
+    for _ in range(12):
+        moved = changed_copy(image, 2.0, draws)[0, 0].double()
+        weights = (moved - moved.min()).numpy()
+        weights[weights < 0.05 * weights.max()] = 0
+        places.append([float((weights * axis).sum() / weights.sum()) for axis in np.indices(weights.shape)])
+    moves_mm = (np.array(places) - [8, 20, 30]) * 2.0
+    # 2.5 mm along each axis, and what turns of 5 degrees about the middle add so far from it.
+    farthest_mm = 2.5 + np.radians(5) * np.linalg.norm([3.5, 4.5, 10.5]) * 2.0 * np.sqrt(2)
+    assert np.abs(moves_mm).max() < farthest_mm + 0.5
+    assert (moves_mm.std(axis=0) > 0.4).all()
 
 
 def test_several_models_are_asked_each_in_its_own_way(package, volume, tmp_path, monkeypatch):

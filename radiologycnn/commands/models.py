@@ -47,6 +47,7 @@ def show(
 ) -> None:
     """Show a model's card: what it is for, what it was trained on, how well it did."""
     from radiologycnn.models.catalog import find_model
+    from radiologycnn.models.package import SIMULATED_NOTE
 
     package = find_model(model)
     if as_json:
@@ -54,7 +55,7 @@ def show(
         return
     typer.echo(f"{package.title} ({package.id})")
     if package.simulated:
-        typer.echo("Demonstration model, trained on simulated scans. Not for patients.")
+        typer.echo(SIMULATED_NOTE)
     lines: dict[str, Any] = {
         "Task": package.task,
         "Intended use": package.intended_use,

@@ -20,14 +20,13 @@ from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
-from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.devices import describe_device, to_array, to_tensor
 from radiologycnn.networks.layer_progress import LayerProgress
 from radiologycnn.networks.runner import NetworkRunner
 
 TASK = "hemorrhage-segmentation"
-DEMONSTRATION_NOTE = "Demonstration model, trained on simulated scans. Not for patients."
 
 # Where each stage ends, as measured for a 512 x 512 x 54 CT on two CPU cores; a GPU only makes the middle shorter.
 _CHECKED, _PREPARED, _PREDICTED, _MAPPED = 0.03, 0.05, 0.90, 0.93
@@ -129,7 +128,7 @@ class HemorrhageSegmenter:
             raise InputError("bad-threshold", f"The threshold {threshold:g} is not between 0 and 1.", "Use 0.5, say.")
         notes = list(volume.notes)
         if self.package.simulated:
-            notes.append(DEMONSTRATION_NOTE)
+            notes.append(SIMULATED_NOTE)
         stages = Stages(progress, cancelled)
 
         stages.begin(0.0, "Checking the scan")

@@ -25,6 +25,9 @@ WEIGHTS_NAME = "weights.safetensors"
 TASKS = ("hemorrhage-segmentation", "rotator-cuff-classification")
 LARGEST_DESCRIPTION_BYTES = 1_000_000
 
+#: Stands beside everything that a model trained on simulated scans says.
+SIMULATED_NOTE = "Demonstration model, trained on simulated scans. Not for patients."
+
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"\d+\.\d+\.\d+")
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 # A side of this many voxels still leaves two at the bottom of a network of four levels.
 _SMALLEST_SIDE = 16
+
+#: Costs that were counted already, by network and input shape: each count is a small pass of the network.
+_TOTALS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], float]] = WeakKeyDictionary()
 
 _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose3d)
 
@@ -29,7 +33,11 @@ class LayerProgress:
     def __init__(self, network: nn.Module, input_shape: Sequence[int], report: Callable[[float], None]) -> None:
         self._layers = [module for module in network.modules() if isinstance(module, _CONVOLUTIONS)]
         self._report = report
-        self._total = _total_cost(network, tuple(input_shape))
+        known = _TOTALS.setdefault(network, {})
+        shape = tuple(input_shape)
+        if shape not in known:
+            known[shape] = _total_cost(network, shape)
+        self._total = known[shape]
         self._done = 0.0
         self._handles: list[Any] = []
 

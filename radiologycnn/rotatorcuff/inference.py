@@ -16,7 +16,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
 from radiologycnn.models.catalog import find_model, list_models
-from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.cam import METHODS, Activation, activation_maps, feature_grid_ijk_to_lps
 from radiologycnn.networks.devices import describe_device, to_tensor
@@ -33,7 +33,6 @@ from radiologycnn.rotatorcuff.repeats import (
     repeated_probabilities,
     summarize,
 )
-from radiologycnn.rotatorcuff.report_page import SIMULATED
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
 from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_CLASSES
 
@@ -139,7 +138,7 @@ class RotatorCuffClassifier:
         stages = Stages(progress, cancelled)
         notes = list(volume.notes)
         if self.package.simulated:
-            notes.append(SIMULATED)
+            notes.append(SIMULATED_NOTE)
 
         stages.begin(0.0, "Checking the scan")
         notes += check_scan(volume)

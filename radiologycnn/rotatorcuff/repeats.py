@@ -142,8 +142,10 @@ def changed_copy(image: Tensor, voxel_mm: float, draws: torch.Generator) -> Tens
     sides = torch.tensor(image.shape[:1:-1], dtype=torch.float64)
     shift = torch.tensor(random[3:6], dtype=torch.float64) * _SHIFT_MM / voxel_mm * 2 / sides
     theta = torch.cat((matrix * (sides[None, :] / sides[:, None]), shift[:, None]), dim=1)[None]
-    grid = functional.affine_grid(theta.float().to(image.device), list(image.shape), align_corners=False)
-    moved = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+    # Half precision would put the places wrong by tenths of a voxel.
+    with torch.autocast(image.device.type, enabled=False):
+        grid = functional.affine_grid(theta.float().to(image.device), list(image.shape), align_corners=False)
+        moved = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
     return moved * (1 + _GAIN * random[6]) + _OFFSET_SD * random[7] * image.std()
 
 

@@ -12,11 +12,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
 RESEARCH_USE = "For research use only. Not for diagnosis or treatment."
-SIMULATED = "Demonstration model, trained on simulated scans. Not for patients."
+SIMULATED = SIMULATED_NOTE
 NOT_A_MEASUREMENT = (
     "Where the network looked, from its class activation map: the peak, and the places above half of it that hang"
     " together with it. This is not a measurement of the tear."
@@ -141,7 +142,7 @@ def _color(rgb: Sequence[float]) -> str:
 
 def _bars(classification: Classification) -> str:
     """Probability bars as SVG: the name before, the number behind, the quartiles of the repeats as a whisker."""
-    row_height, name_width, bar_width = 30, 128, 200
+    row_height, name_width, bar_width = 28, 146, 190
     height = row_height * len(TEAR_CLASSES) + 4
     repeats = classification.repeats
     parts = []
@@ -165,7 +166,7 @@ def _bars(classification: Classification) -> str:
                 ' stroke="#111" stroke-width="1.4" fill="none"/>'
                 f'<circle cx="{median:.1f}" cy="{middle}" r="2.8" fill="#fff" stroke="#111" stroke-width="1.4"/>'
             )
-    width = name_width + bar_width + 60
+    width = name_width + bar_width + 62
     label = "Probabilities: " + ", ".join(
         f"{tear_class.name} {100 * probability:.0f} per cent"
         for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True)
@@ -306,12 +307,11 @@ def _computed_on(provenance: Mapping[str, Any]) -> str:
 
 # Sizes in mm and pt, so that the screen shows what A4 paper gets.
 _STYLE = """
-@page { size: A4; margin: 11mm; }
+@page { size: A4; margin: 9mm 11mm; }
 * { box-sizing: border-box; }
 body { font: 9.5pt/1.35 "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif; color: #1a1a1a;
   max-width: 188mm; margin: 6mm auto; background: #fff;
   -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-@media print { body { margin: 0 auto; } }
 header { display: flex; justify-content: space-between; align-items: baseline; border-bottom: 1.5pt solid #1a1a1a; }
 h1 { font-size: 13pt; margin: 0 0 1mm; }
 .research { margin: 0; font-weight: bold; }
@@ -341,6 +341,7 @@ thead th { border-bottom: 1pt solid #555; } tbody th { font-weight: normal; whit
 tr.chosen th, tr.chosen td { font-weight: bold; }
 .card td { overflow-wrap: anywhere; } .card th { color: #555; }
 footer { margin-top: 3mm; border-top: 0.5pt solid #999; padding-top: 1mm; font-size: 8pt; color: #333; }
+@media print { body { margin: 0; max-width: none; zoom: 0.84; } }
 """
 
 __all__ = ["NOT_A_MEASUREMENT", "RESEARCH_USE", "SIMULATED", "Picture", "html_report"]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import NAME_PATTERN, VERSION_PATTERN
+from radiologycnn.models.package import NAME_PATTERN, SIMULATED_NOTE, VERSION_PATTERN
 from radiologycnn.training.settings import CommonSettings
 
-DEMONSTRATION = "Demonstration model, trained on simulated scans. Not for patients."
+DEMONSTRATION = SIMULATED_NOTE
 RESEARCH_ONLY = "Research only. Not for diagnosis."
 
 TEST_SEED_OFFSET = 1_000_003
