@@ -13,10 +13,12 @@ from radiologycnn.worker import simulation_jobs
 from radiologycnn.worker.progress import JobProgress
 from radiologycnn.worker.protocol import encode, parse_request
 
+COARSE = {"matrix": 64, "coarse_mm": 4.0, "fine_mm": 4.0}
+
 
 @pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda sample: sample.key)
 def test_names_tell_what_is_in_the_scan(sample) -> None:
-    volume, truth = samples.simulate_sample(sample, matrix=64)
+    volume, truth = samples.simulate_sample(sample, COARSE)
     if sample.population == "head-ct":
         assert volume.modality == "CT" and bool(truth["bleeds"]) == ("no bleed" not in sample.name)
         return
@@ -30,16 +32,17 @@ def test_names_tell_what_is_in_the_scan(sample) -> None:
 
 
 def test_worker_writes_the_sample_where_it_was_asked_to(tmp_path, monkeypatch) -> None:
-    small = dataclasses.replace(samples.SAMPLES[0], matrix=64)
-    monkeypatch.setattr(samples, "SAMPLES", (small,))
+    sample = samples.SAMPLES[0]
+    made = samples.simulate_sample(sample, COARSE)
+    monkeypatch.setattr(samples, "simulate_sample", lambda asked: made if asked == sample else None)
     request = parse_request(
-        encode({"cmd": "simulate", "job": "1", "sample": small.key, "output": str(tmp_path / "scan.nrrd")})
+        encode({"cmd": "simulate", "job": "1", "sample": sample.key, "output": str(tmp_path / "scan.nrrd")})
     )
     progress = JobProgress(lambda *_: None, lambda: False)
     answer = simulation_jobs.simulate(None, request, progress, lambda: False)
-    assert answer["modality"] == "CT" and answer["name"] == small.name
-    written, made = read_volume(tmp_path / "scan.nrrd"), samples.simulate_sample(small)[0]
-    assert np.array_equal(written.array, made.array)
-    np.testing.assert_allclose(written.ijk_to_lps, made.ijk_to_lps, atol=1e-9)
-    with pytest.raises(InputError, match=small.key):
+    assert answer["modality"] == "CT" and answer["name"] == sample.name
+    written = read_volume(tmp_path / "scan.nrrd")
+    assert np.array_equal(written.array, made[0].array)
+    np.testing.assert_allclose(written.ijk_to_lps, made[0].ijk_to_lps, atol=1e-9)
+    with pytest.raises(InputError, match=sample.key):
         simulation_jobs.simulate(None, {**request, "sample": "nothing"}, progress, lambda: False)

@@ -43,9 +43,7 @@ SAMPLES = (
     Sample("SimulatedHeadCT", "Simulated head CT, bleed", "head-ct", 17, 512),
     Sample("SimulatedHeadCTBleedFree", "Simulated head CT, no bleed", "head-ct", 9, 512),
     Sample("SimulatedShoulderMR", "Simulated shoulder MR, tear, OBL COR T2 FS, right", "shoulder-mr", 12, 384),
-    Sample(
-        "SimulatedShoulderMRIntact", "Simulated shoulder MR, intact, OBL COR PD TSE FS, left", "shoulder-mr", 1, 384
-    ),
+    Sample("SimulatedShoulderMRIntact", "Simulated shoulder MR, no tear, OBL COR PD FS, left", "shoulder-mr", 1, 384),
 )
 
 
@@ -63,15 +61,15 @@ def find_sample(key: str) -> Sample:
     )
 
 
-def simulate_sample(sample: Sample, matrix: int | None = None) -> tuple[Volume, dict[str, Any]]:
-    """The scan and its truth; ``matrix`` draws it smaller, for tests."""
-    matrix = matrix or sample.matrix
+def simulate_sample(sample: Sample, coarser: dict[str, Any] | None = None) -> tuple[Volume, dict[str, Any]]:
+    """The scan and its truth; ``coarser`` changes numbers of the scanner's settings, for quick tests."""
+    scanner = {"scanner": {"matrix": sample.matrix, **(coarser or {})}}
     if sample.population == "head-ct":
         from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
-        scan = simulate_head_ct(sample.index, 0, HeadCtConfig().with_matrix(matrix))
+        scan = simulate_head_ct(sample.index, 0, HeadCtConfig.from_dict(scanner))
         return scan.volume, scan.truth
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
 
-    shoulder = simulate_shoulder_mr(sample.index, 0, ShoulderMrConfig().with_matrix(matrix))
+    shoulder = simulate_shoulder_mr(sample.index, 0, ShoulderMrConfig.from_dict(scanner))
     return shoulder.volume, shoulder.truth
