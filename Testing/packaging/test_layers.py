@@ -22,6 +22,7 @@ LIGHT_ENGINE = (
     "radiologycnn.rotatorcuff.report_page",
     "radiologycnn.rotatorcuff.results",
     "radiologycnn.rotatorcuff.tear_classes",
+    "radiologycnn.simulation.samples",
     "radiologycnn.worker.array_files",
     "radiologycnn.worker.protocol",
 )
