@@ -73,6 +73,7 @@ def cube(slicer, scan):
 def picture(slicerHost, view):
     """A view's picture, (rows, columns, 3), as it is after the event loop ran."""
     slicerHost.process_events(0.2)
+    slicerHost.process_events(30, until=lambda: not view._timer.active)  # on a busy machine a drawing may wait
     image = view._picture.pixmap.toImage().convertToFormat(slicerHost.qt.QImage.Format_RGBA8888)
     pixels = numpy.frombuffer(image.constBits(), dtype="uint8")
     return pixels.reshape(image.height(), image.width(), 4)[..., :3].astype(int)

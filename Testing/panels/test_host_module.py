@@ -32,8 +32,10 @@ def panel(slicerHost):
 
 def picture(slicerHost, name):
     """The slice view's picture as an array (rows, columns, 3), after the event loop ran as it would for a person."""
+    view = slicerHost.layout_manager.sliceWidget(name).sliceView()
     slicerHost.process_events(0.2)
-    image = slicerHost.layout_manager.sliceWidget(name).sliceView()._picture.pixmap.toImage()
+    slicerHost.process_events(30, until=lambda: not view._timer.active)  # on a busy machine a drawing may wait
+    image = view._picture.pixmap.toImage()
     image = image.convertToFormat(slicerHost.qt.QImage.Format_RGBA8888)
     width, height = image.width(), image.height()
     return numpy.frombuffer(image.constBits(), dtype="uint8").reshape(height, width, 4)[..., :3].astype(int)
