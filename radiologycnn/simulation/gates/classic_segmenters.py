@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from radiologycnn.baselines.intracranial import intracranial
+from radiologycnn.baselines.threshold import THRESHOLDS_HU, largest_bright_part, smoothed
 from radiologycnn.errors import ResourceError
 
-THRESHOLDS_HU = tuple(range(42, 66, 2))
-_BONE_HU = 200
-_UPPER_HU = 100  # above it there is calcium or bone, no blood
-_CLOSE_GAPS_MM = 6.0  # foramina and sutures of the skull
-_FROM_BONE_MM = 1.0  # its partial volume; more would hide thin subdural blood
 _STRIDE = 2  # the forest looks at every second row and column
 
 
@@ -31,31 +28,6 @@ class Case:
     spacing_mm: np.ndarray
 
 
-def intracranial(hu: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
-    """Voxels inside the skull, slice by slice: what bone surrounds once small gaps are closed. bool (K, J, I)."""
-    inside = np.zeros(hu.shape, bool)
-    pixel = float(spacing_mm[0])
-    for k, image in enumerate(hu):
-        bone = image > _BONE_HU
-        if not bone.any():
-            continue
-        gap = _CLOSE_GAPS_MM / pixel
-        padded = np.pad(bone, int(gap) + 2)
-        near = ndimage.distance_transform_edt(~padded) <= gap
-        filled = ndimage.binary_fill_holes(near)
-        closed = ndimage.distance_transform_edt(filled) > gap  # filled ring, pulled back to where bone was
-        closed = closed[tuple(slice(int(gap) + 2, -int(gap) - 2) for _ in range(2))]
-        inside[k] = closed & (ndimage.distance_transform_edt(~bone) * pixel > _FROM_BONE_MM)
-    return _largest(inside)
-
-
-def _largest(mask: np.ndarray) -> np.ndarray:
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return parts == np.bincount(parts.ravel())[1:].argmax() + 1
-
-
 def dice(found: np.ndarray, truth: np.ndarray) -> float:
     return 2 * float((found & truth).sum()) / max(float(found.sum() + truth.sum()), 1.0)
 
@@ -63,15 +35,8 @@ def dice(found: np.ndarray, truth: np.ndarray) -> float:
 def threshold_dice(case: Case) -> list[float]:
     """Dice of the largest connected part between each of :data:`THRESHOLDS_HU` and 100 HU inside the skull."""
     inside = intracranial(case.hu, case.spacing_mm)
-    smooth = case.hu.astype(np.float32)
-    sigma = 1.0 / case.spacing_mm[0]
-    smooth = ndimage.gaussian_filter(np.clip(smooth, -50, 150), (0, sigma, sigma))
-    truth = case.mask > 0
-    scores = []
-    for threshold in THRESHOLDS_HU:
-        bright = inside & (smooth > threshold) & (smooth < _UPPER_HU)
-        scores.append(dice(_largest(ndimage.binary_opening(bright)), truth))
-    return scores
+    smooth, truth = smoothed(case.hu, case.spacing_mm), case.mask > 0
+    return [dice(largest_bright_part(smooth, inside, threshold), truth) for threshold in THRESHOLDS_HU]
 
 
 def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:

@@ -1,0 +1,1 @@
+"""The methods that the two papers compare their networks with, each a trained competitor behind one interface."""

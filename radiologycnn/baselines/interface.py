@@ -1,0 +1,136 @@
+"""What every method is to a comparison: it learns from scans and says something of a scan that it has not seen.
+
+Whether a method is a threshold, a forest or a network shows only behind this interface. What a method has learned is
+a set of files in its own folder, so that a comparison that was stopped goes on, and a finished one is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from radiologycnn.images import read_volume
+from radiologycnn.images.volume import Volume
+
+Progress = Callable[[float, str], None]
+
+
+def no_progress(fraction: float, stage: str) -> None:
+    """For those who do not want to know."""
+
+
+@dataclass(frozen=True)
+class ScanCase:
+    """One scan on disk with its reference mask on the same grid."""
+
+    id: str
+    image: Path
+    mask: Path
+
+    def read(self) -> tuple[Volume, np.ndarray]:
+        """The scan, and its mask as bool (K, J, I)."""
+        return read_volume(self.image), read_volume(self.mask).array > 0
+
+
+@dataclass(frozen=True)
+class ShoulderCase:
+    """One shoulder on disk: class 0-4 by severity; the rest is asked of the scan where it is None."""
+
+    id: str
+    image: Path
+    tear_class: int
+    mask: Path | None = None
+    side: str | None = None
+    centre_lps_mm: tuple[float, float, float] | None = None
+
+    def read(self) -> tuple[Volume, np.ndarray | None]:
+        """The scan, and the mask of its tear as bool (K, J, I) where there is one."""
+        return read_volume(self.image), read_volume(self.mask).array > 0 if self.mask else None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What learning took and found.
+
+    Attributes:
+        seconds: of training, without preparing the cases; None where nothing is trained.
+        log: the training log, with a line an epoch; None for methods without epochs.
+        facts: JSON-able, for the report: parameters, operating point, features left out ...
+    """
+
+    seconds: float | None
+    log: Path | None
+    facts: dict[str, Any]
+
+
+class Segmenter(Protocol):
+    """Outlines bleeds.
+
+    Attributes:
+        name: key in file names and options.
+        title: what a person reads in a table.
+    """
+
+    name: str
+    title: str
+
+    def fit(
+        self,
+        training: Sequence[ScanCase],
+        validation: Sequence[ScanCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit:
+        """Learn, or read what an earlier call has learned into ``folder``; a stopped call goes on.
+
+        Raises:
+            Cancelled: as ``cancelled`` said.
+            InputError: cases that cannot be learned from.
+        """
+        ...
+
+    def predict(self, volume: Volume) -> np.ndarray:
+        """Mask, bool (K, J, I), on the scan's own grid; after :meth:`fit`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TearAnswer:
+    """What a classifier says of one shoulder.
+
+    Attributes:
+        probabilities: of the five classes.
+        maps: activation maps by target ("tear_versus_none", "predicted"), each (k, j, i); empty without maps.
+        maps_ijk_to_lps: 4x4 of their grid.
+        runs: probabilities of repeated runs, shape (count, 5); None where none were asked for.
+    """
+
+    probabilities: tuple[float, ...]
+    maps: dict[str, np.ndarray]
+    maps_ijk_to_lps: np.ndarray | None
+    runs: np.ndarray | None
+
+
+class TearClassifier(Protocol):
+    """Names the class of a tear; ``name``, ``title`` and ``fit`` as of :class:`Segmenter`."""
+
+    name: str
+    title: str
+
+    def fit(
+        self,
+        training: Sequence[ShoulderCase],
+        validation: Sequence[ShoulderCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit: ...
+
+    def predict(self, volume: Volume, repeats: dict[str, Any] | None = None) -> TearAnswer:
+        """Class probabilities and activation maps; the humeral head is found by itself."""
+        ...
