@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
+from radiologycnn.networks.slice_cnn_options import SliceCnnOptions
 from radiologycnn.networks.vrn_options import VrnOptions
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _KNOWN: dict[str, tuple[Any, str, str]] = {
     "cnn_ds": (CnnDsOptions, "radiologycnn.networks.cnn_ds", "CnnDs"),
     "vrn": (VrnOptions, "radiologycnn.networks.vrn", "Vrn"),
     "densenet3d": (DenseNet3dOptions, "radiologycnn.networks.densenet3d", "DenseNet3d"),
+    "slice_cnn": (SliceCnnOptions, "radiologycnn.networks.slice_cnn", "SliceCnn"),
 }
 
 ARCHITECTURES = tuple(_KNOWN)

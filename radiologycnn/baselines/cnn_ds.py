@@ -1,0 +1,159 @@
+"""CNN-DS behind the interface of the comparison, with and without deep supervision, on the whole grid (Arab 2020)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
+from radiologycnn.errors import Cancelled
+from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
+from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.images.volume import Volume
+from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
+from radiologycnn.models.weights import load_network, save_package
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
+from radiologycnn.training.hemorrhage.assess import choose_threshold
+from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
+from radiologycnn.training.hemorrhage.run import preprocessing_of
+from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.trainer import SegmentationLoop, architecture_of
+from radiologycnn.training.packages import describe
+
+PAPER_THRESHOLD = 0.5
+
+
+def prepared_on_grid(
+    cases: Sequence[ScanCase],
+    cache: Path,
+    preprocessing: Preprocessing,
+    progress: Progress = no_progress,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Path]:
+    """Cases on the network's grid as files in ``cache``; those already there are kept."""
+    paths = []
+    for number, case in enumerate(cases):
+        path = cache / f"{case.id}.npz"
+        if not path.exists():
+            if cancelled():
+                raise Cancelled
+            progress(number / len(cases), f"Preparing {case.id}")
+            save_case(prepare_case(case.id, *case.read(), preprocessing), cache)
+        paths.append(path)
+    return paths
+
+
+def grid_cache(folder: Path, settings: TrainingSettings) -> Path:
+    """Where prepared cases lie that several methods of one comparison share."""
+    grid = "x".join(map(str, settings.grid_shape_ijk))
+    return folder.parent / f"cases-{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+
+
+def logged_seconds(log: Path) -> float:
+    """Of all epochs of a training, also of those before an interruption."""
+    with log.open(newline="", encoding="utf-8") as file:
+        return sum(float(row["seconds"]) for row in csv.DictReader(file))
+
+
+class CnnDsSegmenter:
+    """The paper's network, used as the panel and ``segment`` use it.
+
+    Args:
+        settings: of the training; its preset "paper" keeps the paper's threshold of 0.5, others choose it on the
+            validation cases.
+        deep_supervision: False is the ablation of Table 4.
+    """
+
+    def __init__(
+        self, name: str, title: str, settings: TrainingSettings, deep_supervision: bool = True, device: str = "cpu"
+    ) -> None:
+        self.name, self.title = name, title
+        self.settings, self.device = settings, device
+        self.architecture: Mapping[str, Any] = architecture_of(settings)
+        if not deep_supervision:
+            parameters = {**self.architecture["parameters"], "deep_supervision": False}
+            self.architecture = {**self.architecture, "parameters": parameters}
+        self._segmenter: HemorrhageSegmenter | None = None
+
+    def fit(
+        self,
+        training: Sequence[ScanCase],
+        validation: Sequence[ScanCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit:
+        packaged = folder / "model"
+        if not (packaged / DESCRIPTION_NAME).exists():
+            self._train(training, validation, folder, packaged, progress, cancelled)
+        package = load_package(packaged)
+        self._segmenter = HemorrhageSegmenter(package, self.device)
+        facts = {
+            "parameters": sum(p.numel() for p in load_network(package).parameters()),
+            "threshold": package.operating_threshold,
+            "architecture": dict(package.architecture),
+        }
+        log = folder / LOG_NAME
+        return Fit(logged_seconds(log), log, facts)
+
+    def predict(self, volume: Volume) -> np.ndarray:
+        return self._segmenter.segment(volume).mask > 0
+
+    def _train(
+        self,
+        training: Sequence[ScanCase],
+        validation: Sequence[ScanCase],
+        folder: Path,
+        packaged: Path,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        settings, preprocessing = self.settings, preprocessing_of(self.settings)
+        cache = grid_cache(folder, settings)
+        paths = [prepared_on_grid(cases, cache, preprocessing, progress, cancelled) for cases in (training, validation)]
+        torch.manual_seed(settings.seed)
+        network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
+        optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
+        loop = SegmentationLoop(network, optimizer, settings, *paths, folder, self.device, cancelled)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
+        threshold = PAPER_THRESHOLD
+        if settings.preset != "paper":
+            network.load_state_dict(result.state_dict)
+            threshold, _ = choose_threshold(network, paths[1], self.device)
+        record = describe(
+            TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
+            self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
+            True, threshold, {},
+        )  # fmt: skip
+        save_package(packaged, result.state_dict, record)
+
+
+class PackagedSegmenter:
+    """A finished model behind the same interface: nothing is learned."""
+
+    def __init__(self, package: ModelPackage, device: str = "cpu", name: str = "cnn_ds", title: str = "CNN-DS") -> None:
+        self.name, self.title, self.package = name, title, package
+        self._segmenter = HemorrhageSegmenter(package, device)
+
+    def fit(
+        self,
+        training: Sequence[ScanCase],
+        validation: Sequence[ScanCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit:
+        return Fit(None, None, {"model": self.package.id, "threshold": self.package.operating_threshold})
+
+    def predict(self, volume: Volume) -> np.ndarray:
+        return self._segmenter.segment(volume).mask > 0
+
+
+__all__ = ["CnnDsSegmenter", "PackagedSegmenter", "grid_cache", "logged_seconds", "prepared_on_grid"]
