@@ -1,0 +1,182 @@
+"""Networks that name tears, behind the interface of the comparison: VRN and its rivals, trained by one loop.
+
+Only the architecture differs between them; preprocessing, loss, schedule, cases and the way a scan is classified are
+VRN's own (Shim 2020). The rivals are those that the paper names as still to be compared with: 2D slices, other numbers
+of blocks, squeeze-and-excitation, DenseNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from radiologycnn.baselines.cnn_ds import logged_seconds
+from radiologycnn.baselines.interface import Fit, Progress, ShoulderCase, TearAnswer, no_progress
+from radiologycnn.errors import Cancelled
+from radiologycnn.images.volume import Volume
+from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
+from radiologycnn.models.weights import load_network, save_package
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
+from radiologycnn.rotatorcuff.location import chosen_side, locate
+from radiologycnn.rotatorcuff.repeats import RepeatRequest, repeated_probabilities
+from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE, class_records
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
+from radiologycnn.training.packages import describe
+from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
+from radiologycnn.training.rotatorcuff.run import cache_name
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop, architecture_of, make_optimizer
+
+#: The rivals: title, architecture's name, and how its parameters differ from those of the training settings.
+VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "vrn": ("VRN, 2 blocks (Shim 2020)", "vrn", {}),
+    "vrn_1": ("VRN, 1 block", "vrn", {"blocks": 1}),
+    "vrn_3": ("VRN, 3 blocks", "vrn", {"blocks": 3}),
+    "vrn_4": ("VRN, 4 blocks", "vrn", {"blocks": 4}),
+    "vrn_se": ("VRN with squeeze-and-excitation", "vrn", {"squeeze_excitation": True}),
+    "densenet": ("3D DenseNet", "densenet3d", {}),
+    "slice_cnn": ("2D CNN of slices", "slice_cnn", {}),
+}
+
+
+def architecture(variant: str, settings: TrainingSettings) -> dict[str, Any]:
+    """The ``architecture`` record of a variant at the settings' width and size."""
+    _, name, changes = VARIANTS[variant]
+    own = architecture_of(settings)["parameters"]
+    if name == "vrn":
+        parameters = {**own, **changes}
+        needed = 3 * parameters.get("blocks", 2)
+        if len(parameters.get("keep_probabilities", ())) < needed:
+            parameters.pop("keep_probabilities", None)  # scaled for fewer blocks: the preset's own for all of them
+        return {"name": name, "parameters": parameters}
+    parameters = {key: own[key] for key in ("classes", "input_size", "base_filters")}
+    if name == "densenet3d":
+        # Half the first convolution's channels, as in Huang 2017; 2, 6 and 14 layers come to VRN's size.
+        parameters["growth_rate"] = max(settings.base_filters // 2, 2)
+    return {"name": name, "parameters": {**parameters, **changes}}
+
+
+class PackagedTearClassifier:
+    """A finished model: classifies as the panel and ``classify`` do."""
+
+    def __init__(self, package: ModelPackage, device: str = "cpu", name: str = "vrn", title: str = "VRN") -> None:
+        self.name, self.title, self.device = name, title, device
+        self._use(package)
+
+    def _use(self, package: ModelPackage) -> None:
+        self.package = package
+        self._classifier = RotatorCuffClassifier(package, self.device)
+
+    def fit(
+        self,
+        training: Sequence[ShoulderCase],
+        validation: Sequence[ShoulderCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit:
+        return Fit(None, None, {"model": self.package.id, "parameters": _parameters(self.package)})
+
+    def predict(self, volume: Volume, repeats: Mapping[str, Any] | None = None) -> TearAnswer:
+        result = self._classifier.classify(volume)
+        method = result.methods.index("cam")
+        targets = list(result.targets)
+        wanted = {"tear_versus_none": TEAR_VERSUS_NONE, "predicted": result.classification.predicted}
+        maps = {name: result.maps[method, targets.index(target)] for name, target in wanted.items()}
+        runs = self._runs(volume, repeats) if repeats else None
+        return TearAnswer(tuple(result.classification.probabilities), maps, result.maps_ijk_to_lps, runs)
+
+    def _runs(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
+        """Probabilities of each repeated run, shape (count, 5)."""
+        preprocessing = self._classifier.preprocessing
+        location = locate(volume, preprocessing, None)
+        prepared = preprocessing.prepare(volume, location.region, chosen_side(None, location.series))
+        network = load_network(self.package, self._classifier.device)
+        image = torch.from_numpy(np.ascontiguousarray(prepared.array[None, None])).to(self._classifier.device)
+        voxel_mm = location.region.edge_mm / preprocessing.grid_size
+        return repeated_probabilities(RepeatRequest.from_dict(repeats), network, image, voxel_mm)
+
+
+class TrainedTearClassifier(PackagedTearClassifier):
+    """One of :data:`VARIANTS`, trained."""
+
+    def __init__(self, variant: str, settings: TrainingSettings, device: str = "cpu") -> None:
+        self.name, self.title, self.device = variant, VARIANTS[variant][0], device
+        self.settings, self.architecture = settings, architecture(variant, settings)
+
+    def fit(
+        self,
+        training: Sequence[ShoulderCase],
+        validation: Sequence[ShoulderCase],
+        folder: Path,
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fit:
+        packaged = folder / "model"
+        if not (packaged / DESCRIPTION_NAME).exists():
+            self._train(training, validation, folder, packaged, progress, cancelled)
+        self._use(load_package(packaged))
+        log = folder / LOG_NAME
+        facts = {"parameters": _parameters(self.package), "architecture": self.architecture}
+        return Fit(logged_seconds(log), log, facts)
+
+    def _train(
+        self,
+        training: Sequence[ShoulderCase],
+        validation: Sequence[ShoulderCase],
+        folder: Path,
+        packaged: Path,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        settings = self.settings
+        cache = folder.parent / f"cases-{cache_name(settings)}"
+        paths = [prepared_cubes(cases, cache, settings, progress, cancelled) for cases in (training, validation)]
+        torch.manual_seed(settings.seed)
+        network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
+        loop = ClassificationLoop(
+            network, make_optimizer(network, settings), settings, *paths, folder, self.device, cancelled
+        )
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
+        record = describe(
+            TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
+            self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
+            True, 0.5, {},
+        )  # fmt: skip
+        save_package(packaged, result.state_dict, record)
+
+
+def prepared_cubes(
+    cases: Sequence[ShoulderCase],
+    cache: Path,
+    settings: TrainingSettings,
+    progress: Progress = no_progress,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Path]:
+    """Cases as cubes around the humeral head, kept as files in ``cache``."""
+    paths = []
+    for number, case in enumerate(cases):
+        path = cache / f"{case.id}.npz"
+        if not path.exists():
+            if cancelled():
+                raise Cancelled
+            progress(number / len(cases), f"Preparing {case.id}")
+            volume, mask = case.read()
+            ready = prepare_case(
+                case.id, volume, case.tear_class, settings.preprocessing(), mask, case.side, case.centre_lps_mm
+            )
+            save_case(ready, cache)
+        paths.append(path)
+    return paths
+
+
+def _parameters(package: ModelPackage) -> int:
+    return sum(p.numel() for p in load_network(package).parameters())
+
+
+__all__ = ["VARIANTS", "PackagedTearClassifier", "TrainedTearClassifier", "architecture", "prepared_cubes"]
