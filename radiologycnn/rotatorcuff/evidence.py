@@ -9,7 +9,12 @@ from scipy import ndimage
 
 from radiologycnn.images.affine import transform_points
 from radiologycnn.images.volume import LPS_TO_RAS
-from radiologycnn.networks.cam import ActivationMap, feature_grid_ijk_to_lps, normalize_map, on_input_grid
+from radiologycnn.networks.activation import (
+    ActivationMap,
+    feature_grid_ijk_to_lps,
+    normalize_map,
+    on_input_grid,
+)
 from radiologycnn.rotatorcuff.results import CamEvidence
 
 #: Share of the peak from which a place counts.

@@ -16,7 +16,7 @@ from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 from radiologycnn.images.write import write_atomically, write_image
-from radiologycnn.networks.cam import normalize_map
+from radiologycnn.networks.activation import normalize_map
 from radiologycnn.rotatorcuff.inference import ClassificationResult
 from radiologycnn.rotatorcuff.pictures import slice_pictures
 from radiologycnn.rotatorcuff.report_page import html_report
