@@ -101,10 +101,18 @@ def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
         array = array.astype(np.uint8)
     elif array.dtype == np.float16:
         array = array.astype(np.float32)
-    code = next((c for c, name in _DATATYPES.items() if np.dtype(name) == array.dtype.newbyteorder("=")), None)
-    if code is None or array.ndim != 3:
-        raise ValueError(f"NIfTI is written from 3D arrays of plain numbers, not {array.dtype} {array.shape}")
-    if max(array.shape) > 32767:
+    return (
+        nifti_header(array.shape, array.dtype, ijk_to_lps)
+        + np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    )
+
+
+def nifti_header(shape_kji: tuple[int, ...], dtype: np.dtype, ijk_to_lps: np.ndarray) -> bytes:
+    """The 352 bytes before the voxels of such a file, for voxels of shape (K, J, I) in little-endian order."""
+    code = next((c for c, name in _DATATYPES.items() if np.dtype(name) == dtype.newbyteorder("=")), None)
+    if code is None or len(shape_kji) != 3:
+        raise ValueError(f"NIfTI is written from 3D arrays of plain numbers, not {dtype} {shape_kji}")
+    if max(shape_kji) > 32767:
         raise ValueError("NIfTI-1 holds at most 32767 voxels along an axis")
     affine = LPS_TO_RAS @ np.asarray(ijk_to_lps, float)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -114,8 +122,8 @@ def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
     quaternion = _quaternion(rotation * [1, 1, handedness]) if orthogonal else (0.0, 0.0, 0.0)
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, *array.shape[::-1], 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, code, array.dtype.itemsize * 8)
+    struct.pack_into("<8h", header, 40, 3, *shape_kji[::-1], 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, code, dtype.itemsize * 8)
     struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
     struct.pack_into("<fff", header, 108, 352, 1, 0)
     struct.pack_into("<B", header, 123, 2)  # xyzt_units: mm
@@ -123,7 +131,7 @@ def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
     struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
     struct.pack_into("<12f", header, 280, *affine[:3].ravel())
     struct.pack_into("<4s", header, 344, b"n+1\0")
-    return bytes(header) + np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    return bytes(header)
 
 
 def _open(path: Path) -> BinaryIO:

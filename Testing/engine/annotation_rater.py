@@ -1,0 +1,36 @@
+"""A rater as a process of its own: accepts one mask after the other until it ends or is killed.
+
+Usage: annotation_rater.py FOLDER RATER COUNT [CASES]      prints "case sha256" when an accept has returned
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.store import AnnotationStore
+
+SHAPE = (6, 32, 40)
+
+
+def mask_of(rater: str, number: int) -> Mask:
+    """A mask that no other rater and no other number has."""
+    random = np.random.default_rng([number, *rater.encode()])
+    return Mask((random.random((3, 9, 11)) < 0.5).astype(np.uint8), (1, 4 + number % 8, 5))
+
+
+def main(folder: str, rater: str, count: int, cases: int) -> None:
+    store = AnnotationStore(folder, rater)
+    names = store.add_sources([(f"{n:032x}", "") for n in range(cases)])
+    for number in range(count):
+        case = names[f"{number % cases:032x}"]
+        store.write_scan(case, np.zeros(SHAPE, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]))
+        word = store.decide(case, "accepted", mask_of(rater, number), seconds=number)
+        print(case, word.mask_sha256, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else int(sys.argv[3]))

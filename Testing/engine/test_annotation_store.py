@@ -1,0 +1,290 @@
+"""The annotation dataset: nothing accepted is ever lost, raters do not mix, and training reads it."""
+
+import csv
+import gzip
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine.annotation_rater import SHAPE, mask_of
+
+from radiologycnn.annotation.mask_file import mask_file_bytes
+from radiologycnn.annotation.records import EditStatistics, Mask, rater_id
+from radiologycnn.annotation.scan_folder import find_scans
+from radiologycnn.annotation.store import AnnotationStore
+from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume, write_image
+from radiologycnn.images.nifti import nifti_bytes
+
+RATER_PROGRAM = Path(__file__).with_name("annotation_rater.py")
+MATRIX = np.array([[-0.5, 0, 0, 10.0], [0, 0.48, 0, -20.0], [0, 0, 5.0, 30.0], [0, 0, 0, 1]])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AnnotationStore:
+    return AnnotationStore(tmp_path / "data", "AB")
+
+
+def opened_case(store: AnnotationStore, source: str = "a", shape: tuple[int, ...] = SHAPE) -> str:
+    case = store.add_sources([(source, "Meyer_Hans.nii.gz")])[source]
+    store.write_scan(case, np.arange(np.prod(shape), dtype=np.int16).reshape(shape), MATRIX)
+    return case
+
+
+def run_rater(folder: Path, rater: str, count: int, cases: int | None = None) -> subprocess.Popen:
+    command = [sys.executable, str(RATER_PROGRAM), str(folder), rater, str(count), str(cases or count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def lines_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "cases.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("shape", "offset", "crop"),
+    [
+        ((3, 5, 7), (1, 2, 3), (1, 2, 2)),
+        ((40, 256, 300), (17, 3, 0), (5, 40, 300)),
+        ((20, 300, 200), (19, 0, 0), (1, 1, 1)),
+    ],
+)
+def test_mask_file_is_the_same_nifti_as_of_the_whole_array(shape, offset, crop) -> None:
+    mask = (np.random.default_rng(0).random(crop) < 0.5).astype(np.uint8)
+    whole = np.zeros(shape, np.uint8)
+    whole[tuple(slice(o, o + n) for o, n in zip(offset, crop))] = mask
+    assert gzip.decompress(mask_file_bytes(mask, offset, shape, MATRIX)) == nifti_bytes(whole, MATRIX)
+
+
+def test_accepted_mask_comes_back_and_is_where_everybody_looks(store) -> None:
+    import SimpleITK as sitk
+
+    case = opened_case(store)
+    mask = mask_of("ab", 3)
+    word = store.decide(case, "accepted", mask, seconds=61.24, comment="thin rim left")
+    again = AnnotationStore(store.folder, "ab")
+    kept = again.annotation(case)
+    assert (kept.status, kept.seconds, kept.comment) == ("accepted", 61.2, "thin rim left")
+    assert np.array_equal(again.read_mask(kept).crop, Mask.of_whole(whole_of(mask)).crop)
+    assert kept.volume_ml == pytest.approx(mask.crop.sum() * abs(np.linalg.det(MATRIX[:3, :3])) / 1000)
+    shown = store.folder / "masks" / "ab" / f"{case}.nii.gz"
+    assert hashlib.sha256(shown.read_bytes()).hexdigest() == word.mask_sha256
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(store.folder / word.mask))), whole_of(mask))
+
+
+def whole_of(mask: Mask) -> np.ndarray:
+    whole = np.zeros(SHAPE, np.uint8)
+    whole[tuple(slice(o, o + n) for o, n in zip(mask.offset_kji, mask.crop.shape))] = mask.crop
+    return whole
+
+
+def test_nothing_of_the_scans_name_enters_the_dataset_unless_asked_for(store, tmp_path) -> None:
+    opened_case(store)
+    everything = b"".join(path.read_bytes() for path in store.folder.rglob("*") if path.is_file())
+    names = " ".join(path.name for path in store.folder.rglob("*"))
+    assert b"Meyer" not in everything
+    assert "Meyer" not in names
+    named = AnnotationStore(tmp_path / "named", "ab")
+    assert named.add_sources([("a", "study/Meyer_Hans.nii.gz")], keep_names=True) == {"a": "study-Meyer_Hans"}
+
+
+def test_training_reads_the_folder(store, tmp_path) -> None:
+    from radiologycnn.hemorrhage.preprocessing import Preprocessing
+    from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
+
+    shape = (12, 48, 48)
+    for source in ("a", "b", "c"):
+        case = opened_case(store, source, shape)
+        if source != "c":
+            store.decide(case, "accepted", Mask(np.ones((6, 20, 20), np.uint8), (3, 10, 10)))
+    store.decide(case, "flagged", None, comment="motion")
+    found = prepare_folder(store.folder, tmp_path / "cache", Preprocessing())
+    assert [path.stem for path in found[""]] == ["case-0001", "case-0002"]
+    prepared = load_case(found[""][0])
+    assert prepared.mask.sum() * prepared.voxel_ml == pytest.approx(2400 * 1.2 / 1000, rel=0.15)
+
+
+def test_agreement_reads_the_masks(store) -> None:
+    from radiologycnn.evaluation.rater_agreement import agreement_by_case, find_raters
+
+    case = opened_case(store)
+    other = AnnotationStore(store.folder, "cd")
+    store.save_network(case, mask_of("network", 1), {"provenance": {"model_sha256": "0"}})
+    store.decide(case, "accepted", mask_of("ab", 1))
+    other.decide(case, "accepted", mask_of("ab", 1))
+    found = find_raters(store.folder / "masks")
+    assert found.raters == ("ab", "cd", "network")
+    dice = {(row["first"], row["second"]): row["dice"] for row in agreement_by_case(found)}
+    assert dice["ab", "cd"] == 1.0
+    assert dice["ab", "network"] < 1.0
+
+
+def test_a_rater_may_change_their_mind_and_no_accepted_mask_goes(store) -> None:
+    case = opened_case(store)
+    first = store.decide(case, "accepted", mask_of("ab", 1))
+    store.decide(case, "flagged", mask_of("ab", 2), comment="second look")
+    assert not (store.folder / "masks" / "ab" / f"{case}.nii.gz").exists()
+    assert lines_of(store.folder) == []
+    last = store.decide(case, "accepted", mask_of("ab", 3))
+    assert [one["status"] for one in last.history] == ["accepted", "flagged"]
+    assert hashlib.sha256((store.folder / first.mask).read_bytes()).hexdigest() == first.mask_sha256
+    assert lines_of(store.folder)[0]["mask"] == last.mask
+
+
+def test_only_the_last_draft_is_kept(store) -> None:
+    case = opened_case(store)
+    accepted = store.decide(case, "accepted", mask_of("ab", 0))
+    for number in range(1, 5):
+        draft = store.save_draft(case, mask_of("ab", number), seconds=number)
+    files = {path.name for path in (store.folder / "versions" / "ab").iterdir()}
+    assert files == {Path(accepted.mask).name, Path(draft.mask).name}
+    assert store.annotation(case).status == "in-progress"
+    assert np.array_equal(store.read_mask(draft).crop, Mask.of_whole(whole_of(mask_of("ab", 4))).crop)
+
+
+def test_a_mask_that_was_damaged_is_not_taken_for_a_mask(store) -> None:
+    case = opened_case(store)
+    word = store.decide(case, "accepted", mask_of("ab", 1))
+    path = store.folder / word.mask
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="missing or was changed"):
+        store.read_mask(word)
+
+
+def test_another_grid_is_refused(store) -> None:
+    case = opened_case(store)
+    with pytest.raises(InputError, match="another grid"):
+        store.check_grid(case, SHAPE, MATRIX @ np.diag([1, 1, -1, 1]))
+    with pytest.raises(InputError, match="another grid"):
+        store.check_grid(case, (7, 32, 40), MATRIX)
+
+
+def test_a_split_written_by_hand_stays(store) -> None:
+    first, second = opened_case(store, "a"), opened_case(store, "b")
+    store.decide(first, "accepted", mask_of("ab", 1))
+    path = store.folder / "cases.csv"
+    rows = list(csv.reader(path.open(newline="")))
+    rows[1][rows[0].index("split")] = "test"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    store.decide(second, "accepted", mask_of("ab", 2))
+    assert [row["split"] for row in lines_of(store.folder)] == ["test", ""]
+
+
+@pytest.mark.parametrize("text", ["", "../x", "Network", "a b", "é", "x" * 33, "con/1"])
+def test_a_rater_id_that_is_none_is_refused(text) -> None:
+    with pytest.raises(InputError):
+        rater_id(text)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
+    (tmp_path / "dataset.json").write_text('{"kind": "photos"}')
+    with pytest.raises(InputError, match="not of a dataset"):
+        AnnotationStore(tmp_path, "ab")
+
+
+def test_edit_statistics_count_voxels() -> None:
+    network = Mask(np.ones((2, 4, 4), np.uint8), (0, 0, 0))
+    corrected = Mask(np.ones((2, 4, 4), np.uint8), (1, 0, 0))
+    edits = EditStatistics.of(network, corrected, voxel_ml=0.5, changes=3)
+    assert (edits.network_ml, edits.corrected_ml, edits.added_ml, edits.removed_ml) == (16, 16, 8, 8)
+    assert (edits.dice, edits.changes) == (0.5, 3)
+    empty = Mask(np.zeros((1, 1, 1), np.uint8))
+    assert EditStatistics.of(empty, empty, 1.0).dice == 1.0
+
+
+def test_network_result_comes_back_for_its_model(store) -> None:
+    case = opened_case(store)
+    probability = np.linspace(0, 1, 24, dtype=np.float32).reshape(2, 3, 4)
+    message = {"offset_kji": [1, 2, 3], "threshold": 0.5, "provenance": {"model_sha256": "abc"}}
+    store.save_network(case, mask_of("network", 0), message, probability)
+    found, values = AnnotationStore(store.folder, "cd").network_result(case, "abc")
+    assert found["offset_kji"] == [1, 2, 3]
+    assert np.array_equal(values, probability)
+    assert np.array_equal(
+        store.network_mask(found["mask_file"]).crop, Mask.of_whole(whole_of(mask_of("network", 0))).crop
+    )
+    assert store.network_result(case, "another model") is None
+
+
+def test_scans_of_a_folder(tmp_path) -> None:
+    for name in ("b.nii.gz", "sub/a.nrrd", "old/images/x.nii"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / name, np.full((2, 3, 4), len(name), np.int16), np.eye(4))
+    (tmp_path / "old" / "dataset.json").write_text("{}")
+    (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "b.nii.gz").read_bytes())
+    series = tmp_path / "series"
+    series.mkdir()
+    for number in range(3):
+        (series / f"IM{number}").write_bytes(bytes(128) + b"DICM" + bytes([number]))
+    assert [scan.name for scan in find_scans(tmp_path)] == ["b.nii.gz", "series/IM0", "sub/a.nrrd"]
+    with pytest.raises(InputError, match="no scan"):
+        (tmp_path / "empty").mkdir()
+        find_scans(tmp_path / "empty")
+
+
+def check_words(folder: Path, told: dict[str, list[str]], rater: str) -> None:
+    """Every accept that had returned is there, byte for byte, or a later one of the same rater in its place."""
+    store = AnnotationStore(folder, rater)
+    for case, hashes in told.items():
+        word = store.annotation(case)
+        assert word.status == "accepted"
+        ever = [one["mask_sha256"] for one in (*word.history, word.to_dict())]
+        assert set(hashes) <= set(ever)
+        for one in (*word.history, word.to_dict()):
+            assert hashlib.sha256((folder / one["mask"]).read_bytes()).hexdigest() == one["mask_sha256"]
+        assert store.read_mask(word) is not None
+        shown = folder / "masks" / rater / f"{case}.nii.gz"
+        assert hashlib.sha256(shown.read_bytes()).hexdigest() == word.mask_sha256
+    rows = {row["id"]: row for row in lines_of(folder)}
+    for case in told:
+        assert rater in rows[case]["accepted_by"].split()
+        volume, mask = read_volume(folder / rows[case]["image"]), read_volume(folder / rows[case]["mask"])
+        assert volume.array.shape == mask.array.shape
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_kill_at_any_moment_loses_nothing(tmp_path) -> None:
+    folder = tmp_path / "data"
+    moments = random.Random(6)
+    told: dict[str, list[str]] = {}
+    for _round in range(8):
+        rater = run_rater(folder, "ab", 400, cases=5)
+        for _line in range(moments.randrange(1, 9)):
+            case, sha = rater.stdout.readline().split()
+            told.setdefault(case, []).append(sha)
+        time.sleep(moments.random() * 0.01)
+        os.kill(rater.pid, signal.SIGKILL)
+        for line in rater.stdout.read().splitlines():
+            if len(line.split()) == 2 and len(line.split()[1]) == 64:
+                told.setdefault(line.split()[0], []).append(line.split()[1])
+        rater.wait()
+        check_words(folder, told, "ab")
+    assert sum(map(len, told.values())) > 20
+    assert not list(folder.rglob("annotations/ab/.*.part"))
+
+
+def test_two_raters_at_once_do_not_mix(tmp_path) -> None:
+    folder, count = tmp_path / "data", 100
+    raters = {name: run_rater(folder, name, count) for name in ("ab", "cd")}
+    told = {name: [line.split() for line in process.communicate()[0].splitlines()] for name, process in raters.items()}
+    assert all(process.returncode == 0 for process in raters.values())
+    store = AnnotationStore(folder, "ab")
+    assert len({case.source for case in store.cases()}) == len(store.cases()) == count
+    for name, words in told.items():
+        assert len(words) == count
+        for case, sha in words:
+            word = store.annotation(case, name)
+            number = int(store.case(case).source, 16)
+            assert word.mask_sha256 == sha
+            assert np.array_equal(store.read_mask(word).crop, Mask.of_whole(whole_of(mask_of(name, number))).crop)
+    rows = lines_of(folder)
+    assert len(rows) == count
+    assert all(sorted(row["accepted_by"].split()) == ["ab", "cd"] for row in rows)

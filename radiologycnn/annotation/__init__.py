@@ -1,0 +1,1 @@
+"""Annotation: cases, masks that raters have corrected, and their decisions, kept as a dataset that training reads."""

@@ -1,0 +1,198 @@
+"""What is written down of a case and of a rater's decision on it: plain records, JSON in files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+
+SCHEMA_VERSION = 1
+TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED = "to-do", "in-progress", "accepted", "flagged", "rejected"
+STATES = (TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED)
+DECISIONS = (ACCEPTED, FLAGGED, REJECTED)
+NETWORK = "network"
+"""Stands in a rater's place for the network's own masks."""
+RESERVED_RATERS = (NETWORK, "consensus", "truth")
+
+_RATER_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def rater_id(text: str) -> str:
+    """A rater's id as it stands in file names: lower case, because some file systems take AB and ab for one name.
+
+    Raises:
+        InputError: it holds anything but letters, digits, - and _, is too long, or means something else here.
+    """
+    rater = text.strip().lower()
+    if rater in RESERVED_RATERS:
+        raise InputError("bad-rater", f"“{text.strip()}” cannot be a rater's id here.", "Choose another one.")
+    if not _RATER_PATTERN.fullmatch(rater):
+        raise InputError(
+            "bad-rater",
+            f"“{text.strip()}” cannot be a rater's id." if rater else "There is no rater id.",
+            "Use initials or a number: up to 32 letters (a-z), digits, - and _.",
+        )
+    return rater
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan of a dataset; nothing in it tells who the patient is, unless ``name`` was asked for.
+
+    Attributes:
+        id: such as "case-0001".
+        source: fingerprint of the scan's file, by which it is found again.
+        name: file name of the scan, "" in a de-identified dataset.
+        image: the scan's file in the dataset, relative to its folder; "" until it is written.
+        shape_kji: voxels as (slices, rows, columns).
+        ijk_to_lps: 4x4, mm.
+    """
+
+    id: str
+    source: str
+    name: str = ""
+    image: str = ""
+    shape_kji: tuple[int, ...] = ()
+    ijk_to_lps: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel, mL."""
+        return float(abs(np.linalg.det(np.array(self.ijk_to_lps, float)[:3, :3]))) / 1000.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Case:
+        known = _known(cls, record)
+        known["shape_kji"] = tuple(known.get("shape_kji", ()))
+        known["ijk_to_lps"] = tuple(tuple(row) for row in known.get("ijk_to_lps", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class EditStatistics:
+    """How far a corrected mask is from the network's; volumes in mL.
+
+    Attributes:
+        dice: 1 where both are empty.
+        changes: how often the mask was changed (strokes, undos, filters), over all sessions.
+    """
+
+    network_ml: float
+    corrected_ml: float
+    added_ml: float
+    removed_ml: float
+    dice: float
+    changes: int = 0
+
+    @classmethod
+    def of(cls, network: Mask, corrected: Mask, voxel_ml: float, changes: int = 0) -> EditStatistics:
+        """Of two masks given as :class:`Mask`, on one grid."""
+        both = _common_voxels(network, corrected)
+        found, kept = (int(np.count_nonzero(mask.crop)) for mask in (network, corrected))
+        dice = 2.0 * both / (found + kept) if found + kept else 1.0
+        figures = (voxel_ml * count for count in (found, kept, kept - both, found - both))
+        return cls(*figures, dice, changes)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask as the crop that holds it: uint8 label values (K, J, I), and the grid voxel (k, j, i) where it starts."""
+
+    crop: np.ndarray
+    offset_kji: tuple[int, int, int] = (0, 0, 0)
+
+    @classmethod
+    def of_whole(cls, array: np.ndarray) -> Mask:
+        """Cropped from a mask on the whole grid; one voxel of 0 where it is empty."""
+        box = []
+        for axis in range(3):
+            occupied = np.flatnonzero(array.any(axis=tuple(a for a in range(3) if a != axis)))
+            if not occupied.size:
+                return cls(np.zeros((1, 1, 1), np.uint8))
+            box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
+        return cls(np.ascontiguousarray(array[tuple(box)], np.uint8), tuple(part.start for part in box))
+
+
+def _common_voxels(first: Mask, second: Mask) -> int:
+    ends = [np.array(mask.offset_kji) + mask.crop.shape for mask in (first, second)]
+    low, high = np.maximum(first.offset_kji, second.offset_kji), np.minimum(*ends)
+    if np.any(high <= low):
+        return 0
+    inside = [
+        mask.crop[tuple(slice(a - o, b - o) for a, b, o in zip(low, high, mask.offset_kji))] != 0
+        for mask in (first, second)
+    ]
+    return int(np.count_nonzero(inside[0] & inside[1]))
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one rater has decided on one case, the last word first; earlier words are in ``history``.
+
+    Attributes:
+        status: one of STATES, never TO_DO.
+        mask: file of the rater's mask, relative to the dataset's folder; "" for none.
+        mask_sha256: of that file.
+        network_mask: file of the network's mask that the rater began with; "" for none.
+        model: {"id", "sha256"} of that network; empty for none.
+        software: {"radiologycnn": version, ...}.
+        edits: EditStatistics as a dict; empty without a network's mask.
+        volume_ml: of the rater's mask; None without one.
+        seconds: time spent on the case while it was in front of the rater, over all sessions.
+        comment: as typed.
+        decided_at: UTC, ISO 8601.
+        history: earlier decisions: status, mask, mask_sha256, seconds, comment, decided_at.
+    """
+
+    case: str
+    rater: str
+    status: str
+    mask: str = ""
+    mask_sha256: str = ""
+    network_mask: str = ""
+    model: Mapping[str, str] = field(default_factory=dict)
+    software: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, float] = field(default_factory=dict)
+    volume_ml: float | None = None
+    seconds: float = 0.0
+    comment: str = ""
+    decided_at: str = ""
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def is_decided(self) -> bool:
+        return self.status in DECISIONS
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Annotation:
+        known = _known(cls, record)
+        known["history"] = tuple(known.get("history", ()))
+        return cls(**known)
+
+    def as_history(self) -> tuple[Mapping[str, Any], ...]:
+        """The history of the next word on this case: this one is added where it was a decision."""
+        if not self.is_decided:
+            return self.history
+        kept = ("status", "mask", "mask_sha256", "seconds", "comment", "decided_at")
+        return (*self.history, {name: getattr(self, name) for name in kept})
+
+
+def _known(cls: type, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows; a later version may have written more."""
+    if int(record.get("schema_version", 0)) > SCHEMA_VERSION:
+        raise InputError(
+            "newer-dataset", "This dataset was written by a newer RadiologyCNN.", "Update RadiologyCNN to use it."
+        )
+    names = {f.name for f in fields(cls)}
+    return {name: value for name, value in record.items() if name in names}

@@ -1,0 +1,85 @@
+"""Which scans lie in a folder, and a fingerprint by which each is known again without its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from radiologycnn.errors import InputError
+
+SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+NOT_SCANS = (".seg.nrrd", ".seg.nhdr")
+_END_BYTES = 1 << 16
+_DICOM_OFFSET, _DICOM_MAGIC = 128, b"DICM"  # DICOM PS3.10, section 7.1
+
+
+@dataclass(frozen=True)
+class ScanFile:
+    """One scan on the disk: an image file, or for a DICOM series the first file of its folder.
+
+    Attributes:
+        name: relative to the folder that was searched.
+        fingerprint: of the file's content.
+    """
+
+    path: Path
+    name: str
+    fingerprint: str
+
+
+def find_scans(folder: Path) -> list[ScanFile]:
+    """Image files, and folders of DICOM files, in a folder and below it; by name, each content once.
+
+    A folder that holds an annotation dataset is not entered.
+
+    Raises:
+        InputError: no such folder, or no scan in it.
+    """
+    if not folder.is_dir():
+        raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
+    found: list[ScanFile] = []
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if "dataset.json" in files:
+            folders[:] = []
+            continue
+        names = sorted(name for name in files if not name.startswith("."))
+        scans = [n for n in names if n.lower().endswith(SCAN_ENDINGS) and not n.lower().endswith(NOT_SCANS)]
+        if not scans:
+            scans = [name for name in names if _is_dicom(Path(place) / name)][:1]
+        for name in scans:
+            path = Path(place) / name
+            fingerprint = file_fingerprint(path)
+            if fingerprint not in seen:
+                seen.add(fingerprint)
+                found.append(ScanFile(path, path.relative_to(folder).as_posix(), fingerprint))
+    if not found:
+        raise InputError(
+            "no-scans",
+            f"There is no scan in {folder.name}.",
+            f"Scans are DICOM folders or files that end with {', '.join(SCAN_ENDINGS)}.",
+        )
+    return found
+
+
+def file_fingerprint(path: Path) -> str:
+    """32 hexadecimal digits from a file's size, beginning, middle and end; tells nothing without the file itself."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for start in sorted({0, max(size // 2, 0), max(size - _END_BYTES, 0)}):
+            file.seek(start)
+            digest.update(file.read(_END_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(_DICOM_OFFSET)
+            return file.read(len(_DICOM_MAGIC)) == _DICOM_MAGIC
+    except OSError:
+        return False
