@@ -196,8 +196,9 @@ def voxel_features(ready: NetworkInput) -> tuple[np.ndarray, np.ndarray]:
     def mean(values: np.ndarray) -> np.ndarray:
         return ndimage.uniform_filter(values.astype(np.float32), 3)
 
-    powers = [mean(hu.astype(np.float64) ** order) for order in (1, 2, 3, 4)]
-    m = powers[0].astype(np.float64)
+    exact = hu.astype(np.float64)  # fourth powers lose their differences in single precision
+    powers = [ndimage.uniform_filter(exact**order, 3) for order in (1, 2, 3, 4)]
+    m = powers[0]
     variance = np.maximum(powers[1] - m**2, 1e-3)
     third = powers[2] - 3 * m * powers[1] + 2 * m**3
     fourth = powers[3] - 4 * m * powers[2] + 6 * m**2 * powers[1] - 3 * m**4

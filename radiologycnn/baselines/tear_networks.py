@@ -23,7 +23,7 @@ from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.location import chosen_side, locate
-from radiologycnn.rotatorcuff.repeats import RepeatRequest, repeated_probabilities
+from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE, class_records
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
 from radiologycnn.training.packages import describe
@@ -96,10 +96,7 @@ class PackagedTearClassifier:
         preprocessing = self._classifier.preprocessing
         location = locate(volume, preprocessing, None)
         prepared = preprocessing.prepare(volume, location.region, chosen_side(None, location.series))
-        network = load_network(self.package, self._classifier.device)
-        image = torch.from_numpy(np.ascontiguousarray(prepared.array[None, None])).to(self._classifier.device)
-        voxel_mm = location.region.edge_mm / preprocessing.grid_size
-        return repeated_probabilities(RepeatRequest.from_dict(repeats), network, image, voxel_mm)
+        return self._classifier.repeated(RepeatRequest.from_dict(repeats), prepared)
 
 
 class TrainedTearClassifier(PackagedTearClassifier):

@@ -1,0 +1,153 @@
+"""How large a reproduction is: cases, networks, repeats; "default" for a machine with a GPU, "quick" for a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from radiologycnn.errors import InputError
+
+ARAB_METHODS = ("cnn_ds", "cnn_ds_without", "patch_unet", "slice_unet", "forest", "threshold")
+SHIM_METHODS = ("vrn", "vrn_1", "vrn_3", "vrn_4", "vrn_se", "densenet", "slice_cnn")
+OPTIONAL_ARAB_METHODS = ("dynunet",)
+REPEATS = ("mc_dropout", "tta")
+TRAIN, BUNDLED = "train", "bundled"
+
+
+@dataclass(frozen=True)
+class ReproductionSettings:
+    """What decides a run's outcome; kept in its folder, so that it goes on only as it began.
+
+    Attributes:
+        paper: "arab2020" or "shim2020".
+        preset: "default" or "quick".
+        models: "train", or "bundled": evaluate the demonstration model that comes with the program.
+        training, validation, test: simulated cases; ignored for a data folder with splits.
+        simulation: changes to the simulator's settings, by part and name.
+        methods: that are compared.
+        training_preset, training_changes: of the networks' training settings.
+        patch_size, slice_size, unet_filters, slice_filters, trees: of the baselines.
+        repeats, repeat_method: of the tear classifier's test (Shim 2020 repeats 60 times, and does not say how).
+        seed: decides everything; test cases come from another one.
+    """
+
+    paper: str
+    preset: str = "default"
+    models: str = TRAIN
+    training: int = 40
+    validation: int = 5
+    test: int = 10
+    simulation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    methods: tuple[str, ...] = ARAB_METHODS
+    training_preset: str = "default"
+    training_changes: Mapping[str, Any] = field(default_factory=dict)
+    patch_size: int = 64
+    slice_size: int = 512
+    unet_filters: int = 32
+    slice_filters: int = 64
+    trees: int = 500
+    repeats: int = 60
+    repeat_method: str = "tta"
+    seed: int = 0
+
+    @classmethod
+    def of(cls, paper: str, preset: str = "default", **changes: Any) -> ReproductionSettings:
+        """A preset with the changes that are not None.
+
+        Raises:
+            InputError: an unknown paper, preset or method.
+        """
+        if paper not in PRESETS or preset not in PRESETS[paper]:
+            raise InputError("unknown-preset", f"There is no preset “{preset}” of “{paper}”.", "")
+        base = PRESETS[paper][preset]
+        changed = {name: value for name, value in changes.items() if value is not None}
+        more = changed.pop("training_changes", {})
+        result = replace(base, **changed, training_changes={**base.training_changes, **more})
+        known = SHIM_METHODS if paper == "shim2020" else (*ARAB_METHODS, *OPTIONAL_ARAB_METHODS)
+        unknown = [name for name in result.methods if name not in known]
+        if unknown or not result.methods:
+            raise InputError(
+                "unknown-method",
+                f"Unknown methods: {', '.join(unknown) or 'none given'}.",
+                f"Known: {', '.join(known)}.",
+            )
+        if result.repeat_method not in REPEATS:
+            raise InputError(
+                "unknown-repeats", f"There is no repeat “{result.repeat_method}”.", f"Use {' or '.join(REPEATS)}."
+            )
+        if min(result.training, result.test) < 2 or result.validation < 1:
+            raise InputError(
+                "too-few-cases", "At least two training and test cases and one to validate are needed.", ""
+            )
+        return result
+
+    @property
+    def quick(self) -> bool:
+        return self.preset != "default"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def differing(self, record: Mapping[str, Any]) -> list[str]:
+        """Names of what another run's record has otherwise, after JSON."""
+        own = {name: _plain(value) for name, value in self.to_dict().items()}
+        return [f.name for f in fields(self) if record.get(f.name) != own[f.name]]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+# Every patient of Arab 2020 bled.
+_ALL_BLEED = {"bleed_free": 0.0}
+
+PRESETS: dict[str, dict[str, ReproductionSettings]] = {
+    "arab2020": {
+        "default": ReproductionSettings("arab2020", simulation={"bleeds": _ALL_BLEED}),
+        "quick": ReproductionSettings(
+            "arab2020",
+            "quick",
+            training=6,
+            validation=2,
+            test=4,
+            simulation={"bleeds": _ALL_BLEED, "scanner": {"matrix": 64, "fine_mm": 2.0, "coarse_mm": 4.0}},
+            training_changes={
+                "grid_shape_ijk": (32, 32, 32),
+                "base_filters": 4,
+                "epochs": 6,
+                "coarse_epochs": 0,
+                "augment": False,
+            },
+            patch_size=16,
+            slice_size=64,
+            unet_filters=4,
+            slice_filters=4,
+            trees=20,
+        ),
+    },
+    "shim2020": {
+        # The paper's 1,924 and 200, less the 5 % of the former that validate.
+        "default": ReproductionSettings("shim2020", training=1828, validation=96, test=200, methods=SHIM_METHODS),
+        "quick": ReproductionSettings(
+            "shim2020",
+            "quick",
+            training=16,
+            validation=4,
+            test=16,
+            methods=SHIM_METHODS,
+            simulation={"scanner": {"matrix": 64}},
+            training_changes={
+                "grid_size": 16,
+                "base_filters": 4,
+                "epochs": 3,
+                "coarse_epochs": 0,
+                "batch_size": 6,
+                "augment": False,
+            },
+            repeats=6,
+        ),
+    },
+}

@@ -1,0 +1,92 @@
+"""A table of a reproduction: what, paper, this run, note; figures as the papers write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from radiologycnn.evaluation.summary import write_rows
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line; an empty cell says that there is no such figure."""
+
+    what: str
+    paper: str = ""
+    run: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a report.
+
+    Attributes:
+        key: for its file.
+        title: with the paper's number, such as "Table 3. ...".
+        rows: in order.
+        run_title: what "this run" is: it must say so where its scans or readers are simulated.
+        notes: sentences below the table.
+    """
+
+    key: str
+    title: str
+    rows: Sequence[Row]
+    run_title: str = "This run"
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def write(self, folder: Path) -> Path:
+        """``<key>.csv`` with the columns what, paper, this run, note."""
+        rows = [
+            {"what": r.what, "paper": r.paper or MISSING, self.run_title: r.run or MISSING, "note": r.note}
+            for r in self.rows
+        ]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.key}.csv"
+        write_rows(path, rows)
+        return path
+
+
+def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
+    """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any."""
+    known = np.array([value for value in values if value is not None], float)
+    if not len(known):
+        return ""
+    known = known * 100 if percent else known
+    unit = " %" if percent else ""
+    if len(known) == 1:
+        return f"{known[0]:.{digits}f}{unit} (one case)"
+    return f"{known.mean():.{digits}f} ± {known.std(ddof=1):.{digits}f}{unit}"
+
+
+def median_quartiles(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
+    """ "69.0 (67.0, 70.1)", quartiles linear between ranks."""
+    known = np.array([value for value in values if value is not None], float)
+    if not len(known):
+        return ""
+    low, middle, high = np.percentile(known * (100 if percent else 1), (25, 50, 75))
+    return f"{middle:.{digits}f} ({low:.{digits}f}, {high:.{digits}f}){' %' if percent else ''}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Plain, empty for None and what is no number."""
+    return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def p_value(value: float | None) -> str:
+    """ "< 0.001" or three digits."""
+    if value is None or not np.isfinite(value):
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def with_p(value: float | None, p: float | None, digits: int = 2) -> str:
+    """ "1.13 (p = 8e-10)"; empty without a value."""
+    text = number(value, digits)
+    return f"{text} (p = {p:.2g})" if text and p is not None else text

@@ -1,0 +1,118 @@
+"""The folder of a reproduction: its settings, its steps as files, its progress; what is there is not done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.baselines.interface import Progress, no_progress
+from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.evaluation.summary import write_record
+from radiologycnn.reproduction.settings import ReproductionSettings
+
+SETTINGS_NAME = "reproduction.json"
+
+
+class Workspace:
+    """One run's folder.
+
+    Args:
+        folder: made if needed.
+        settings: must be those of an earlier run in the same folder.
+        sources: what else decides the outcome: data folder, readers' file; None where simulated.
+
+    Raises:
+        InputError: the folder holds a run of other settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: ReproductionSettings,
+        sources: dict[str, str | None],
+        progress: Progress = no_progress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.folder, self.settings, self.cancelled = folder, settings, cancelled
+        self._progress, self._stages, self._done = progress, 1, 0
+        path = folder / SETTINGS_NAME
+        if path.exists():
+            record = json.loads(path.read_text(encoding="utf-8"))
+            differing = settings.differing(record["settings"])
+            differing += [name for name, value in sources.items() if record["sources"].get(name) != value]
+            if differing:
+                raise InputError(
+                    "other-settings",
+                    f"The folder holds a run of other settings: {', '.join(differing)}.",
+                    "Use the same settings to go on, or another folder.",
+                )
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_record(path, {"settings": settings.to_dict(), "sources": sources})
+
+    def plan(self, stages: int) -> None:
+        """How many stages there are, for the progress."""
+        self._stages = max(stages, 1)
+
+    def stage(self, title: str) -> Progress:
+        """Begin the next stage; returns its own progress, 0-1 and words.
+
+        Raises:
+            Cancelled: asked to stop.
+        """
+        if self.cancelled():
+            raise Cancelled
+        number, self._done = self._done, self._done + 1
+
+        def report(part: float, words: str = "") -> None:
+            text = f"{title}: {words}" if words else title
+            self._progress(min((number + part) / self._stages, 1.0), text)
+
+        report(0.0)
+        return report
+
+    def step(self, name: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` returns, JSON-able, from ``steps/<name>.json`` where it stands already."""
+        path = self.folder / "steps" / f"{name}.json"
+        if not path.exists():
+            if self.cancelled():
+                raise Cancelled
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_record(path, {"value": make()})
+        return json.loads(path.read_text(encoding="utf-8"))["value"]
+
+    def check(self) -> None:
+        """Raises Cancelled where asked to stop."""
+        if self.cancelled():
+            raise Cancelled
+
+
+def split_rows(
+    rows: Sequence[dict[str, str]], seed: int, test_share: float, validation_share: float
+) -> dict[str, list]:
+    """Rows of a manifest by "train", "validation" and "test"; what the manifest leaves open is drawn by the seed.
+
+    Raises:
+        InputError: too few cases for three parts.
+    """
+    import numpy as np
+
+    found: dict[str, list] = {"train": [], "validation": [], "test": []}
+    free = []
+    for row in rows:
+        (found[row["split"]] if row["split"] else free).append(row)
+    order = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
+    for part, share in (("test", test_share), ("validation", validation_share)):
+        if not found[part] and order:
+            count = min(max(1, round(share * len(order))), max(len(order) - 2, 0))
+            found[part], order = order[:count], order[count:]
+    found["train"] += order
+    if not all(found.values()):
+        raise InputError(
+            "too-few-cases",
+            "The data do not make a training, a validation and a test part.",
+            "Add cases, or name splits in the manifest.",
+        )
+    return found
