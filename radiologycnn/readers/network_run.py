@@ -1,0 +1,63 @@
+"""The network as one more reader: it classifies every scan of a study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.errors import Cancelled, RadiologyCNNError
+from radiologycnn.evaluation.class_files import PROBABILITY_COLUMNS
+from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, Study
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+
+
+def classify_study(
+    study: Study,
+    classifier: Any,
+    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Path, list[str]]:
+    """Write ``network/CASE/`` for every scan, and ``network/predictions.csv`` with the seconds that each took.
+
+    Args:
+        study: whose scans.
+        classifier: RotatorCuffClassifier.
+
+    Returns:
+        The table's path, and a sentence for every scan that was refused.
+    """
+    from radiologycnn.images import read_volume
+    from radiologycnn.rotatorcuff.report import write_result
+
+    rows, refused = [], []
+    for number, case in enumerate(study.cases):
+        if cancelled():
+            raise Cancelled
+        progress(number / len(study.cases), f"Case {number + 1} of {len(study.cases)}")
+        try:
+            volume = read_volume(case.path)
+            start = time.perf_counter()
+            result = classifier.classify(volume, cancelled=cancelled)
+            seconds = time.perf_counter() - start
+        except Cancelled:
+            raise
+        except RadiologyCNNError as error:
+            refused.append(f"{case.name}: {error.message}")
+            continue
+        write_result(study.network_folder(case.name), result, volume)
+        answer = result.classification
+        rows.append(
+            {
+                "case": case.name,
+                "tear_class": TEAR_CLASSES[answer.predicted].name,
+                **dict(zip(PROBABILITY_COLUMNS, answer.probabilities)),
+                "seconds": round(seconds, 4),
+            }
+        )
+    path = study.folder / NETWORK_FOLDER / PREDICTIONS_NAME
+    if rows:
+        write_rows(path, rows)
+    return path, refused
