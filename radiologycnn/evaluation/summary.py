@@ -96,15 +96,16 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
     """A JSON file; what is not a number becomes null."""
-    text = json.dumps(_finite(record), indent=2) + "\n"
+    text = json.dumps(plain_record(record), indent=2) + "\n"
     write_atomically(path, text.encode("utf-8"))
 
 
-def _finite(value: Any) -> Any:
+def plain_record(value: Any) -> Any:
+    """A record as JSON knows it; what is not a number becomes null."""
     if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: plain_record(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [plain_record(one) for one in value]
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

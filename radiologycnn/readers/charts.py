@@ -83,11 +83,13 @@ def group_chart(
     step = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
     for number, (name, members) in enumerate(groups.items()):
         middle = LEFT + (number + 0.5) * step
-        label = name if len(name) * 6.2 < step else name[: max(int(step / 6.2) - 1, 1)] + "…"
+        label = "".join(
+            f'<tspan x="{middle:.1f}" y="{HEIGHT - BOTTOM + 14 + 11 * line}">{escape(words_of)}</tspan>'
+            for line, words_of in enumerate(_lines(name, int(step / 5.8)))
+        )
         parts.append(
-            f'<text class="label" x="{middle:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{escape(label)}'
-            f"<title>{escape(name)}</title></text>"
-            f'<text class="count" x="{middle:.1f}" y="{HEIGHT - BOTTOM + 32}" text-anchor="middle">'
+            f'<text class="label" text-anchor="middle">{label}<title>{escape(name)}</title></text>'
+            f'<text class="count" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">'
             f"n = {len(members)}</text>"
         )
         if not members:
@@ -116,6 +118,15 @@ def legend(groups: Sequence[str]) -> str:
         for number, name in enumerate(groups)
     )
     return f"<p class='legend'>{items}</p>"
+
+
+def _lines(name: str, width: int) -> list[str]:
+    """A group's name in one or two lines of so many letters; longer ones are cut."""
+    if len(name) <= width:
+        return [name]
+    place = name.rfind(" ", 0, width + 1)
+    lines = [name[:place], name[place + 1 :]] if place > 0 else [name]
+    return [line if len(line) <= width else line[: max(width - 1, 1)] + "…" for line in lines]
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

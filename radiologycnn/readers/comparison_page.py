@@ -17,7 +17,7 @@ _READINGS = (
     "Top-1 ± 1 counts a neighbouring class as right, in the order None, Partial, Small, Medium, Large-to-Massive. The"
     " strict figure in the readers' table does not forgive None for Partial, or Partial for None.",
     "Groups: Kruskal-Wallis; pairs: Mann-Whitney U, and Dunn's test, each p multiplied by the number of pairs"
-    " (Bonferroni). An asterisk stands for an adjusted p below 0.05.",
+    " (Bonferroni). An asterisk stands for an adjusted p (Mann-Whitney) below 0.05.",
     "Same cases: McNemar's exact test of who is right more often; DeLong's test of the areas under the ROC curves, in"
     " which a reader's five classes count as a rating of severity.",
 )
@@ -179,36 +179,50 @@ def _roc_words(curves: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _pairs(pairs: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            row["words"],
-            f"{row['first']} – {row['second']}",
-            p_words(row["mann_whitney_p"]),
-            p_words(row["mann_whitney_p_bonferroni"]) + (" *" if row["significant"] else ""),
-            p_words(row["dunn_p_bonferroni"]),
-        ]
-        for row in pairs
-    ]
-    heading = ["", "Groups", "p (Mann-Whitney)", "adjusted", "p (Dunn), adjusted"]
-    return _table("Pairs of groups", heading, rows) if rows else ""
+    """Table 3b-f in one: pairs down, measures across."""
+    measures = list(dict.fromkeys(row["words"] for row in pairs))
+    by_place = {(row["first"], row["second"], row["words"]): row for row in pairs}
+    rows = []
+    for first, second in dict.fromkeys((row["first"], row["second"]) for row in pairs):
+        cells = [f"{first} – {second}"]
+        for words in measures:
+            row = by_place.get((first, second, words))
+            if row is None:
+                cells.append("–")
+                continue
+            star = " *" if row["significant"] else ""
+            cells.append(f"{p_words(row['mann_whitney_p_bonferroni'])}{star} ({p_words(row['dunn_p_bonferroni'])})")
+        rows.append(cells)
+    caption = "Pairs of groups: adjusted p by Mann-Whitney (by Dunn)"
+    return _table(caption, ["", *measures], rows) if rows else ""
 
 
 def _paired(rows: Sequence[Mapping[str, Any]]) -> str:
     cells = [
         [
-            f"{row['first']} – {row['second']}",
+            row["second"],
             str(row["cases"]),
-            f"{100 * row['top1_first']:.1f} – {100 * row['top1_second']:.1f} %",
+            f"{100 * row['top1_first']:.1f} / {100 * row['top1_second']:.1f}",
             p_words(row["top1_mcnemar_p"]),
-            f"{100 * row['accuracy_first']:.1f} – {100 * row['accuracy_second']:.1f} %",
+            f"{100 * row['accuracy_first']:.1f} / {100 * row['accuracy_second']:.1f}",
             p_words(row["accuracy_mcnemar_p"]),
             "–" if row["auc_difference"] is None else f"{row['auc_difference']:+.3f}",
             p_words(row["auc_delong_p"]),
         ]
         for row in rows
     ]
-    heading = ["", "Cases", "Top-1", "p (McNemar)", "Tear or none", "p (McNemar)", "AUC difference", "p (DeLong)"]
-    return _table("The network and each reader on the same cases", heading, cells) if cells else ""
+    heading = [
+        "",
+        "Cases",
+        "Top-1 (%)",
+        "p (McNemar)",
+        "Tear or none (%)",
+        "p (McNemar)",
+        "AUC difference",
+        "p (DeLong)",
+    ]
+    caption = "The network and each reader on the same cases: network / reader"
+    return _table(caption, heading, cells) if cells else ""
 
 
 def _members(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -275,6 +289,7 @@ _STYLE = """
 :root { --text: #1a1a1a; --soft: #555; --line: #ccc; --ground: #fff; --note: #f4f5f7; color-scheme: light dark; }
 @media screen and (prefers-color-scheme: dark) {
   :root { --text: #e8e8e8; --soft: #aaa; --line: #4a4a4a; --ground: #1e1e1e; --note: #2b2d31; }
+  .chart, .legend svg { filter: brightness(1.35); }
 }
 * { box-sizing: border-box; }
 body { font: 10pt/1.4 "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif; color: var(--text);

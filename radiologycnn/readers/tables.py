@@ -10,7 +10,7 @@ from pathlib import Path
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CASE_COLUMNS, read_class_table
 from radiologycnn.readers.answers import Answer, readers_of, write_answers
-from radiologycnn.readers.study import Study, checked_reader
+from radiologycnn.readers.study import PREDICTIONS_NAME, Study, checked_reader
 
 SECONDS_COLUMNS = ("seconds", "time_s", "time")
 
@@ -63,7 +63,8 @@ def import_answers(study: Study, path: Path, reader: str = "", codes: str = "ord
 def read_predictions(path: Path) -> Predictions:
     """A network's table: case, and a class or five probabilities; seconds where they were taken."""
     table = read_class_table(path)
-    return Predictions(path.stem, table.classes, table.probabilities, _seconds(path))
+    name = "Network" if path.name == PREDICTIONS_NAME else path.stem
+    return Predictions(name, table.classes, table.probabilities, _seconds(path))
 
 
 def read_groups(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiologycnn.worker import hemorrhage_jobs, rotatorcuff_jobs, simulation_jobs
+from radiologycnn.worker import hemorrhage_jobs, reader_jobs, rotatorcuff_jobs, simulation_jobs
 from radiologycnn.worker.array_files import write_array
 from radiologycnn.worker.progress import DurationMemory, JobProgress
 from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, WarmModels
@@ -26,6 +26,7 @@ _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "locate": rotatorcuff_jobs.locate,
     "simulate": simulation_jobs.simulate,
     "classify": rotatorcuff_jobs.classify,
+    "compare_readers": reader_jobs.compare_readers,
 }
 
 

@@ -52,6 +52,7 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "labels": (list, None),
     },
     "simulate": {"job": (str,), "sample": (str,), "output": (str,)},
+    "compare_readers": {"job": (str,), "study": (str,), "output": (str,)},
     "locate": {"job": (str,), "volume": (dict,), "model": (str, None)},
     "classify": {
         "job": (str,),
