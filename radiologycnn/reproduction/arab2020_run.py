@@ -1,0 +1,314 @@
+"""The work behind Arab 2020's tables: cases, raters, every method trained and tried, agreement; each step a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.baselines.interface import Fit, ScanCase, Segmenter
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.consensus import consensus
+from radiologycnn.evaluation.mask_files import evaluate_masks
+from radiologycnn.evaluation.rater_agreement import (
+    RaterFolder,
+    agreement_by_case,
+    agreement_by_pair,
+    compare_with_experts,
+)
+from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.images import read_volume, write_image
+from radiologycnn.images.write import write_atomically
+from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD, TEST_CASES, TRAINING_CASES
+from radiologycnn.reproduction.settings import BUNDLED
+from radiologycnn.reproduction.workspace import Workspace, split_rows
+from radiologycnn.training.case_files import read_manifest
+from radiologycnn.training.packages import TEST_SEED_OFFSET
+
+MAIN = "cnn_ds"
+_TEST_SHARE = TEST_CASES / (TEST_CASES + TRAINING_CASES)
+_VALIDATION_SHARE = 5 / 45
+
+
+@dataclass(frozen=True)
+class ArabResults:
+    """Everything that tables and figures are made of.
+
+    Attributes:
+        simulated: the scans; ``simulated_raters``: the raters.
+        cases: by "train", "validation", "test".
+        truths: of simulated scans by case id; empty for others.
+        fits: by method; ``titles`` are what people read.
+        metrics: by method, a row a test case (``case_metrics``).
+        seconds: by method, of one test case each.
+        training_metrics: of the main method on some training cases: dice and seconds by case.
+        pairs, comparison: agreement of raters; None without raters.
+        consensus_dice: of the main method against the raters' majority, by test case.
+        masks: by method, then case: the mask file.
+    """
+
+    workspace: Workspace
+    simulated: bool
+    simulated_raters: bool
+    cases: dict[str, list[ScanCase]]
+    truths: dict[str, dict[str, Any]]
+    fits: dict[str, Fit]
+    titles: dict[str, str]
+    metrics: dict[str, list[dict[str, Any]]]
+    seconds: dict[str, list[float]]
+    training_metrics: list[dict[str, float]]
+    pairs: list[dict[str, Any]]
+    comparison: dict[str, float | None]
+    consensus_dice: list[float]
+    masks: dict[str, dict[str, Path]]
+    device_name: str
+
+
+def run_arab2020(
+    workspace: Workspace, data: Path | None = None, raters: Path | None = None, device: str = "cpu", jobs: int = 1
+) -> ArabResults:
+    """Do what is not done yet.
+
+    Args:
+        data: folder with ``cases.csv``; None simulates.
+        raters: CSV with ``rater, case, mask`` (paths relative to it) for the test cases; None draws three raters.
+
+    Raises:
+        InputError: cases or raters that cannot be used.
+        Cancelled: as the workspace was told; what is done stays.
+    """
+    from radiologycnn.networks.devices import describe_device, resolve_device
+
+    where = resolve_device(device)
+    settings = workspace.settings
+    methods = [MAIN] if settings.models == BUNDLED else list(settings.methods)
+    workspace.plan(2 + 2 * len(methods) + 2)
+    cases, truths = _cases(workspace, data, jobs)
+    segmenters = [make_segmenter(name, workspace, str(where)) for name in methods]
+    fits, masks, seconds = {}, {}, {}
+    for segmenter in segmenters:
+        folder = workspace.folder / "methods" / segmenter.name
+        report = workspace.stage(f"Learning, {segmenter.title}")
+        fits[segmenter.name] = segmenter.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
+        masks[segmenter.name], seconds[segmenter.name] = _predict(workspace, segmenter, cases["test"])
+    metrics = {}
+    for name in methods:
+        pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
+        metrics[name] = workspace.step(f"metrics-{name}", lambda pairs=pairs: list(evaluate_masks(pairs)))
+    main = next((s for s in segmenters if s.name == MAIN), segmenters[0])
+    on_training = [] if settings.models == BUNDLED else _on_training(workspace, main, cases["train"])
+    by_pair, comparison, consensus_dice = _agreement(workspace, cases["test"], masks[main.name], raters)
+    return ArabResults(
+        workspace, data is None, raters is None, cases, truths, fits, {s.name: s.title for s in segmenters}, metrics,
+        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where),
+    )  # fmt: skip
+
+
+def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
+    """The method of this name at the run's size."""
+    from radiologycnn.baselines.cnn_ds import CnnDsSegmenter, PackagedSegmenter
+    from radiologycnn.training.hemorrhage.settings import TrainingSettings
+
+    settings = workspace.settings
+    if settings.models == BUNDLED:
+        from radiologycnn.hemorrhage.inference import TASK
+        from radiologycnn.models.catalog import find_model
+
+        return PackagedSegmenter(find_model(None, TASK), device)
+    training = TrainingSettings.from_preset(
+        settings.training_preset, {**settings.training_changes, "seed": settings.seed}
+    )
+    if name == "cnn_ds":
+        return CnnDsSegmenter(name, "CNN-DS", training, True, device)
+    if name == "cnn_ds_without":
+        return CnnDsSegmenter(name, "CNN without deep supervision", training, False, device)
+    if name in ("patch_unet", "slice_unet"):
+        from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
+        from radiologycnn.networks.unet_options import PRESETS
+
+        if name == "patch_unet":
+            options = replace(PRESETS["default"], base_filters=settings.unet_filters)
+            return PatchUNetSegmenter(training, options, settings.patch_size, device)
+        options = replace(PRESETS["slices"], base_filters=settings.slice_filters)
+        return SliceUNetSegmenter(training, options, SliceRecipe(settings.slice_size), device=device)
+    if name == "forest":
+        from radiologycnn.baselines.forest import ForestSegmenter
+
+        return ForestSegmenter(tuple(training.grid_shape_ijk), settings.trees, seed=settings.seed)
+    if name == "dynunet":
+        from radiologycnn.baselines.monai_reference import DynUNetSegmenter
+
+        return DynUNetSegmenter(training, device)
+    from radiologycnn.baselines.threshold import ThresholdSegmenter
+
+    return ThresholdSegmenter()
+
+
+def _cases(
+    workspace: Workspace, data: Path | None, jobs: int
+) -> tuple[dict[str, list[ScanCase]], dict[str, dict[str, Any]]]:
+    settings = workspace.settings
+    if data is not None:
+        workspace.stage("Reading the manifest")
+        rows = read_manifest(data, ("image", "mask"))
+        parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
+        found = {
+            part: [ScanCase(row["id"], data / row["image"], data / row["mask"]) for row in rows]
+            for part, rows in parts.items()
+        }
+        return found, {}
+    from radiologycnn.simulation.head_ct import HeadCtConfig
+    from radiologycnn.simulation.head_ct.writer import head_ct_population
+    from radiologycnn.simulation.population import write_population
+
+    config = HeadCtConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
+    population = head_ct_population()
+    found, truths = {}, {}
+    learning = 0 if settings.models == BUNDLED else settings.training + settings.validation
+    for part, count, seed in (("learning", learning, settings.seed), ("test", settings.test, test_seed(settings.seed))):
+        if not count:
+            found[part] = []
+            continue
+        folder = workspace.folder / "data" / part
+        report = workspace.stage("Simulating head CTs")
+        # One at a time where it may be stopped in between; together where several processes help.
+        steps = range(0, count, max(jobs, 1) * 4)
+        for first in steps:
+            workspace.check()
+            write_population(population, folder, min(max(jobs, 1) * 4, count - first), seed, config, first, jobs)
+            report((first + 1) / count, f"{first + 1} of {count}")
+        names = [population.case_id(seed, index) for index in range(count)]
+        found[part] = [
+            ScanCase(name, *(folder / pattern.format(name) for pattern in population.file_names)) for name in names
+        ]
+        truths |= {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names}
+    learning_cases = found.pop("learning")
+    return {
+        "train": learning_cases[: settings.training],
+        "validation": learning_cases[settings.training :],
+        "test": found["test"],
+    }, truths
+
+
+def test_seed(seed: int) -> int:
+    """Of simulated test cases: another population than the one that is learned from."""
+    return seed + TEST_SEED_OFFSET
+
+
+def _predict(
+    workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]
+) -> tuple[dict[str, Path], list[float]]:
+    """Masks of the test cases as files, and the seconds that each took: whole, from scan to mask, warm."""
+    report = workspace.stage(f"Testing, {segmenter.title}")
+    folder = workspace.folder / "masks" / segmenter.name
+    folder.mkdir(parents=True, exist_ok=True)
+    masks, seconds, warm = {}, [], False
+    for number, case in enumerate(cases):
+        path, record = folder / f"{case.id}.nii.gz", folder / f"{case.id}.json"
+        if not path.exists() or not record.exists():
+            workspace.check()
+            report(number / len(cases), f"case {number + 1} of {len(cases)}")
+            volume = read_volume(case.image)
+            if not warm:
+                segmenter.predict(volume)
+                warm = True
+            started = time.perf_counter()
+            mask = segmenter.predict(volume)
+            taken = time.perf_counter() - started
+            write_atomically(record, json.dumps({"seconds": taken}).encode())
+            write_image(path, mask.astype(np.uint8), volume.ijk_to_lps)
+        masks[case.id] = path
+        seconds.append(float(json.loads(record.read_text(encoding="utf-8"))["seconds"]))
+    return masks, seconds
+
+
+def _on_training(workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]) -> list[dict[str, float]]:
+    def measured(case: ScanCase) -> dict[str, float]:
+        volume, mask = case.read()
+        started = time.perf_counter()
+        found = segmenter.predict(volume)
+        return {"dice": overlap(found, mask).dice, "seconds": time.perf_counter() - started}
+
+    report = workspace.stage("Training cases")
+    chosen = cases[:2] if workspace.settings.quick else cases
+    rows = []
+    for number, case in enumerate(chosen):
+        report(number / len(chosen), case.id)
+        rows.append(workspace.step(f"training-case-{case.id}", lambda case=case: measured(case)))
+    return rows
+
+
+def _agreement(
+    workspace: Workspace, cases: Sequence[ScanCase], method: dict[str, Path], raters: Path | None
+) -> tuple[list[dict[str, Any]], dict[str, float | None], list[float]]:
+    report = workspace.stage("Agreement of raters")
+    files = _read_raters(raters, cases) if raters else _draw_raters(workspace, cases)
+    folder = RaterFolder({**files, METHOD: method}, tuple(case.id for case in cases), ())
+    rows = workspace.step("agreement-cases", lambda: agreement_by_case(folder, report))
+    pairs = workspace.step("agreement-pairs", lambda: agreement_by_pair(rows))
+    compared = len(files) > 1
+    comparison = workspace.step("agreement-comparison", lambda: compare_with_experts(rows, METHOD) if compared else {})
+
+    def against_majority() -> list[float]:
+        scores = []
+        for case in cases:
+            majority = consensus([read_volume(files[rater][case.id]).array for rater in files])
+            scores.append(overlap(read_volume(method[case.id]).array, majority).dice)
+        return scores
+
+    return pairs, comparison, workspace.step("agreement-majority", against_majority)
+
+
+def _draw_raters(workspace: Workspace, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
+    """Masks of three simulated raters, who draw on the truth (see :mod:`radiologycnn.simulation.raters`)."""
+    from radiologycnn.simulation.raters import draw_rater, rate
+
+    seed = test_seed(workspace.settings.seed)
+    files: dict[str, dict[str, Path]] = {}
+    for number, name in enumerate(EXPERTS, start=1):
+        folder = workspace.folder / "raters" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        files[name] = {}
+        rater = draw_rater(number, seed)
+        for index, case in enumerate(cases):
+            path = folder / f"{case.id}.nii.gz"
+            if not path.exists():
+                workspace.check()
+                truth = read_volume(case.mask)
+                drawn = rate(truth.array.astype(np.uint8), truth.spacing_mm, rater, index, seed)
+                write_image(path, (drawn > 0).astype(np.uint8), truth.ijk_to_lps)
+            files[name][case.id] = path
+    return files
+
+
+def _read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
+    """Mask files of human raters by rater and case.
+
+    Raises:
+        InputError: no such table, or a test case that a rater did not judge.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("no-raters", f"The raters' table {path} cannot be read.", "") from error
+    if not rows or not {"rater", "case", "mask"} <= set(rows[0]):
+        raise InputError("bad-raters", f"{path.name} lacks the columns rater, case and mask.", "Name them so.")
+    files: dict[str, dict[str, Path]] = {}
+    for row in rows:
+        if row["rater"] == METHOD:
+            raise InputError("bad-raters", f"A rater cannot be called {METHOD}: that is the method.", "Rename it.")
+        files.setdefault(row["rater"], {})[row["case"]] = path.parent / row["mask"]
+    for rater, masks in files.items():
+        missing = [case.id for case in cases if case.id not in masks or not masks[case.id].exists()]
+        if missing:
+            raise InputError(
+                "missing-ratings", f"Rater {rater} has no mask of {len(missing)} test cases, such as {missing[0]}.", ""
+            )
+    return files
