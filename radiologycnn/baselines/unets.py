@@ -217,7 +217,7 @@ class SliceRecipe:
         flow.SetTimeStep(self.flow_time)
         flow.SetNumberOfIterations(self.flow_steps)
         slices = (flow.Execute(sitk.GetImageFromArray(one.astype(np.float32))) for one in scored)
-        return np.stack([sitk.GetArrayFromImage(one) for one in slices])
+        return np.stack([sitk.GetArrayFromImage(one) for one in slices]).astype(np.float32)
 
     def closed(self, mask: np.ndarray, pixel_mm: float) -> np.ndarray:
         """The reference mask with its small gaps closed, slice by slice."""

@@ -192,6 +192,17 @@ def prepare_folder(
     return found
 
 
+def manifest_facts(
+    row: dict[str, str], line: int, codes: str = "ordinal"
+) -> tuple[int, tuple[float, ...] | None, str | None]:
+    """Class, centre (LPS mm) and side that a manifest's row states, for those who read the scan themselves.
+
+    Raises:
+        InputError: one of them cannot be read; the line is named.
+    """
+    return _tear_class(row, line, codes), _centre(row, line), _side(row, line)
+
+
 def _tear_class(row: dict[str, str], line: int, codes: str) -> int:
     if codes not in CLASS_CODES:
         raise InputError("bad-codes", f"There are no class codes “{codes}”.", f"Use {' or '.join(CLASS_CODES)}.")

@@ -1,0 +1,122 @@
+"""One command's work: run a paper's steps, write tables, figures and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from radiologycnn import __version__
+from radiologycnn.baselines.interface import Progress, no_progress
+from radiologycnn.evaluation.summary import write_record
+from radiologycnn.reproduction.page import write_page
+from radiologycnn.reproduction.plots import new_figure
+from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
+from radiologycnn.reproduction.workspace import Workspace
+
+REPORT_NAME = "report.html"
+_QUICK = (
+    "A quick run: a few small scans and networks far too small. Its figures mean nothing but that every step works."
+)
+
+
+def reproduce(
+    output: Path,
+    settings: ReproductionSettings,
+    data: Path | None = None,
+    readers: Path | None = None,
+    device: str = "auto",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Run or go on; returns the report.
+
+    Args:
+        output: gets report.html, tables/*.csv, figures/*, summary.json and the steps that the run goes on from.
+        data: folder with a manifest; None simulates.
+        readers: CSV of human readers' answers or masks; None simulates readers.
+        jobs: processes for simulating.
+
+    Raises:
+        InputError: settings, data or readers that cannot be used, or a folder with a run of others.
+        Cancelled: as ``cancelled`` said.
+    """
+    with new_figure(1, 1):  # without matplotlib, hours of training would end in nothing to look at
+        pass
+    sources = {"data": str(data) if data else None, "readers": str(readers) if readers else None}
+    workspace = Workspace(output, settings, sources, progress, cancelled)
+    if settings.paper == "arab2020":
+        from radiologycnn.reproduction import arab2020 as paper
+        from radiologycnn.reproduction.arab2020_figures import arab2020_figures
+        from radiologycnn.reproduction.arab2020_run import run_arab2020
+        from radiologycnn.reproduction.arab2020_tables import arab2020_tables
+
+        results: Any = run_arab2020(workspace, data, readers, device, jobs)
+        tables, figures, readings = arab2020_tables(results), arab2020_figures(results), paper.READINGS
+        simulated_people = results.simulated_raters and "raters, who draw on the known truth with errors of chosen size"
+    else:
+        from radiologycnn.reproduction import shim2020 as paper
+        from radiologycnn.reproduction.shim2020_figures import shim2020_figures
+        from radiologycnn.reproduction.shim2020_run import repeat_words, run_shim2020
+        from radiologycnn.reproduction.shim2020_tables import shim2020_tables
+
+        results = run_shim2020(workspace, data, readers, device, jobs)
+        tables, figures = shim2020_tables(results), shim2020_figures(results)
+        readings = tuple(one.replace("%s", repeat_words(settings)) for one in paper.READINGS)
+        simulated_people = results.simulated_readers and (
+            "readers, who answer from the known truth with a confusion profile that is set to the paper's own figures; "
+            "a comparison with them is no finding"
+        )
+    labels = []
+    if results.simulated:
+        labels.append(
+            "Scans of this run are simulated: no patient. Its figures do not tell how a method does on scans."
+        )
+    if simulated_people:
+        labels.append(f"Human readers of this run are simulated: {simulated_people}.")
+    if settings.quick:
+        labels.append(_QUICK)
+    if settings.models == BUNDLED:
+        labels.append("No network was trained: the demonstration model that comes with the program was tested.")
+    for table in tables:
+        table.write(output / "tables")
+    summary = {table.key: [vars(row) for row in table.rows] for table in tables}
+    write_record(output / "summary.json", {"labels": labels, **summary})
+    facts = _facts(results)
+    report = write_page(output / REPORT_NAME, paper.TITLE, paper.CITATION, labels, tables, figures, readings, facts)
+    progress(1.0, "Done")
+    return report
+
+
+def _facts(results: Any) -> list[tuple[str, str]]:
+    settings: ReproductionSettings = results.workspace.settings
+    facts = [
+        ("RadiologyCNN", __version__),
+        ("Computed on", results.device_name),
+        ("Cases", ", ".join(f"{len(cases)} {part}" for part, cases in results.cases.items())),
+        ("Seed", str(settings.seed)),
+        ("Preset", f"{settings.preset}, training settings “{settings.training_preset}”"),
+    ]
+    if settings.training_changes:
+        changes = ", ".join(f"{name} {value}" for name, value in sorted(settings.training_changes.items()))
+        facts.append(("Changed training settings", changes))
+    for name, fit in results.fits.items():
+        words = []
+        if fit.facts.get("model"):
+            words.append(f"model {fit.facts['model']}")
+        if fit.facts.get("parameters"):
+            words.append(f"{fit.facts['parameters']:,} parameters")
+        if fit.facts.get("threshold") is not None:
+            words.append(f"threshold {fit.facts['threshold']:g}")
+        if fit.facts.get("threshold_hu") is not None:
+            words.append(f"threshold {fit.facts['threshold_hu']:g} HU")
+        if fit.facts.get("left_out"):
+            words.append(f"left out: {', '.join(fit.facts['left_out'])}")
+        if fit.seconds is not None:
+            words.append(f"learned in {fit.seconds:.0f} s")
+        facts.append((results.titles[name], ", ".join(words)))
+    return facts
+
+
+__all__ = ["REPORT_NAME", "reproduce"]

@@ -1,0 +1,245 @@
+"""The work behind Shim 2020's tables: cases, readers, every network trained and tried, maps; each step a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
+from radiologycnn.evaluation.localization import Localization, localization
+from radiologycnn.reproduction.arab2020_run import test_seed
+from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
+from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
+from radiologycnn.reproduction.workspace import Workspace, split_rows
+from radiologycnn.training.case_files import read_manifest, save_arrays
+from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
+
+MAIN = "vrn"
+_TEST_SHARE, _VALIDATION_SHARE = 200 / 2124, 0.05
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One network's answers on the test cases, in their order.
+
+    Attributes:
+        probabilities: shape (cases, 5).
+        seconds: per case, from scan in memory to class and maps, warm.
+        maps: against the tear, by case, for tears with a mask.
+        runs: of the main network, shape (repeats, cases, 5); None for others.
+        map_files: by case: arrays of the map.
+    """
+
+    probabilities: np.ndarray
+    seconds: np.ndarray
+    maps: dict[str, Localization]
+    runs: np.ndarray | None
+    map_files: dict[str, Path]
+
+    @property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class ShimResults:
+    """Everything that tables and figures are made of."""
+
+    workspace: Workspace
+    simulated: bool
+    simulated_readers: bool
+    cases: dict[str, list[ShoulderCase]]
+    fits: dict[str, Fit]
+    titles: dict[str, str]
+    answers: dict[str, Answers]
+    readers: list[Reader]
+    device_name: str
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Classes of the test cases."""
+        return np.array([case.tear_class for case in self.cases["test"]])
+
+
+def repeat_words(settings: ReproductionSettings) -> str:
+    """How the test is repeated, for the report."""
+    ways = {
+        "tta": "slightly shifted, turned and brightened copies of each scan",
+        "mc_dropout": "dropout left on at test time",
+    }
+    return f"{settings.repeats} repeats by {ways[settings.repeat_method]}"
+
+
+def run_shim2020(
+    workspace: Workspace, data: Path | None = None, readers: Path | None = None, device: str = "cpu", jobs: int = 1
+) -> ShimResults:
+    """Do what is not done yet.
+
+    Args:
+        data: folder with ``cases.csv``; None simulates.
+        readers: CSV of people's answers on the test cases; None simulates readers.
+
+    Raises:
+        InputError: cases or readers that cannot be used.
+        Cancelled: as the workspace was told; what is done stays.
+    """
+    from radiologycnn.networks.devices import describe_device, resolve_device
+
+    where = resolve_device(device)
+    settings = workspace.settings
+    names = [MAIN] if settings.models == BUNDLED else list(settings.methods)
+    workspace.plan(2 + 2 * len(names))
+    cases = _cases(workspace, data, jobs)
+    people = _readers(workspace, cases["test"], readers)
+    fits, titles, answers = {}, {}, {}
+    for name in names:
+        classifier = make_classifier(name, workspace, str(where))
+        report = workspace.stage(f"Learning, {classifier.title}")
+        folder = workspace.folder / "methods" / name
+        fits[name] = classifier.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
+        answers[name] = _answers(workspace, classifier, cases["test"], name == MAIN)
+        titles[name] = classifier.title
+    return ShimResults(
+        workspace, data is None, readers is None, cases, fits, titles, answers, people, describe_device(where)
+    )
+
+
+def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassifier:
+    """The network of this name at the run's size."""
+    from radiologycnn.baselines.tear_networks import PackagedTearClassifier, TrainedTearClassifier
+    from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+
+    settings = workspace.settings
+    if settings.models == BUNDLED:
+        from radiologycnn.models.catalog import find_model
+        from radiologycnn.rotatorcuff.tear_classes import TASK
+
+        return PackagedTearClassifier(find_model(None, TASK), device)
+    training = TrainingSettings.from_preset(
+        settings.training_preset, {**settings.training_changes, "seed": settings.seed}
+    )
+    return TrainedTearClassifier(name, training, device)
+
+
+def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list[ShoulderCase]]:
+    settings = workspace.settings
+    if data is not None:
+        from radiologycnn.training.rotatorcuff.cases import manifest_facts
+
+        workspace.stage("Reading the manifest")
+        rows = read_manifest(data, ("image",), ("mask",))
+        facts = {row["id"]: manifest_facts(row, line) for line, row in enumerate(rows, start=2)}
+        parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
+        return {
+            part: [
+                ShoulderCase(
+                    row["id"],
+                    data / row["image"],
+                    facts[row["id"]][0],
+                    data / row["mask"] if row.get("mask") else None,
+                    facts[row["id"]][2],
+                    facts[row["id"]][1],
+                )
+                for row in rows
+            ]
+            for part, rows in parts.items()
+        }
+    from radiologycnn.simulation.population import write_population
+    from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
+    from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
+
+    config = ShoulderMrConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
+    population = shoulder_mr_population()
+    found: dict[str, list[ShoulderCase]] = {}
+    learning = 0 if settings.models == BUNDLED else settings.training + settings.validation
+    for part, count, seed in (("learning", learning, settings.seed), ("test", settings.test, test_seed(settings.seed))):
+        found[part] = []
+        if not count:
+            continue
+        folder = workspace.folder / "data" / part
+        report = workspace.stage("Simulating shoulders")
+        together = max(jobs, 1) * 8
+        for first in range(0, count, together):
+            workspace.check()
+            write_population(population, folder, min(together, count - first), seed, config, first, jobs)
+            report((first + 1) / count, f"{first + 1} of {count}")
+        for index in range(count):
+            name = population.case_id(seed, index)
+            truth = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+            image, mask = (folder / pattern.format(name) for pattern in population.file_names)
+            centre = tuple(truth["head_centre_lps_mm"])
+            found[part].append(ShoulderCase(name, image, truth["tear_class"], mask, truth["side"], centre))
+    return {
+        "train": found["learning"][: settings.training],
+        "validation": found["learning"][settings.training :],
+        "test": found["test"],
+    }
+
+
+def _readers(workspace: Workspace, cases: Sequence[ShoulderCase], readers: Path | None) -> list[Reader]:
+    names = [case.id for case in cases]
+    if readers is not None:
+        return read_readers(readers, names)
+    path = workspace.folder / "simulated-readers.csv"
+    if not path.exists():
+        truth = {case.id: case.tear_class for case in cases}
+        write_readers(path, simulated_readers(truth, test_seed(workspace.settings.seed)))
+    return read_readers(path, names)
+
+
+def _answers(workspace: Workspace, classifier: TearClassifier, cases: Sequence[ShoulderCase], is_main: bool) -> Answers:
+    settings = workspace.settings
+    report = workspace.stage(f"Testing, {classifier.title}")
+    folder = workspace.folder / "answers" / classifier.name
+    repeats = None
+    if is_main:
+        repeats = {"method": settings.repeat_method, "count": settings.repeats, "seed": settings.seed}
+    rows, map_files, warm = [], {}, False
+    for number, case in enumerate(cases):
+        path = folder / f"{case.id}.npz"
+        if not path.exists():
+            workspace.check()
+            report(number / len(cases), f"case {number + 1} of {len(cases)}")
+            volume, mask = case.read()
+            if not warm:
+                classifier.predict(volume)
+                warm = True
+            started = time.perf_counter()
+            answer = classifier.predict(volume)
+            seconds = time.perf_counter() - started
+            arrays: dict[str, Any] = {
+                "probabilities": np.array(answer.probabilities),
+                "seconds": seconds,
+                "map": answer.maps["tear_versus_none"],
+                "map_ijk_to_lps": answer.maps_ijk_to_lps,
+            }
+            if mask is not None and mask.any():
+                found = localization(arrays["map"], answer.maps_ijk_to_lps, mask, volume.ijk_to_lps, TOLERANCE_MM)
+                arrays["localization"] = json.dumps(found.to_dict())
+            if repeats:
+                arrays["runs"] = classifier.predict(volume, repeats).runs
+            save_arrays(path, **arrays)
+        with np.load(path) as kept:
+            rows.append({name: kept[name] for name in kept.files})
+        map_files[case.id] = path
+    maps = {}
+    for case, row in zip(cases, rows):
+        if "localization" in row:
+            record = json.loads(str(row["localization"]))
+            maps[case.id] = Localization(**{**record, "peak_lps_mm": tuple(record["peak_lps_mm"])})
+    return Answers(
+        np.stack([row["probabilities"] for row in rows]),
+        np.array([float(row["seconds"]) for row in rows]),
+        maps,
+        np.stack([row["runs"] for row in rows], axis=1) if repeats else None,
+        map_files,
+    )
+
+
+__all__ = ["MAIN", "Answers", "ShimResults", "make_classifier", "repeat_words", "run_shim2020"]
