@@ -69,12 +69,14 @@ def _roc(results: ShimResults, folder: Path) -> FigureEntry | None:
         axes[1].set_ylabel("Binary accuracy (%)")
         axes[1].set_ylim(0, 100)
         axes[1].set_title("B", loc="left", fontweight="bold")
-        caption = f"{_source(results, True)} A: each point is a reader. B: mean; points are the network's repeats and the readers."
+        caption = (
+            f"{_source(results, True)} A: each mark is a reader. B: mean; points: the network's repeats, the readers."
+        )
         return save_figure(figure, folder, "figure-3-roc", "Figure 3. ROC with readers, and binary accuracy", caption)
 
 
 def _bars(axes: Any, values: dict[str, list[float]], factor: float = 1.0) -> None:
-    for place, (group, own) in enumerate(values.items()):
+    for place, own in enumerate(values.values()):
         color = COLORS[place % len(COLORS)]
         scaled = factor * np.array([value for value in own if value is not None])
         axes.bar(place, scaled.mean() if len(scaled) else 0, color=color, alpha=0.35, width=0.6)
@@ -94,7 +96,7 @@ def _groups(results: ShimResults, folder: Path) -> FigureEntry | None:
                 one.set_ylim(0, 100)
             one.set_title(letter, loc="left", fontweight="bold")
         caption = (
-            f"{_source(results, True)} Bars: mean; points: the network's repeats (time: its cases) and the readers. The "
+            f"{_source(results, True)} Bars: mean; points: the network's repeats (time: its cases), the readers. The "
             "paper's Figure 4 shows A and C."
         )
         return save_figure(figure, folder, "figure-4-groups", "Figure 4. Classes and time", caption)
@@ -139,7 +141,7 @@ def _maps(results: ShimResults, folder: Path) -> FigureEntry | None:
         figure.colorbar(shown, ax=axes[:, -1], label="Activation, share of its peak", shrink=0.6)
         caption = (
             f"{_source(results)} Above the scan, below the activation map of tear versus none (positive part) and the "
-            "true tear's outline, at the slice of the map's peak, or of the tear nearest to it. One case of each class, "
+            "true tear's outline, at the slice of the map's peak, or of the tear nearest to it. One case a class, "
             "the most confident right one where there is one. The paper's Figure 5 renders volumes."
         )
         return save_figure(
