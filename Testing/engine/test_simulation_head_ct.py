@@ -13,6 +13,7 @@ from radiologycnn.images import read_volume
 from radiologycnn.simulation.head_ct import BLEED_LABELS, HeadCtConfig, simulate_head_ct
 from radiologycnn.simulation.head_ct.bleeds import plan_bleeds
 from radiologycnn.simulation.head_ct.config import BleedConfig
+from radiologycnn.simulation.head_ct.scanner import join_upper_slices
 
 SMALL = HeadCtConfig.from_dict({"scanner": {"matrix": 128, "coarse_mm": 3.0, "fine_mm": 2.0}})
 
@@ -155,3 +156,41 @@ def test_command_writes_scans_goes_on_and_refuses_other_settings(tmp_path) -> No
     assert (tmp_path / "out" / "contact-sheet.png").stat().st_size > 1000
     refused = CliRunner().invoke(app, [*base, "--count", "1", "--seed", "7"])
     assert isinstance(refused.exception, InputError) and refused.exception.code == "other-settings"
+
+
+def test_joined_upper_slices_average_pairs_and_leave_the_skull_base() -> None:
+    steps = np.repeat(np.array([0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0], np.float32), 4).reshape(12, 2, 2)
+    joined = steps.copy()
+    join_upper_slices(joined, np.random.default_rng(0))
+    assert np.array_equal(joined[:3], steps[:3])
+    assert joined.sum() == pytest.approx(steps.sum())  # what was bright in one slice is spread over its neighbours
+    assert joined[:, 0, 0].max() <= 4 and (joined[:, 0, 0] > 0).sum() >= 3
+    even = np.arange(12, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    ramp = even.copy()
+    join_upper_slices(ramp, np.random.default_rng(0))
+    assert np.allclose(ramp[6:-1], even[6:-1], atol=0.5)
+
+
+def test_thin_blood_is_labelled_from_the_share_of_its_kind() -> None:
+    config = only("sah", 8.0)
+    half = simulate_head_ct(1, 4, config)
+    shares = {**config.bleeds.label_share, "sah": 0.3}
+    generous = simulate_head_ct(
+        1, 4, dataclasses.replace(config, bleeds=dataclasses.replace(config.bleeds, label_share=shares))
+    )
+    assert np.array_equal(half.volume.array, generous.volume.array)
+    assert generous.truth["volume_ml"] == half.truth["volume_ml"]
+    assert half.truth["mask_ml"] < generous.truth["mask_ml"]
+    assert np.all(generous.labels[half.labels > 0] > 0)
+
+
+def test_orbital_roofs_bulge_over_a_thin_bone() -> None:
+    """Between the roofs the brain lies deeper, and there is less bone in front than under a thick flat floor."""
+    flat = dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=1.0))
+    bulging = dataclasses.replace(flat, anatomy=dataclasses.replace(flat.anatomy, orbital_roof_mm=2.5))
+    bone = []
+    for config in (flat, bulging):
+        volume = simulate_head_ct(4, 8, config).volume
+        front = volume.array[: len(volume.array) // 2, : volume.array.shape[1] // 2]
+        bone.append(int((front > 300).sum()))
+    assert bone[1] < 0.9 * bone[0]

@@ -98,8 +98,12 @@ def draw_person(rng: np.random.Generator, config: AnatomyConfig) -> Person:
     )
 
 
-def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator) -> Cavity:
-    """The cavity (vault cut by the stepped skull base), the bone around it, and the head's outside."""
+def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator, orbital_roof_mm: float = 0.0) -> Cavity:
+    """The cavity (vault cut by the stepped skull base), the bone around it, and the head's outside.
+
+    Args:
+        orbital_roof_mm: bone over the orbits, which bulge into the anterior fossa; 0: a flat and thick floor there.
+    """
     x, y, z = grid.coarse
     wobble = grid.noise(rng, 24.0)
     a, b, c = person.half_width_mm, person.half_length_mm, person.height_mm
@@ -113,7 +117,14 @@ def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator) -> Ca
 
     side = np.abs(x)
     middle_floor = -28 - 16 * smooth_step(side, 8, 24)
-    floor = -20.0 + smooth_step(y, -36, -24) * (middle_floor + 20.0)
+    anterior_floor, wing = -20.0, 0.0
+    if orbital_roof_mm:
+        # Roofs over the orbits, the cribriform plate between them; the sphenoid wing runs out- and forwards.
+        bulge = np.exp(-(((side - 29) / 15) ** 2) - (((y + 58) / 26) ** 2))
+        anterior_floor = -26.0 + 11 * bulge - 5 * smooth_step(-side, -12, -4)
+        wing = 0.26 * np.clip(side - 12, 0, 46) - 4
+    behind = smooth_step(y + wing, -36, -24)
+    floor = anterior_floor + behind * (middle_floor - anterior_floor)
     floor = floor + smooth_step(y, 6, 26) * (-68.0 - middle_floor)
     petrous_line = y - (2 + (side - 12) * 0.5)
     ridge = smooth_step(side, 8, 18) * (1 - smooth_step(side, 58, 70))
@@ -127,7 +138,9 @@ def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator) -> Ca
     inside = soft_minimum(vault, base, 6.0)
     at_base = smooth_step(vault - base, -4, 6) * smooth_step(-z, 5, 25)
     skull = person.skull_mm * (1 + 0.12 * grid.noise(rng, 15.0)) + 1.5 * smooth_step(y, 40, 80) + 8 * at_base
-    skull = np.clip(skull, 3.5, None).astype(np.float32)
+    if orbital_roof_mm:
+        skull = skull + (1 - behind) * at_base * (orbital_roof_mm - skull)
+    skull = np.clip(skull, orbital_roof_mm or 3.5, None).astype(np.float32)
 
     scalp = person.scalp_mm * (1 + 0.1 * wobble) + 5 * smooth_step(-z, 10, 60) * smooth_step(side, 40, 70)
     neck = (1 - np.hypot(x / 64, (y + 8) / np.where(y < -8, 92, 86))) * 70 - np.maximum(z + 22, 0) * 1.3

@@ -32,6 +32,7 @@ class AnatomyConfig:
     table_hu: Range = (1000.0, 1700.0)  # [ref: 1000-1800]
     diploe_hu: Range = (300.0, 700.0)  # [ref]
     petrous_hu: Range = (1500.0, 2300.0)  # [ref]
+    orbital_roof_mm: float = 0.0  # bone over the orbits [anat: 1-3]; 0: the plain population's thick flat floor
     fat_hu: float = -90.0  # [ref]
     muscle_hu: Range = (42.0, 62.0)  # 50 [ref]
     grey_hu: Range = (34.5, 39.5)  # 37+-3 [ref]
@@ -78,6 +79,10 @@ class BleedConfig:
             "edh": (54.0, 75.0),
             "sah": (46.0, 66.0),
         }
+    )
+    # Share of a voxel from which on it is labelled. At a half, thin layers and filled sulci lose most of their volume.
+    label_share: dict[str, float] = field(
+        default_factory=lambda: {"iph": 0.5, "ivh": 0.5, "sdh": 0.5, "edh": 0.5, "sah": 0.5}
     )
     heterogeneity_hu: Range = (1.5, 4.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
     # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice].
@@ -131,6 +136,8 @@ class ScannerConfig:
     missing_vertex: float = 0.1  # [choice]
     thick_slices: float = 0.0  # share of scans of older protocols, whose slices are thicker than slice_mm
     thick_slice_mm: Range = (5.0, 8.0)
+    joined_vault: float = 0.0  # share of scans whose upper slices are twice as thick, read onto an even grid
+    joined_up_to_mm: float = 4.2  # only of slices no thicker than this [choice: 7 mm over a base of 4 mm is usual]
     sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
     coarse_mm: float = 2.0  # grid that shapes are drawn on, before they are interpolated
     fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 at 512, 1.0 below)
@@ -153,15 +160,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Harder and more like a mixed archive: blood as bright as the reference's quantiles (region means of IPH
     # 33/41/48/54/61 HU at 5/25/50/75/95 %), older protocols, motion, metal. A threshold fails on it (see the gates).
     "varied": {
-        "anatomy": {"grey_hu": [34.5, 41.5], "dura_hu": [50.0, 68.0]},
+        "anatomy": {"grey_hu": [34.5, 41.5], "dura_hu": [50.0, 68.0], "orbital_roof_mm": 2.5},
         "bleeds": {
             "clot_hu": {
-                "iph": [37.0, 66.0],
-                "ivh": [32.0, 60.0],
-                "sdh": [32.0, 70.0],
-                "edh": [42.0, 74.0],
-                "sah": [42.0, 66.0],
+                "iph": [43.0, 66.0],
+                "ivh": [40.0, 62.0],
+                "sdh": [44.0, 72.0],
+                "edh": [47.0, 74.0],
+                "sah": [48.0, 68.0],
             },
+            "label_share": {"iph": 0.5, "ivh": 0.45, "sdh": 0.4, "edh": 0.4, "sah": 0.35},
             "heterogeneity_hu": [2.0, 6.0],
             "sdh_reach_rad": [0.35, 0.70],  # smaller ones stay thicker than a voxel
             "volume_ml": {
@@ -177,7 +185,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "confounders": {"basal_ganglia": 0.3, "falx_plate": 0.25, "artery_hu": [40.0, 58.0]},
         "physics": {"noise_hu_at_5mm": [2.6, 5.2], "rim_hu": [4.0, 16.0], "rim_mm": [1.5, 4.0]},
-        "scanner": {"missing_vertex": 0.2, "thick_slices": 0.15, "gantry_tilt": 0.25},
+        "scanner": {"missing_vertex": 0.2, "thick_slices": 0.2, "joined_vault": 0.2, "gantry_tilt": 0.25},
         "artefacts": {"motion": 0.12, "metal": 0.05},
     },
 }

@@ -99,6 +99,22 @@ def onto_slices(grid: HeadGrid, field: np.ndarray, slices: Slices, sub_slice_mm:
     return total / count
 
 
+def join_upper_slices(hu: np.ndarray, rng: np.random.Generator) -> None:
+    """Make the slices of the vault twice as thick, and interpolate them back onto the even grid, in place.
+
+    That is what a reader makes of a scan with thin slices at the skull base and thick ones above it.
+    """
+    first = round(len(hu) * rng.uniform(0.3, 0.5))
+    upper = hu[first : first + 2 * ((len(hu) - first) // 2)]
+    pairs = (upper[0::2] + upper[1::2]) / 2
+    if len(pairs) < 2:
+        return
+    place = np.clip((np.arange(len(upper)) - 0.5) / 2, 0, len(pairs) - 1)
+    below = np.minimum(place.astype(int), len(pairs) - 2)
+    share = (place - below)[:, None, None].astype(np.float32)
+    upper[:] = (1 - share) * pairs[below] + share * pairs[below + 1]
+
+
 def nearest_on_slices(grid: HeadGrid, field: np.ndarray, slices: Slices) -> np.ndarray:
     """The fine field's value at each slice voxel's centre, same dtype."""
     return _sample(_image(grid, field), slices, 0.0, sitk.sitkNearestNeighbor, 0)

@@ -16,7 +16,7 @@ from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_ble
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
-from radiologycnn.simulation.head_ct.scanner import draw_slices, nearest_on_slices, onto_slices
+from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
 SIMULATOR_VERSION = "1"
 
@@ -27,7 +27,8 @@ class SimulatedHeadCt:
 
     Attributes:
         volume: HU int16 (K, J, I), modality CT, with its scanner geometry.
-        labels: uint8 label map on the same grid, ``BLEED_LABELS`` values where blood fills at least half the voxel.
+        labels: uint8 label map on the same grid, ``BLEED_LABELS`` values where blood fills enough of the voxel
+            (``BleedConfig.label_share``).
         lps_to_head: 4x4, the scan's LPS to the head's own frame, mm: the pose, for registering scans of one head.
         truth: JSON-able: bleeds (kind, place, HU, mL), person, protocol, confounders, midline shift.
     """
@@ -72,7 +73,7 @@ def _streams(index: int, seed: int) -> list[np.random.Generator]:
 
 def _further_streams(machine: np.random.Generator) -> list[np.random.Generator]:
     """Streams for what the default population does not have; the machine's own goes on as if they were not there."""
-    return machine.spawn(2)
+    return machine.spawn(3)
 
 
 def draw_head(
@@ -92,7 +93,7 @@ def draw_head(
     bleeds = plan_bleeds(plan, config.bleeds)
     if change:
         change(bleeds)
-    cavity = build_cavity(grid, person, shape)
+    cavity = build_cavity(grid, person, shape, config.anatomy.orbital_roof_mm)
     displacement = shape_bleeds(grid, bleeds, cavity, blood, config.bleeds)
     brain = build_brain(grid, person, cavity, displacement, shape, config.anatomy)
     head = render_head(grid, person, cavity, brain, tissue, config.anatomy, config.confounders)
@@ -109,18 +110,23 @@ def scan_head(
     """Scan a head in a pose and with a protocol that the stream ``machine`` decides; ``head.hu`` is used up."""
     grid, person, bleeds = head.grid, head.person, head.bleeds
     top = person.height_mm + person.skull_mm + person.scalp_mm
-    older, faults = _further_streams(machine)
+    older, faults, vault = _further_streams(machine)
     slices = draw_slices(machine, config.scanner, top, older)
     fine_hu = head.hu
     fine_hu += physics.beam_hardening(grid, head.inside, machine, config.physics)
     hu = onto_slices(grid, fine_hu, slices, config.scanner.sub_slice_mm, -1000.0)
+    joined = slices.slice_mm <= config.scanner.joined_up_to_mm and vault.random() < config.scanner.joined_vault
+    if joined:
+        join_upper_slices(hu, vault)
     labels = np.zeros(slices.shape_kji, np.uint8)
     filled = np.zeros(slices.shape_kji, np.float32)
     if bleeds:
         filled = onto_slices(grid, head.share, slices, config.scanner.sub_slice_mm, 0.0)
         kinds = nearest_on_slices(grid, _spread(head.kind), slices)
-        labels = np.where(filled >= 0.5, np.maximum(kinds, 1), 0).astype(np.uint8)
-    artefacts = add_artefacts(hu, slices, faults, config.artefacts)
+        kinds = np.maximum(kinds, 1)
+        least = np.array([1.0, *(config.bleeds.label_share[kind] for kind in BLEED_LABELS)], np.float32)
+        labels = np.where(filled >= least[kinds], kinds, 0).astype(np.uint8)
+    artefacts = add_artefacts(hu, slices, faults, config.artefacts) + ["joined vault"] * joined
     array = physics.scan(hu, slices, machine, config.physics)
 
     voxel_ml = float(abs(np.linalg.det(slices.ijk_to_lps[:3, :3]))) / 1000
