@@ -113,6 +113,14 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     assert loaded.performance["validation"]["data"].startswith("1 cases")
     with torch.no_grad():
         assert load_network(loaded)(torch.zeros(1, 1, 16, 32, 32)).shape == (1, 1, 16, 32, 32)
+    slow = settings(epochs=1, coarse_epochs=0, learning_rate=1e-9)
+    again = train_hemorrhage(
+        tmp_path / "more", slow, data=data, name="tiny", version="0.2.0", start_from=package.path, device="cpu"
+    )
+    first, second = (load_network(one).state_dict() for one in (package, again))
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)  # went on from there
+    with pytest.raises(InputError, match="base_filters"):
+        train_hemorrhage(tmp_path / "other", settings(base_filters=3), data=data, start_from=package.path)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import NAME_PATTERN, SIMULATED_NOTE, VERSION_PATTERN
+from radiologycnn.models.package import NAME_PATTERN, SIMULATED_NOTE, VERSION_PATTERN, load_package
+from radiologycnn.models.weights import load_network
 from radiologycnn.training.settings import CommonSettings
 
 DEMONSTRATION = SIMULATED_NOTE
@@ -20,6 +22,29 @@ def check_model_name(name: str, version: str) -> None:
     """Raises InputError before hours of training, not after."""
     if not NAME_PATTERN.fullmatch(name) or not VERSION_PATTERN.fullmatch(version):
         raise InputError("bad-name", f"“{name}” {version} is no model name and version.", "Use hemorrhage-x and 1.0.0.")
+
+
+def weights_of(path: Path, architecture: Mapping[str, Any], free: Collection[str]) -> dict[str, Any]:
+    """Weights of a package, to start a training from.
+
+    Args:
+        architecture: of the network that is to be trained.
+        free: parameters that may differ, as no weight depends on them.
+
+    Raises:
+        InputError: the package's network is another one.
+    """
+    package = load_package(path)
+    theirs = package.architecture.get("parameters", {})
+    mine = architecture["parameters"]
+    differing = [key for key in mine if key not in free and theirs.get(key) != mine[key]]
+    if package.architecture.get("name") != architecture["name"] or differing:
+        raise InputError(
+            "other-architecture",
+            f"The model {package.id} is another network ({', '.join(differing) or package.architecture.get('name')}).",
+            "Train with the same network settings, or start from another model.",
+        )
+    return load_network(package).state_dict()
 
 
 def describe(

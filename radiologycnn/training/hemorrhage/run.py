@@ -18,7 +18,7 @@ from radiologycnn.training.hemorrhage.assess import assess, choose_threshold, si
 from radiologycnn.training.hemorrhage.cases import prepare_folder, simulate_cases
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe
+from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 
 TASK = "hemorrhage-segmentation"
 
@@ -34,6 +34,7 @@ def train_hemorrhage(
     simulate: int = 0,
     test: int = 0,
     resume: bool = False,
+    start_from: Path | None = None,
     device: str = "auto",
     jobs: int = 1,
     name: str = "hemorrhage",
@@ -44,11 +45,15 @@ def train_hemorrhage(
 ) -> ModelPackage:
     """Train on a data folder or on simulated scans, and write ``<output>/<name>-<version>/``.
 
+    Args:
+        start_from: a model package of the same architecture, whose weights are the first ones.
+
     Raises:
-        InputError: no usable data, or settings that do not fit the folder's checkpoint.
+        InputError: no usable data, or settings that do not fit the folder's checkpoint or the model to start from.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(name, version)
+    start_weights = weights_of(start_from, architecture_of(settings), ("dropout",)) if start_from else None
     preprocessing = preprocessing_of(settings)
     # One cache a preprocessing: cases made for another grid must not slip in.
     grid = "x".join(map(str, settings.grid_shape_ijk))
@@ -67,7 +72,7 @@ def train_hemorrhage(
         )
 
     where = str(resolve_device(device))
-    result = train(training, validation, settings, output, resume, where, progress, cancelled)
+    result = train(training, validation, settings, output, resume, where, progress, cancelled, start_weights)
     return finish(
         output / f"{name}-{version}", result, settings, validation, source, data is None, test, where, name, version,
         title, progress,

@@ -34,14 +34,18 @@ def train(
     device: str = "cpu",
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    start_weights: Mapping[str, Tensor] | None = None,
 ) -> TrainingResult:
     """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors.
 
     Args:
         train_paths, validation_paths: prepared cases (:mod:`radiologycnn.training.hemorrhage.cases`).
+        start_weights: of an earlier training of the same network, to go on from.
     """
     torch.manual_seed(settings.seed)
     network = build_network(architecture_of(settings)).to(device, memory_format=torch.channels_last_3d)
+    if start_weights is not None:
+        network.load_state_dict(start_weights)
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
     loop = SegmentationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
     return loop.run(resume, progress)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import ModelPackage, load_package
-from radiologycnn.models.weights import load_network, save_package
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import resolve_device
 from radiologycnn.rotatorcuff.tear_classes import TASK, class_records
 from radiologycnn.training.case_files import split_cases, split_manifest
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe
+from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
@@ -24,6 +24,9 @@ from radiologycnn.training.rotatorcuff.assess import (
 from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, prepare_folder, simulate_cases
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
+
+# What is only drawn in training (dropout), and the size of the cube, as the network takes any.
+_FREE_PARAMETERS = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
 
 
 def train_rotator_cuff(
@@ -55,7 +58,7 @@ def train_rotator_cuff(
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(name, version)
-    start_weights = _weights_of(start_from, settings) if start_from else None
+    start_weights = weights_of(start_from, architecture_of(settings), _FREE_PARAMETERS) if start_from else None
     preprocessing = settings.preprocessing()
     cache = output / "cases" / cache_name(settings)
     if data is not None:
@@ -147,20 +150,3 @@ def tested(
         "data": f"{count} unseen simulated shoulders (seed {seed}), the humeral head found automatically",
         **summarize(rows, package.operating_threshold),
     }
-
-
-def _weights_of(path: Path, settings: TrainingSettings) -> Mapping[str, Any]:
-    package = load_package(path)
-    mine = architecture_of(settings)
-    # What is only drawn in training (dropout) may differ, and the size of the cube, as the network takes any.
-    theirs = package.architecture.get("parameters", {})
-    free = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
-    relevant = [key for key in mine["parameters"] if key not in free]
-    differing = [key for key in relevant if theirs.get(key) != mine["parameters"][key]]
-    if package.architecture.get("name") != mine["name"] or differing:
-        raise InputError(
-            "other-architecture",
-            f"The model {package.id} is another network ({', '.join(differing) or package.architecture.get('name')}).",
-            "Train with the same network settings, or start from another model.",
-        )
-    return load_network(package).state_dict()
