@@ -1,8 +1,13 @@
 """What every test may ask for: the repository's root and the real images that are not part of the repository."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Networks that tests compile are no business of the person's own cache; shared by all of a run's processes.
+os.environ.setdefault("RADIOLOGYCNN_CACHE", str(Path(tempfile.gettempdir()) / "radiologycnn-test-cache"))
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"

@@ -128,7 +128,7 @@ def test_the_scan_is_checked_first(segmenter):
 
 def failing_network(segmenter, monkeypatch, times: int, error: Exception):
     """Lets the network end in an error so many times, then work."""
-    network = segmenter._network
+    network = segmenter.backend.network
     forward, left = network.forward, [times]
 
     def fail(image):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -165,11 +166,18 @@ def test_models_are_listed_and_removed(worker, tiny_model: Path) -> None:
     assert "tiny-1.0.0" in [model["id"] for model in models]
 
 
-def test_devices_end_with_the_cpu(worker) -> None:
+def test_every_machine_lists_its_cpu_with_what_computes_on_it(worker) -> None:
     worker.send(cmd="devices", job="d")
     devices = worker.wait_for("devices", "d")["devices"]
-    assert devices[-1]["id"] == "cpu"
-    assert all(device["name"] for device in devices)
+    cpu = next(device for device in devices if device["id"] == "cpu")
+    with_openvino = importlib.util.find_spec("openvino") is not None
+    assert (cpu["backend"], cpu["name"]) == (
+        ("openvino", "CPU, OpenVINO") if with_openvino else ("torch", "CPU, PyTorch")
+    )
+    # The slower way is offered too, as the reference.
+    assert [device["id"] for device in devices if device["name"] == "CPU, PyTorch"] == [
+        "torch-cpu" if with_openvino else "cpu"
+    ]
 
 
 def test_idle_worker_gives_the_models_memory_back(start_worker) -> None:

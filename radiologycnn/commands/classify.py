@@ -22,7 +22,7 @@ def classify(
     scan: str = typer.Argument(..., metavar="INPUT", help="NIfTI, NRRD or MHA file, or a folder with DICOM files."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the results; made if needed."),
     model: str = typer.Option(None, "--model", "-m", help="Model by id, name or path. Default: the first listed."),
-    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu or cuda:0."),
+    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu, openvino, torch-cpu or cuda:0."),
     series: str = typer.Option(None, "--series", "-s", help="Which DICOM series, by its number or uid."),
     side: str = typer.Option(None, "--side", help="left or right. Default: as the scan says."),
     roi_centre: str = typer.Option(
@@ -45,7 +45,9 @@ def classify(
     repeats: int = typer.Option(None, "--repeats", "-r", help="Repeat so many times, and give median and quartiles."),
     repeat_method: str = typer.Option(None, "--repeat-method", help="mc_dropout (default), tta or models."),
     seed: int = typer.Option(0, "--seed", help="Of the repeats."),
-    precision: str = typer.Option("float32", "--precision", help="float32, bfloat16 (faster on new CPUs) or float16."),
+    precision: str = typer.Option(
+        "auto", "--precision", help="auto, float32, bfloat16 (faster on new CPUs) or float16."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Sort a rotator cuff tear on an oblique-coronal shoulder MR: None, Partial, Small, Medium, Large-to-Massive.

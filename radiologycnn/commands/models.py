@@ -1,8 +1,9 @@
-"""``radiologycnn models``: list, show, install and remove models."""
+"""``radiologycnn models``: list, show, install, export and remove models."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,10 +13,11 @@ from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    verbs = typer.Typer(help="List, show, install and remove models.", no_args_is_help=True)
+    verbs = typer.Typer(help="List, show, install, export and remove models.", no_args_is_help=True)
     verbs.command("list")(list_installed)
     verbs.command("show")(show)
     verbs.command("install")(install)
+    verbs.command("export")(export)
     verbs.command("remove")(remove)
     app.add_typer(verbs, name="models")
 
@@ -65,6 +67,7 @@ def show(
         "Threshold": package.operating_threshold,
         "Architecture": package.architecture["name"],
         "Weights SHA-256": package.weights_sha256,
+        "Runs without PyTorch": "yes" if package.onnx_sha256 else "no",
         "Folder": package.path,
     }
     for name, value in lines.items():
@@ -83,6 +86,20 @@ def install(
     with show_progress() as report, stop_on_interrupt() as stopped:
         package = install_model(source, sha256=sha256, progress=report, cancelled=stopped)
     typer.echo(f"Installed {package.id} in {package.path}")
+
+
+def export(
+    model: str = typer.Argument(..., help="Model by id, name or path."),
+    output: Path = typer.Option(None, "--output", "-o", help="Folder for a copy; without it the model itself gets it."),
+) -> None:
+    """Add the network as ONNX, so that the model runs on a CPU without PyTorch, and faster."""
+    from radiologycnn.models.catalog import find_model
+    from radiologycnn.models.export import export_package
+    from radiologycnn.models.package import ONNX_NAME
+
+    package = export_package(find_model(model), output)
+    size_mb = (package.path / ONNX_NAME).stat().st_size / 1e6
+    typer.echo(f"Wrote {package.path / ONNX_NAME} ({size_mb:.1f} MB)")
 
 
 def remove(model: str = typer.Argument(..., help="Id of an installed model.")) -> None:

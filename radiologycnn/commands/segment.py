@@ -22,12 +22,14 @@ def segment(
     scan: str = typer.Argument(..., metavar="INPUT", help="NIfTI, NRRD or MHA file, or a folder with DICOM files."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the results; made if needed."),
     model: str = typer.Option(None, "--model", "-m", help="Model by id, name or path. Default: the first listed."),
-    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu or cuda:0."),
+    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu, openvino, torch-cpu or cuda:0."),
     threshold: float = typer.Option(
         None, "--threshold", "-t", help="Probability from which a voxel is bleed, 0 to 1. Default: the model's own."
     ),
     series: str = typer.Option(None, "--series", "-s", help="Which DICOM series, by its number or uid."),
-    precision: str = typer.Option("float32", "--precision", help="float32, bfloat16 (faster on new CPUs) or float16."),
+    precision: str = typer.Option(
+        "auto", "--precision", help="auto, float32, bfloat16 (faster on new CPUs) or float16."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Outline the bleed on a non-contrast head CT and measure it.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from radiologycnn import __version__
 from radiologycnn.errors import InputError
@@ -21,10 +18,7 @@ from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
 from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
-from radiologycnn.models.weights import load_network
-from radiologycnn.networks.devices import describe_device, to_array, to_tensor
-from radiologycnn.networks.layer_progress import LayerProgress
-from radiologycnn.networks.runner import NetworkRunner
+from radiologycnn.networks.backends import open_backend
 
 TASK = "hemorrhage-segmentation"
 
@@ -72,19 +66,21 @@ class HemorrhageSegmenter:
 
     Args:
         package: a model for the task "hemorrhage-segmentation".
-        device: "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
-        precision: "float32" gives the same numbers everywhere; "bfloat16" is about 2.5 times as fast on new CPUs and
-            changes the volume slightly.
+        device: "auto" (CUDA if there is one, else the best way on the CPU), "cpu", "openvino", "torch-cpu", "cuda" or
+            "cuda:<number>"; see ``open_backend``.
+        precision: "auto", "float32", "bfloat16" (faster on new CPUs, changes the volume slightly) or "float16".
 
     Attributes:
-        device: torch.device that is used first.
-        device_name: the device in words.
+        device: that is used first; its ``type`` is "cpu" or "cuda".
+        device_name: the device in words, with the backend where it is not torch.
+        backend: runs the network.
 
     Raises:
         InputError: the model is not for this task or damaged, or the device does not exist.
+        ResourceError: what runs the network is not installed.
     """
 
-    def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "float32") -> None:
+    def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
         if package.task != TASK:
             raise InputError(
                 "wrong-task",
@@ -94,10 +90,9 @@ class HemorrhageSegmenter:
         self.package = package
         self.labels = labels_of(package)
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
-        self._network = load_network(package, "cpu")
-        self._runner = NetworkRunner(self._network, device, precision)
-        self.device = self._runner.device
-        self.device_name = self._runner.device_name
+        self.backend = open_backend(package, device, precision)
+        self.device = self.backend.device
+        self.device_name = self.backend.device_name
         self._check_output_channels()
 
     def segment(
@@ -137,9 +132,7 @@ class HemorrhageSegmenter:
         stages.begin(_CHECKED, "Preparing the scan")
         prepared = self.preprocessing.prepare(volume)
         stages.begin(_PREPARED, "Running the network")
-        outcome = self._runner.run(
-            lambda network, device, autocast: self._run(prepared.array, network, device, autocast, stages), stages, log
-        )
+        outcome = self.backend.probability(prepared.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
         maps = [prepared.to_scan(one) for one in outcome.value]
@@ -156,11 +149,7 @@ class HemorrhageSegmenter:
             "simulated": self.package.simulated,
             "threshold": threshold,
             "preprocessing": self.preprocessing.to_dict(),
-            "device": str(outcome.device),
-            "device_name": describe_device(outcome.device),
-            "precision": outcome.precision,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
+            **outcome.provenance(),
             "input": dict(volume.provenance),
             "seconds": seconds,
         }
@@ -168,30 +157,12 @@ class HemorrhageSegmenter:
             probability, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
         )
 
-    def _run(
-        self,
-        image: np.ndarray,
-        network: nn.Module,
-        device: torch.device,
-        autocast: AbstractContextManager,
-        stages: Stages,
-    ) -> np.ndarray:
-        """Probability (labels, K, J, I) on the network's grid."""
-        batch = to_tensor(np.ascontiguousarray(image[None, None])).to(device)
-        with (
-            torch.inference_mode(),
-            LayerProgress(network, batch.shape, stages.within(_PREPARED, _PREDICTED)),
-            autocast,
-        ):
-            probability = torch.sigmoid(network(batch).float())
-        return to_array(probability[0].cpu())
-
     def _check_output_channels(self) -> None:
-        *_, last = (module for module in self._network.modules() if isinstance(module, nn.Conv3d))
-        if last.out_channels != len(self.labels):
+        count = self.backend.label_count
+        if count != len(self.labels):
             raise InputError(
                 "bad-model",
-                f"The model {self.package.id} has {last.out_channels} outputs but names {len(self.labels)} labels.",
+                f"The model {self.package.id} has {count} outputs but names {len(self.labels)} labels.",
                 "Ask the model's author for a corrected package.",
             )
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import radiologycnn
 from radiologycnn.errors import InputError, RadiologyCNNError
-from radiologycnn.models.package import DESCRIPTION_NAME, NAME_PATTERN, WEIGHTS_NAME, ModelPackage, load_package
+from radiologycnn.models.package import (
+    DESCRIPTION_NAME,
+    NAME_PATTERN,
+    ONNX_NAME,
+    WEIGHTS_NAME,
+    ModelPackage,
+    load_package,
+)
 
 MODELS_VARIABLE = "RADIOLOGYCNN_MODELS"
 
@@ -127,6 +134,9 @@ def _load(path: Path) -> ModelPackage:
             status = (path / name).stat()
         except OSError:
             return load_package(path)
+        stamps.append((status.st_mtime_ns, status.st_size))
+    if (path / ONNX_NAME).is_file():
+        status = (path / ONNX_NAME).stat()
         stamps.append((status.st_mtime_ns, status.st_size))
     return _load_unchanged(path, tuple(stamps))
 

@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.models.catalog import MODELS_VARIABLE, bundled_models_folder, user_models_folder
 from radiologycnn.models.download import download
-from radiologycnn.models.package import DESCRIPTION_NAME, WEIGHTS_NAME, ModelPackage, load_package, member_names
+from radiologycnn.models.package import (
+    DESCRIPTION_NAME,
+    ONNX_NAME,
+    WEIGHTS_NAME,
+    ModelPackage,
+    load_package,
+    member_names,
+)
 
 LARGEST_UNPACKED_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
@@ -122,7 +129,7 @@ def _from_path(
         load_package(path)
         staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
         try:
-            for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+            for name in (DESCRIPTION_NAME, WEIGHTS_NAME, *([ONNX_NAME] if (path / ONNX_NAME).is_file() else [])):
                 shutil.copyfile(path / name, staging / name)
             return _finish(staging, folder, report, stop)
         finally:
@@ -148,7 +155,7 @@ def _install_zip(path: Path, folder: Path, report: Progress, stop: Callable[[], 
                     entry = archive.getinfo(inside)
                     if entry.file_size > LARGEST_UNPACKED_BYTES:
                         raise InputError("model-too-large", f"{shown_name} would unpack to more than 8 GB.", "")
-                    # Only the two files are taken, each under its own plain name.
+                    # Only the package's files are taken, each under its own plain name.
                     _copy_member(archive, entry, staging / name, stop)
         except zipfile.BadZipFile as error:
             raise InputError(

@@ -1,6 +1,7 @@
 """Model packages: a folder or a zip with ``model.json`` and ``weights.safetensors``, read and checked without torch.
 
-Weights are safetensors only: no pickle is ever loaded, so a package can hold wrong numbers but no program.
+Weights are safetensors only: no pickle is ever loaded, so a package can hold wrong numbers but no program. Beside them
+may lie ``network.onnx``, the same network exported, which runs without torch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from radiologycnn.networks.architectures import architecture_problems
 SCHEMA_VERSION = 1
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
+ONNX_NAME = "network.onnx"
 TASKS = ("hemorrhage-segmentation", "rotator-cuff-classification")
 LARGEST_DESCRIPTION_BYTES = 1_000_000
 
@@ -50,6 +52,7 @@ class ModelPackage:
         simulated: trained on simulated scans; wherever results show, this is said.
         performance: measured figures by name, with the data that they were measured on.
         weights_sha256: of ``weights.safetensors``.
+        onnx_sha256: of ``network.onnx``; "" where the package has none.
         problem: why the package cannot be used; "" when it can. Only lists of models hold such packages.
     """
 
@@ -68,6 +71,7 @@ class ModelPackage:
     simulated: bool = False
     performance: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
+    onnx_sha256: str = ""
     problem: str = ""
 
     @property
@@ -78,6 +82,25 @@ class ModelPackage:
     def read_weights(self) -> bytes:
         """The bytes of ``weights.safetensors``."""
         return _read_member(self.path, WEIGHTS_NAME)
+
+    def read_description(self) -> bytes:
+        """The bytes of ``model.json``, with the fields that this version does not know."""
+        return _read_member(self.path, DESCRIPTION_NAME, LARGEST_DESCRIPTION_BYTES)
+
+    def read_onnx(self) -> bytes:
+        """The bytes of ``network.onnx``, checked again.
+
+        Raises:
+            InputError: there is none, or it changed.
+        """
+        content = _read_member(self.path, ONNX_NAME)
+        if hashlib.sha256(content).hexdigest() != self.onnx_sha256:
+            raise InputError(
+                "model-damaged",
+                f"The exported network of {self.id} changed since it was checked.",
+                "Install the model again from its source.",
+            )
+        return content
 
     def card(self) -> dict[str, Any]:
         """Everything that a person or another program may want to know, as JSON-able record."""
@@ -107,14 +130,13 @@ def load_package(path: str | Path) -> ModelPackage:
             f"The model in {path.name} cannot be used: {' '.join(problems)}",
             "Update RadiologyCNN, or ask the model's author for a corrected package.",
         )
-    found = _sha256_of_weights(path)
-    if found != description["weights_sha256"]:
-        raise InputError(
-            "model-damaged",
-            f"The weights of the model in {path.name} are damaged or were changed "
-            f"(SHA-256 {found[:12]}…, but {description['weights_sha256'][:12]}… was announced).",
-            "Install the model again from its source.",
-        )
+    _check_hash(path, WEIGHTS_NAME, "weights", description["weights_sha256"])
+    if description.get("onnx_sha256"):
+        if _has_member(path, ONNX_NAME):
+            _check_hash(path, ONNX_NAME, "exported network", description["onnx_sha256"])
+        else:
+            # Versions that knew no exported networks copied the other two files alone; with torch these are enough.
+            description = {**description, "onnx_sha256": ""}
     known = {name: description[name] for name in ModelPackage.__dataclass_fields__ if name in description}
     known["labels"] = tuple(description["labels"])
     known["operating_threshold"] = float(description["operating_threshold"])
@@ -142,6 +164,9 @@ def description_problems(description: Any) -> list[str]:
             problems.append(f'"{name}" must be {meaning}.')
     if isinstance(description.get("task"), str) and description["task"] not in TASKS:
         problems.append(f'The task "{description["task"]}" is unknown to this version (known: {", ".join(TASKS)}).')
+    exported = description.get("onnx_sha256", "")
+    if not isinstance(exported, str) or (exported and not _SHA256_PATTERN.fullmatch(exported)):
+        problems.append('"onnx_sha256" must be 64 hexadecimal digits, or be left out.')
     threshold = description.get("operating_threshold")
     if isinstance(threshold, int | float) and not 0 < threshold < 1:
         problems.append('"operating_threshold" must lie between 0 and 1.')
@@ -218,12 +243,27 @@ def _read_member(path: Path, name: str, largest: int | None = None) -> bytes:
         return member.read()
 
 
-def _sha256_of_weights(path: Path) -> str:
+def _check_hash(path: Path, name: str, what: str, announced: str) -> None:
     digest = hashlib.sha256()
-    with _open_member(path, WEIGHTS_NAME) as member:
+    with _open_member(path, name) as member:
         while chunk := member.read(1 << 20):
             digest.update(chunk)
-    return digest.hexdigest()
+    found = digest.hexdigest()
+    if found != announced:
+        raise InputError(
+            "model-damaged",
+            f"The {what} of the model in {path.name} {'is' if name == ONNX_NAME else 'are'} damaged or "
+            f"{'was' if name == ONNX_NAME else 'were'} changed "
+            f"(SHA-256 {found[:12]}…, but {announced[:12]}… was announced).",
+            "Install the model again from its source.",
+        )
+
+
+def _has_member(path: Path, name: str) -> bool:
+    if path.is_dir():
+        return (path / name).is_file()
+    with zipfile.ZipFile(path) as archive:
+        return name in member_names(archive, path)
 
 
 @contextmanager
@@ -257,7 +297,7 @@ def _open_member(path: Path, name: str, largest: int | None = None) -> Iterator[
 
 
 def member_names(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
-    """Where the two files of a package are in a zip: ``{file name: name in the zip}``.
+    """Where the files of a package are in a zip: ``{file name: name in the zip}``; the exported network may be absent.
 
     Raises:
         InputError: a file is missing, or a name leads out of the folder that the zip is unpacked to.
@@ -268,8 +308,10 @@ def member_names(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
         if ".." in parts or file.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", file):
             raise _not_a_package(path, "it holds a file name that leads out of its folder", "unsafe-model")
     found = {}
-    for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+    for name in (DESCRIPTION_NAME, WEIGHTS_NAME, ONNX_NAME):
         matches = [file for file in files if file == name or re.fullmatch(rf"[^/]+/{re.escape(name)}", file)]
+        if not matches and name == ONNX_NAME:
+            continue
         if not matches:
             raise _not_a_package(path, f"it has no {name}")
         if len(matches) > 1:

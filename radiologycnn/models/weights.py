@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from radiologycnn.errors import InputError
 from radiologycnn.models.package import (
     DESCRIPTION_NAME,
+    ONNX_NAME,
     SCHEMA_VERSION,
     WEIGHTS_NAME,
     ModelPackage,
@@ -31,7 +32,7 @@ def save_package(
     """Write ``model.json`` and ``weights.safetensors`` and read them back, checked.
 
     Args:
-        folder: made if needed; existing files of a model in it are replaced.
+        folder: made if needed; existing files of a model in it are replaced, and an exported network is removed.
         state_dict: the network's weights, as ``network.state_dict()`` gives them. Half precision is kept on disk and
             becomes float32 on loading.
         description: the fields of :class:`ModelPackage`; ``schema_version`` and ``weights_sha256`` are filled in.
@@ -48,6 +49,7 @@ def save_package(
         "schema_version": SCHEMA_VERSION,
         "weights_sha256": hashlib.sha256(content).hexdigest(),
     }
+    record.pop("onnx_sha256", None)  # it was exported from other weights
     # Through JSON first, so that what is checked is what is written (tuples become lists).
     text = json.dumps(record, indent=2, ensure_ascii=False, default=_to_json) + "\n"
     problems = description_problems(json.loads(text))
@@ -57,10 +59,16 @@ def save_package(
     _fitting_network(record["architecture"], tensors, folder.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in ((WEIGHTS_NAME, content), (DESCRIPTION_NAME, text.encode("utf-8"))):
-        partial = folder / f"{name}.part"
-        partial.write_bytes(data)
-        os.replace(partial, folder / name)
+        write_whole(folder / name, data)
+    (folder / ONNX_NAME).unlink(missing_ok=True)
     return load_package(folder)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(data)
+    os.replace(partial, path)
 
 
 def load_network(package: ModelPackage, device: str | torch.device = "cpu") -> nn.Module:

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.inference_stages import Stages
+from radiologycnn.networks.backends import Outcome
 from radiologycnn.networks.devices import describe_device, is_out_of_memory, resolve_device
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """What a run gave, and how it was made in the end.
-
-    Attributes:
-        value: as the work returned it.
-        device, precision: that it succeeded with.
-        fall_backs: a sentence for each smaller way that was taken.
-    """
-
-    value: T
-    device: torch.device
-    precision: str
-    fall_backs: tuple[str, ...]
 
 
 class NetworkRunner:
@@ -84,7 +68,9 @@ class NetworkRunner:
         for number, (device, precision) in enumerate(attempts):
             try:
                 value = work(self.network.to(device), device, _autocast(device, precision))
-                return Outcome(value, device, precision, tuple(fall_backs))
+                made_by = {"torch": torch.__version__}
+                name = describe_device(device)
+                return Outcome(value, str(device), name, "torch", precision, made_by, tuple(fall_backs))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

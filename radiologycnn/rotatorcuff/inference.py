@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from radiologycnn import __version__
 from radiologycnn.errors import InputError
@@ -17,20 +14,14 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
 from radiologycnn.models.catalog import find_model, list_models
 from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
-from radiologycnn.models.weights import load_network
-from radiologycnn.networks.cam import METHODS, Activation, activation_maps, feature_grid_ijk_to_lps
-from radiologycnn.networks.devices import describe_device, to_tensor
-from radiologycnn.networks.gap_classifier import GapClassifier
-from radiologycnn.networks.layer_progress import LayerProgress
-from radiologycnn.networks.runner import NetworkRunner
+from radiologycnn.networks.activation import METHODS, Activation, feature_grid_ijk_to_lps
+from radiologycnn.networks.backends import NetworkBackend, open_backend, torch_reference
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.location import check_scan, chosen_side, locate
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
 from radiologycnn.rotatorcuff.repeats import (
     RepeatRequest,
-    check_dropout,
-    probabilities,
-    repeated_probabilities,
+    changed_copies,
     summarize,
 )
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
@@ -72,18 +63,21 @@ class RotatorCuffClassifier:
 
     Args:
         package: a model for the task "rotator-cuff-classification".
-        device: "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
-        precision: "float32", "bfloat16" or "float16"; see ``NetworkRunner``.
+        device: "auto" (CUDA if there is one, else the best way on the CPU), "cpu", "openvino", "torch-cpu", "cuda" or
+            "cuda:<number>"; see ``open_backend``.
+        precision: "auto", "float32", "bfloat16" or "float16".
 
     Attributes:
-        device: torch.device that is used first.
-        device_name: the device in words.
+        device: that is used first; its ``type`` is "cpu" or "cuda".
+        device_name: the device in words, with the backend where it is not torch.
+        backend: runs the network.
 
     Raises:
         InputError: the model is not for this task or damaged, or the device does not exist.
+        ResourceError: what runs the network is not installed.
     """
 
-    def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "float32") -> None:
+    def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
         if package.task != TASK:
             raise InputError(
                 "wrong-task",
@@ -92,15 +86,16 @@ class RotatorCuffClassifier:
             )
         self.package = package
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
-        self._network = _load(package)
-        self._runner = NetworkRunner(self._network, device, precision)
-        self.device = self._runner.device
-        self.device_name = self._runner.device_name
+        self._wish = (device, precision)
+        self.backend = _open(package, device, precision)
+        self._reference: NetworkBackend | None = None
+        self.device = self.backend.device
+        self.device_name = self.backend.device_name
 
     @property
     def methods(self) -> tuple[str, ...]:
         """How this network's evidence can be mapped: a class activation map needs a linear head."""
-        return METHODS if self._network.head_is_linear else ("grad_cam",)
+        return METHODS if self.backend.head_is_linear else ("grad_cam",)
 
     def classify(
         self,
@@ -128,13 +123,11 @@ class RotatorCuffClassifier:
 
         Raises:
             InputError: the scan, region, side or repeats cannot be used.
-            ResourceError: not enough memory, on the CPU either.
+            ResourceError: not enough memory, on the CPU either; or what was asked for needs torch, which is not there.
             Cancelled: as ``cancelled`` said.
         """
         request = RepeatRequest.from_dict(repeats) if repeats else None
-        if request and request.method == "mc_dropout":
-            check_dropout(self._network)
-        self._check_block(block)
+        backend = self._backend_for(request, block)
         stages = Stages(progress, cancelled)
         notes = list(volume.notes)
         if self.package.simulated:
@@ -151,16 +144,16 @@ class RotatorCuffClassifier:
             notes += location.notes
         notes += prepared.notes
         stages.begin(_PREPARED, "Running the network")
-        outcome = self._runner.run(
-            lambda network, device, autocast: self._run(prepared, request, block, network, device, autocast, stages),
-            stages,
-            log,
-        )
-        activation, runs = outcome.value
-        used_models = [self.package.id]
+        end = _PREDICTED_ONCE if request else _PREDICTED
+        methods = self.methods if block is None else ("grad_cam",)
+        outcome = backend.activation(prepared.array, TARGETS, methods, stages, (_PREPARED, end), block, log)
+        activation, runs, used_models = outcome.value, None, [self.package.id]
+        notes += outcome.fall_backs
         if request and request.method == "models":
             runs, used_models = self._other_models(request, volume, roi, location.region, side, activation, stages)
-        notes += outcome.fall_backs
+        elif request:
+            stages.begin(_PREDICTED_ONCE, "Repeating")
+            runs = self.repeated(request, prepared, stages, log)
         stages.begin(_PREDICTED, "Locating the evidence")
         maps, maps_matrix, evidence = self._evidence(activation, prepared)
         answer = self._answer(activation, runs, request, evidence, location, side, prepared.mirrored)
@@ -178,11 +171,7 @@ class RotatorCuffClassifier:
             "humeral_head_found": location.found,
             "repeats": _repeat_record(request, runs, used_models),
             "grad_cam_block": block,
-            "device": str(outcome.device),
-            "device_name": describe_device(outcome.device),
-            "precision": outcome.precision,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
+            **outcome.provenance(),
             "input": dict(volume.provenance),
             "seconds": seconds,
         }
@@ -199,29 +188,38 @@ class RotatorCuffClassifier:
             card,
         )
 
-    def _run(
+    def _backend_for(self, request: RepeatRequest | None, block: int | None) -> NetworkBackend:
+        """The backend; torch's where only torch can do what is asked for."""
+        dropout = request is not None and request.method == "mc_dropout"
+        if not dropout and block is None:
+            return self.backend
+        backend = self.backend
+        if backend.name != "torch":
+            purpose = "Repeating with dropout" if dropout else "Grad-CAM at an earlier block"
+            self._reference = self._reference or torch_reference(self.package, purpose)
+            backend = self._reference
+        if dropout:
+            backend.check_dropout()
+        backend.check_block(block)
+        return backend
+
+    def repeated(
         self,
+        request: RepeatRequest,
         prepared: PreparedShoulder,
-        request: RepeatRequest | None,
-        block: int | None,
-        network: nn.Module,
-        device: torch.device,
-        autocast: AbstractContextManager,
-        stages: Stages,
-    ) -> tuple[Activation, np.ndarray | None]:
-        """Logits and maps of the plain run, and the probabilities of the repeats (count, classes)."""
-        image = to_tensor(prepared.array[None, None]).to(device)
-        methods = self.methods if block is None else ("grad_cam",)
-        end = _PREDICTED_ONCE if request else _PREDICTED
-        with autocast:
-            with LayerProgress(network, image.shape, stages.within(_PREPARED, end)):
-                activation = activation_maps(network, image, TARGETS, methods, block)
-            if request is None or request.method == "models":
-                return activation, None
-            stages.begin(end, "Repeating")
-            step = stages.within(end, _PREDICTED)
-            voxel_mm = prepared.region.edge_mm / self.preprocessing.grid_size
-            return activation, repeated_probabilities(request, network, image, voxel_mm, step)
+        stages: Stages | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> np.ndarray:
+        """Probabilities of each run of "mc_dropout" or "tta", float64, shape (count, classes)."""
+        backend, stages = self._backend_for(request, None), stages or Stages()
+        part = (_PREDICTED_ONCE, _PREDICTED)
+        if request.method == "mc_dropout":
+            return backend.dropout_probabilities(prepared.array, request.count, request.seed, stages, part, log).value
+        voxel_mm = prepared.region.edge_mm / self.preprocessing.grid_size
+        step = stages.within(*part)
+        return backend.probabilities(
+            lambda: changed_copies(prepared.array, voxel_mm, request.count, request.seed, step), stages, log
+        ).value
 
     def _other_models(
         self,
@@ -243,8 +241,8 @@ class RotatorCuffClassifier:
             preprocessing = Preprocessing.from_dict(package.preprocessing)
             cube = preprocessing.region(volume, region.centre_lps_mm, (roi or {}).get("edge_mm"))
             prepared = preprocessing.prepare(volume, cube, side)
-            runner = NetworkRunner(_load(package), str(self.device), self._runner.precision)
-            rows.append(runner.run(_plain_run(prepared.array), stages).value)
+            outcome = _open(package, *self._wish).probabilities(lambda image=prepared.array: [image], stages)
+            rows.append(outcome.value[0])
         return np.stack(rows), [self.package.id, *(package.id for package in others)]
 
     def _packages(self, request: RepeatRequest) -> list[ModelPackage]:
@@ -265,7 +263,7 @@ class RotatorCuffClassifier:
         self, activation: Activation, prepared: PreparedShoulder
     ) -> tuple[np.ndarray, np.ndarray, tuple[CamEvidence, ...]]:
         """Maps (methods, targets, k, j, i) on a right-handed grid, its matrix, and where the network looked."""
-        offset = self._network.halving_offset
+        offset = self.backend.halving_offset
         shape = prepared.array.shape
         evidence = locate_evidence(activation.maps, prepared.ijk_to_lps, shape, offset)
         stacked = np.stack([one.raw for one in activation.maps])
@@ -299,39 +297,23 @@ class RotatorCuffClassifier:
             tear_threshold=self.package.operating_threshold,
         )
 
-    def _check_block(self, block: int | None) -> None:
-        blocks = len(self._network.blocks)
-        if block is not None and not 1 <= block <= blocks:
-            raise InputError(
-                "no-such-block", f"This model has no block {block}.", f"Use 1 to {blocks}, or leave it out."
-            )
 
-
-def _load(package: ModelPackage) -> GapClassifier:
-    network = load_network(package, "cpu")
-    if not isinstance(network, GapClassifier):
+def _open(package: ModelPackage, device: str, precision: str) -> NetworkBackend:
+    backend = open_backend(package, device, precision)
+    if not backend.class_count:
         raise InputError(
             "bad-model",
             f"The model {package.id} is no classifier but a {package.architecture['name']}.",
             "Ask the model's author for a corrected package.",
         )
-    *_, last = (module for module in network.modules() if isinstance(module, nn.Linear))
-    if not last.out_features == len(package.labels) == len(TEAR_CLASSES):
+    if not backend.class_count == len(package.labels) == len(TEAR_CLASSES):
         raise InputError(
             "bad-model",
-            f"The model {package.id} has {last.out_features} outputs and names {len(package.labels)} classes, "
+            f"The model {package.id} has {backend.class_count} outputs and names {len(package.labels)} classes, "
             f"but there are {len(TEAR_CLASSES)} classes of tears.",
             "Ask the model's author for a corrected package.",
         )
-    return network
-
-
-def _plain_run(array: np.ndarray) -> Callable[[nn.Module, torch.device, AbstractContextManager], np.ndarray]:
-    def run(network: nn.Module, device: torch.device, autocast: AbstractContextManager) -> np.ndarray:
-        with autocast:
-            return probabilities(network, to_tensor(array[None, None]).to(device))
-
-    return run
+    return backend
 
 
 def _repeat_record(

@@ -7,17 +7,13 @@ vary must be said: dropout drawn as in training (Gal 2016), the image moved and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from scipy import ndimage
 
 from radiologycnn.errors import InputError
-from radiologycnn.networks.gap_classifier import DROPOUT_KINDS, monte_carlo_dropout
 from radiologycnn.rotatorcuff.results import RepeatSummary
 
 METHODS = ("mc_dropout", "tta", "models")
@@ -71,82 +67,46 @@ class RepeatRequest:
         return cls(method, count, seed, tuple(models))
 
 
-def check_dropout(network: nn.Module) -> None:
-    """Refuse a network that gives the same answer each time.
-
-    Raises:
-        InputError: code ``no-dropout``.
-    """
-    if not any(isinstance(module, DROPOUT_KINDS) for module in network.modules()):
-        raise InputError(
-            "no-dropout",
-            "This model has no dropout, so that its repeats would all be the same.",
-            "Repeat with tta instead.",
-        )
-
-
-def repeated_probabilities(
-    request: RepeatRequest,
-    network: nn.Module,
-    image: Tensor,
+def changed_copies(
+    image: np.ndarray,
     voxel_mm: float,
+    count: int,
+    seed: int,
     step: Callable[[float], None] = lambda fraction: None,
-) -> np.ndarray:
-    """Probabilities of each run of "mc_dropout" or "tta".
+) -> Iterator[np.ndarray]:
+    """The image, shape (K, J, I), changed a little in ``count`` ways (see :func:`changed_copy`).
 
     Args:
-        request: method, count and seed.
-        network: in evaluation mode.
-        image: shape (1, channels, K, J, I), on the network's device.
-        voxel_mm: size of the image's voxels.
-        step: called before each run with the share that is done; it may raise, which ends the work.
-
-    Returns:
-        float64, shape (count, classes).
+        image: what the network would see.
+        voxel_mm: size of its voxels.
+        count: of copies.
+        seed: the same seed gives the same copies.
+        step: called before each copy with the share that is done; it may raise, which ends the work.
     """
-    rows = []
-    with torch.inference_mode(), _seeded(request.seed, image.device):
-        if request.method == "mc_dropout":
-            check_dropout(network)
-            with monte_carlo_dropout(network):
-                for number in range(request.count):
-                    step(number / request.count)
-                    rows.append(probabilities(network, image))
-        else:
-            draws = torch.Generator().manual_seed(request.seed)
-            for number in range(request.count):
-                step(number / request.count)
-                rows.append(probabilities(network, changed_copy(image, voxel_mm, draws)))
-    return np.stack(rows)
+    draws = np.random.default_rng(seed)
+    for number in range(count):
+        step(number / count)
+        yield changed_copy(image, voxel_mm, draws)
 
 
-def probabilities(network: nn.Module, image: Tensor) -> np.ndarray:
-    """float64, shape (classes)."""
-    with torch.inference_mode():
-        logits = network(image)[0].double()
-        return np.array(torch.softmax(logits, dim=0).tolist())
+def changed_copy(image: np.ndarray, voxel_mm: float, draws: np.random.Generator) -> np.ndarray:
+    """The image, (K, J, I), shifted, turned about its middle, and made a little brighter or darker.
 
-
-def changed_copy(image: Tensor, voxel_mm: float, draws: torch.Generator) -> Tensor:
-    """The image shifted, turned, and made a little brighter or darker; beyond its border the border's values."""
-    random = (torch.rand(8, generator=draws, dtype=torch.float64) * 2 - 1).tolist()
-    matrix = torch.eye(3, dtype=torch.float64)
-    for axis in range(3):
-        angle = np.radians(_TURN_DEGREES) * random[axis]
+    Beyond its border the border's values; float32.
+    """
+    random = draws.uniform(-1.0, 1.0, 8)
+    turn = np.eye(3)
+    for axis, share in enumerate(random[:3]):
+        angle = np.radians(_TURN_DEGREES) * share
         first, second = (other for other in range(3) if other != axis)
-        turn = torch.eye(3, dtype=torch.float64)
-        turn[first, first] = turn[second, second] = float(np.cos(angle))
-        turn[first, second], turn[second, first] = float(-np.sin(angle)), float(np.sin(angle))
-        matrix = matrix @ turn
-    # grid_sample counts from -1 to 1 along each edge, i first.
-    sides = torch.tensor(image.shape[:1:-1], dtype=torch.float64)
-    shift = torch.tensor(random[3:6], dtype=torch.float64) * _SHIFT_MM / voxel_mm * 2 / sides
-    theta = torch.cat((matrix * (sides[None, :] / sides[:, None]), shift[:, None]), dim=1)[None]
-    # Half precision would put the places wrong by tenths of a voxel.
-    with torch.autocast(image.device.type, enabled=False):
-        grid = functional.affine_grid(theta.float().to(image.device), list(image.shape), align_corners=False)
-        moved = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
-    return moved * (1 + _GAIN * random[6]) + _OFFSET_SD * random[7] * image.std()
+        one = np.eye(3)
+        one[first, first] = one[second, second] = np.cos(angle)
+        one[first, second], one[second, first] = -np.sin(angle), np.sin(angle)
+        turn = turn @ one
+    middle = (np.array(image.shape) - 1) / 2
+    offset = middle - turn @ middle + random[3:6] * _SHIFT_MM / voxel_mm
+    moved = ndimage.affine_transform(image.astype(np.float32), turn, offset, order=1, mode="nearest")
+    return moved * np.float32(1 + _GAIN * random[6]) + np.float32(_OFFSET_SD * random[7] * image.std())
 
 
 def summarize(method: str, runs: np.ndarray) -> RepeatSummary:
@@ -166,11 +126,3 @@ def summarize(method: str, runs: np.ndarray) -> RepeatSummary:
         tuple(float(x) for x in tear),
         tuple(int(count) for count in votes),
     )
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """While entered, torch draws from the seed; afterwards as if nothing had been drawn."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield

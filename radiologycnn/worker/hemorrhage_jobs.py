@@ -29,7 +29,7 @@ def segment(
     segmenter, package = runner.models_in_memory.engine_for(
         HEMORRHAGE_TASK, request["model"], request["device"], progress
     )
-    progress.kind = (package.id, str(segmenter.device), volume.array.shape)
+    progress.kind = (package.id, segmenter.device_name, volume.array.shape)
     result = segmenter.segment(
         volume,
         threshold=request["threshold"],

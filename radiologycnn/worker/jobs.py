@@ -56,7 +56,7 @@ class JobRunner:
     # ---- commands that every task shares: request, progress, cancelled -> fields of the result event ---------------
 
     def warm(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """Import what a job needs and load the model, so that the click finds both ready."""
+        """Import what a job needs, load and compile the model, so that the click finds all of it ready."""
         task = request["task"] or HEMORRHAGE_TASK
         engine, package = self.models_in_memory.engine_for(task, request["model"], request["device"], progress)
         from radiologycnn.worker.devices import wake_device
@@ -65,12 +65,13 @@ class JobRunner:
         return {
             "model": package.id,
             "device": str(engine.device),
+            "backend": engine.backend.name,
             "device_name": engine.device_name,
             "seconds": progress.finish(),
         }
 
     def devices(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """Which devices can run a network."""
+        """Which devices and backends can run a network."""
         from radiologycnn.worker.devices import list_devices
 
         return {"devices": list_devices()}

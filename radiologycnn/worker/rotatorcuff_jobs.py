@@ -56,7 +56,7 @@ def classify(
     )
     repeats = request["repeats"]
     kind = (repeats.get("method"), repeats.get("count")) if repeats else None
-    progress.kind = (package.id, str(classifier.device), volume.array.shape, kind)
+    progress.kind = (package.id, classifier.device_name, volume.array.shape, kind)
     result = classifier.classify(
         volume,
         roi=request["roi"],

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import InputError
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEMORRHAGE_TASK = "hemorrhage-segmentation"
 ROTATOR_CUFF_TASK = "rotator-cuff-classification"
 
-#: What runs a task's models: module and class, which load torch.
+#: What runs a task's models: module and class.
 _ENGINES = {
     HEMORRHAGE_TASK: ("radiologycnn.hemorrhage.inference", "HemorrhageSegmenter"),
     ROTATOR_CUFF_TASK: ("radiologycnn.rotatorcuff.inference", "RotatorCuffClassifier"),
@@ -40,18 +40,18 @@ class WarmModels:
 
         Raises:
             InputError: the task, the model or the device does not exist.
-            ResourceError: torch cannot be loaded.
+            ResourceError: what runs the network is not installed, or cannot be loaded.
         """
         if task not in _ENGINES:
             raise InputError("unknown-task", f"This version has no task {task!r}.")
-        if "torch" not in sys.modules:
-            progress.step(0.01, "Starting PyTorch")
-            _start_torch()
-        progress.step(0.04, "Loading the model")
+        progress.step(0.01, "Loading the model")
         from radiologycnn.models.catalog import find_model
+        from radiologycnn.networks.backends import likely_backend
 
         package = find_model(model, task)
         device = device or "auto"
+        if likely_backend(package, device) == "torch" and "torch" not in sys.modules:
+            progress.step(0.02, "Starting PyTorch")  # its import takes seconds
         key = (str(package.path), package.weights_sha256, device)
         warm_key, engine = self._engines.get(task, (None, None))
         if key != warm_key:
@@ -79,27 +79,3 @@ class WarmModels:
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _start_torch() -> None:
-    """Import torch, whose half-finished installations fail in many ways.
-
-    Raises:
-        ResourceError: it is there but cannot be loaded.
-    """
-    try:
-        import torch
-
-        reason = "" if hasattr(torch, "nn") else "parts of it are missing"
-    except ModuleNotFoundError as error:
-        if error.name == "torch":
-            raise
-        reason = str(error)
-    except (ImportError, OSError, AttributeError) as error:  # on Windows a missing library is an OSError
-        reason = str(error)
-    if reason:
-        raise ResourceError(
-            "torch-damaged",
-            f"PyTorch is installed but cannot be loaded: {reason}.",
-            "Restart Slicer. If that does not help, uninstall and install PyTorch in the module PyTorch Utils.",
-        )

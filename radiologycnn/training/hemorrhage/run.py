@@ -9,6 +9,7 @@ from typing import Any
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
@@ -125,4 +126,7 @@ def finish(
         )
         performance["test"] = {"data": f"{test} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
         package = written()
+    package, note = export_if_possible(package)
+    if note and progress:
+        progress(1.0, note)
     return package

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
@@ -128,6 +129,9 @@ def finish(
     if test:
         performance["test"] = tested(package, test, settings.seed + TEST_SEED_OFFSET, device, progress)
         package = written()
+    package, note = export_if_possible(package)
+    if note and progress:
+        progress(1.0, note)
     return package
 
 

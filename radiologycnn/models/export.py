@@ -1,0 +1,74 @@
+"""Adding the exported network to a model package, so that it runs without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
+from radiologycnn.models.package import DESCRIPTION_NAME, ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
+from radiologycnn.models.weights import load_network, write_whole
+
+
+def export_package(package: ModelPackage, folder: str | Path | None = None) -> ModelPackage:
+    """Write ``network.onnx`` and its hash in ``model.json``.
+
+    Args:
+        package: a usable one.
+        folder: gets a copy of the package with the exported network; None adds it to the package itself.
+
+    Returns:
+        The package as it is now, read back and checked.
+
+    Raises:
+        InputError: its network cannot be exported, or it is a zip and no folder is given.
+        ResourceError: onnx or torch is not installed, or the folder cannot be written to.
+    """
+    from radiologycnn.networks.backends import start_torch
+
+    if folder is None and not package.path.is_dir():
+        raise InputError(
+            "no-folder", f"{package.path.name} is a zip, to which nothing can be added.", "Name a folder with --output."
+        )
+    start_torch()
+    from radiologycnn.networks.onnx_export import export_network
+
+    content = export_network(load_network(package), network_grid(package))
+    record = json.loads((package.read_description()).decode("utf-8"))
+    record["onnx_sha256"] = hashlib.sha256(content).hexdigest()
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    target = Path(folder) if folder is not None else package.path
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            write_whole(target / WEIGHTS_NAME, package.read_weights())
+        # The description last: until then the package is what it was.
+        write_whole(target / ONNX_NAME, content)
+        write_whole(target / DESCRIPTION_NAME, text.encode("utf-8"))
+    except OSError as error:
+        raise ResourceError(
+            "cannot-write", f"{target} could not be written to ({error.strerror or error}).", "Choose another folder."
+        ) from error
+    return load_package(target)
+
+
+def export_if_possible(package: ModelPackage) -> tuple[ModelPackage, str]:
+    """As :func:`export_package`; where that cannot be, the package as it was and a sentence that says why."""
+    try:
+        return export_package(package), ""
+    except RadiologyCNNError as error:
+        return package, f"Without an exported network, the model needs PyTorch: {error.message} {error.hint}".strip()
+
+
+def network_grid(package: ModelPackage) -> tuple[int, int, int]:
+    """Shape (K, J, I) of what the package's preprocessing gives its network."""
+    if package.task == "hemorrhage-segmentation":
+        from radiologycnn.hemorrhage.preprocessing import Preprocessing as HeadPreprocessing
+
+        i, j, k = HeadPreprocessing.from_dict(package.preprocessing).grid_shape_ijk
+        return k, j, i
+    from radiologycnn.rotatorcuff.preprocessing import Preprocessing as ShoulderPreprocessing
+
+    side = ShoulderPreprocessing.from_dict(package.preprocessing).grid_size
+    return side, side, side
