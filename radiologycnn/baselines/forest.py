@@ -133,6 +133,8 @@ class ForestSegmenter:
             candidate = candidates(features, ranges)
             for value in (True, False):
                 places = np.flatnonzero(candidate & (blood == value))
+                if not len(places):  # the ranges alone tell blood from the rest: the forest still needs the rest
+                    places = np.flatnonzero(blood == value)
                 places = rng.choice(places, min(len(places), self.voxels_a_case), replace=False)
                 chosen.append(features[places])
                 wanted.append(np.full(len(places), value))

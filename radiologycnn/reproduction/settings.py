@@ -140,7 +140,7 @@ PRESETS: dict[str, dict[str, ReproductionSettings]] = {
             methods=SHIM_METHODS,
             simulation={"scanner": {"matrix": 64}},
             training_changes={
-                "grid_size": 16,
+                "grid_size": 32,  # four blocks halve it four times
                 "base_filters": 4,
                 "epochs": 3,
                 "coarse_epochs": 0,
