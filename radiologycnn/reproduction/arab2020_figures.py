@@ -12,7 +12,7 @@ import numpy as np
 from radiologycnn.images import read_volume
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.arab2020_tables import KIND_TITLES, main_kind
-from radiologycnn.reproduction.plots import COLORS, FigureEntry, new_figure, save_figure
+from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
 
 _WINDOW_HU = (0.0, 80.0)
 
@@ -65,7 +65,7 @@ def _examples(results: ArabResults, folder: Path) -> FigureEntry | None:
         return None
     cases = {case.id: case for case in results.cases["test"]}
     titles = ("Scan", "Reference", "CNN-DS")
-    with new_figure(7.2, 2.5 * len(chosen), len(chosen), 3, squeeze=False) as (figure, axes):
+    with new_figure(7.2, 2.3 * len(chosen), len(chosen), 3, squeeze=False) as (figure, axes):
         for row, (letter, words, metrics) in enumerate(chosen):
             case = cases[metrics["case"]]
             volume, truth = case.read()
@@ -146,7 +146,7 @@ def _loss_curves(results: ArabResults, folder: Path) -> FigureEntry | None:
 
 def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
     names = list(results.metrics)
-    with new_figure(7.0, 0.55 * len(names) + 1.6, 1, 2, sharey=True) as (figure, axes):
+    with new_figure(8.6, 0.42 * len(names) + 1.4, 1, 2, sharey=True) as (figure, axes):
         places = np.arange(len(names))[::-1]
         for place, name in zip(places, names):
             color = COLORS[0] if name == MAIN else COLORS[6]
@@ -157,7 +157,7 @@ def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
         axes[0].set_yticks(places, [results.titles[name] for name in names])
         axes[0].set_xlim(0, 1)
         axes[0].set_xlabel("Dice (bars: mean, points: cases)")
-        axes[1].set_xscale("log")
+        log_axis(axes[1], "x")
         axes[1].set_xlabel("Time for a case (s)")
         caption = f"{_source(results)} Dice and time of every method on the test cases, on {results.device_name}."
         return save_figure(figure, folder, "figure-methods", "Methods side by side", caption)

@@ -87,3 +87,14 @@ def save_figure(figure: Any, folder: Path, key: str, title: str, caption: str, p
         paths[kind] = folder / f"{key}.{kind}"
         write_atomically(paths[kind], buffer.getvalue())
     return FigureEntry(key, title, caption, paths["png" if pictures else "svg"])
+
+
+def log_axis(axes: Any, direction: str) -> None:
+    """A logarithmic axis ("x" or "y") with plain numbers at 1, 2 and 5 of each power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    getattr(axes, f"set_{direction}scale")("log")
+    axis = getattr(axes, f"{direction}axis")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())

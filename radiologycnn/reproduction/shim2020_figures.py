@@ -11,7 +11,7 @@ from radiologycnn.evaluation.classification_metrics import calibration, roc_curv
 from radiologycnn.images.grid import resample
 from radiologycnn.networks.cam import normalize_map
 from radiologycnn.reproduction import shim2020 as paper
-from radiologycnn.reproduction.plots import COLORS, FigureEntry, new_figure, save_figure
+from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
 from radiologycnn.reproduction.shim2020_tables import metric_groups, reader_figures, repeated_figures
 
@@ -91,7 +91,7 @@ def _groups(results: ShimResults, folder: Path) -> FigureEntry | None:
             _bars(one, groups, 1 if metric == "seconds" else 100)
             one.set_ylabel(paper.METRIC_TITLES[metric] + ("" if metric == "seconds" else " (%)"))
             if metric == "seconds":
-                one.set_yscale("log")
+                log_axis(one, "y")
             else:
                 one.set_ylim(0, 100)
             one.set_title(letter, loc="left", fontweight="bold")
