@@ -29,6 +29,7 @@ __all__ = [
     "goToPeak",
     "hideAll",
     "legendTitle",
+    "prepareDisplay",
     "setLegend",
     "setOverlay",
     "setVolumeRendering",
@@ -65,13 +66,14 @@ def showMap(result: CuffResult, target, method: str) -> None:
         camNode.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
     if result.shownTarget != target or result.shownMethod != method:
         result.updateRecord(shown={"target": target, "method": method})
-    _ensureDisplay(camNode)
+    prepareDisplay(camNode)
     legend = _legend(result)
     if legend is not None:
         legend.SetTitleText(legendTitle(result))
 
 
-def _ensureDisplay(camNode) -> None:
+def prepareDisplay(camNode) -> None:
+    """How a map from 0 to 1 is shown, where that was not settled yet."""
     if camNode.GetScalarVolumeDisplayNode() is not None:
         return
     camNode.CreateDefaultDisplayNodes()

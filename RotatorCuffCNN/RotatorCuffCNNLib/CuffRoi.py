@@ -40,7 +40,7 @@ def ensureRoi(volumeNode):
         name = _("{volume} humeral head region").format(volume=volumeNode.GetName())
         roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", slicer.mrmlScene.GenerateUniqueName(name))
         roiNode.SetNodeReferenceID(SCAN_ROLE, volumeNode.GetID())
-        _prepareDisplay(roiNode)
+        prepareDisplay(roiNode)
         bounds = [0.0] * 6
         volumeNode.GetRASBounds(bounds)
         middle = np.array(bounds).reshape(3, 2).mean(axis=1)
@@ -137,7 +137,7 @@ def _place(roiNode, volumeNode, centreRas, edgeMm: float) -> None:
     followTransform(roiNode, volumeNode)
     with slicer.util.NodeModify(roiNode):
         matrix = np.eye(4)
-        matrix[:3, :3] = _axes(volumeNode)
+        matrix[:3, :3] = axesOf(volumeNode)
         roiNode.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(matrix))
         roiNode.SetCenterWorld([float(c) for c in centreRas])
         roiNode.SetSize(edgeMm, edgeMm, edgeMm)
@@ -148,7 +148,7 @@ def _place(roiNode, volumeNode, centreRas, edgeMm: float) -> None:
         setattr(roiNode, _KEPT, edge)
 
 
-def _axes(volumeNode) -> np.ndarray:
+def axesOf(volumeNode) -> np.ndarray:
     """3x3, columns: the scan's axes below its own transform, ordered and turned to be nearest to R, A and S.
 
     So the handles do what their letters say, and the axes are right-handed for every scan.
@@ -175,7 +175,8 @@ def _placement(roiNode) -> list:
     return [*centre, *roiNode.GetSize()]
 
 
-def _prepareDisplay(roiNode) -> None:
+def prepareDisplay(roiNode) -> None:
+    """A box of outlines with handles, in the region's colours."""
     roiNode.SetROIType(slicer.vtkMRMLMarkupsROINode.ROITypeBox)
     roiNode.CreateDefaultDisplayNodes()
     display = roiNode.GetDisplayNode()

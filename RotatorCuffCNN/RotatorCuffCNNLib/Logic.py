@@ -11,6 +11,7 @@ from RadiologyCNNLib.WorkerJobs import WorkerJob, WorkerJobsLogic
 from RotatorCuffCNNLib import CuffPresenter, CuffRoi, ResultValidity
 from RotatorCuffCNNLib.CuffResult import VOLUME_ATTRIBUTE
 from RotatorCuffCNNLib.ParameterNode import RotatorCuffCNNParameterNode
+from RotatorCuffCNNLib.ReaderStudyScene import STUDY_ATTRIBUTE
 
 AUTOMATIC_SIDE = "auto"
 NO_REPEATS = "none"
@@ -23,6 +24,8 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         located(volumeNode, message: dict): where the humeral head is and what kind of series this is: roi, series,
             notes, found.
         locatingFailed(error: WorkerError): it could not be looked for.
+        readersCompared(message: dict): a study's comparison (as its JSON file holds it), and page: the report's path.
+        comparingFailed(error: WorkerError): there is nothing to compare, or it could not be read or written.
     """
 
     TASK = TASK
@@ -32,16 +35,23 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
     def __init__(self, client=None) -> None:
         self.located = Signal("volumeNode", "message")
         self.locatingFailed = Signal("error")
+        self.readersCompared = Signal("message")
+        self.comparingFailed = Signal("error")
         super().__init__(client)
 
     def getParameterNode(self) -> RotatorCuffCNNParameterNode:
         return RotatorCuffCNNParameterNode(super().getParameterNode())
 
     def answers(self) -> dict:
-        return {**super().answers(), "classify": self._presentClassification, "locate": self._passOnLocation}
+        return {
+            **super().answers(),
+            "classify": self._presentClassification,
+            "locate": self._passOnLocation,
+            "compare_readers": self._passOnComparison,
+        }
 
     def failureSignals(self) -> dict:
-        return {**super().failureSignals(), "locate": self.locatingFailed}
+        return {**super().failureSignals(), "locate": self.locatingFailed, "compare_readers": self.comparingFailed}
 
     @staticmethod
     def inputProblem(volumeNode) -> str:
@@ -50,6 +60,8 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
             return _("Choose a shoulder MRI. Scans are loaded with Add Data or Add DICOM Data.")
         if volumeNode.GetAttribute(VOLUME_ATTRIBUTE):
             return _("This is the activation map of an earlier result. Choose the shoulder MRI itself.")
+        if volumeNode.GetAttribute(STUDY_ATTRIBUTE):
+            return _("This scan belongs to a reader study.")
         try:
             VolumeExchange.checkVolumeNode(volumeNode)
         except InputError as error:
@@ -95,6 +107,16 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         volumeNode, _matrix = self.unchangedScan(job)
         self.forgetJob(job)
         self.located.emit(volumeNode, message)
+
+    # Reader study
+
+    def compareReaders(self, study: str, output: str) -> str:
+        """Compare all who have answered in a study's folder; ``readersCompared`` or ``comparingFailed`` follows."""
+        return self.request(WorkerJob("compare_readers"), study=study, output=output)
+
+    def _passOnComparison(self, job, message) -> None:
+        self.forgetJob(job)
+        self.readersCompared.emit(message)
 
     # Classification
 

@@ -8,6 +8,7 @@ from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelWidget import PanelWidget
 from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
 from RotatorCuffCNNLib.Logic import NO_REPEATS, RotatorCuffCNNLogic
+from RotatorCuffCNNLib.ReaderStudySection import ReaderStudySection
 from RotatorCuffCNNLib.RegionSection import RegionSection
 from RotatorCuffCNNLib.ResultSection import ResultSection
 
@@ -36,6 +37,8 @@ class RotatorCuffCNNWidget(PanelWidget):
         ui.repeatsGroupBox.collapsed = True  # here, because the .ui sets it before there is anything to hide
         self.region = RegionSection(ui, self.logic, self.onRegionMoved, self.onRegionChanged)
         self.results = ResultSection(ui, self.logic, self.region, self._modelCard, self.showMessage)
+        studyUi = self.resourcePath("UI/RotatorCuffReaderStudy.ui")
+        self.readerStudy = ReaderStudySection(ui, self.layout, studyUi, self.logic)
         self.repeats = ChoiceSelector(ui.repeatsSelector, self.onRepeatsChosen)
         self.repeats.setChoices(
             [
@@ -52,7 +55,20 @@ class RotatorCuffCNNWidget(PanelWidget):
             return None
         return choice.package.card()
 
+    def cleanup(self) -> None:
+        self.readerStudy.cleanup()
+        super().cleanup()
+
     # Scan and box
+
+    def exit(self) -> None:
+        """Another module is shown: a reader's clock does not run there, and the case is not to be seen."""
+        self.readerStudy.pause()
+        super().exit()
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        self.readerStudy.sceneClosing()
+        super().onSceneStartClose(caller, event)
 
     def enter(self) -> None:
         super().enter()

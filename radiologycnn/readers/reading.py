@@ -46,6 +46,7 @@ class Reading:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self.study = study
+        self._skipped: set[str] = set()
         self._file = AnswerFile(study, reader)
         self.reader = self._file.reader
         self.order = reading_order(study.settings.seed, self.reader, [case.name for case in study.cases])
@@ -170,6 +171,18 @@ class Reading:
         self._write_state()
         return answer
 
+    def skip(self) -> None:
+        """The present case cannot be shown: go on to the next one; this one stays without an answer."""
+        if not self.is_complete:
+            self._skipped.add(self.case.name)
+            self._started, self._is_shown = None, False
+            self._place = self._first_open(self._place)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Cases that could not be shown."""
+        return tuple(sorted(self._skipped))
+
     @property
     def can_go_back(self) -> bool:
         return self.study.settings.allow_back and self._place > 0
@@ -216,8 +229,8 @@ class Reading:
             pass  # a clock that is not kept is no reason to stop a reader; an answer that is not kept is one
 
     def _first_open(self, start: int = 0) -> int:
-        """Place of the first case without an answer from here on, then from the beginning."""
-        answered = self.answers
+        """Place of the first case without an answer from here on, then from the beginning; total where none is left."""
+        answered = self.answers.keys() | self._skipped
         places = [*range(start, self.total), *range(start)]
         return next((place for place in places if self.order[place] not in answered), self.total)
 

@@ -1,0 +1,352 @@
+"""The panel's reader study: choose a study, read it case by case against the clock, pause, go on another day.
+
+While a study is read the rest of the panel is hidden, and the views show the case alone.
+"""
+
+import html
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from radiologycnn.errors import RadiologyCNNError
+from radiologycnn.readers.marks import BOX, POINT
+from radiologycnn.readers.reading import Reading
+from radiologycnn.readers.study import open_study
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
+from RotatorCuffCNNLib.ReaderStudyResults import ReaderStudyResults
+from RotatorCuffCNNLib.ReaderStudyScene import ReaderStudyScene
+
+TICK_MILLISECONDS = 250
+TICKS_PER_SAVE = 20
+#: In these a digit is text, not an answer.
+TEXT_FIELDS = ("QLineEdit", "QTextEdit", "QPlainTextEdit", "QAbstractSpinBox")
+
+
+class ReaderStudySection:
+    """Brings the reader's session, the scene and the study's widgets in line.
+
+    Args:
+        panelUi: the panel's widgets; the study's go into its readerStudyCollapsibleButton.
+        panelLayout: the panel's outermost layout, which gets what is shown during a study.
+        uiPath: of the study's .ui file.
+        logic: RotatorCuffCNNLogic.
+    """
+
+    def __init__(self, panelUi, panelLayout, uiPath: str, logic) -> None:
+        self._rest = panelUi.readerStudyCollapsibleButton.parent()
+        studyWidget = slicer.util.loadUI(uiPath)
+        panelUi.readerStudyCollapsibleButton.layout().addWidget(studyWidget)
+        panelUi.readerStudyCollapsibleButton.collapsed = True
+        self.ui = ui = slicer.util.childWidgetVariables(studyWidget)
+        studyWidget.setMRMLScene(slicer.mrmlScene)
+        panelLayout.addWidget(ui.readingFrame)
+        ui.readingFrame.visible = False
+        self.scene = ReaderStudyScene()
+        self.results = ReaderStudyResults(ui, logic)
+        self.reading = None
+        self.study = None
+        self._problem = ""  # why the chosen folder is no study
+        self._ticks = 0
+        self._timer = qt.QTimer()
+        self._timer.interval = TICK_MILLISECONDS
+        self._timer.connect("timeout()", self.onTick)
+        self.answerButtons = [getattr(ui, f"answerButton{one.index}") for one in TEAR_CLASSES]
+        self._shortcuts = []
+        self._prepareWidgets()
+        self._connect()
+        self._showSetup("")
+
+    def _prepareWidgets(self) -> None:
+        ui = self.ui
+        ui.clockLabel.setFont(scaledFont(ui.clockLabel.font, 1.5))
+        ui.caseLabel.setFont(scaledFont(ui.caseLabel.font, 1.5))
+        for one, button in zip(TEAR_CLASSES, self.answerButtons):
+            button.text = f"{one.index + 1}    {one.name}\n       {one.definition}"
+            button.setFont(scaledFont(button.font, 1.1, isBold=False))
+
+    def _connect(self) -> None:
+        ui = self.ui
+        ui.studyFolderButton.connect("clicked(bool)", self.onFolderButton)
+        ui.readerEdit.connect("textChanged(QString)", self.onReaderChanged)
+        ui.readerEdit.connect("returnPressed()", self.onStartButton)
+        ui.startStudyButton.connect("clicked(bool)", self.onStartButton)
+        ui.pauseButton.connect("clicked(bool)", self.onPauseButton)
+        ui.endStudyButton.connect("clicked(bool)", self.onEndButton)
+        ui.backButton.connect("clicked(bool)", self.onBackButton)
+        ui.markBoxButton.connect("clicked(bool)", self.onMarkBoxButton)
+        ui.markPointButton.connect("clicked(bool)", self.onMarkPointButton)
+        ui.removeMarkButton.connect("clicked(bool)", self.onRemoveMarkButton)
+        for number, button in enumerate(self.answerButtons):
+            button.connect("clicked(bool)", self._answerer(number))
+            shortcut = qt.QShortcut(slicer.util.mainWindow() or ui.readingFrame)
+            shortcut.setKey(qt.QKeySequence(str(number + 1)))
+            shortcut.autoRepeat = False
+            shortcut.enabled = False
+            shortcut.connect("activated()", self._keyAnswerer(number))
+            self._shortcuts.append(shortcut)
+
+    def _answerer(self, number):
+        return lambda: self.answer(number)
+
+    def _keyAnswerer(self, number):
+        return lambda: None if _isTyping() else self.answer(number)
+
+    def cleanup(self) -> None:
+        """The panel goes away."""
+        self.end()
+        self._timer.stop()
+        for shortcut in self._shortcuts:
+            shortcut.enabled = False
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
+
+    # Before: study and reader
+
+    @property
+    def isReading(self) -> bool:
+        """Whether a study is being read, be it paused."""
+        return self.reading is not None
+
+    @property
+    def reader(self) -> str:
+        return str(self.ui.readerEdit.text).strip()
+
+    def onFolderButton(self, clicked=False) -> None:
+        start = str(self.study.folder) if self.study else ""
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Choose the study's folder"), start)
+        if folder:
+            self.openStudy(str(folder))
+
+    def openStudy(self, folder: str) -> None:
+        """Choose a study; what is wrong with it is said in the panel."""
+        self.study, self._problem = None, ""
+        try:
+            self.study = open_study(folder)
+        except RadiologyCNNError as error:
+            self._problem = messageHtml(error.message, error.hint)
+        self._showSetup("")
+
+    def onReaderChanged(self, text="") -> None:
+        self._showSetup("")
+
+    def _showSetup(self, message: str) -> None:
+        ui, study = self.ui, self.study
+        ui.studyFolderButton.text = study.folder.name if study else _("Choose folder…")
+        lines = [text for text in (message, self._problem) if text]
+        ui.startStudyButton.text = _("Start reading")
+        canStart = False
+        if study is not None:
+            lines.append(
+                _("<b>{title}</b>: {count} cases.").format(title=html.escape(study.title), count=len(study.cases))
+            )
+            if self.reader:
+                try:
+                    reading = Reading(study, self.reader)
+                except RadiologyCNNError as error:
+                    lines.append(messageHtml(error.message, error.hint))
+                else:
+                    canStart = not reading.is_complete
+                    lines.append(
+                        _("{reader} has answered {done}.").format(reader=html.escape(reading.reader), done=reading.done)
+                    )
+                    if reading.done and canStart:
+                        ui.startStudyButton.text = _("Go on reading")
+            else:
+                lines.append(_("Type a reader id to start."))
+        ui.studyLabel.text = "<br>".join(lines)
+        ui.studyLabel.visible = bool(lines)
+        ui.startStudyButton.enabled = canStart
+        self.results.setStudy(study, self.reader)
+
+    # During
+
+    def onStartButton(self, clicked=False) -> None:
+        if not self.ui.startStudyButton.enabled or self.isReading:
+            return
+        try:
+            self.study = open_study(self.study.folder)
+            self.reading = Reading(self.study, self.reader)
+        except RadiologyCNNError as error:
+            self._showSetup(messageHtml(error.message, error.hint))
+            return
+        ui = self.ui
+        ui.readingTitleLabel.text = _("{title} · reader {reader}").format(
+            title=self.study.title, reader=self.reading.reader
+        )
+        ui.readingProgressBar.maximum = self.reading.total
+        ui.backButton.visible = self.study.settings.allow_back
+        ui.markFrame.visible = self.study.settings.allow_marks
+        self._rest.visible = False
+        ui.readingFrame.visible = True
+        self._say("")
+        self.scene.begin()
+        self._showCase()
+        self._timer.start()
+
+    def _showCase(self) -> None:
+        """Show the present case and start its clock; one that cannot be loaded is left out."""
+        reading = self.reading
+        while not reading.is_complete:
+            try:
+                self.scene.showCase(self.study, reading.case, reading.number)
+            except RadiologyCNNError as error:
+                reading.skip()
+                self._say(error.message, error.hint)
+                continue
+            if reading.earlier is not None and reading.earlier.mark is not None:
+                self.scene.showMark(reading.earlier.mark)
+            reading.show()
+            self._update()
+            return
+        self.end()
+
+    def answer(self, tearClass: int) -> None:
+        """The reader's answer: it is on the disk before the next case is shown."""
+        reading = self.reading
+        if reading is None or not reading.is_running:
+            return
+        try:
+            written = reading.answer(tearClass, self.scene.mark())
+        except RadiologyCNNError as error:
+            self._say(error.message, error.hint)
+            return
+        if written is not None:
+            self._say("")
+            self._showCase()
+
+    def onPauseButton(self, clicked=False) -> None:
+        if self.reading is not None and self.reading.is_running:
+            self.pause()
+        elif self.reading is not None:
+            self.resume()
+
+    def pause(self) -> None:
+        """Stop the clock and hide the images; also where another module is shown."""
+        if self.reading is None or not self.reading.is_running:
+            return
+        self.reading.pause()
+        self.scene.setCovered(True)
+        self._update()
+
+    def resume(self) -> None:
+        """Show the images again and let the clock go on."""
+        if self.scene.volumeNode is None or not slicer.mrmlScene.IsNodePresent(self.scene.volumeNode):
+            self.scene.volumeNode = None
+            self.scene.begin()
+            try:
+                self.scene.showCase(self.study, self.reading.case, self.reading.number)
+            except RadiologyCNNError as error:
+                self._say(error.message, error.hint)
+                return
+        self.scene.setCovered(False)
+        self.reading.resume()
+        self._update()
+
+    def onBackButton(self, clicked=False) -> None:
+        if self.reading is not None and self.reading.can_go_back and self.reading.is_running:
+            self.reading.go_back()
+            self._showCase()
+
+    def onEndButton(self, clicked=False) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Leave the study, finished or not; what was in the panel and the views comes back."""
+        reading, self.reading = self.reading, None
+        if reading is None:
+            return
+        self._timer.stop()
+        reading.leave()
+        self.scene.end()
+        self._enableKeys(False)
+        self.ui.readingFrame.visible = False
+        self._rest.visible = True
+        message = ""
+        if reading.is_complete:
+            message = messageHtml(_("All cases are answered. Thank you."))
+            if reading.skipped:
+                count = len(reading.skipped)
+                message = messageHtml(
+                    _("All cases that could be loaded are answered; {count} could not.").format(count=count)
+                )
+        self._showSetup(message)
+
+    def sceneClosing(self) -> None:
+        """The scene goes, and the case with it: pause; resuming loads the case again."""
+        if self.reading is not None:
+            self.reading.pause()
+            self._update()
+        self.scene.volumeNode = self.scene.markNode = None
+        self.results.sceneClosed()
+
+    # The mark
+
+    def onMarkBoxButton(self, clicked=False) -> None:
+        self._mark(BOX)
+
+    def onMarkPointButton(self, clicked=False) -> None:
+        self._mark(POINT)
+
+    def _mark(self, kind) -> None:
+        if self.reading is not None and self.reading.is_running:
+            self.scene.addMark(kind)
+            self._update()
+
+    def onRemoveMarkButton(self, clicked=False) -> None:
+        self.scene.removeMark()
+        self._update()
+
+    # Widgets
+
+    def onTick(self) -> None:
+        """The clock goes on; now and then it is kept, in case the program ends."""
+        if self.reading is None or not self.reading.is_running:
+            return
+        self._showClock()
+        self._ticks += 1
+        if self._ticks % TICKS_PER_SAVE == 0:
+            self.reading.save_state()
+
+    def _showClock(self) -> None:
+        seconds = int(self.reading.seconds)
+        text = f"{seconds // 60}:{seconds % 60:02d}"
+        self.ui.clockLabel.text = text if self.reading.is_running else _("{time} · paused").format(time=text)
+
+    def _update(self) -> None:
+        ui, reading = self.ui, self.reading
+        isRunning = reading.is_running
+        ui.caseLabel.text = _("Case {number} of {total}").format(number=reading.number, total=reading.total)
+        ui.readingProgressBar.value = reading.done
+        earlier = reading.earlier
+        for number, button in enumerate(self.answerButtons):
+            button.enabled = isRunning
+            font = button.font
+            font.setBold(earlier is not None and earlier.tear_class == number)
+            button.setFont(font)
+        for button in (ui.markBoxButton, ui.markPointButton):
+            button.enabled = isRunning
+        ui.removeMarkButton.enabled = isRunning and self.scene.markNode is not None
+        ui.backButton.enabled = isRunning and reading.can_go_back
+        ui.pauseButton.text = _("Pause") if isRunning else _("Resume")
+        ui.pauseButton.toolTip = (
+            _("Stop the clock and hide the images.") if isRunning else _("Show the images; the clock goes on.")
+        )
+        self._enableKeys(isRunning)
+        self._showClock()
+
+    def _enableKeys(self, enabled: bool) -> None:
+        for shortcut in self._shortcuts:
+            shortcut.enabled = enabled
+
+    def _say(self, message, hint="") -> None:
+        self.ui.readingMessageLabel.text = messageHtml(message, hint)
+        self.ui.readingMessageLabel.visible = bool(message)
+
+
+def _isTyping() -> bool:
+    """Whether the keyboard is in a field where a digit is text."""
+    widget = slicer.app.focusWidget()
+    return widget is not None and any(widget.inherits(name) for name in TEXT_FIELDS)

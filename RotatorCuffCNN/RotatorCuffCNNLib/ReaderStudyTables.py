@@ -1,0 +1,133 @@
+"""The comparison of a reader study as tables in the scene; a later comparison fills the same nodes."""
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from radiologycnn.readers.comparison_page import figure_words, p_words, quartile_words
+
+TABLE_ATTRIBUTE = "RotatorCuffCNN.ReaderStudyTable"
+
+
+def updateTables(comparison: dict) -> list:
+    """(name, table node) of each table that has rows, the most important one first."""
+    groups = list(comparison["groups"])
+    tables = [
+        ("groups", _("Groups: median (quartiles)"), *_groups(comparison, groups)),
+        ("pairs", _("Pairs of groups: adjusted p"), *_pairs(comparison)),
+        ("binary", _("Tear or none: mean ± SD"), *_binary(comparison, groups)),
+        ("readers", _("Each reader"), *_readers(comparison)),
+        ("same cases", _("Network and readers on the same cases"), *_sameCases(comparison)),
+        ("marks", _("Map's peak and readers' marks"), *_marks(comparison)),
+    ]
+    found = []
+    for key, name, headings, rows in tables:
+        if rows:
+            found.append((name, fillTable(key, _("Reader study: {table}").format(table=name), headings, rows)))
+    return found
+
+
+def fillTable(key: str, name: str, headings: list, columnsOrRows: list, isNumeric: bool = False):
+    """A table node with these cells; the one of that key where there is one.
+
+    Args:
+        key: of the node among the study's.
+        name: of a new node.
+        headings: of the columns.
+        columnsOrRows: rows of texts; or, with ``isNumeric``, rows of numbers, for plots; a text makes a text column.
+        isNumeric: see there.
+    """
+    nodes = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    tableNode = next((node for node in nodes if node.GetAttribute(TABLE_ATTRIBUTE) == key), None)
+    if tableNode is None:
+        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+        tableNode.SetAttribute(TABLE_ATTRIBUTE, key)
+        tableNode.SetUseColumnTitleAsColumnHeader(True)
+    tableNode.SetLocked(False)
+    with slicer.util.NodeModify(tableNode):
+        tableNode.RemoveAllColumns()
+        for number, heading in enumerate(headings):
+            values = [row[number] for row in columnsOrRows]
+            isText = not isNumeric or any(isinstance(value, str) for value in values)
+            column = vtk.vtkStringArray() if isText else vtk.vtkDoubleArray()
+            column.SetName(heading)
+            for value in values:
+                column.InsertNextValue(str(value) if isText else float(value))
+            tableNode.AddColumn(column)
+    tableNode.SetLocked(True)  # computed, not typed
+    return tableNode
+
+
+def _groups(comparison, groups) -> tuple:
+    rows = [
+        [row["words"], *(quartile_words(row["measure"], row["groups"][name]) for name in groups), p_words(row["p"])]
+        for row in comparison["table3"]
+    ]
+    headings = [_("Measure"), *(f"{name} ({len(comparison['groups'][name])})" for name in groups), _("p")]
+    return headings, rows
+
+
+def _pairs(comparison) -> tuple:
+    rows = [
+        [
+            row["words"],
+            f"{row['first']} – {row['second']}",
+            p_words(row["mann_whitney_p_bonferroni"]) + (" *" if row["significant"] else ""),
+            p_words(row["dunn_p_bonferroni"]),
+        ]
+        for row in comparison["pairs"]
+    ]
+    return [_("Measure"), _("Groups"), _("Mann-Whitney"), _("Dunn")], rows
+
+
+def _binary(comparison, groups) -> tuple:
+    rows = []
+    for row in comparison["table2"]:
+        cells = [row["words"]]
+        for name in groups:
+            found = row["groups"][name]
+            spread = "" if found["sd"] is None else f" ± {figure_words(row['measure'], found['sd'])}"
+            unit = " %" if row["measure"] == "accuracy" else ""
+            cells.append(f"{figure_words(row['measure'], found['mean'])}{spread}{unit}")
+        rows.append(cells)
+    return [_("Measure"), *groups], rows
+
+
+def _readers(comparison) -> tuple:
+    names = ("top1", "top1_within_one", "accuracy", "sensitivity", "specificity", "seconds")
+    rows = [
+        [row["name"], row["group"], str(row["cases"]), *(figure_words(name, row[name]) for name in names)]
+        for row in comparison["members"]
+    ]
+    headings = [
+        _("Reader"), _("Group"), _("Cases"), _("Top-1 (%)"), _("Top-1 ± 1 (%)"), _("Tear or none (%)"),
+        _("Sensitivity"), _("Specificity"), _("Time (s)"),
+    ]  # fmt: skip
+    return headings, rows
+
+
+def _sameCases(comparison) -> tuple:
+    rows = [
+        [
+            row["second"],
+            str(row["cases"]),
+            f"{figure_words('top1', row['top1_first'])} / {figure_words('top1', row['top1_second'])}",
+            p_words(row["top1_mcnemar_p"]),
+            p_words(row["accuracy_mcnemar_p"]),
+            p_words(row["auc_delong_p"]),
+        ]
+        for row in comparison["paired"]
+    ]
+    headings = [
+        _("Reader"), _("Cases"), _("Top-1 (%), network / reader"), _("p top-1 (McNemar)"),
+        _("p tear or none (McNemar)"), _("p AUC (DeLong)"),
+    ]  # fmt: skip
+    return headings, rows
+
+
+def _marks(comparison) -> tuple:
+    rows = []
+    for row in (comparison.get("marks") or {}).get("rows", []):
+        inside = {None: "–", True: _("inside"), False: _("outside")}[row["peak_inside"]]
+        rows.append([row["reader"], row["case"], row["mark"], inside, f"{row['distance_mm']:.1f}"])
+    return [_("Reader"), _("Case"), _("Mark"), _("Map's peak"), _("Distance (mm)")], rows
