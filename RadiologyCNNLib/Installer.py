@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import io
+import shutil
 import subprocess
 import sys
 from collections import deque
@@ -19,16 +20,13 @@ from packaging.requirements import Requirement
 from RadiologyCNNLib.Signal import Signal
 
 TORCH_VERSION = ">=2.2"
-#: What the worker imports. Slicer brings all but the first two; another extension may have broken one of the others.
-REQUIREMENTS = (
-    f"torch{TORCH_VERSION}",
-    "safetensors>=0.4",
-    "numpy>=1.26",
-    "scipy>=1.11",
-    "pydicom>=3.0",
-    "SimpleITK>=2.3",
-    "requests>=2.31",
-)
+OPENVINO_VERSION = ">=2025.0"
+#: What the worker imports in any case. Slicer brings these; another extension may have broken one of them.
+COMMON_REQUIREMENTS = ("numpy>=1.26", "scipy>=1.11", "pydicom>=3.0", "SimpleITK>=2.3", "requests>=2.31")
+#: What runs the networks on the processor.
+CPU_REQUIREMENTS = (f"openvino{OPENVINO_VERSION}", *COMMON_REQUIREMENTS)
+#: What runs them on an NVIDIA GPU, and the little that OpenVINO cannot do.
+TORCH_REQUIREMENTS = (f"torch{TORCH_VERSION}", "safetensors>=0.4", *COMMON_REQUIREMENTS)
 KEPT_LINES = 40
 #: Words of an installer's output that mark the line with the reason, the most telling first.
 _REASON_MARKS = ("No space left", "ERROR:", "error:", "Error")
@@ -61,16 +59,19 @@ class InstallOutcome:
 class Installer:
     """Checks and installs what the worker needs.
 
+    Either set of packages is enough: OpenVINO runs the networks on the processor and is small; PyTorch is large and is
+    offered first only where an NVIDIA GPU can use it.
+
     Args:
-        requirements: what must be there, as pip writes it.
+        requirements: what must be there, as pip writes it; the two sets where not given.
         system: the outside world; ``SlicerSystem()`` where not given.
 
     Signals:
         progressed(text): a line of what the installer does.
     """
 
-    def __init__(self, requirements=REQUIREMENTS, system=None):
-        self.requirements = tuple(requirements)
+    def __init__(self, requirements=None, system=None):
+        self._requirements = None if requirements is None else tuple(requirements)
         self.progressed = Signal("text")
         self._system = system if system is not None else SlicerSystem()
         self._isInstalling = False
@@ -80,34 +81,56 @@ class Installer:
         """Whether an installation is under way: buttons must not start another one."""
         return self._isInstalling
 
+    def sets(self):
+        """The sets of requirements of which one is enough, the one that suits this computer first."""
+        if self._requirements is not None:
+            return (self._requirements,)
+        if self._system.hasNvidiaGpu():
+            return (TORCH_REQUIREMENTS, CPU_REQUIREMENTS)
+        return (CPU_REQUIREMENTS, TORCH_REQUIREMENTS)
+
     def missing(self):
         """Requirements that are not met, as strings; imports nothing."""
         if self._system.usesOtherPython():
             return []  # not for this process to say: the worker names what its own Python lacks
-        importlib.invalidate_caches()  # pip has run in another process
-        return [text for text in self.requirements if not isMet(Requirement(text))]
+        lacking = [_unmet(requirements) for requirements in self.sets()]
+        return lacking[0] if all(lacking) else []
 
     @property
     def isReady(self):
         """Whether the worker finds all that it needs."""
         return not self.missing()
 
-    def ensure(self):
-        """Install what is missing after one question; call it again for a retry. Returns an ``InstallOutcome``."""
-        missing = self.missing()
-        if not missing:
-            return InstallOutcome(True, "Everything that is needed is installed.")
+    def ensure(self, withTorch=False):
+        """Install what is missing after a question; call it again for a retry. Returns an ``InstallOutcome``.
+
+        With ``withTorch`` PyTorch is installed also where the networks run without it. Where it is only offered and the
+        person does not want it, the small set is offered instead.
+        """
+        if self._system.usesOtherPython() and withTorch:
+            return InstallOutcome(False, "The worker uses a Python of your own.", "Install PyTorch there with pip.")
+        wanted = [TORCH_REQUIREMENTS] if withTorch else list(self.sets()[:1]) if self.missing() else []
+        if not wanted or not _unmet(wanted[0]):
+            return _success()
         if self._isInstalling or self._system.isInstallerBusy():
             return InstallOutcome(False, "Another installation is under way.", "Wait until it is done, then try again.")
         if self._system.isTesting():
-            return InstallOutcome(False, f"Missing: {', '.join(missing)}.", "Nothing is installed during tests.")
+            names = ", ".join(_unmet(wanted[0]))
+            return InstallOutcome(False, f"Missing: {names}.", "Nothing is installed during tests.")
+        if wanted[0] is TORCH_REQUIREMENTS and not withTorch:
+            wanted.append(CPU_REQUIREMENTS)
         self._isInstalling = True
         try:
-            return self._install(missing)
+            for requirements in wanted:
+                outcome = self._install(requirements)
+                if not outcome.wasDeclined:
+                    break
+            return outcome
         finally:
             self._isInstalling = False
 
-    def _install(self, missing):
+    def _install(self, requirements):
+        missing = _unmet(requirements)
         needsTorch = any(Requirement(text).name == "torch" for text in missing)
         others = [text for text in missing if Requirement(text).name != "torch"]
         torchInstaller = None
@@ -131,10 +154,10 @@ class Installer:
                     with _keptOutOfThisProcess("torch"):
                         torchInstaller()
         except Exception as error:
-            if self.isReady:
+            if not _unmet(requirements):
                 return _success()  # only the installer's own import of torch was refused, as it should be
             return _failure(error, lines.text)
-        stillMissing = self.missing()
+        stillMissing = _unmet(requirements)
         if stillMissing:
             message = f"Still missing after the installation: {', '.join(stillMissing)}."
             return InstallOutcome(False, message, "Restart Slicer, then try again.", lines.text, needsRestart=True)
@@ -142,7 +165,7 @@ class Installer:
 
     def _offerPyTorchExtension(self):
         question = (
-            "RadiologyCNN needs Slicer's PyTorch extension, which is not installed.\n\n"
+            "PyTorch is installed by Slicer's PyTorch extension, which is not there yet.\n\n"
             "Download and install it now? Slicer has to be restarted afterwards."
         )
         hint = "Install the extension PyTorch in the Extensions Manager, restart Slicer, then try again."
@@ -157,6 +180,12 @@ class Installer:
         return InstallOutcome(
             False, "The PyTorch extension is installed.", "Restart Slicer, then try again.", needsRestart=True
         )
+
+
+def _unmet(requirements):
+    """Those that are not met, as strings."""
+    importlib.invalidate_caches()  # pip has run in another process
+    return [text for text in requirements if not isMet(Requirement(text))]
 
 
 def isMet(requirement):
@@ -181,11 +210,20 @@ def _isFound(name):
 
 
 def _question(missing):
-    size = "up to 3 GB with torch for a GPU" if any(text.startswith("torch") for text in missing) else "a few MB"
+    """What is installed, how large it is, and what it is for."""
+    names = {Requirement(text).name for text in missing}
     packages = "\n".join(f"- {text}" for text in missing)
+    if "torch" in names:
+        purpose = (
+            "With PyTorch, RadiologyCNN runs its networks on this computer's NVIDIA GPU, and can do what needs "
+            "PyTorch. Without it the processor runs them."
+        )
+        size = "up to 3 GB, some minutes"
+    else:
+        purpose = "RadiologyCNN needs these packages to run its networks on the processor."
+        size = "less than 100 MB, about a minute" if "openvino" in names else "a few MB"
     return (
-        f"RadiologyCNN needs these Python packages:\n\n{packages}\n\n"
-        f"Download and install them into Slicer now ({size}, some minutes)? No image leaves this computer."
+        f"{purpose}\n\n{packages}\n\nDownload and install them into Slicer now ({size})? No image leaves this computer."
     )
 
 
@@ -250,8 +288,23 @@ class _LastLines(io.TextIOBase):
         return "\n".join([*self._lines, self._rest]).strip()
 
 
+def _listsNvidiaGpu():
+    """Whether the driver's own program names a GPU."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    try:
+        done = subprocess.run([program, "-L"], capture_output=True, timeout=5, creationflags=flags, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0 and done.stdout.strip().startswith(b"GPU")
+
+
 class SlicerSystem:
     """What the installer asks of a running Slicer."""
+
+    _hasNvidiaGpu = None
 
     def usesOtherPython(self):
         """Whether the person has set another Python for the worker."""
@@ -264,6 +317,12 @@ class SlicerSystem:
         import slicer
 
         return bool(slicer.app.testingEnabled())
+
+    def hasNvidiaGpu(self):
+        """Whether there is an NVIDIA GPU with a driver; asked once, and without loading anything into Slicer."""
+        if SlicerSystem._hasNvidiaGpu is None:
+            SlicerSystem._hasNvidiaGpu = _listsNvidiaGpu()
+        return SlicerSystem._hasNvidiaGpu
 
     def isInstallerBusy(self):
         """Whether somebody else's installation is under way."""

@@ -8,7 +8,7 @@ import sys
 import pytest
 from packaging.requirements import Requirement
 
-from RadiologyCNNLib.Installer import Installer, isMet
+from RadiologyCNNLib.Installer import Installer, SlicerSystem, isMet
 
 MISSING = "a-package-that-nobody-has>=1"
 
@@ -27,6 +27,7 @@ class FakeSystem:
         self.otherPython = False
         self.testing = False
         self.busy = False
+        self.gpu = False
         self.afterInstall = lambda: None
 
     def usesOtherPython(self):
@@ -35,12 +36,15 @@ class FakeSystem:
     def isTesting(self):
         return self.testing
 
+    def hasNvidiaGpu(self):
+        return self.gpu
+
     def isInstallerBusy(self):
         return self.busy
 
     def confirm(self, question):
         self.questions.append(question)
-        return self.answer
+        return self.answer(question) if callable(self.answer) else self.answer
 
     def pipInstall(self, requirements):
         self.installed += requirements
@@ -201,3 +205,89 @@ def test_tests_of_slicer_install_nothing(system):
 def test_another_python_of_the_persons_choice_is_left_alone(system):
     system.otherPython = True
     assert Installer([MISSING], system).isReady
+
+
+# What suits the computer: OpenVINO for the processor, PyTorch where a GPU can use it
+
+
+@pytest.fixture
+def bare(versions):
+    """A Slicer that has neither."""
+    versions.update(openvino=None, torch=None)
+    return versions
+
+
+@pytest.fixture
+def nothingFound(monkeypatch, bare):
+    """Neither package can be found, whatever this Python holds; ``bare[name] = version`` makes one appear."""
+    real = importlib.util.find_spec
+    told = lambda name: name in bare and bare[name] is None  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if told(name) else real(name, *rest))
+    return bare
+
+
+def test_without_a_gpu_only_the_small_package_is_asked_for_and_installed(system, nothingFound):
+    system.afterInstall = lambda: nothingFound.update(openvino="2026.1")
+    installer = Installer(system=system)
+    assert installer.missing() == ["openvino>=2025.0"]
+    assert installer.ensure().isReady and installer.isReady
+    assert system.installed == ["openvino>=2025.0"]
+    (question,) = system.questions
+    assert "100 MB" in question and "torch" not in question.lower() and "No image leaves" in question
+
+
+def test_with_a_gpu_pytorch_is_offered_and_the_small_package_to_who_declines(system, nothingFound):
+    system.gpu = True
+    system.answer = lambda question: "torch" not in question.lower()
+    system.afterInstall = lambda: nothingFound.update(openvino="2026.1")
+    installer = Installer(system=system)
+    assert "torch>=2.2" in installer.missing()
+    assert installer.ensure().isReady
+    assert system.installed == ["openvino>=2025.0"]
+    assert len(system.questions) == 2 and "3 GB" in system.questions[0] and "GPU" in system.questions[0]
+    assert installer.isReady  # and nobody is asked again
+    system.answer = False
+    nothingFound.update(openvino=None)
+    assert installer.ensure().wasDeclined
+
+
+def test_with_a_gpu_pytorch_alone_is_enough(system, nothingFound, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    system.gpu = True
+    system.afterInstall = lambda: nothingFound.update(torch="2.9")
+    assert Installer(system=system).ensure().isReady
+    assert system.installed == ["torch"] and len(system.questions) == 1
+
+
+def test_who_has_pytorch_already_needs_nothing_else(system, nothingFound):
+    nothingFound.update(torch="2.9")
+    installer = Installer(system=system)
+    assert installer.isReady and installer.ensure().isReady
+    assert system.questions == []
+
+
+def test_pytorch_is_installed_beside_openvino_where_the_person_asks(system, nothingFound, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    nothingFound.update(openvino="2026.1")
+    installer = Installer(system=system)
+    assert installer.isReady
+    system.answer = False
+    assert installer.ensure(withTorch=True).wasDeclined
+    system.answer = True
+    system.afterInstall = lambda: nothingFound.update(torch="2.9")
+    assert installer.ensure(withTorch=True).isReady
+    assert system.installed == ["torch"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [("echo 'GPU 0: NVIDIA A2000'", True), ("echo 'No devices were found'; exit 6", False), (None, False)],
+)
+def test_a_gpu_is_what_the_drivers_own_program_names(answer, there, tmp_path, monkeypatch):
+    monkeypatch.setattr(SlicerSystem, "_hasNvidiaGpu", None)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin" if answer else str(tmp_path))
+    if answer:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{answer}\n")
+        program.chmod(0o755)
+    assert SlicerSystem().hasNvidiaGpu() is there
