@@ -19,6 +19,8 @@ from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
 
 RUN_SHORTCUT = "Ctrl+Return"
+#: The worker's code for a job that only PyTorch can do.
+NEEDS_TORCH = "needs-torch"
 
 
 class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -326,6 +328,16 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode is not None:
             self.results.showVolume()
         self.showMessage(error.message, error.hint)
+        if error.code == NEEDS_TORCH:
+            self._offerTorch()
+
+    def _offerTorch(self) -> None:
+        """What the person asked for needs PyTorch, which the networks otherwise do without."""
+        outcome = self.installer.ensure(withTorch=True)
+        if outcome.isReady:
+            self.showMessage(_("PyTorch is installed."), _("Try again."))
+        elif not outcome.wasDeclined:
+            self.showMessage(outcome.message, outcome.hint)
 
     def onCancelled(self) -> None:
         self.showIdle()

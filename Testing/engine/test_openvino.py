@@ -360,7 +360,7 @@ def test_the_worker_segments_and_classifies_without_torch(
     assert maps.shape == reference.maps.shape
     assert np.corrcoef(maps.ravel(), reference.maps.ravel())[0, 1] >= 0.999
     for error, words in ((dropout, "dropout needs PyTorch"), (plain, "no exported network, so it needs PyTorch")):
-        assert (error["event"], error["code"]) == ("error", "missing-package")
+        assert (error["event"], error["code"]) == ("error", "needs-torch")
         assert words in error["message"] and error["hint"]
 
 

@@ -331,7 +331,7 @@ def testCorrectionByHandIsNoticedMeasuredAndKeptUntilThePersonGivesItUp(clinic, 
         mask.astype(np.uint8), result.segmentationNode, "hemorrhage-1", clinic.volume
     )
     expected = np.count_nonzero(mask) * result.voxelVolumeMm3() / 1000
-    assert clinic.ui.totalLabel.text == f"{expected:.1f} mL"
+    clinic.waitFor(lambda: clinic.ui.totalLabel.text == f"{expected:.1f} mL")
     assert not clinic.ui.thresholdSlider.enabled
     assert clinic.tableCells() == []
     sent = np.load(clinic.waitForMeasuring()[1]["mask"])
@@ -537,6 +537,40 @@ def testModelIsInstalledFromAFileAndRefusalsAreSaid(clinic, monkeypatch):
     clinic.client.result.emit(clinic.sent("install_model")[0], {"model": {"id": "new-1.0.0"}})
     assert "new-1.0.0" in clinic.ui.messageLabel.text
     assert clinic.ui.installModelButton.enabled
+
+
+def testPyTorchIsOfferedWhereOnlyItCanDoTheJob(clinic):
+    from RadiologyCNNLib.Installer import InstallOutcome
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    class Installer:
+        isReady = True
+        asked = []
+        outcome = InstallOutcome(False, "Nothing was installed.", wasDeclined=True)
+
+        def missing(self):
+            return []
+
+        def ensure(self, withTorch=False):
+            self.asked.append(withTorch)
+            return self.outcome
+
+    installer, before = Installer(), clinic.widget.installer
+    clinic.widget.installer = installer
+    try:
+        for outcome, words in (
+            (installer.outcome, "needs PyTorch"),
+            (InstallOutcome(False, "The disk is full."), "The disk is full"),
+            (InstallOutcome(True, ""), "PyTorch is installed"),
+        ):
+            installer.outcome = outcome
+            clinic.click(clinic.ui.segmentButton)
+            error = WorkerError("needs-torch", "The model needs PyTorch.", "Install PyTorch.", "")
+            clinic.client.failed.emit(clinic.sent("segment")[0], error)
+            assert words in clinic.ui.messageLabel.text
+        assert installer.asked == [True] * 3
+    finally:
+        clinic.widget.installer = before
 
 
 def testMissingPackagesAreOfferedNotForcedAndRefusalIsExplained(clinic):

@@ -191,7 +191,7 @@ def test_idle_worker_gives_the_models_memory_back(start_worker) -> None:
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [("", "torch-damaged"), ("raise OSError('c10.dll')", "torch-damaged"), (None, "missing-package")],
+    [("", "torch-damaged"), ("raise OSError('c10.dll')", "torch-damaged"), (None, "needs-torch")],
     ids=["empty", "library missing", "not there"],
 )
 def test_torch_that_cannot_be_used_is_a_sentence(content, code, start_worker, head_volume, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: What may be asked for, and the short form for the person; "auto" is the backend's choice.
 PRECISIONS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 AUTO = "auto"
+#: Code of the error that only PyTorch can do what was asked for, and is not installed: a panel can offer it.
+NEEDS_TORCH = "needs-torch"
 
 T = TypeVar("T")
 
@@ -197,7 +199,7 @@ def torch_reference(package: ModelPackage, purpose: str) -> NetworkBackend:
         ResourceError: torch is not installed.
     """
     if not is_installed("torch"):
-        raise ResourceError("missing-package", f"{purpose} needs PyTorch, which is not installed.", _INSTALL_TORCH)
+        raise ResourceError(NEEDS_TORCH, f"{purpose} needs PyTorch, which is not installed.", _INSTALL_TORCH)
     return _open_torch(package, "cpu", AUTO)
 
 
@@ -286,7 +288,7 @@ def start_torch(package: ModelPackage | None = None) -> None:
             ) from error
         else:
             raise ResourceError(
-                "missing-package",
+                NEEDS_TORCH,
                 f"{f'The model {package.id} has no exported network, so it' if package else 'This'} needs PyTorch, "
                 "which is not installed.",
                 _INSTALL_TORCH,
