@@ -1,5 +1,6 @@
 """Baselines: the networks are the published ones, each method learns behind one interface, resumes, and segments."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.baselines.tear_networks import VARIANTS, architecture
 from radiologycnn.baselines.threshold import ThresholdSegmenter
 from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
-from radiologycnn.errors import Cancelled
+from radiologycnn.errors import Cancelled, ResourceError
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import write_image
@@ -211,3 +212,21 @@ def test_sliding_window_puts_a_volume_together_without_seams() -> None:
     segmenter.network = Same()
     image = np.random.default_rng(0).standard_normal((16, 40, 32)).astype(np.float32)
     assert np.allclose(segmenter.sliding_window(image), 1 / (1 + np.exp(-image)), atol=1e-5)
+
+
+def test_dynunet_learns_where_monai_is(cases, tmp_path) -> None:
+    pytest.importorskip("monai")
+    from radiologycnn.baselines.monai_reference import DynUNetSegmenter
+
+    segmenter = DynUNetSegmenter(SETTINGS)
+    assert segmenter.fit(cases[:3], cases[3:4], tmp_path / "m").facts["parameters"] > 0
+    volume, mask = cases[4].read()
+    assert segmenter.predict(volume).shape == mask.shape
+
+
+def test_dynunet_says_what_is_missing_without_monai(monkeypatch) -> None:
+    from radiologycnn.baselines.monai_reference import DynUNetSegmenter
+
+    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    with pytest.raises(ResourceError, match="needs the Python package monai"):
+        DynUNetSegmenter(SETTINGS)

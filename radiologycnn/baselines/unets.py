@@ -68,30 +68,33 @@ class DrawnPartsLoop(SegmentationLoop):
         return torch.cat(images), torch.cat(masks)
 
 
-class _UNetSegmenter:
-    """What both share: training, weights on disk, facts."""
+class TrainedSegmenter:
+    """What they share: training, weights on disk, facts. A subclass says how cases are prepared and what is learned."""
 
     name: str
     title: str
-    options: UNetOptions
     settings: TrainingSettings
     device: str
 
-    def __init__(self) -> None:
-        # Patches and slices are not halved before, and their augmentation would need whole heads.
-        self.settings = replace(self.settings, coarse_epochs=0, augment=False)
+    def build(self) -> None:
+        """Make the network, its weights drawn by the seed."""
         torch.manual_seed(self.settings.seed)
-        self.network: nn.Module = UNet(self.options)
-        if self.options.dimensions == 2:
-            self.network = SliceWise(self.network)
-        self.network.to(self.device)
+        self.network = self.make_network().to(self.device)
+
+    def make_network(self) -> nn.Module:
+        raise NotImplementedError
+
+    def make_loop(self, *args: Any) -> SegmentationLoop:
+        """The training loop; arguments as of :class:`radiologycnn.training.loop.TrainingLoop`."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """For the report, beside the number of parameters."""
+        return {}
 
     def prepared(
         self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
     ) -> list[Path]:
-        raise NotImplementedError
-
-    def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError
 
     def fit(
@@ -107,7 +110,7 @@ class _UNetSegmenter:
             folder.mkdir(parents=True, exist_ok=True)
             paths = [self.prepared(cases, folder, progress, cancelled) for cases in (training, validation)]
             optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-7)
-            loop = DrawnPartsLoop(self.draw, self.network, optimizer, settings, *paths, folder, self.device, cancelled)
+            loop = self.make_loop(self.network, optimizer, settings, *paths, folder, self.device, cancelled)
             result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
             partial = path.with_suffix(".part")
             torch.save(result.state_dict, partial)
@@ -116,10 +119,34 @@ class _UNetSegmenter:
         self.network.eval()
         log = folder / LOG_NAME
         parameters = sum(p.numel() for p in self.network.parameters())
-        return Fit(logged_seconds(log), log, {"parameters": parameters, "options": self.options.to_dict()})
+        return Fit(logged_seconds(log), log, {"parameters": parameters, **self.facts()})
 
 
-class PatchUNetSegmenter(_UNetSegmenter):
+class _DrawnUNetSegmenter(TrainedSegmenter):
+    """A U-Net that learns from parts which :meth:`draw` draws."""
+
+    options: UNetOptions
+
+    def build(self) -> None:
+        # Patches and slices are not halved before, and their augmentation would need whole heads.
+        self.settings = replace(self.settings, coarse_epochs=0, augment=False)
+        super().build()
+
+    def make_network(self) -> nn.Module:
+        network = UNet(self.options)
+        return SliceWise(network) if self.options.dimensions == 2 else network
+
+    def make_loop(self, *args: Any) -> SegmentationLoop:
+        return DrawnPartsLoop(self.draw, *args)
+
+    def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        return {"options": self.options.to_dict()}
+
+
+class PatchUNetSegmenter(_DrawnUNetSegmenter):
     """3D U-Net on patches, put together from overlapping ones with weights that fall off from their middle."""
 
     name = "patch_unet"
@@ -131,7 +158,7 @@ class PatchUNetSegmenter(_UNetSegmenter):
         self.settings, self.options, self.device = settings, options, device
         shape = settings.grid_shape_ijk[::-1]
         self.patch = tuple(min(patch_size, side) for side in shape)
-        super().__init__()
+        self.build()
 
     def prepared(
         self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
@@ -230,7 +257,7 @@ class SliceRecipe:
         return closed[:, steps:-steps, steps:-steps].astype(mask.dtype)
 
 
-class SliceUNetSegmenter(_UNetSegmenter):
+class SliceUNetSegmenter(_DrawnUNetSegmenter):
     """2D U-Net on each slice, stacked."""
 
     name = "slice_unet"
@@ -246,7 +273,7 @@ class SliceUNetSegmenter(_UNetSegmenter):
     ) -> None:
         self.settings, self.options, self.device = settings, options, device
         self.recipe, self.slices_a_step = recipe, slices_a_step
-        super().__init__()
+        self.build()
 
     def prepared(
         self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
@@ -286,4 +313,4 @@ class SliceUNetSegmenter(_UNetSegmenter):
         return ready.to_scan(probability) >= _THRESHOLD
 
 
-__all__ = ["PatchUNetSegmenter", "SliceRecipe", "SliceUNetSegmenter"]
+__all__ = ["PatchUNetSegmenter", "SliceRecipe", "SliceUNetSegmenter", "TrainedSegmenter"]

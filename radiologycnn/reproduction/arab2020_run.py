@@ -27,7 +27,7 @@ from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD, TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.workspace import Workspace, split_rows
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
 from radiologycnn.training.case_files import read_manifest
 from radiologycnn.training.packages import TEST_SEED_OFFSET
 
@@ -118,9 +118,8 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
     settings = workspace.settings
     if settings.models == BUNDLED:
         from radiologycnn.hemorrhage.inference import TASK
-        from radiologycnn.models.catalog import find_model
 
-        return PackagedSegmenter(find_model(None, TASK), device)
+        return PackagedSegmenter(bundled_model(TASK), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )

@@ -16,7 +16,7 @@ from radiologycnn.evaluation.localization import Localization, localization
 from radiologycnn.reproduction.arab2020_run import test_seed
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
-from radiologycnn.reproduction.workspace import Workspace, split_rows
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
 from radiologycnn.training.case_files import read_manifest, save_arrays
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
 
@@ -117,10 +117,9 @@ def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassif
 
     settings = workspace.settings
     if settings.models == BUNDLED:
-        from radiologycnn.models.catalog import find_model
         from radiologycnn.rotatorcuff.tear_classes import TASK
 
-        return PackagedTearClassifier(find_model(None, TASK), device)
+        return PackagedTearClassifier(bundled_model(TASK), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )

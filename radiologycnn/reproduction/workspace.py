@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radiologycnn.baselines.interface import Progress, no_progress
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.summary import write_record
 from radiologycnn.reproduction.settings import ReproductionSettings
+
+if TYPE_CHECKING:
+    from radiologycnn.models.package import ModelPackage
 
 SETTINGS_NAME = "reproduction.json"
 
@@ -87,6 +90,21 @@ class Workspace:
         """Raises Cancelled where asked to stop."""
         if self.cancelled():
             raise Cancelled
+
+
+def bundled_model(task: str) -> ModelPackage:
+    """The newest model for a task among those that come with the program, whatever a person has installed beside them.
+
+    Raises:
+        InputError: none comes with it.
+    """
+    from radiologycnn.models.catalog import bundled_models_folder, list_models
+
+    folder = bundled_models_folder().resolve()
+    found = [one for one in list_models(task) if Path(one.path).resolve().is_relative_to(folder) and not one.problem]
+    if not found:
+        raise InputError("no-model", f"No model for {task} comes with this version.", "Train with --models train.")
+    return found[0]
 
 
 def split_rows(

@@ -1,0 +1,76 @@
+"""A present-day reference: MONAI's DynUNet, the network of nnU-Net, on the grid that CNN-DS sees; where MONAI is there.
+
+Learns as CNN-DS does: the same cases, loss, schedule and augmentation. nnU-Net's own planning and its ensemble of folds
+are not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from radiologycnn.baselines.cnn_ds import grid_cache, prepared_on_grid
+from radiologycnn.baselines.interface import Progress, ScanCase
+from radiologycnn.baselines.unets import TrainedSegmenter
+from radiologycnn.errors import ResourceError
+from radiologycnn.hemorrhage.inference import mask_from_probability
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.images.volume import Volume
+from radiologycnn.training.hemorrhage.run import preprocessing_of
+from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
+
+_LEVELS = 5
+_THRESHOLD = 0.5
+
+
+class DynUNetSegmenter(TrainedSegmenter):
+    """Residual units, instance normalization, five levels; twice CNN-DS's channels, as nnU-Net has 32.
+
+    Raises:
+        ResourceError: MONAI is not installed.
+    """
+
+    name = "dynunet"
+    title = "DynUNet (MONAI)"
+
+    def __init__(self, settings: TrainingSettings, device: str = "cpu") -> None:
+        self.settings, self.device = settings, device
+        self.build()
+
+    def make_network(self) -> nn.Module:
+        try:
+            from monai.networks.nets import DynUNet
+        except ImportError as error:
+            raise ResourceError(
+                "no-monai",
+                "The method dynunet needs the Python package monai, which is not installed.",
+                "Install it with: pip install monai, or leave the method out.",
+            ) from error
+        filters = [min(2 * self.settings.base_filters * 2**level, 320) for level in range(_LEVELS)]
+        strides = [1] + [2] * (_LEVELS - 1)
+        return DynUNet(3, 1, 1, [3] * _LEVELS, strides, strides[1:], filters, norm_name="instance", res_block=True)
+
+    def make_loop(self, *args: Any) -> SegmentationLoop:
+        return SegmentationLoop(*args)
+
+    def prepared(
+        self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
+    ) -> list[Path]:
+        return prepared_on_grid(cases, grid_cache(folder, self.settings), self._preprocessing, progress, cancelled)
+
+    @property
+    def _preprocessing(self) -> Preprocessing:
+        return preprocessing_of(self.settings)
+
+    @torch.no_grad()
+    def predict(self, volume: Volume) -> np.ndarray:
+        ready = self._preprocessing.prepare(volume)
+        logits = self.network(torch.from_numpy(ready.array)[None, None].to(self.device))
+        probability = torch.sigmoid(logits.float())[0, 0].cpu().numpy()
+        return mask_from_probability(ready.to_scan(probability), _THRESHOLD) > 0
