@@ -1,4 +1,4 @@
-"""ScenePlacement: where a result's nodes belong: under the scan's transform, and beside it in the subject hierarchy."""
+"""ScenePlacement: a result's nodes in the scene: under the scan's transform, beside it in the hierarchy, and gone."""
 
 import slicer
 
@@ -21,3 +21,19 @@ def placeBeside(node, volumeNode) -> None:
     nodeItem, volumeItem = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(volumeNode)
     if nodeItem and volumeItem:
         hierarchy.SetItemParent(nodeItem, hierarchy.GetItemParent(volumeItem))
+
+
+def removeWhole(node) -> None:
+    """Remove a node with its display and storage nodes, which the scene alone would keep."""
+    if node is None or node.GetScene() is None:
+        return
+    scene = node.GetScene()
+    parts = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        parts += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        parts += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+    scene.RemoveNode(node)
+    for part in parts:
+        if part is not None and part.GetScene() is scene:
+            scene.RemoveNode(part)

@@ -24,6 +24,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
     Signals, beside those of WorkerJobsLogic, whose results are SceneResults:
         measured(result: SceneResult): the table belongs to the mask again.
         measuringFailed(error: WorkerError): it does not.
+        maskAboutToChange(segmentationNode): this logic is about to replace the mask; now is the time to save a state
+            for Undo.
     """
 
     TASK = TASK
@@ -33,6 +35,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
     def __init__(self, client=None) -> None:
         self.measured = Signal("result")
         self.measuringFailed = Signal("error")
+        self.maskAboutToChange = Signal("segmentationNode")
         super().__init__(client)
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
@@ -88,6 +91,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
 
     def applyThreshold(self, result: SceneResult, threshold: float) -> float:
         """Set the mask from the kept probability; the old measurements are dropped. Returns the total in mL."""
+        self.maskAboutToChange.emit(result.segmentationNode)
         totalMl = result.applyThreshold(threshold)
         self.maskChanged(result)
         return totalMl
@@ -136,14 +140,22 @@ class HemorrhageSegLogic(WorkerJobsLogic):
     def _presentSegmentation(self, job, message) -> None:
         volumeNode, ijkToWorld = self.unchangedScan(job, message["shape_kji"])
         probability = np.load(message["probability"], allow_pickle=False)
+        result = self.present(volumeNode, message, probability, ijkToWorld)
+        self.forgetJob(job)
+        self.finished.emit(result)
+
+    def present(self, volumeNode, message, probability, ijkToWorld) -> SceneResult:
+        """Show a network's answer in the scene, of this run or a kept one; no signal follows."""
+        earlier = SceneResult.ofVolume(volumeNode)
+        if earlier is not None:
+            self.maskAboutToChange.emit(earlier.segmentationNode)
         self.isPresenting = True
         try:
             result = ResultPresenter.present(volumeNode, message, probability, ijkToWorld)
         finally:
             self.isPresenting = False
         self._dropMeasuring(result)  # of the mask before
-        self.forgetJob(job)
-        self.finished.emit(result)
+        return result
 
     def _presentMeasurements(self, job, message) -> None:
         result = SceneResult.ofSegmentation(slicer.mrmlScene.GetNodeByID(job.nodeId))

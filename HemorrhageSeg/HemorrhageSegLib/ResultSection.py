@@ -8,11 +8,13 @@ from slicer.util import VTKObservationMixin
 from HemorrhageSegLib import Export
 from HemorrhageSegLib.BrainWindow import BrainWindow
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
-from HemorrhageSegLib.SceneResult import SceneResult
+from HemorrhageSegLib.SceneResult import SceneResult, maskKey
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelTexts import scaledFont
+from RadiologyCNNLib.Signal import Signal
 
+EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is felt as waiting
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 SURFACE_DELAY_MS = 250
 # The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
@@ -21,6 +23,11 @@ THRESHOLD_TOLERANCE = 0.0051
 
 class ResultSection(VTKObservationMixin):
     """Brings the widgets below the Segment button, the parameter node and the scene's result in line.
+
+    Signals:
+        resultShown(result: SceneResult or None): the chosen scan's result is shown, perhaps for the first time.
+        maskShown(result): its mask has changed, by whomever, and its volume is shown.
+        maskEdited(result): its mask was changed by hand.
 
     Args:
         ui: the panel's widgets.
@@ -33,11 +40,15 @@ class ResultSection(VTKObservationMixin):
         self.ui = ui
         self.logic = logic
         self.brainWindow = BrainWindow(ui.brainWindowCheckBox)
+        self.resultShown, self.maskShown, self.maskEdited = Signal("result"), Signal("result"), Signal("result")
+        self.canTakeBack = lambda: False  # whether a mask that is replaced can be had back with Undo
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
         self._isChoosingTable = False
         self._showMessage = showMessage
         self._parameterNode = None
         self._segmentation = None
+        self._knownMask = None
+        self._editTimer = self._timer(EDIT_DELAY_MS, self.onMaskEdited)
         self._measureTimer = self._timer(MEASURE_DELAY_MS, self._measure)
         self._surfaceTimer = self._timer(SURFACE_DELAY_MS, self._rebuildSurface)
         # 36 points and more can be read from two metres
@@ -72,16 +83,19 @@ class ResultSection(VTKObservationMixin):
         """Show the result of this parameter node's scan from now on; None lets go of everything."""
         self._parameterNode = parameterNode
         if parameterNode is None:
+            self._editTimer.stop()
             self._measureTimer.stop()
             self._surfaceTimer.stop()
             self._observeSegmentation(None)
             self.brainWindow.forget()
             self._show(None)
+            self.resultShown.emit(None)
         else:
             self.showVolume()
 
     def showVolume(self) -> None:
         """Show the result of the chosen scan, where it has one; the parameters follow it."""
+        self.finishEdit()
         parameters = self._parameterNode
         volumeNode = parameters.inputVolume
         result = SceneResult.ofVolume(volumeNode)
@@ -105,6 +119,8 @@ class ResultSection(VTKObservationMixin):
             self._measureTimer.start()
         if result is not None:
             self._applyDisplay(result)
+        self._rememberMask(result)
+        self.resultShown.emit(result)
 
     def followParameters(self) -> None:
         """A parameter was changed, by a widget or by a script."""
@@ -172,14 +188,21 @@ class ResultSection(VTKObservationMixin):
             totalMl = self.logic.applyThreshold(result, threshold)
         finally:
             self.isUpdating = False
+        self._rememberMask(result)
         self._show(result, totalMl)
+        self.maskShown.emit(result)
         self._measureTimer.start()
         if hadSurface or self._parameterNode.show3D:
             self._surfaceTimer.start()
 
     def onResetThresholdButton(self, clicked=False) -> None:
+        if self.confirmLossOfCorrections():
+            self.backToNetwork()
+
+    def backToNetwork(self) -> None:
+        """Show the network's own mask at its own threshold."""
         result = self.result
-        if result is None or not self.confirmLossOfCorrections():
+        if result is None or not result.canThreshold:
             return
         threshold = result.record["operating_threshold"]
         self._applyThreshold(result, threshold)
@@ -187,8 +210,9 @@ class ResultSection(VTKObservationMixin):
 
     def confirmLossOfCorrections(self) -> bool:
         """Ask before a mask that was corrected by hand is replaced; True where there is nothing to lose."""
+        self.finishEdit()
         result = self.result
-        if result is None or not result.record.get("edited"):
+        if result is None or not result.record.get("edited") or self.canTakeBack():
             return True
         question = _("The mask was corrected by hand. Discard the corrections?")
         return bool(slicer.util.confirmOkCancelDisplay(question, _("HemorrhageSeg")))
@@ -199,19 +223,41 @@ class ResultSection(VTKObservationMixin):
         if segmentation is self._segmentation:
             return
         self.removeObservers()
+        self._editTimer.stop()
         self._segmentation = segmentation
         if segmentation is not None:
-            self.addObserver(segmentation, slicer.vtkSegmentation.SourceRepresentationModified, self.onMaskEdited)
+            self.addObserver(segmentation, segmentation.SourceRepresentationModified, self._onSegmentModified)
+            # Undo replaces the whole segment; so do a new name and a new colour
+            self.addObserver(segmentation, segmentation.SegmentModified, self._onSegmentModified)
 
-    def onMaskEdited(self, caller=None, event=None) -> None:
-        """Somebody else changed the mask: its numbers are no longer those of the table."""
+    def _onSegmentModified(self, caller=None, event=None) -> None:
+        if not self.isUpdating and not self.logic.isPresenting:
+            self._editTimer.start()
+
+    def _rememberMask(self, result) -> None:
+        self._knownMask = maskKey(result) if result is not None else None
+
+    def finishEdit(self) -> None:
+        """Take note now of a mask that was changed by hand just before."""
+        if self._editTimer.active:
+            self._editTimer.stop()
+            self.onMaskEdited()
+
+    def onMaskEdited(self) -> None:
+        """Somebody else may have changed the mask: its numbers are then no longer those of the table."""
         result = self.result
-        if self.isUpdating or self.logic.isPresenting or result is None:
+        known = self._knownMask
+        if result is None or slicer.mrmlScene.IsClosing():
             return
-        result.updateRecord(edited=True)
+        self._rememberMask(result)
+        if self._knownMask == known:
+            return
+        result.updateRecord(edited=not result.isNetworkMask())
         self.logic.maskChanged(result)
         self._measureTimer.start()
         self._show(result, result.totalMl())
+        self.maskEdited.emit(result)
+        self.maskShown.emit(result)
 
     def _measure(self) -> None:
         result = self.result

@@ -5,6 +5,7 @@ holds what else is worth keeping (labels, threshold, measurements, provenance) a
 of it saves and loads with the scene.
 """
 
+import hashlib
 import json
 
 import numpy as np
@@ -122,9 +123,34 @@ class SceneResult:
                 mask = numbers if len(self.labels) == 1 else (numbers == number).view(np.uint8)
                 voxels = int(np.count_nonzero(mask))
                 volumeMl[label.value] = voxels * self.voxelVolumeMm3() / 1000.0
-                _writeSegment(self.segmentationNode, self.segmentId(label), mask, offset, ijkToRas)
+                writeSegment(self.segmentationNode, self.segmentId(label), mask, offset, ijkToRas)
         self.updateRecord(threshold=float(threshold), edited=False)
         return sum(volumeMl.values())
+
+    def networkMask(self, threshold: float | None = None) -> tuple[np.ndarray, tuple[int, int, int]] | None:
+        """What the network said: uint8 label values (K, J, I) and its offset (k, j, i); None without its probability.
+
+        Args:
+            threshold: None for the one that the model was made for.
+        """
+        if not self.canThreshold:
+            return None
+        record = self.record
+        numbers = labelNumbers(self.probability(), record["operating_threshold"] if threshold is None else threshold)
+        values = np.array([0, *(label.value for label in self.labels)], np.uint8)
+        return values[numbers], self.offsetKji()
+
+    def isNetworkMask(self) -> bool:
+        """Whether the mask is exactly what the network says at the present threshold."""
+        found = self.networkMask(self.record["threshold"])
+        return found is not None and _cropKey(*found) == maskKey(self)
+
+    def setMask(self, mask: np.ndarray, offsetKji: tuple[int, int, int]) -> None:
+        """Replace the segments by label values (K, J, I) that start at voxel ``offsetKji``; nothing is asked."""
+        with slicer.util.NodeModify(self.segmentationNode):
+            for label in self.labels:
+                part = (mask == label.value).astype(np.uint8)
+                writeSegment(self.segmentationNode, self.segmentId(label), part, offsetKji, self.gridMatrix())
 
     def maskCrop(self) -> tuple[np.ndarray, tuple[int, int, int]]:
         """The segments as they are now, corrections included: uint8 label values (K, J, I) and its offset (k, j, i).
@@ -208,7 +234,20 @@ class SceneResult:
         self.segmentationNode.CreateClosedSurfaceRepresentation()
 
 
-def _writeSegment(segmentationNode, segmentId, mask, offsetKji, ijkToRas) -> None:
+def maskKey(result) -> str:
+    """A short text that is the same for the same mask, whatever crop it is held in."""
+    return _cropKey(*result.maskCrop())
+
+
+def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:
+    box = boundingBox(mask)
+    if box is None:
+        return ""
+    place = [(part.start + offset, part.stop + offset) for part, offset in zip(box, offsetKji)]
+    return hashlib.sha256(repr(place).encode() + np.ascontiguousarray(mask[box]).tobytes()).hexdigest()
+
+
+def writeSegment(segmentationNode, segmentId, mask, offsetKji, ijkToRas) -> None:
     """Replace a segment by a mask that starts at voxel ``offsetKji`` of the reference grid."""
     box = boundingBox(mask)
     image = slicer.vtkOrientedImageData()

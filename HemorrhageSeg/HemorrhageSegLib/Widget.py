@@ -1,15 +1,21 @@
 """The HemorrhageSeg panel: what it adds to PanelWidget; the result part is in ResultSection."""
 
+import slicer
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib import NetworkOutline
+from HemorrhageSegLib.CorrectSection import CorrectSection
 from HemorrhageSegLib.Logic import HemorrhageSegLogic
 from HemorrhageSegLib.ResultSection import ResultSection
-from RadiologyCNNLib import SliceViews
+from HemorrhageSegLib.SceneResult import SceneResult
+from HemorrhageSegLib.WorklistSection import WorklistSection
+from RadiologyCNNLib import SliceViews, VolumeExchange
 from RadiologyCNNLib.PanelWidget import PanelWidget
+from RadiologyCNNLib.ScenePlacement import removeWhole
 
 
 class HemorrhageSegWidget(PanelWidget):
-    """Inputs, the Segment button, the result."""
+    """Inputs, the Segment button, the result; for annotators the Segment Editor on it and a list of cases."""
 
     RESULT_NODE_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode", "vtkMRMLTableNode")
 
@@ -29,6 +35,35 @@ class HemorrhageSegWidget(PanelWidget):
 
     def setupSections(self) -> None:
         self.results = ResultSection(self.ui, self.logic, self.showMessage)
+        self.correct = CorrectSection(self.ui, self.logic, self.results)
+        self.results.canTakeBack = lambda: self.correct.isActive
+        self.worklist = WorklistSection(self.ui, self)
+        self.results.maskEdited.connect(self.worklist.noteChange)
+        for signal in (self.results.resultShown, self.logic.failed):
+            signal.connect(lambda _what: self.worklist.caseChanged())
+        for signal in (self.logic.jobStarted, self.logic.cancelled):
+            signal.connect(self.worklist.caseChanged)
+
+    def enter(self) -> None:
+        super().enter()
+        self.correct.enter()
+        self.worklist.enter()
+
+    def exit(self) -> None:
+        super().exit()
+        self.correct.exit()
+        self.worklist.exit()
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        self.worklist.release()
+        self.correct.release()
+        super().onSceneStartClose(caller, event)
+
+    def cleanup(self) -> None:
+        if self.logic is not None:
+            self.worklist.release()
+            self.correct.release()
+        super().cleanup()
 
     def mayRun(self) -> bool:
         return self.results.confirmLossOfCorrections()
@@ -44,3 +79,37 @@ class HemorrhageSegWidget(PanelWidget):
         measurements = result.measurements
         if measurements and measurements.lesions:
             SliceViews.jumpTo(measurements.lesions[0].centroid_ras_mm)
+        self.worklist.takeResult(result)
+
+    # What the case list needs
+
+    @property
+    def parameterNode(self):
+        return self._parameterNode
+
+    def showScan(self, volumeNode) -> None:
+        """Choose a scan as if the person had."""
+        self._parameterNode.inputVolume = volumeNode
+        volumeNode.CreateDefaultDisplayNodes()
+        slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+        if self._parameterNode.brainWindow:
+            self.results.brainWindow.apply(askedFor=False)
+
+    def removeScan(self, volumeId) -> None:
+        """Take a scan and its result out of the scene."""
+        volumeNode = slicer.mrmlScene.GetNodeByID(volumeId) if volumeId else None
+        if volumeNode is None:
+            return
+        result = SceneResult.ofVolume(volumeNode)
+        if result is not None:
+            NetworkOutline.remove(result)
+            for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
+                removeWhole(node)
+        removeWhole(volumeNode)
+
+    def presentKept(self, message, probability) -> None:
+        """Show a network's result that was kept, as if it had just come."""
+        volumeNode = self._parameterNode.inputVolume
+        result = self.logic.present(volumeNode, message, probability, VolumeExchange.ijkToWorld(volumeNode))
+        self.results.showVolume()
+        self.showFinished(result)

@@ -1,0 +1,252 @@
+"""One rater's work on a list of head CTs: opens cases, keeps masks and decisions; no widgets in here."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
+from HemorrhageSegLib.SceneResult import maskKey
+from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, Mask
+from radiologycnn.annotation.scan_folder import find_scans
+from radiologycnn.annotation.store import AnnotationStore
+from radiologycnn.errors import InputError
+from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.CaseTable import CaseRow
+from RadiologyCNNLib.WorkClock import WorkClock
+
+#: Folder for the annotations within the folder of the scans, where the person has chosen no other.
+DATASET_FOLDER = "annotations"
+
+
+class AnnotationLogic:
+    """The list that is open, and the case of it that is on the screen.
+
+    Args:
+        now: the clock's time in seconds.
+    """
+
+    def __init__(self, now=time.monotonic) -> None:
+        self.clock = WorkClock(now)
+        self.store = None
+        self.caseId = self.volumeId = ""  # of the open case
+        self.changes = 0  # of the mask, since the case was made
+        self._scans = {}  # case id -> ScanFile, or the volume node of the scene
+        self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
+        self._savedKey = ""
+        self._network = None
+
+    # The list
+
+    def openFolder(self, scans, dataset="", rater="", keepNames=False) -> int:
+        """Make a list of the scans in a folder; returns how many there are.
+
+        Args:
+            scans: searched with all folders below it.
+            dataset: where masks and decisions are kept; "" for a folder beside the scans.
+            rater: who works.
+            keepNames: let the scans' file names into the dataset.
+
+        Raises:
+            InputError: no scans, no rater id, or a folder that cannot be used. The list that was open stays.
+        """
+        found = find_scans(Path(scans))
+        store = self._makeStore(dataset or Path(scans) / DATASET_FOLDER, rater)
+        ids = store.add_sources([(scan.fingerprint, scan.name) for scan in found], keepNames)
+        self._use(store, {ids[scan.fingerprint]: scan for scan in found})
+        return len(found)
+
+    def openScene(self, volumeNodes, dataset, rater="", keepNames=False) -> int:
+        """Make a list of scans that are loaded already; returns how many there are.
+
+        Raises: as :meth:`openFolder`.
+        """
+        if not volumeNodes:
+            raise InputError("no-scans", _("There is no head CT in the scene."), _("Load scans first."))
+        store = self._makeStore(dataset, rater)
+        prints = {_voxelsFingerprint(node): node for node in volumeNodes}
+        ids = store.add_sources([(key, node.GetName()) for key, node in prints.items()], keepNames)
+        self._use(store, {ids[key]: node.GetID() for key, node in prints.items()})
+        return len(prints)
+
+    @staticmethod
+    def _makeStore(dataset, rater):
+        return AnnotationStore(dataset, rater, {"Slicer": str(slicer.app.applicationVersion)})
+
+    def _use(self, store, scans) -> None:
+        self.forgetCase()
+        self.store, self._scans = store, scans
+
+    @property
+    def isOpen(self) -> bool:
+        return self.store is not None
+
+    def rows(self) -> list:
+        """A CaseRow for each scan of the list, by id."""
+        return [self._row(caseId) for caseId in sorted(self._scans)] if self.isOpen else []
+
+    def _row(self, caseId):
+        word = self.store.annotation(caseId)
+        scan = self._scans[caseId]
+        name = scan if isinstance(scan, str) else scan.name
+        if word is None:
+            return CaseRow(caseId, TO_DO, name)
+        return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment)
+
+    # A case
+
+    def openCase(self, caseId):
+        """Load a case's scan, write it down where that is not done yet, start the clock; returns the volume node.
+
+        Raises:
+            InputError: the scan is gone, cannot be read, or is not what it was.
+        """
+        self.forgetCase()
+        scan = self._scans[caseId]
+        volumeNode = slicer.mrmlScene.GetNodeByID(scan) if isinstance(scan, str) else self._load(scan.path, caseId)
+        try:
+            if volumeNode is None:
+                raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
+            VolumeExchange.checkVolumeNode(volumeNode)
+            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), _ijkToLps(volumeNode))
+            word = self.store.begin(caseId)
+        except Exception:
+            if self.unload():
+                slicer.mrmlScene.RemoveNode(volumeNode)
+            raise
+        self.caseId, self.volumeId = caseId, volumeNode.GetID()
+        self.changes = int(word.edits.get("changes", 0))
+        self.clock.restart(word.seconds)
+        return volumeNode
+
+    def _load(self, path, caseId):
+        try:
+            volumeNode = slicer.util.loadVolume(str(path), {"name": caseId, "show": False})
+        except RuntimeError:
+            volumeNode = None
+        if volumeNode is None:
+            raise InputError("unreadable", _("{file} could not be read.").format(file=path.name), _("Flag the case."))
+        self._loadedId = volumeNode.GetID()
+        return volumeNode
+
+    def unload(self) -> str:
+        """Forget the node that was loaded for the last case; returns its identifier, "" for none of ours."""
+        loaded, self._loadedId = self._loadedId, ""
+        return loaded
+
+    def forgetCase(self) -> None:
+        """No case is on the screen any more; what is not saved is lost."""
+        self.caseId = self.volumeId = self._savedKey = ""
+        self._network = None
+        self.clock.pause()
+        self.clock.restart()
+
+    def keptNetworkResult(self, modelSha256=""):
+        """(message, probability) of an earlier run of the network on the open case, of any rater; None without."""
+        return self.store.network_result(self.caseId, modelSha256) if self.caseId else None
+
+    def takeResult(self, result) -> bool:
+        """A network's result is in the scene: keep it, then put the rater's own mask on it, where there is one.
+
+        Returns:
+            Whether the rater's own mask is shown now.
+        """
+        self._checkGrid(result)
+        found = result.networkMask()
+        if found is not None:
+            mask = Mask(*found)
+            file = self.store.save_network(self.caseId, mask, _networkMessage(result), result.probability())
+            self._network = (mask, file)
+        word = self.store.annotation(self.caseId)
+        own = self.store.read_mask(word) if word else None
+        if own is not None:
+            result.setMask(own.crop, own.offset_kji)
+        self._savedKey = maskKey(result)
+        self.showStatus(result, word.status if word else IN_PROGRESS)
+        return own is not None
+
+    def _checkGrid(self, result) -> None:
+        matrix = slicer.util.arrayFromVTKMatrix(result.gridMatrix())
+        self.store.check_grid(self.caseId, result.record["shape_kji"], LPS_TO_RAS @ matrix)
+
+    def isUnsaved(self, result) -> bool:
+        """Whether the mask is another one than was saved last."""
+        return bool(self.caseId and result is not None and self._savedKey and maskKey(result) != self._savedKey)
+
+    def saveDraft(self, result, comment="") -> bool:
+        """Keep what has been drawn so far; whether there was anything to keep."""
+        if not self.isUnsaved(result):
+            return False
+        self._write(result, IN_PROGRESS, comment)
+        return True
+
+    def decide(self, result, status, comment=""):
+        """Write the rater's word on the open case; when this returns, it is on the disk.
+
+        Args:
+            result: may be None where a scan is flagged or rejected.
+
+        Raises:
+            InputError, ResourceError: it could not be written; nothing has changed.
+        """
+        if status == ACCEPTED and result is None:
+            raise InputError("no-mask", _("There is no mask to accept."), _("Click Segment first, or flag the case."))
+        return self._write(result, status, comment)
+
+    def _write(self, result, status, comment):
+        mask, network, model = None, None, {}
+        if result is not None:
+            self._checkGrid(result)
+            mask = Mask(*result.maskCrop())
+            record = result.record
+            provenance = record.get("provenance") or {}
+            model = {"id": str(record.get("model") or ""), "sha256": str(provenance.get("model_sha256", ""))}
+            network = self._network
+        word = self.store.decide(
+            self.caseId, status, mask, seconds=self.clock.seconds, comment=comment, model=model, changes=self.changes,
+            network=network[0] if network else None, network_mask=network[1] if network else "",
+        )  # fmt: skip
+        if result is not None:
+            self._savedKey = maskKey(result)
+            self.showStatus(result, status)
+        return word
+
+    @staticmethod
+    def showStatus(result, status) -> None:
+        """Slicer's own status of the segments, which its segment lists show."""
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        status = {ACCEPTED: logic.Completed, FLAGGED: logic.Flagged, REJECTED: logic.Flagged}.get(
+            status, logic.InProgress
+        )
+        for label in result.labels:
+            segment = result.segmentationNode.GetSegmentation().GetSegment(result.segmentId(label))
+            if segment is not None:
+                logic.SetSegmentStatus(segment, status)
+
+
+def _networkMessage(result) -> dict:
+    """What the worker answered, from what the result keeps of it."""
+    record = result.record
+    message = {field: record.get(field) for field in (*KEPT_FIELDS, "labels", "offset_kji", "shape_kji")}
+    message["threshold"] = record["operating_threshold"]
+    message["measurements"] = None  # of whichever mask was shown
+    return message
+
+
+def _ijkToLps(volumeNode) -> np.ndarray:
+    """Voxel index to LPS, 4x4 in mm, as the scan's file has it: without transforms of the scene."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return LPS_TO_RAS @ slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _voxelsFingerprint(volumeNode) -> str:
+    """32 hexadecimal digits from voxels and geometry: the same scan is the same case also when it is loaded anew."""
+    digest = hashlib.sha256(np.round(_ijkToLps(volumeNode), 4).tobytes())
+    digest.update(np.ascontiguousarray(slicer.util.arrayFromVolume(volumeNode)).data)
+    return digest.hexdigest()[:32]

@@ -1,0 +1,167 @@
+"""The panel's "Correct" part: the Segment Editor on the result, its volume while it is drawn, the network beside it."""
+
+import time
+
+import qt
+from slicer.i18n import tr as _
+
+from HemorrhageSegLib import NetworkOutline
+from HemorrhageSegLib.EditorSetup import BLOOD_HU, EmbeddedEditor
+from HemorrhageSegLib.ResultTexts import volumeText
+from radiologycnn.annotation.records import EditStatistics, Mask
+from RadiologyCNNLib.PanelTexts import scaledFont
+
+#: A slider's drag sets the mask many times; Undo takes it back as one change.
+ONE_CHANGE_SECONDS = 1.0
+OUTLINE_KEY = "N"
+
+
+class CorrectSection:
+    """Active while the panel is shown and the part is unfolded; otherwise keys and views belong to Slicer.
+
+    Args:
+        ui: the panel's widgets.
+        logic: HemorrhageSegLogic.
+        results: ResultSection.
+    """
+
+    def __init__(self, ui, logic, results) -> None:
+        self.ui, self.logic, self.results = ui, logic, results
+        self.editor = EmbeddedEditor(ui.editorLayout)
+        self._isPanelShown = False
+        self._result = None
+        self._savedAt = -ONE_CHANGE_SECONDS
+        self._outlineShortcut = None
+        ui.correctCollapsibleButton.collapsed = True
+        ui.correctVolumeLabel.setFont(scaledFont(ui.correctVolumeLabel.font, 1.6))
+        ui.limitHuCheckBox.checked = False
+        ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value = BLOOD_HU
+        ui.correctCollapsibleButton.connect("contentsCollapsed(bool)", self._update)
+        ui.limitHuCheckBox.connect("toggled(bool)", self._applyLimit)
+        ui.minimumHuSpinBox.connect("valueChanged(int)", self._applyLimit)
+        ui.maximumHuSpinBox.connect("valueChanged(int)", self._applyLimit)
+        ui.networkOutlineCheckBox.connect("toggled(bool)", self._showOutline)
+        ui.networkMaskButton.connect("clicked(bool)", self.onNetworkMaskButton)
+        logic.maskAboutToChange.connect(self._saveStateForUndo)
+        results.resultShown.connect(self._showResult)
+        results.maskShown.connect(self._showVolume)
+        self._showResult(None)
+
+    # When it is active
+
+    @property
+    def isActive(self) -> bool:
+        """Whether the person corrects: every change can be undone."""
+        return self.editor.isOpen
+
+    def enter(self) -> None:
+        self._isPanelShown = True
+        self._update()
+
+    def exit(self) -> None:
+        self._isPanelShown = False
+        self._update()
+
+    def release(self) -> None:
+        """The scene closes, or the panel goes away."""
+        self._dropKeys()
+        self.editor.release()
+        self._result = None
+
+    def _showResult(self, result) -> None:
+        """Another result is shown (None: none), or the same one anew."""
+        before = self._result
+        self._result = result
+        ui = self.ui
+        ui.correctCollapsibleButton.enabled = result is not None
+        for widget in (ui.networkOutlineCheckBox, ui.networkMaskButton):
+            widget.enabled = result is not None and result.canThreshold
+        if before is not None and (result is None or before.segmentationNode is not result.segmentationNode):
+            ui.networkOutlineCheckBox.checked = False
+        self._showVolume(result)
+        self._update()
+
+    def _update(self, collapsed=False) -> None:
+        """Open or close the editor, as panel, part and result say."""
+        result = self._result
+        if result is not None and self._isPanelShown and not self.ui.correctCollapsibleButton.collapsed:
+            self.editor.open(result.segmentationNode, result.volumeNode, self._segmentId(result))
+            self._applyLimit()
+            if self._outlineShortcut is None:
+                self._outlineShortcut = self._makeShortcut(OUTLINE_KEY, self.ui.networkOutlineCheckBox.toggle)
+        else:
+            self._dropKeys()
+            self.editor.close()
+
+    def _segmentId(self, result) -> str:
+        """The segment that is being edited, where it is one of this result's; else its first."""
+        ids = [result.segmentId(label) for label in result.labels]
+        current = self.editor.widget.currentSegmentID() if self.editor.widget is not None else ""
+        return current if current in ids else ids[0]
+
+    @staticmethod
+    def _makeShortcut(keys, function):
+        import slicer
+
+        shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
+        shortcut.connect("activated()", function)
+        return shortcut
+
+    def _dropKeys(self) -> None:
+        if self._outlineShortcut is not None:
+            self._outlineShortcut.setEnabled(False)
+            self._outlineShortcut.setParent(None)
+            self._outlineShortcut.deleteLater()
+            self._outlineShortcut = None
+
+    # What the person does
+
+    def _applyLimit(self, value=0) -> None:
+        ui = self.ui
+        low, high = sorted((ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value))
+        for widget in (ui.minimumHuSpinBox, ui.maximumHuSpinBox):
+            widget.enabled = ui.limitHuCheckBox.checked
+        self.editor.limitTo(low, high, ui.limitHuCheckBox.checked)
+
+    def _saveStateForUndo(self, segmentationNode) -> None:
+        """The network, the threshold or "Back to the network's mask" is about to replace the mask."""
+        now = time.monotonic()
+        if now - self._savedAt >= ONE_CHANGE_SECONDS:
+            self.editor.saveStateForUndo(segmentationNode)
+        self._savedAt = now
+
+    def onNetworkMaskButton(self, clicked=False) -> None:
+        """Nothing is asked: Undo takes it back."""
+        if self._result is not None:
+            self._savedAt = -ONE_CHANGE_SECONDS
+            self.results.backToNetwork()
+
+    def _showOutline(self, visible) -> None:
+        result = self._result
+        if result is not None and not NetworkOutline.show(result, visible) and visible:
+            self.ui.networkOutlineCheckBox.checked = False
+
+    # What is shown
+
+    def _showVolume(self, result) -> None:
+        """The volume as it is now, and what differs from the network."""
+        label, detail = self.ui.correctVolumeLabel, self.ui.correctDetailLabel
+        if result is None:
+            label.text = detail.text = ""
+            return
+        mask, found = Mask(*result.maskCrop()), result.networkMask()
+        voxelMl = result.voxelVolumeMm3() / 1000.0
+        label.text = volumeText(float((mask.crop != 0).sum()) * voxelMl)
+        if found is None:
+            detail.text = ""
+            return
+        edits = EditStatistics.of(Mask(*found), mask, voxelMl)
+        if edits.added_ml or edits.removed_ml:
+            detail.text = _("network {network}: {added} added, {removed} removed, Dice {dice}").format(
+                network=volumeText(edits.network_ml),
+                added=volumeText(edits.added_ml),
+                removed=volumeText(edits.removed_ml),
+                dice=f"{edits.dice:.2f}",
+            )
+        else:
+            detail.text = _("the network's own mask")

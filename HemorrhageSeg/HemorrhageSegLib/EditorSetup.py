@@ -1,0 +1,110 @@
+"""Slicer's Segment Editor inside the panel: made when it is first needed, on a parameter set of its own."""
+
+import slicer
+
+SINGLETON_TAG = "HemorrhageSeg"
+#: What is of use on a bleed, in the order of the keys 1-7; the names are Slicer's and are not translated.
+EFFECTS = ("Paint", "Erase", "Threshold", "Scissors", "Islands", "Smoothing", "Grow from seeds")
+#: Clotted blood on CT, in HU: where Threshold starts, and what a limited brush may touch.
+BLOOD_HU = (45, 100)
+UNDO_STATES = 20
+
+
+class EmbeddedEditor:
+    """The Segment Editor on one result at a time.
+
+    The order of calls is that of Slicer's own Segment Editor module: parameter set, scene, segmentation.
+
+    Args:
+        layout: where its widget goes.
+    """
+
+    def __init__(self, layout) -> None:
+        self._layout = layout
+        self._isOpen = False
+        self.widget = None
+        self.node = None
+
+    def open(self, segmentationNode, volumeNode, segmentId) -> None:
+        """Edit a segment from now on: effects, keys and views belong to the editor until :meth:`close`."""
+        self._ensureWidget()
+        editor = self.widget
+        editor.setSegmentationNode(segmentationNode)
+        editor.setSourceVolumeNode(volumeNode)
+        editor.setCurrentSegmentID(segmentId)
+        if not self._isOpen:
+            self._isOpen = True
+            editor.installKeyboardShortcuts()
+            editor.setupViewObservations()
+        editor.updateWidgetFromMRML()
+
+    def close(self) -> None:
+        """Let go of keys and views; what was drawn and its undo states stay."""
+        if self._isOpen:
+            self._isOpen = False
+            self.widget.setActiveEffect(None)
+            self.widget.uninstallKeyboardShortcuts()
+            self.widget.removeViewObservations()
+
+    def release(self) -> None:
+        """Let go of the nodes too: they are about to be removed."""
+        self.close()
+        if self.widget is not None:
+            self.widget.setSegmentationNode(None)
+        self.node = None
+
+    @property
+    def isOpen(self) -> bool:
+        return self._isOpen
+
+    def saveStateForUndo(self, segmentationNode) -> None:
+        """To be called before a program changes a mask, so that Undo takes that back as it does a stroke."""
+        if self._isOpen and self.widget.segmentationNode() is segmentationNode:
+            self.widget.saveStateForUndo()
+
+    def limitTo(self, minimumHu, maximumHu, isLimited) -> None:
+        """Let effects change only voxels within a range of HU, or all."""
+        if self.node is not None:
+            with slicer.util.NodeModify(self.node):
+                self.node.SetSourceVolumeIntensityMaskRange(float(minimumHu), float(maximumHu))
+                self.node.SetSourceVolumeIntensityMask(isLimited)
+
+    def _ensureWidget(self) -> None:
+        if self.widget is None:
+            self._makeWidget()
+        elif self.node is None:
+            self.widget.setMRMLSegmentEditorNode(self._ensureNode())
+
+    def _makeWidget(self) -> None:
+        editor = self.widget = slicer.qMRMLSegmentEditorWidget()
+        self._layout.addWidget(editor)
+        editor.setMaximumNumberOfUndoStates(UNDO_STATES)
+        editor.autoShowSourceVolumeNode = False  # the panel shows the scan; zoom and place stay as they are
+        editor.segmentationNodeSelectorVisible = False
+        editor.sourceVolumeNodeSelectorVisible = False
+        editor.switchToSegmentationsButtonVisible = False
+        editor.addRemoveSegmentButtonsVisible = False
+        editor.specifyGeometryButtonVisible = False
+        editor.show3DButtonVisible = False
+        editor.maskingSectionVisible = False
+        editor.setEffectNameOrder(list(EFFECTS))
+        editor.unorderedEffectsVisible = False
+        editor.effectColumnCount = 4
+        editor.setMRMLSegmentEditorNode(self._ensureNode())  # before the scene, whose choices it keeps
+        editor.setMRMLScene(slicer.mrmlScene)
+
+    def _ensureNode(self):
+        """The parameter set with a tag of its own, so that the Segment Editor module keeps its settings."""
+        scene = slicer.mrmlScene
+        node = scene.GetSingletonNode(SINGLETON_TAG, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)  # CreateNodeByClass counts one reference too many for Python
+            node.SetSingletonTag(SINGLETON_TAG)
+            node = scene.AddNode(node)
+        node.SetOverwriteMode(node.OverwriteNone)  # other segments are never changed
+        if not node.GetAttribute("Threshold.MaximumThreshold"):
+            node.SetAttribute("Threshold.MinimumThreshold", str(BLOOD_HU[0]))
+            node.SetAttribute("Threshold.MaximumThreshold", str(BLOOD_HU[1]))
+        self.node = node
+        return node
