@@ -69,13 +69,20 @@ class CnnDsSegmenter:
         settings: of the training; its preset "paper" keeps the paper's threshold of 0.5, others choose it on the
             validation cases.
         deep_supervision: False is the ablation of Table 4.
+        simulated: the scans that it learns from, for the model's card.
     """
 
     def __init__(
-        self, name: str, title: str, settings: TrainingSettings, deep_supervision: bool = True, device: str = "cpu"
+        self,
+        name: str,
+        title: str,
+        settings: TrainingSettings,
+        deep_supervision: bool = True,
+        device: str = "cpu",
+        simulated: bool = True,
     ) -> None:
         self.name, self.title = name, title
-        self.settings, self.device = settings, device
+        self.settings, self.device, self.simulated = settings, device, simulated
         self.architecture: Mapping[str, Any] = architecture_of(settings)
         if not deep_supervision:
             parameters = {**self.architecture["parameters"], "deep_supervision": False}
@@ -130,7 +137,7 @@ class CnnDsSegmenter:
         record = describe(
             TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
             self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
-            True, threshold, {},
+            self.simulated, threshold, {},
         )  # fmt: skip
         save_package(packaged, result.state_dict, record)
 

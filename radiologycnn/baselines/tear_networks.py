@@ -100,11 +100,12 @@ class PackagedTearClassifier:
 
 
 class TrainedTearClassifier(PackagedTearClassifier):
-    """One of :data:`VARIANTS`, trained."""
+    """One of :data:`VARIANTS`, trained; ``simulated`` are the scans that it learns from, for the model's card."""
 
-    def __init__(self, variant: str, settings: TrainingSettings, device: str = "cpu") -> None:
+    def __init__(self, variant: str, settings: TrainingSettings, device: str = "cpu", simulated: bool = True) -> None:
         self.name, self.title, self.device = variant, VARIANTS[variant][0], device
-        self.settings, self.architecture = settings, architecture(variant, settings)
+        self.settings, self.simulated = settings, simulated
+        self.architecture = architecture(variant, settings)
 
     def fit(
         self,
@@ -143,7 +144,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
         record = describe(
             TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
             self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
-            True, 0.5, {},
+            self.simulated, 0.5, {},
         )  # fmt: skip
         save_package(packaged, result.state_dict, record)
 

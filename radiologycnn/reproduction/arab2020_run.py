@@ -124,9 +124,9 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )
     if name == "cnn_ds":
-        return CnnDsSegmenter(name, "CNN-DS", training, True, device)
+        return CnnDsSegmenter(name, "CNN-DS", training, True, device, workspace.simulated)
     if name == "cnn_ds_without":
-        return CnnDsSegmenter(name, "CNN without deep supervision", training, False, device)
+        return CnnDsSegmenter(name, "CNN without deep supervision", training, False, device, workspace.simulated)
     if name in ("patch_unet", "slice_unet"):
         from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
         from radiologycnn.networks.unet_options import PRESETS

@@ -123,7 +123,7 @@ def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassif
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )
-    return TrainedTearClassifier(name, training, device)
+    return TrainedTearClassifier(name, training, device, workspace.simulated)
 
 
 def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list[ShoulderCase]]:

@@ -96,7 +96,7 @@ def _reader_binary(results: ShimResults, run: str) -> Table:
         for name, title in _BINARY_TITLES.items():
             printed = paper.READER_BINARY.get(group, {}).get(name, "")
             value = mean_sd([one[name] for one in own], 1 if name == "accuracy" else 2, name == "accuracy")
-            rows.append(Row(f"{group}: {title.lower()}", printed, value, f"{len(own)} readers"))
+            rows.append(Row(f"{group}: {title}", printed, value, f"{len(own)} readers"))
     return Table("text-readers-binary", "Tear or none, readers (text and Fig. 3)", rows, run)
 
 
@@ -300,6 +300,11 @@ def _localization(results: ShimResults, run: str) -> Table:
     maps = list(results.answers[MAIN].maps.values()) if MAIN in results.answers else []
     if maps:
         figures = summarize_localization(maps)
-        rows += [Row(title, "", f"{figures[name]:g}", note) for name, (title, note) in titles.items()]
+        rows += [Row(title, "", _short(figures[name]), note) for name, (title, note) in titles.items()]
     notes = ["Map of tear versus none against the tear's mask; the comparison that the paper leaves to future work."]
     return Table("localization", "Where the activation map points (Figs. 5 and 6)", rows, run, notes)
+
+
+def _short(value: float) -> str:
+    """Two digits after the point, none for counts."""
+    return str(value) if isinstance(value, int) else f"{value:.2f}"

@@ -38,7 +38,7 @@ class Workspace:
         progress: Progress = no_progress,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.folder, self.settings, self.cancelled = folder, settings, cancelled
+        self.folder, self.settings, self.sources, self.cancelled = folder, settings, sources, cancelled
         self._progress, self._stages, self._done = progress, 1, 0
         path = folder / SETTINGS_NAME
         if path.exists():
@@ -54,6 +54,11 @@ class Workspace:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_record(path, {"settings": settings.to_dict(), "sources": sources})
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the scans are."""
+        return self.sources.get("data") is None
 
     def plan(self, stages: int) -> None:
         """How many stages there are, for the progress."""
