@@ -108,6 +108,7 @@ class ReaderStudyScene:
             CamDisplay.prepareDisplay(mapNode)
         self._setLayers(self.volumeNode, self._mapNode())
         for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+            sliceNode.SetOrientationToDefault()  # else planes could change places
             sliceNode.RotateToVolumePlane(self.volumeNode)
         if slicer.app.layoutManager() is not None:
             slicer.app.layoutManager().resetSliceViews()
@@ -184,6 +185,7 @@ class ReaderStudyScene:
             node.GetDisplayNode().SetPointLabelsVisibility(False)
             node.GetDisplayNode().SetSelectedColor(*CuffRoi.COLOR)
             node.AddControlPoint(place)
+        node.GetDisplayNode().SetVisibility3D(False)  # it is read, and marked, in the slices
         node.SetAttribute(STUDY_ATTRIBUTE, "1")
         node.SetSaveWithScene(False)
         self.markNode = node

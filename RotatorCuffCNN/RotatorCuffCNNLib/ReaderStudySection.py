@@ -63,7 +63,7 @@ class ReaderStudySection:
         ui.clockLabel.setFont(scaledFont(ui.clockLabel.font, 1.5))
         ui.caseLabel.setFont(scaledFont(ui.caseLabel.font, 1.5))
         for one, button in zip(TEAR_CLASSES, self.answerButtons):
-            button.text = f"{one.index + 1}    {one.name}\n       {one.definition}"
+            button.text = f"{one.index + 1}   {one.name}\n{one.definition}"
             button.setFont(scaledFont(button.font, 1.1, isBold=False))
 
     def _connect(self) -> None:
@@ -150,7 +150,9 @@ class ReaderStudySection:
                 else:
                     canStart = not reading.is_complete
                     lines.append(
-                        _("{reader} has answered {done}.").format(reader=html.escape(reading.reader), done=reading.done)
+                        _("{reader} has answered {done} of them.").format(
+                            reader=html.escape(reading.reader), done=reading.done
+                        )
                     )
                     if reading.done and canStart:
                         ui.startStudyButton.text = _("Go on reading")

@@ -319,6 +319,29 @@ def testAScanThatCannotBeReadIsLeftOut(clinic, folder):
     assert {row["case"] for row in clinic.rows()} == set(CASES) - {"bravo"}
 
 
+def testADicomSeriesIsReadInTheOrderOfItsSlices(clinic, folder):
+    from engine.dicom_phantom import ball, write_series
+
+    for case in CASES:
+        (folder / f"{case}.nii.gz").unlink()
+    (folder / "truth.csv").unlink()
+    centre = (12.0, 20.0, 18.0)
+    positions = [(0.0, 0.0, 4.0 * number) for number in range(10)]
+    write_series(folder / "patient", positions, ball(centre, 9.0), spacing=1.0, shape_ji=(40, 40), PatientName="Doe^J")
+    clinic.start()
+    volume = clinic.section.scene.volumeNode
+    assert volume.GetName() == "Case 1"
+    array = clinic.slicer.util.arrayFromVolume(volume)
+    assert array.shape == (10, 40, 40)
+    matrix = clinic.slicer.vtkMRMLSliceNode().GetSliceToRAS()  # any 4x4
+    volume.GetIJKToRASMatrix(matrix)
+    bright = np.argwhere(array > array.mean() + array.std())[:, ::-1].mean(axis=0)
+    middle = clinic.slicer.util.arrayFromVTKMatrix(matrix) @ [*bright, 1.0]
+    assert middle[:3] == pytest.approx((-centre[0], -centre[1], centre[2]), abs=1.0)
+    names = [node.GetName() for node in clinic.slicer.util.getNodesByClass("vtkMRMLStorableNode")]
+    assert not [name for name in names if "Doe" in name or "patient" in name]
+
+
 def testAnAnswerThatCannotBeWrittenIsNotLost(clinic, folder, monkeypatch):
     import os
 
