@@ -24,7 +24,7 @@ table { border-collapse: collapse; width: 100%; font-size: .93em; }
 th { text-align: left; border-bottom: 2px solid #444; padding: .35em .8em .35em 0; vertical-align: bottom; }
 td { border-bottom: 1px solid #ddd; padding: .3em .8em .3em 0; vertical-align: top; }
 td.figure, th.figure { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.note { color: #555; font-size: .92em; }
+td.note { color: #555; font-size: .92em; min-width: 9em; padding-left: .6em; } th.note { padding-left: .6em; }
 td.run { background: #f2f7fb; padding-left: .6em; } th.run { padding-left: .6em; }
 figure { margin: 1em 0; } figure img { max-width: 100%; }
 figcaption, .notes { color: #555; font-size: .92em; }
@@ -64,8 +64,8 @@ def write_page(
         f'<p class="source">Reproduction of {escape(citation)}</p>',
         '<div class="label">' + "".join(f"<p>{escape(one)}</p>" for one in labels) + "</div>",
     ]
-    parts += [_figure(one) for one in figures]
     parts += [_table(one) for one in tables]
+    parts += [_figure(one) for one in figures]
     parts.append("<h2>How the paper's contradictions are read</h2>")
     parts.append('<ul class="notes">' + "".join(f"<li>{escape(one)}</li>" for one in readings) + "</ul>")
     parts.append("<h2>How this run was made</h2>")
@@ -89,7 +89,7 @@ def _figure(figure: FigureEntry) -> str:
 def _table(table: Table) -> str:
     lines = [f"<h2>{escape(table.title)}</h2>", '<div class="wide"><table><thead><tr><th></th>']
     lines.append(
-        f'<th class="figure">Paper</th><th class="run">{escape(table.run_title)}</th><th>Note</th></tr></thead><tbody>'
+        f'<th class="figure">Paper</th><th class="run">{escape(table.run_title)}</th><th class="note">Note</th></tr></thead><tbody>'
     )
     for row in table.rows:
         lines.append(

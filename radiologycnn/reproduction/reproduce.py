@@ -71,7 +71,7 @@ def reproduce(
     labels = []
     if results.simulated:
         labels.append(
-            "Scans of this run are simulated: no patient. Its figures do not tell how a method does on scans."
+            "Scans of this run are simulated: no patient. Its figures do not tell how a method does on patients."
         )
     if simulated_people:
         labels.append(f"Human readers of this run are simulated: {simulated_people}.")
