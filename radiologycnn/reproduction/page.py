@@ -89,8 +89,9 @@ def _figure(figure: FigureEntry) -> str:
 def _table(table: Table) -> str:
     lines = [f"<h2>{escape(table.title)}</h2>", '<div class="wide"><table><thead><tr><th></th>']
     lines.append(
-        f'<th class="figure">Paper</th><th class="run">{escape(table.run_title)}</th><th class="note">Note</th></tr></thead><tbody>'
+        f'<th class="figure">Paper</th><th class="run">{escape(table.run_title)}</th><th class="note">Note</th></tr>'
     )
+    lines.append("</thead><tbody>")
     for row in table.rows:
         lines.append(
             f'<tr><td>{escape(row.what)}</td><td class="figure">{escape(row.paper or MISSING)}</td>'
