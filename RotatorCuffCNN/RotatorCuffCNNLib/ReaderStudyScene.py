@@ -4,12 +4,11 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from radiologycnn.errors import InputError
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.readers.marks import BOX, TearMark, network_record
-from radiologycnn.readers.study import dicom_file
 from RadiologyCNNLib import SliceViews
 from RotatorCuffCNNLib import CamDisplay, CuffRoi
+from RotatorCuffCNNLib.ReaderStudyFiles import loadScan
 
 #: On the nodes of a study, so that the panel's other sections leave them alone.
 STUDY_ATTRIBUTE = "RotatorCuffCNN.ReaderStudy"
@@ -137,23 +136,9 @@ class ReaderStudyScene:
 
     @staticmethod
     def _loaded(path, name: str):
-        """A volume of that name; nothing in the scene says which file it came from."""
-        file = dicom_file(path) if path.is_dir() else path
-        try:
-            volumeNode = slicer.util.loadVolume(str(file), {"name": name, "show": False, "singleFile": path.is_file()})
-        except RuntimeError as error:
-            raise InputError(
-                "unreadable-scan",
-                _("{case} could not be loaded.").format(case=name),
-                _("Tell whoever leads the study; it is left out for now."),
-            ) from error
-        volumeNode.SetName(name)
+        volumeNode = loadScan(path, name)
         volumeNode.SetAttribute(STUDY_ATTRIBUTE, "1")
         volumeNode.SetSaveWithScene(False)
-        storageNode = volumeNode.GetStorageNode()
-        if storageNode is not None:
-            volumeNode.SetAndObserveStorageNodeID(None)
-            slicer.mrmlScene.RemoveNode(storageNode)
         return volumeNode
 
     def _showRegion(self, folder) -> None:
