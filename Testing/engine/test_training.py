@@ -109,6 +109,7 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     )
     loaded = load_package(tmp_path / "run" / "tiny-0.1.0")
     assert loaded.id == package.id == "tiny-0.1.0"
+    assert loaded.onnx_sha256 == package.onnx_sha256 != ""  # it runs without torch
     assert not loaded.simulated and "2 cases" in loaded.training_data
     assert loaded.performance["validation"]["data"].startswith("1 cases")
     with torch.no_grad():

@@ -294,6 +294,7 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -
     package = train_rotator_cuff(tmp_path / "run", wanted, data=data, name="tiny", device="cpu")
     loaded = load_package(tmp_path / "run" / "tiny-0.1.0")
     assert loaded.id == package.id == "tiny-0.1.0"
+    assert loaded.onnx_sha256 == package.onnx_sha256 != ""  # it runs without torch
     assert loaded.task == "rotator-cuff-classification" and [one["value"] for one in loaded.labels] == [1, 2, 3, 4, 5]
     assert not loaded.simulated and loaded.training_data.startswith("4 shoulder MRs of data")
     assert "tear masks" in loaded.training_data

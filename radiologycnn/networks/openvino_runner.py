@@ -153,6 +153,9 @@ class OpenVinoRunner:
 
 
 def _chosen_precision(wish: str, capabilities: set[str]) -> str:
+    # In bfloat16, masks of simulated bleeds overlapped with those of torch in float32 with a Dice of 0.9985 to 0.9997
+    # and volumes differed by up to 0.3 %; in float32 by 0.9996 to 1 and 0.04 %. Results of all ways are to agree in
+    # Dice to 0.999, so the faster one is for those who choose it. float16 was no faster than float32.
     if wish == AUTO:
         return "float32"
     needed = _CAPABILITIES.get(wish)

@@ -157,7 +157,7 @@ def result(job: str, **fields: Any) -> dict[str, Any]:
 
 
 def devices(job: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The devices that can run a network: ``[{"id": "cpu", "name": "..."}]``, best first."""
+    """The devices that can run a network: ``[{"id": "cpu", "name": "...", "backend": "openvino"}]``, best first."""
     return {"event": "devices", "job": job, "devices": [dict(device) for device in found]}
 
 
