@@ -27,15 +27,14 @@ class CorrectSection:
 
     def __init__(self, ui, logic, results) -> None:
         self.ui, self.logic, self.results = ui, logic, results
-        self.editor = EmbeddedEditor(ui.editorLayout)
+        self.editor = EmbeddedEditor(ui.editorLayout, self._showLimit)
         self._isPanelShown = False
         self._result = None
         self._savedAt = -ONE_CHANGE_SECONDS
         self._outlineShortcut = None
         ui.correctCollapsibleButton.collapsed = True
         ui.correctVolumeLabel.setFont(scaledFont(ui.correctVolumeLabel.font, 1.6))
-        ui.limitHuCheckBox.checked = False
-        ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value = BLOOD_HU
+        self._showLimit(*BLOOD_HU, False)
         ui.correctCollapsibleButton.connect("contentsCollapsed(bool)", self._update)
         ui.limitHuCheckBox.connect("toggled(bool)", self._applyLimit)
         ui.minimumHuSpinBox.connect("valueChanged(int)", self._applyLimit)
@@ -86,7 +85,6 @@ class CorrectSection:
         result = self._result
         if result is not None and self._isPanelShown and not self.ui.correctCollapsibleButton.collapsed:
             self.editor.open(result.segmentationNode, result.volumeNode, self._segmentId(result))
-            self._applyLimit()
             if self._outlineShortcut is None:
                 self._outlineShortcut = self._makeShortcut(OUTLINE_KEY, self.ui.networkOutlineCheckBox.toggle)
         else:
@@ -119,9 +117,18 @@ class CorrectSection:
     def _applyLimit(self, value=0) -> None:
         ui = self.ui
         low, high = sorted((ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value))
-        for widget in (ui.minimumHuSpinBox, ui.maximumHuSpinBox):
-            widget.enabled = ui.limitHuCheckBox.checked
         self.editor.limitTo(low, high, ui.limitHuCheckBox.checked)
+
+    def _showLimit(self, low, high, isLimited) -> None:
+        """The editor's range is this one now."""
+        ui = self.ui
+        widgets = (ui.minimumHuSpinBox, ui.maximumHuSpinBox, ui.limitHuCheckBox)
+        wasBlocked = [widget.blockSignals(True) for widget in widgets]
+        ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value = round(low), round(high)
+        ui.limitHuCheckBox.checked = isLimited
+        for widget, blocked in zip(widgets, wasBlocked):
+            widget.blockSignals(blocked)
+        ui.minimumHuSpinBox.enabled = ui.maximumHuSpinBox.enabled = isLimited
 
     def _saveStateForUndo(self, segmentationNode) -> None:
         """The network, the threshold or "Back to the network's mask" is about to replace the mask."""

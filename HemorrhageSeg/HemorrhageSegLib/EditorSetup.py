@@ -1,6 +1,8 @@
 """Slicer's Segment Editor inside the panel: made when it is first needed, on a parameter set of its own."""
 
 import slicer
+import vtk
+from slicer.util import VTKObservationMixin
 
 SINGLETON_TAG = "HemorrhageSeg"
 #: What is of use on a bleed, in the order of the keys 1-7; the names are Slicer's and are not translated.
@@ -10,17 +12,21 @@ BLOOD_HU = (45, 100)
 UNDO_STATES = 20
 
 
-class EmbeddedEditor:
+class EmbeddedEditor(VTKObservationMixin):
     """The Segment Editor on one result at a time.
 
     The order of calls is that of Slicer's own Segment Editor module: parameter set, scene, segmentation.
 
     Args:
         layout: where its widget goes.
+        onLimit: called with (least HU, greatest HU, whether it holds) when the editor's range is another one, also
+            by the editor's own key I and by Threshold's "Use for masking".
     """
 
-    def __init__(self, layout) -> None:
+    def __init__(self, layout, onLimit) -> None:
+        VTKObservationMixin.__init__(self)
         self._layout = layout
+        self._onLimit = onLimit
         self._isOpen = False
         self.widget = None
         self.node = None
@@ -51,6 +57,7 @@ class EmbeddedEditor:
         self.close()
         if self.widget is not None:
             self.widget.setSegmentationNode(None)
+        self.removeObservers()
         self.node = None
 
     @property
@@ -79,11 +86,11 @@ class EmbeddedEditor:
         editor = self.widget = slicer.qMRMLSegmentEditorWidget()
         self._layout.addWidget(editor)
         editor.setMaximumNumberOfUndoStates(UNDO_STATES)
+        # segments can be added: Grow from seeds needs a second one; only the network's labels are measured and kept
         editor.autoShowSourceVolumeNode = False  # the panel shows the scan; zoom and place stay as they are
         editor.segmentationNodeSelectorVisible = False
         editor.sourceVolumeNodeSelectorVisible = False
         editor.switchToSegmentationsButtonVisible = False
-        editor.addRemoveSegmentButtonsVisible = False
         editor.specifyGeometryButtonVisible = False
         editor.show3DButtonVisible = False
         editor.maskingSectionVisible = False
@@ -106,5 +113,12 @@ class EmbeddedEditor:
         if not node.GetAttribute("Threshold.MaximumThreshold"):
             node.SetAttribute("Threshold.MinimumThreshold", str(BLOOD_HU[0]))
             node.SetAttribute("Threshold.MaximumThreshold", str(BLOOD_HU[1]))
+            node.SetSourceVolumeIntensityMaskRange(*map(float, BLOOD_HU))
         self.node = node
+        self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._onNodeModified)
+        self._onNodeModified()
         return node
+
+    def _onNodeModified(self, caller=None, event=None) -> None:
+        low, high = self.node.GetSourceVolumeIntensityMaskRange()
+        self._onLimit(low, high, bool(self.node.GetSourceVolumeIntensityMask()))

@@ -41,6 +41,7 @@ class ResultSection(VTKObservationMixin):
         self.logic = logic
         self.brainWindow = BrainWindow(ui.brainWindowCheckBox)
         self.resultShown, self.maskShown, self.maskEdited = Signal("result"), Signal("result"), Signal("result")
+        self.unfoldsResults = True  # an annotator needs the room for the editor
         self.canTakeBack = lambda: False  # whether a mask that is replaced can be had back with Undo
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
         self._isChoosingTable = False
@@ -144,7 +145,7 @@ class ResultSection(VTKObservationMixin):
         self._showTable(result.tableNode if result else None)
         if ui.resultCollapsibleButton.enabled != (result is not None):  # once, not against the person's own choice
             ui.resultCollapsibleButton.enabled = result is not None
-            ui.resultCollapsibleButton.collapsed = result is None
+            ui.resultCollapsibleButton.collapsed = result is None or not self.unfoldsResults
         for widget in (ui.lesionTable, ui.showFillCheckBox, ui.showOutlineCheckBox, ui.show3DCheckBox):
             widget.enabled = result is not None
         ui.opacitySlider.enabled = ui.exportSegmentationButton.enabled = result is not None

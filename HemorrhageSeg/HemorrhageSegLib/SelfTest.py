@@ -10,6 +10,7 @@ import sys
 import time
 
 import numpy as np
+import qt
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
@@ -125,6 +126,75 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
         self._addVolume()
         slicer.app.processEvents()
         self.assertEqual(widget.ui.segmentButton.text, "Segment")
+
+    def test_editorUndoesStrokesAndTheNetwork(self) -> None:
+        """The real Segment Editor on the result: effects, order of calls, Undo of what a program has changed."""
+        from HemorrhageSegLib.EditorSetup import EFFECTS, SINGLETON_TAG, EmbeddedEditor
+        from HemorrhageSegLib.SceneResult import maskKey
+
+        logic, client, volume = self._logicWithVolume()
+        self._answerSegment(logic, client, volume)
+        result = SceneResult.ofVolume(volume)
+        frame = qt.QWidget()
+        limits = []
+        editor = EmbeddedEditor(qt.QVBoxLayout(frame), lambda *limit: limits.append(limit))
+        editor.open(result.segmentationNode, volume, "hemorrhage-1")
+        try:
+            self.assertEqual(editor.widget.mrmlSegmentEditorNode().GetSingletonTag(), SINGLETON_TAG)
+            self.assertEqual(editor.widget.currentSegmentID(), "hemorrhage-1")
+            for name in EFFECTS:
+                self.assertIsNotNone(editor.widget.effectByName(name), name)
+            network = maskKey(result)
+            smoothing = editor.widget.effectByName("Smoothing")
+            editor.widget.setActiveEffect(smoothing)
+            if hasattr(smoothing, "setParameter"):
+                smoothing.setParameter("SmoothingMethod", "MORPHOLOGICAL_OPENING")
+                smoothing.setParameter("KernelSizeMm", "12")
+                smoothing.self().onApply()
+            else:
+                self._leftOut("what an effect draws: this Segment Editor has no effects")
+                editor.saveStateForUndo(result.segmentationNode)
+                result.setMask(np.ones((2, 3, 4), np.uint8), (5, 6, 7))
+            stroke = maskKey(result)
+            self.assertNotEqual(stroke, network)
+            editor.saveStateForUndo(result.segmentationNode)
+            result.setMask(*result.networkMask())
+            self.assertEqual(maskKey(result), network)
+            editor.widget.undo()
+            self.assertEqual(maskKey(result), stroke)
+            editor.widget.undo()
+            self.assertEqual(maskKey(result), network)
+            editor.limitTo(50, 90, True)
+            self.assertEqual(limits[-1], (50.0, 90.0, True))
+        finally:
+            editor.release()
+            frame.deleteLater()
+            logic.disconnect()
+
+    def test_acceptedMaskIsOnTheDisk(self) -> None:
+        """A folder of scans as a list: open, accept, and what a restarted Slicer finds."""
+        import tempfile
+
+        from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
+
+        with tempfile.TemporaryDirectory() as folder:
+            volume = self._addVolume()
+            slicer.util.saveNode(volume, os.path.join(folder, "scan.nrrd"), {})
+            slicer.mrmlScene.Clear()
+            cases = AnnotationLogic()
+            self.assertEqual(cases.openFolder(folder, rater="self-test"), 1)
+            client = AnswerlessClient()
+            logic = HemorrhageSegLogic(client)
+            self._answerSegment(logic, client, cases.openCase("case-0001"))
+            result = SceneResult.ofVolume(slicer.mrmlScene.GetNodeByID(cases.volumeId))
+            self.assertFalse(cases.takeResult(result))
+            cases.decide(result, "accepted", "self test")
+            again = AnnotationLogic()
+            again.openFolder(folder, rater="self-test")
+            self.assertEqual([row.state for row in again.rows()], ["accepted"])
+            mask = again.store.read_mask(again.store.annotation("case-0001"))
+            self.assertEqual(int(np.count_nonzero(mask.crop)), int(np.count_nonzero(self.head.truth)))
+            logic.disconnect()
 
     def test_torchIsNotInThisProcess(self) -> None:
         self.assertNotIn("torch", sys.modules)

@@ -72,6 +72,7 @@ class WorklistSection:
         self._saveDraft()
         self.cases.unload()
         self.cases.forgetCase()
+        self.panel.results.unfoldsResults = True
         self._updateCase()
 
     # The list
@@ -166,6 +167,7 @@ class WorklistSection:
             self.panel.showIdle()
         self._saveDraft()
         before = self.cases.unload()
+        self._makeRoom()
         self._isOpening = True
         try:
             volumeNode = self.cases.openCase(caseId)
@@ -180,10 +182,17 @@ class WorklistSection:
         word = self.cases.store.annotation(caseId)
         self.ui.commentLineEdit.text = word.comment
         self.table.select(caseId)
-        self.ui.correctCollapsibleButton.collapsed = False
         self._beginWithNetwork()
         self._updateCase()
         return True
+
+    def _makeRoom(self) -> None:
+        """Fold what an annotator seldom needs, so that list, editor and decision are on one screen."""
+        if not self.cases.caseId:  # once; what the person unfolds then stays so
+            self.ui.inputsCollapsibleButton.collapsed = True
+            self.ui.resultCollapsibleButton.collapsed = True
+            self.ui.correctCollapsibleButton.collapsed = False
+        self.panel.results.unfoldsResults = self.ui.resultCollapsibleButton.collapsed is False
 
     def _beginWithNetwork(self) -> None:
         """Show the network's result that is kept, of whichever rater's run; else run it now, where it can run."""

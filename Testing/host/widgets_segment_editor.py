@@ -78,7 +78,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             raise RuntimeError("setMRMLSegmentEditorNode comes first: else Slicer's automatic choices are lost")
         super().setMRMLScene(scene)
         self._logic.SetMRMLScene(scene)
-        scene.AddObserver(scene.EndCloseEvent, lambda *_: self.updateWidgetFromMRML())
+        tag = scene.AddObserver(scene.EndCloseEvent, lambda *_: self.updateWidgetFromMRML())
+        self.destroyed.connect(lambda *_: scene.RemoveObserver(tag))
         self.updateWidgetFromMRML()
 
     def setMRMLSegmentEditorNode(self, node):
@@ -90,6 +91,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._tag = (
             node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML()) if node else None
         )
+        if node is not None:
+            tag = self._tag
+            self.destroyed.connect(lambda *_: node.RemoveObserver(tag))
         self._logic.SetSegmentEditorNode(node)
         self.updateWidgetFromMRML()
 

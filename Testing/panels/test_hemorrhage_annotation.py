@@ -224,8 +224,11 @@ def testRangeOfHuKeepsTheBrushOffOtherTissue(correcting):
     node = correcting.editor.mrmlSegmentEditorNode()
     assert node.GetSourceVolumeIntensityMask()
     assert node.GetSourceVolumeIntensityMaskRange() == (55, 100)
-    correcting.click(correcting.ui.limitHuCheckBox)
+    correcting.press("I")  # the editor's own key
     assert not node.GetSourceVolumeIntensityMask()
+    assert not correcting.ui.limitHuCheckBox.checked
+    node.SetSourceVolumeIntensityMaskRange(30, 80)
+    assert (correcting.ui.minimumHuSpinBox.value, correcting.ui.maximumHuSpinBox.value) == (30, 80)
 
 
 def testNetworksOutlineIsBesideTheMaskAndNotInIt(correcting):
