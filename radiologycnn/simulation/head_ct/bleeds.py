@@ -177,9 +177,9 @@ def _shape_extra_axial(
     across = (x * axis[0] + y * axis[1] + z * axis[2]) / distance
     angle = np.arccos(np.clip(across, -1, 1)) + 0.05 * grid.noise(rng, 18.0)
     if bleed.kind == "sdh":
-        reach, power = rng.uniform(*config.sdh_reach_rad), 3.0
+        reach, power = rng.uniform(*config.sdh_reach_rad) * (bleed.volume_ml / 18) ** config.sdh_reach_power, 3.0
     else:
-        reach, power = rng.uniform(*config.edh_reach_rad) * (bleed.volume_ml / 20) ** 0.12, 2.0
+        reach, power = rng.uniform(*config.edh_reach_rad) * (bleed.volume_ml / 20) ** config.edh_reach_power, 2.0
     profile = np.clip(1 - (angle / reach) ** power, 0, 1)
     profile *= 1 + 0.12 * grid.noise(rng, 12.0)
     # Neither crosses the falx; both end above the skull base and the tent.

@@ -84,10 +84,14 @@ class BleedConfig:
     label_share: dict[str, float] = field(
         default_factory=lambda: {"iph": 0.5, "ivh": 0.5, "sdh": 0.5, "edh": 0.5, "sah": 0.5}
     )
+    label_below_hu: float = 3000.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
     heterogeneity_hu: Range = (1.5, 4.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
     # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice].
     sdh_reach_rad: Range = (0.50, 0.85)
     edh_reach_rad: Range = (0.42, 0.62)
+    # The reach grows with this power of the volume (over 18 and 20 mL); a third keeps the form, 0 thins small ones.
+    sdh_reach_power: float = 0.0
+    edh_reach_power: float = 0.12
     oedema_mm: Range = (2.0, 10.0)  # [ref]
     oedema_hu: Range = (16.0, 25.0)  # 10-25 [ref]
 
@@ -170,8 +174,11 @@ PRESETS: dict[str, dict[str, Any]] = {
                 "sah": [48.0, 68.0],
             },
             "label_share": {"iph": 0.5, "ivh": 0.45, "sdh": 0.4, "edh": 0.4, "sah": 0.35},
+            "label_below_hu": 130.0,
             "heterogeneity_hu": [2.0, 6.0],
             "sdh_reach_rad": [0.35, 0.70],  # smaller ones stay thicker than a voxel
+            "sdh_reach_power": 0.25,
+            "edh_reach_power": 0.33,
             "volume_ml": {
                 "deep": [9.0, 1.1, 0.5, 80.0],
                 "lobar": [11.0, 1.1, 0.5, 100.0],

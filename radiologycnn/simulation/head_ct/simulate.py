@@ -128,6 +128,7 @@ def scan_head(
         labels = np.where(filled >= least[kinds], kinds, 0).astype(np.uint8)
     artefacts = add_artefacts(hu, slices, faults, config.artefacts) + ["joined vault"] * joined
     array = physics.scan(hu, slices, machine, config.physics)
+    labels[array >= config.bleeds.label_below_hu] = 0
 
     voxel_ml = float(abs(np.linalg.det(slices.ijk_to_lps[:3, :3]))) / 1000
     truth = {
