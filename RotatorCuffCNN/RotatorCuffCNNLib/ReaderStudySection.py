@@ -15,6 +15,8 @@ from radiologycnn.readers.reading import Reading
 from radiologycnn.readers.study import open_study
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
+from RadiologyCNNLib.RaterSetting import savedRater, saveRater
+from RadiologyCNNLib.WorkClock import clockText
 from RotatorCuffCNNLib.ReaderStudyResults import ReaderStudyResults
 from RotatorCuffCNNLib.ReaderStudyScene import ReaderStudyScene
 
@@ -60,6 +62,7 @@ class ReaderStudySection:
 
     def _prepareWidgets(self) -> None:
         ui = self.ui
+        ui.readerEdit.text = savedRater()
         ui.clockLabel.setFont(scaledFont(ui.clockLabel.font, 1.5))
         ui.caseLabel.setFont(scaledFont(ui.caseLabel.font, 1.5))
         for one, button in zip(TEAR_CLASSES, self.answerButtons):
@@ -174,6 +177,7 @@ class ReaderStudySection:
         except RadiologyCNNError as error:
             self._showSetup(messageHtml(error.message, error.hint))
             return
+        saveRater(self.reading.reader)
         ui = self.ui
         ui.readingTitleLabel.text = _("{title} · reader {reader}").format(
             title=self.study.title, reader=self.reading.reader
@@ -313,8 +317,7 @@ class ReaderStudySection:
             self.reading.save_state()
 
     def _showClock(self) -> None:
-        seconds = int(self.reading.seconds)
-        text = f"{seconds // 60}:{seconds % 60:02d}"
+        text = clockText(self.reading.seconds)
         self.ui.clockLabel.text = text if self.reading.is_running else _("{time} · paused").format(time=text)
 
     def _update(self) -> None:

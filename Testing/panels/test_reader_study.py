@@ -106,7 +106,11 @@ def folder(tmp_path):
 def clinic(slicerHost, repository, folder, monkeypatch):
     widget = slicerHost.load_module(repository / "RotatorCuffCNN", select=False)
     clinic = StudyClinic(slicerHost, widget, folder, monkeypatch)
+    from RadiologyCNNLib.RaterSetting import savedRater, saveRater
+
+    before = savedRater()
     yield clinic
+    saveRater(before)
     clinic.section.end()
     clinic.section.study = None
     clinic.section.results.sceneClosed()
@@ -162,6 +166,7 @@ def testAWholeStudyByKeysAndButtons(clinic):
     assert "All cases are answered" in clinic.study.studyLabel.text
     assert not clinic.study.startStudyButton.enabled
     rows = clinic.rows()
+    assert clinic.slicer.util.settingsValue("RadiologyCNN/Rater", "") == "R01"
     assert [row["case"] for row in rows] == order
     assert sorted(order) == sorted(CASES)
     assert [row["tear_class"] for row in rows] == ["None", "Partial", "Large-to-Massive", "Medium"]

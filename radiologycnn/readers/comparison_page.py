@@ -112,7 +112,7 @@ def _table_3(comparison: Mapping[str, Any], groups: Sequence[str]) -> str:
         cells = [row["words"], *(quartile_words(row["measure"], row["groups"][name]) for name in groups)]
         rows.append(cells + ([p_words(row["p"])] if several else []))
     heading = ["", *groups, *(["p (Kruskal-Wallis)"] if several else [])]
-    return _table("Classification by group: median (first, third quartile)", heading, rows, "main")
+    return _table("Classification by group: median (first, third quartile)", heading, rows)
 
 
 def _table_2(comparison: Mapping[str, Any], groups: Sequence[str]) -> str:
@@ -126,7 +126,7 @@ def _table_2(comparison: Mapping[str, Any], groups: Sequence[str]) -> str:
             unit = " %" if row["measure"] in _SHARES and found["mean"] is not None else ""
             cells.append(f"{mean}{spread}{unit}")
         rows.append(cells)
-    return _table("Tear or none, by group: mean ± SD", ["", *groups], rows, "main")
+    return _table("Tear or none, by group: mean ± SD", ["", *groups], rows)
 
 
 def _figures(comparison: Mapping[str, Any], groups: Sequence[str]) -> str:
@@ -228,7 +228,7 @@ def _paired(rows: Sequence[Mapping[str, Any]]) -> str:
 def _members(rows: Sequence[Mapping[str, Any]]) -> str:
     def interval(row: Mapping[str, Any], name: str) -> str:
         low, high = row[f"{name}_95"]
-        return f"{100 * row[name]:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+        return f"{100 * row[name]:.1f}\n({100 * low:.0f}–{100 * high:.0f})"
 
     cells = [
         [
@@ -250,7 +250,7 @@ def _members(rows: Sequence[Mapping[str, Any]]) -> str:
         "", "Group", "Cases", "Top-1 %", "Top-1 ± 1 %", "strict %", "Tear or none %", "Sens.", "Spec.", "Kappa",
         "Time (s)",
     ]  # fmt: skip
-    return _table("Each reader (in parentheses: 95 % interval over cases)", heading, cells)
+    return _table("Each reader (in parentheses: 95 % interval over cases)", heading, cells, "each")
 
 
 def _marks(marks: Mapping[str, Any] | None) -> str:
@@ -306,7 +306,9 @@ caption { text-align: left; font-weight: bold; padding-bottom: 0.7mm; font-size:
 th, td { text-align: right; padding: 0.7mm 2mm; border-bottom: 0.5pt solid var(--line); vertical-align: top; }
 th:first-child { text-align: left; padding-left: 0; }
 thead th { border-bottom: 1pt solid var(--soft); color: var(--soft); }
-tbody th { font-weight: normal; } .main td { white-space: nowrap; }
+tbody th { font-weight: normal; } td { white-space: pre; }
+.each td, .each th { padding-left: 1mm; padding-right: 1mm; }
+.each td:nth-child(2), .each th:nth-child(2) { white-space: normal; text-align: left; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(78mm, 1fr)); gap: 3mm 5mm; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: 8.5pt; color: var(--soft); padding-left: 2mm; }
 .chart { width: 100%; height: auto; display: block; font-size: 10.5px; }
