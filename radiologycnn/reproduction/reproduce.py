@@ -79,6 +79,7 @@ def reproduce(
         labels.append(_QUICK)
     if settings.models == BUNDLED:
         labels.append("No network was trained: the demonstration model that comes with the program was tested.")
+    tables = [table for table in tables if table.rows]
     for table in tables:
         table.write(output / "tables")
     summary = {table.key: [vars(row) for row in table.rows] for table in tables}
