@@ -29,6 +29,7 @@ lint: environment
 	$(BIN)/ruff format --check .
 
 bench: environment
+	$(BIN)/python -m Testing.benchmarks.backends
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.segment_click
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.classify_click
 

@@ -48,6 +48,9 @@ def _rows(panel: ClassifyPanel, model: str, options: argparse.Namespace) -> Iter
     yield Row("  and drawn by software OpenGL, median", 1000 * median(switches.drawn_s), "ms")
     yield from click.cancel_rows(cancelled)
     yield from click.memory_rows(memory.peak_mib)
+    # After the memory's figures, which torch would be part of.
+    if "OpenVINO" in clicks[0].device_name:
+        yield from click.backend_rows(panel, model, clicks, options.runs)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from Testing.benchmarks.panel import BenchmarkPanel, CancelTimes, ClickTimes
 
 NETWORK_STAGE = "Running the network"
+PLAIN_TORCH = "torch-cpu"
 
 OUTSIDE_NETWORK_PERCENT = 25.0
 GUI_PAUSE_MS = 200.0
@@ -105,10 +106,27 @@ def stage_rows(model: str, clicks: list[ClickTimes]) -> Iterator[Row]:
     }
     parts["between them (events, views, pipes)"] = click.total_s - sum(parts.values())
     for name, seconds in parts.items():
-        yield Row(name, seconds, ratio=seconds / click.total_s)
+        remark = click.device_name if name.lower().endswith(NETWORK_STAGE.lower()) else ""
+        yield Row(name, seconds, ratio=seconds / click.total_s, remark=remark)
     yield Row("whole", click.total_s, ratio=1.0, remark=click.found)
     outside = 100 * (1 - click.worker_s[NETWORK_STAGE] / click.total_s)
     yield Row("outside the network", outside, "%", target=OUTSIDE_NETWORK_PERCENT)
+
+
+def backend_rows(panel: BenchmarkPanel, model: str, clicks: list[ClickTimes], runs: int) -> Iterator[Row]:
+    """The same clicks with plain torch on the CPU, and how many times as long they take."""
+    panel.use_device(PLAIN_TORCH)
+    panel.click()
+    plain = [panel.click() for _run in range(runs)]
+    panel.use_device("auto")
+    yield Row(f"{model}: beside plain torch")
+    for name, seconds in (
+        ("network", lambda click: click.worker_s[NETWORK_STAGE]),
+        ("click to result, warm", lambda click: click.total_s),
+    ):
+        here, there = (median(map(seconds, some)) for some in (clicks, plain))
+        yield Row(f"{name}, {clicks[0].device_name}", here, remark=f"{there / here:.1f} x plain torch")
+        yield Row(f"{name}, {plain[0].device_name}", there)
 
 
 def click_rows(model: str, cold: ClickTimes, clicks: list[ClickTimes]) -> Iterator[Row]:

@@ -27,6 +27,7 @@ class ClickTimes:
         worker_s: seconds of the worker's stages, by name, in order.
         pause: longest time without events from the click to the result.
         found: what came out, in words: how much the stages after the network had to do.
+        device_name: what the network ran on.
     """
 
     total_s: float
@@ -36,6 +37,7 @@ class ClickTimes:
     worker_s: dict[str, float]
     pause: Pause
     found: str
+    device_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class BenchmarkPanel:
         self.widget.onModelChosen(self.ui.modelSelector.currentIndex)
         self.wait_until_idle()
 
+    def use_device(self, device: str) -> None:
+        """Choose a device in the panel, as the person does in its list, and wait until its network is warm."""
+        self.widget._parameterNode.device = device
+        self.wait_until_idle()
+
     def stop_worker(self) -> None:
         """As after the start of the application: the next click finds no worker."""
         self.logic.client.stop()
@@ -133,6 +140,7 @@ class BenchmarkPanel:
             dict(self.result.record["seconds"]),
             heartbeat.longest_pause(),
             self.found(),
+            str(self.result.record.get("device_name", "")),
         )
 
     def cancel(self, after_s: float) -> CancelTimes | None:

@@ -39,7 +39,8 @@ def load_scan(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save_random_model(folder: Path, name: str, network: Any, description: dict[str, Any]) -> None:
-    """Write an untrained network as a model package, which says of itself what it is."""
+    """Write an untrained network as a model package, exported too, which says of itself what it is."""
+    from radiologycnn.models.export import export_if_possible
     from radiologycnn.models.weights import save_package
 
     card = {
@@ -52,4 +53,8 @@ def save_random_model(folder: Path, name: str, network: Any, description: dict[s
         "simulated": True,
         "performance": {},
     }
-    save_package(folder / MODELS / f"{name}-1.0.0", network.state_dict(), {**card, **description})
+    _, problem = export_if_possible(
+        save_package(folder / MODELS / f"{name}-1.0.0", network.state_dict(), {**card, **description})
+    )
+    if problem:
+        print(problem, file=sys.stderr)

@@ -1,0 +1,165 @@
+"""Benchmark of the network alone: every backend and precision on this CPU, and the arithmetic floor, in one run.
+
+``python -m Testing.benchmarks.backends`` from the repository's root. The ways take turns, so that other programs' load
+falls on all of them; the fastest turn of each is shown, as a multiple of plain torch's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from Testing.benchmarks import click
+from Testing.benchmarks.table import Row, render
+
+#: Side of the matrices whose product shows what the CPU can do at most.
+MATRIX_SIDE = 2048
+NETWORK_PER_FLOOR = 2.2
+
+#: Task, architecture's parameters at the paper's size.
+NETWORKS = {
+    "CNN-DS, 128 x 128 x 64": ("hemorrhage-segmentation", "cnn_ds", {}),
+    "VRN, 64 x 64 x 64": ("rotator-cuff-classification", "vrn", {}),
+}
+WAYS = (
+    ("torch-cpu", "float32"),
+    ("torch-cpu", "bfloat16"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="turns of each way")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
+    options = parser.parse_args()
+    machine = click.machine("networks of the papers' sizes, random weights")
+    print(machine, flush=True)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for name, (task, architecture, parameters) in NETWORKS.items():
+            part = list(_rows(name, _package(Path(folder), task, architecture, parameters), options.runs))
+            print(f"\n{render(part)}", flush=True)
+            rows += part
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "rows": [row.to_dict() for row in rows]}, indent=2))
+
+
+def _rows(name: str, package: Any, runs: int) -> Iterator[Row]:
+    from radiologycnn.errors import RadiologyCNNError
+    from radiologycnn.networks.backends import open_backend
+
+    yield Row(f"{name}: the network alone, on the CPU")
+    image = np.random.default_rng(0).random(_grid(package), dtype=np.float32)
+    ways: dict[str, Callable[[], float]] = {}
+    for device, precision in WAYS:
+        label = f"{device.removesuffix('-cpu')} {precision}"
+        try:
+            ways[label] = _timed(open_backend(package, device, precision), image)
+        except RadiologyCNNError as error:
+            print(f"{label} is left out: {error.message}", file=sys.stderr)
+    floors = {precision: _matrix_product(precision) for precision in ("float32", "bfloat16")}
+    seconds: dict[str, list[float]] = {label: [] for label in (*ways, *floors)}
+    for way in ways.values():
+        way()  # warm: memory, kernels
+    for _turn in range(runs):
+        for label, way in (*ways.items(), *floors.items()):
+            seconds[label].append(way())
+    gflop = _gflop(package)
+    best = {label: min(values) for label, values in seconds.items()}
+    floor_s = {label: gflop * best[label] / (2e-9 * MATRIX_SIDE**3) for label in floors}
+    plain = best["torch float32"]
+    for label in ways:
+        above = best[label] / floor_s[label.split()[1]]
+        remark = f"{plain / best[label]:.1f} x plain torch, {above:.1f} x its floor"
+        target = NETWORK_PER_FLOOR * floor_s[label.split()[1]] if label.startswith("openvino") else None
+        yield Row(label, best[label], target=target, remark=remark)
+    for label, value in floor_s.items():
+        yield Row(f"floor in {label}", value, remark=f"{gflop:.0f} GFLOP at {gflop / value:.0f} GFLOP/s of a product")
+
+
+def _package(folder: Path, task: str, name: str, parameters: dict[str, Any]) -> Any:
+    """Random weights as a package with its exported network."""
+    import torch
+
+    from radiologycnn.hemorrhage.labels import HEMORRHAGE
+    from radiologycnn.models.package import load_package
+    from radiologycnn.networks.architectures import build_network
+    from radiologycnn.rotatorcuff.tear_classes import class_records
+    from Testing.benchmarks.prepare import MODELS, save_random_model
+
+    torch.manual_seed(0)
+    architecture = {"name": name, "parameters": parameters}
+    labels = [HEMORRHAGE.to_dict()] if name == "cnn_ds" else class_records()
+    identifier = f"random-{name.replace('_', '-')}"
+    record = {"task": task, "title": name, "architecture": architecture, "preprocessing": {}, "labels": labels}
+    save_random_model(folder, identifier, build_network(architecture).eval(), record)
+    return load_package(folder / MODELS / f"{identifier}-1.0.0")
+
+
+def _grid(package: Any) -> tuple[int, int, int]:
+    from radiologycnn.models.export import network_grid
+
+    return network_grid(package)
+
+
+def _timed(backend: Any, image: np.ndarray) -> Callable[[], float]:
+    """A run as the engine makes it, with the maps of a classifier; seconds."""
+    from radiologycnn.inference_stages import Stages
+    from radiologycnn.rotatorcuff.tear_classes import TARGETS
+
+    def run() -> float:
+        start = time.perf_counter()
+        if backend.class_count:
+            backend.activation(image, TARGETS, ("cam",), Stages(), (0.0, 1.0))
+        else:
+            backend.probability(image, Stages(), (0.0, 1.0))
+        return time.perf_counter() - start
+
+    return run
+
+
+def _matrix_product(precision: str) -> Callable[[], float]:
+    import torch
+
+    left, right = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, dtype=getattr(torch, precision)) for _ in range(2))
+
+    def run() -> float:
+        start = time.perf_counter()
+        torch.mm(left, right)
+        return time.perf_counter() - start
+
+    return run
+
+
+def _gflop(package: Any) -> float:
+    """Two operations a multiplication of every convolution in one pass."""
+    import torch
+
+    from radiologycnn.models.weights import load_network
+
+    network, count = load_network(package), [0.0]
+
+    def add(layer: Any, _inputs: Any, output: Any) -> None:
+        count[0] += 2e-9 * output.numel() * layer.weight.numel() / layer.out_channels
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.register_forward_hook(add)
+    # Quarter sides: every layer's work shrinks alike.
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, *(side // 4 for side in _grid(package))))
+    return 64 * count[0]
+
+
+if __name__ == "__main__":
+    main()
