@@ -234,6 +234,8 @@ def _networkMessage(result) -> dict:
     record = result.record
     message = {field: record.get(field) for field in (*KEPT_FIELDS, "labels", "offset_kji", "shape_kji")}
     message["threshold"] = record["operating_threshold"]
+    message["notes"] = []  # they and the input's origin may hold names
+    message["provenance"] = {k: v for k, v in (record.get("provenance") or {}).items() if k != "input"}
     message["measurements"] = None  # of whichever mask was shown
     return message
 

@@ -162,9 +162,8 @@ class WorklistSection:
         """Save what is open, show a case and its mask; whether that worked."""
         if not caseId:
             return False
-        if self.panel.logic.isRunning:  # on the case that is being left
-            self.panel.logic.abandonJobs()
-            self.panel.showIdle()
+        if self.panel.logic.isRunning:
+            self._stopNetwork()
         self._saveDraft()
         before = self.cases.unload()
         self._makeRoom()
@@ -185,6 +184,11 @@ class WorklistSection:
         self._beginWithNetwork()
         self._updateCase()
         return True
+
+    def _stopNetwork(self) -> None:
+        """It runs on a case that is being left."""
+        self.panel.logic.abandonJobs()
+        self.panel.showIdle()
 
     def _makeRoom(self) -> None:
         """Fold what an annotator seldom needs, so that list, editor and decision are on one screen."""
@@ -250,8 +254,11 @@ class WorklistSection:
 
     def decide(self, status) -> bool:
         """Write the word down, then open the next case; whether it was written."""
-        if not self._isCaseShown() or self.panel.logic.isRunning:
+        isRunning = self.panel.logic.isRunning
+        if not self._isCaseShown() or (isRunning and status == ACCEPTED):
             return False
+        if isRunning:
+            self._stopNetwork()
         self.panel.results.finishEdit()
         caseId = self.cases.caseId
         try:
@@ -283,7 +290,9 @@ class WorklistSection:
         ui.decisionFrame.visible = shown
         ui.acceptButton.enabled = shown and self._result is not None and not self.panel.logic.isRunning
         for widget in (ui.flagButton, ui.rejectButton, ui.commentLineEdit):
-            widget.enabled = shown and not self.panel.logic.isRunning
+            widget.enabled = shown
+        # a case can be flagged or rejected without a mask
+        ui.correctCollapsibleButton.enabled = shown or self.panel.results.result is not None
         isWorking = shown and self._isPanelShown
         if isWorking:
             self.cases.clock.resume()

@@ -54,7 +54,8 @@ class AnnotationRoom(HeadClinic):
             job, fields = self.sent("segment")
             head = self.heads[self.caseId]
             message = self.selfTest.resultMessage(head, fields["output"])
-            message["provenance"] = {"model_sha256": "0" * 64, "radiologycnn": "test"}
+            message["provenance"] = {"model_sha256": "0" * 64, "input": {"description": "Meyer Hans"}}
+            message["notes"] = ["Meyer Hans has a gap between slices."]
             self.client.result.emit(job, message)
 
     @property
@@ -304,7 +305,7 @@ def testAcceptIsOneKeyAndTheNextCaseOpensByItself(room):
     assert word["edits"]["changes"] == 1
     assert word["edits"]["added_ml"] > 0
     assert word["software"]["Slicer"]
-    assert "Meyer" not in "".join(p.read_text() for p in room.dataset.rglob("*.json"))
+    assert b"Meyer" not in b"".join(p.name.encode() + p.read_bytes() for p in room.dataset.rglob("*") if p.is_file())
 
 
 def testOnlyOneCaseStaysLoaded(room):
@@ -345,6 +346,21 @@ def testFlagRejectCommentAndSegmentStatus(room):
     assert room.ui.commentLineEdit.text == "subdural or artefact?"
     segment = room.result.segmentationNode.GetSegmentation().GetSegment("hemorrhage-1")
     assert logic.GetSegmentStatus(segment) == logic.Flagged
+
+
+def testAScanThatTheNetworkCannotReadCanBeFlagged(room):
+    room.writeScans(3)
+    room.openList()
+    room.click(room.ui.openCaseButton)
+    assert not room.ui.acceptButton.enabled
+    room.click(room.ui.rejectButton)  # while the network runs
+    assert room.caseId == "case-0002"
+    room.fail(room.sent("segment")[0], "not-a-head-ct", "This is no head CT.")
+    assert not room.ui.acceptButton.enabled
+    room.press("A")
+    room.click(room.ui.flagButton)
+    assert room.states() == {"case-0001": "rejected", "case-0002": "flagged", "case-0003": "in-progress"}
+    assert room.word("case-0002")["mask"] == ""
 
 
 def testWhatWasDrawnIsThereAfterAnotherCaseAndAfterARestart(room):
