@@ -14,7 +14,7 @@ from radiologycnn.models.weights import load_network
 from radiologycnn.training.case_files import read_manifest, split_cases
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.hemorrhage.assess import choose_threshold, summarize
-from radiologycnn.training.hemorrhage.augmentation import augment
+from radiologycnn.training.hemorrhage.augmentation import augment, near_bone
 from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES, PreparedCase, save_case
 from radiologycnn.training.hemorrhage.run import train_hemorrhage
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -88,6 +88,17 @@ def test_augmentation_keeps_the_bleed_under_its_mask() -> None:
         assert changed[moved > 0].mean() > 0.58
         assert changed[moved == 0].mean() < 0.4
         assert 0 <= changed.min() and changed.max() <= 1
+
+
+def test_haze_is_strongest_near_bone_and_under_the_vertex() -> None:
+    k, j, i = torch.meshgrid(torch.arange(32), torch.arange(64), torch.arange(64), indexing="ij")
+    radius = ((k / 24) ** 2 + ((j - 32) / 26) ** 2 + ((i - 32) / 26) ** 2).sqrt()
+    picture = torch.where(radius < 0.85, 0.3, torch.where(radius < 1.0, 1.0, 0.0))[None]
+    for reach in (2, 3, 4):
+        near = near_bone(picture, reach)[0]
+        wall, deep, vertex = near[4, 32, 11], near[4, 32, 32], near[19, 32, 32]
+        assert wall > 0.1 and deep < 0.01 and vertex > deep + 0.1
+        assert 0 <= near.min() and near.max() <= 1
 
 
 def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
