@@ -97,7 +97,7 @@ def test_haze_is_strongest_near_bone_and_under_the_vertex() -> None:
     for reach in (2, 3, 4):
         near = near_bone(picture, reach)[0]
         wall, deep, vertex = near[4, 32, 11], near[4, 32, 32], near[19, 32, 32]
-        assert wall > 0.1 and deep < 0.01 and vertex > deep + 0.1
+        assert wall > 0.1 and vertex > 0.1 and deep < 0.3 * min(wall, vertex)
         assert 0 <= near.min() and near.max() <= 1
 
 
