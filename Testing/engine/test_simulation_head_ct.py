@@ -174,7 +174,7 @@ def test_joined_upper_slices_average_pairs_and_leave_the_skull_base() -> None:
 def test_thin_blood_is_labelled_from_the_share_of_its_kind() -> None:
     config = only("sah", 8.0)
     half = simulate_head_ct(1, 4, config)
-    shares = {**config.bleeds.label_share, "sah": 0.3}
+    shares = {**config.bleeds.label_share, "sah": 0.2}
     generous = simulate_head_ct(
         1, 4, dataclasses.replace(config, bleeds=dataclasses.replace(config.bleeds, label_share=shares))
     )
@@ -186,8 +186,8 @@ def test_thin_blood_is_labelled_from_the_share_of_its_kind() -> None:
 
 def test_orbital_roofs_bulge_over_a_thin_bone() -> None:
     """Between the roofs the brain lies deeper, and there is less bone in front than under a thick flat floor."""
-    flat = dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=1.0))
-    bulging = dataclasses.replace(flat, anatomy=dataclasses.replace(flat.anatomy, orbital_roof_mm=2.5))
+    bulging = dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=1.0))
+    flat = dataclasses.replace(bulging, anatomy=dataclasses.replace(bulging.anatomy, orbital_roof_mm=0.0))
     bone = []
     for config in (flat, bulging):
         volume = simulate_head_ct(4, 8, config).volume

@@ -1,4 +1,4 @@
-"""What the varied head CTs have beyond the default ones: thick slices, motion, metal; without them nothing changes."""
+"""What the plain head CTs do without: thick slices, motion, metal; without them nothing changes."""
 
 import dataclasses
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from radiologycnn.simulation.head_ct.artefacts import add_artefacts
-from radiologycnn.simulation.head_ct.config import ArtefactConfig, ScannerConfig
+from radiologycnn.simulation.head_ct.config import ArtefactConfig, HeadCtConfig
 from radiologycnn.simulation.head_ct.scanner import draw_slices
 
-SCANNER = ScannerConfig(matrix=64)
+PLAIN = HeadCtConfig.preset("plain")
+SCANNER = PLAIN.with_matrix(64).scanner
 
 
 def slices_and_disc():
@@ -22,10 +23,10 @@ def slices_and_disc():
     return slices, np.repeat(disc[None], count, axis=0)
 
 
-def test_default_population_has_neither_and_its_numbers_stay() -> None:
+def test_plain_population_has_neither_and_its_numbers_stay() -> None:
     slices, hu = slices_and_disc()
     before = hu.copy()
-    assert add_artefacts(hu, slices, np.random.default_rng(0), ArtefactConfig()) == []
+    assert add_artefacts(hu, slices, np.random.default_rng(0), PLAIN.artefacts) == []
     assert np.array_equal(hu, before)
     with_stream = draw_slices(np.random.default_rng(4), SCANNER, 90.0, np.random.default_rng(9))
     without = draw_slices(np.random.default_rng(4), SCANNER, 90.0)
@@ -35,7 +36,7 @@ def test_default_population_has_neither_and_its_numbers_stay() -> None:
 def test_motion_doubles_the_skull_in_some_neighbouring_slices() -> None:
     slices, hu = slices_and_disc()
     before = hu.copy()
-    assert add_artefacts(hu, slices, np.random.default_rng(0), ArtefactConfig(motion=1.0)) == ["motion"]
+    assert add_artefacts(hu, slices, np.random.default_rng(0), ArtefactConfig(motion=1.0, metal=0.0)) == ["motion"]
     changed = np.flatnonzero(np.abs(hu - before).max(axis=(1, 2)) > 50)
     assert 2 <= len(changed) < 0.5 * len(hu)
     assert np.array_equal(changed, np.arange(changed[0], changed[-1] + 1))
@@ -44,7 +45,7 @@ def test_motion_doubles_the_skull_in_some_neighbouring_slices() -> None:
 def test_metal_is_bright_and_its_streaks_fade_with_distance() -> None:
     slices, hu = slices_and_disc()
     before = hu.copy()
-    assert add_artefacts(hu, slices, np.random.default_rng(3), ArtefactConfig(metal=1.0)) == ["metal"]
+    assert add_artefacts(hu, slices, np.random.default_rng(3), ArtefactConfig(motion=0.0, metal=1.0)) == ["metal"]
     change = np.abs(hu - before)
     k, j, i = np.unravel_index(change.argmax(), change.shape)
     assert hu[k, j, i] > 1500

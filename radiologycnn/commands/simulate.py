@@ -25,7 +25,7 @@ _THICK_VAULT = typer.Option(
     False, "--thick-vault", help="DICOM: join the upper slices two by two, so that the gaps are uneven."
 )
 _GANTRY_TILT = typer.Option(None, "--gantry-tilt", help="Tilt of every scan in degrees [0, or 5 to 20 in a fifth].")
-_PRESET = typer.Option("default", "--preset", help="default, or varied: fainter blood, older protocols, motion, metal.")
+_PRESET = typer.Option("default", "--preset", help="default, or plain: bright blood in clean scans, easy to find.")
 _RATERS = typer.Option(0, "--raters", min=0, max=50, help="Masks of so many imperfect raters, in rater-1, rater-2 ...")
 
 

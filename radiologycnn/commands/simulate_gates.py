@@ -28,7 +28,7 @@ def head_ct(
     count: int = typer.Option(20, min=1, help="How many scans."),
     seed: int = typer.Option(0, help="Seed of the population."),
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
-    preset: str = typer.Option("default", help="default or varied."),
+    preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
     network_dice: float = typer.Option(
         None, min=0, max=1, help="Mean Dice of a network on such scans [as on the card of the demonstration model]."

@@ -32,14 +32,14 @@ class AnatomyConfig:
     table_hu: Range = (1000.0, 1700.0)  # [ref: 1000-1800]
     diploe_hu: Range = (300.0, 700.0)  # [ref]
     petrous_hu: Range = (1500.0, 2300.0)  # [ref]
-    orbital_roof_mm: float = 0.0  # bone over the orbits [anat: 1-3]; 0: the plain population's thick flat floor
+    orbital_roof_mm: float = 2.5  # bone over the orbits [anat: 1-3]; 0: the plain population's thick flat floor
     fat_hu: float = -90.0  # [ref]
     muscle_hu: Range = (42.0, 62.0)  # 50 [ref]
-    grey_hu: Range = (34.5, 39.5)  # 37+-3 [ref]
+    grey_hu: Range = (34.5, 41.5)  # 37+-3 [ref]
     white_hu: Range = (26.0, 30.0)  # 28+-3 [ref]
     nuclei_hu: Range = (34.5, 38.5)  # 36 [ref]
     csf_hu: Range = (5.0, 12.0)  # [ref]
-    dura_hu: Range = (45.0, 65.0)  # falx, tentorium, sinuses [ref]
+    dura_hu: Range = (50.0, 68.0)  # falx, tentorium, sinuses; 45-65 [ref], less what partial volume takes
     cortex_mm: Range = (2.5, 3.5)  # [ref]
     sulcus_depth_mm: Range = (12.0, 22.0)  # [anat]
     gyrus_mm: Range = (7.5, 10.0)  # smoothness of the folding noise, sets the gyral width of about 10 mm [choice]
@@ -61,37 +61,42 @@ class BleedConfig:
     ivh_extension: float = 0.35  # of deep bleeds, 30-40 % [ref]
     volume_ml: dict[str, LogNormal] = field(
         default_factory=lambda: {
-            "deep": (14.0, 0.9, 0.8, 80.0),  # stroke cohorts: median 15-25 [ref]
-            "lobar": (18.0, 0.9, 1.0, 100.0),
-            "cerebellar": (9.0, 0.8, 1.0, 35.0),
-            "stem": (3.0, 0.6, 0.6, 8.0),
-            "sdh": (25.0, 0.8, 4.0, 110.0),  # trauma set median 5.9 [ref]; acute surgical series larger [choice]
-            "edh": (18.0, 0.7, 3.0, 80.0),  # 12.6 [ref]
-            "ivh": (5.0, 0.9, 0.5, 40.0),  # 2.5 [ref]
-            "sah": (6.0, 0.7, 1.0, 30.0),  # 0.8 trauma [ref]; aneurysmal larger [choice]
+            "deep": (9.0, 1.1, 0.5, 80.0),  # all IPH: median 7.3, from 0.4 to 43 [ref]; stroke cohorts 15-25 [ref]
+            "lobar": (11.0, 1.1, 0.5, 100.0),
+            "cerebellar": (6.0, 0.9, 0.5, 35.0),
+            "stem": (2.0, 0.7, 0.4, 8.0),
+            "sdh": (
+                18.0,
+                0.9,
+                5.0,
+                110.0,
+            ),  # trauma 5.9 [ref]; larger, so that the layer is thicker than a voxel [choice]
+            "edh": (13.0, 0.8, 2.0, 80.0),  # 12.6 [ref]
+            "ivh": (3.5, 1.0, 0.3, 40.0),  # 2.5 [ref]
+            "sah": (4.0, 0.9, 0.4, 30.0),  # trauma 0.8 [ref]; aneurysmal larger [choice]
         }
     )
     clot_hu: dict[str, Range] = field(
         default_factory=lambda: {
-            "iph": (54.0, 74.0),  # core 55-75 [ref]
-            "ivh": (46.0, 68.0),
-            "sdh": (46.0, 72.0),
-            "edh": (54.0, 75.0),
-            "sah": (46.0, 66.0),
+            "iph": (43.0, 66.0),  # region means 33/41/48/54/61 at 5/25/50/75/95 % [ref], as of the others
+            "ivh": (40.0, 62.0),
+            "sdh": (44.0, 72.0),
+            "edh": (47.0, 74.0),
+            "sah": (48.0, 68.0),
         }
     )
     # Share of a voxel from which on it is labelled. At a half, thin layers and filled sulci lose most of their volume.
     label_share: dict[str, float] = field(
-        default_factory=lambda: {"iph": 0.5, "ivh": 0.5, "sdh": 0.5, "edh": 0.5, "sah": 0.5}
+        default_factory=lambda: {"iph": 0.5, "ivh": 0.45, "sdh": 0.4, "edh": 0.4, "sah": 0.35}
     )
-    label_below_hu: float = 3000.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
-    heterogeneity_hu: Range = (1.5, 4.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
+    label_below_hu: float = 130.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
+    heterogeneity_hu: Range = (2.0, 6.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
     # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice].
-    sdh_reach_rad: Range = (0.50, 0.85)
+    sdh_reach_rad: Range = (0.35, 0.7)
     edh_reach_rad: Range = (0.42, 0.62)
     # The reach grows with this power of the volume (over 18 and 20 mL); a third keeps the form, 0 thins small ones.
-    sdh_reach_power: float = 0.0
-    edh_reach_power: float = 0.12
+    sdh_reach_power: float = 0.25
+    edh_reach_power: float = 0.33
     oedema_mm: Range = (2.0, 10.0)  # [ref]
     oedema_hu: Range = (16.0, 25.0)  # 10-25 [ref]
 
@@ -103,21 +108,21 @@ class ConfounderConfig:
     calcium_hu: Range = (80.0, 400.0)  # [ref]
     pineal: float = 0.6  # prevalence, adults [anat]
     choroid: float = 0.55  # [anat]
-    basal_ganglia: float = 0.2  # rises with age [anat]
-    falx_plate: float = 0.15  # [anat]
-    artery_hu: Range = (38.0, 52.0)  # [ref: blood-like normals]
+    basal_ganglia: float = 0.3  # rises with age [anat]
+    falx_plate: float = 0.25  # [anat]
+    artery_hu: Range = (40.0, 58.0)  # [ref: blood-like normals]
 
 
 @dataclass(frozen=True)
 class PhysicsConfig:
     """What the scanner does to the picture."""
 
-    noise_hu_at_5mm: Range = (2.2, 4.5)  # 3-5 [ref]; grows with 1/sqrt(thickness)
+    noise_hu_at_5mm: Range = (2.6, 5.2)  # 3-5 [ref]; grows with 1/sqrt(thickness)
     noise_posterior_fossa: Range = (1.2, 1.7)  # factor [ref: more in the posterior fossa]
     kernel_sigma_mm: Range = (0.45, 0.75)  # point spread, soft brain kernel [choice]
     cupping_hu: Range = (0.0, 4.0)  # residual 2-6 [ref]
-    rim_hu: Range = (2.0, 12.0)  # +5..+15 within 3-5 mm of bone [ref]
-    rim_mm: Range = (1.5, 3.5)
+    rim_hu: Range = (4.0, 16.0)  # +5..+15 within 3-5 mm of bone [ref]
+    rim_mm: Range = (1.5, 4.0)
     interpetrous_hu: Range = (4.0, 22.0)  # -10..-25 [ref]
     streak_hu: Range = (0.0, 6.0)  # [choice]
     hu_offset: Range = (-2.0, 2.0)  # [ref]
@@ -135,12 +140,12 @@ class ScannerConfig:
     centre_sd_mm: float = 6.0  # +-20 [ref]
     rotation_sd_deg: float = 5.0  # +-15 [ref]
     rotation_max_deg: float = 15.0
-    gantry_tilt: float = 0.2  # share of scans sheared by a tilted gantry [choice]
+    gantry_tilt: float = 0.25  # share of scans sheared by a tilted gantry [choice]
     tilt_deg: Range = (5.0, 20.0)  # [ref: 0-20]
-    missing_vertex: float = 0.1  # [choice]
-    thick_slices: float = 0.0  # share of scans of older protocols, whose slices are thicker than slice_mm
+    missing_vertex: float = 0.2  # [choice]
+    thick_slices: float = 0.2  # share of scans of older protocols, whose slices are thicker than slice_mm
     thick_slice_mm: Range = (5.0, 8.0)
-    joined_vault: float = 0.0  # share of scans whose upper slices are twice as thick, read onto an even grid
+    joined_vault: float = 0.2  # share of scans whose upper slices are twice as thick, read onto an even grid
     joined_up_to_mm: float = 4.2  # only of slices no thicker than this [choice: 7 mm over a base of 4 mm is usual]
     sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
     coarse_mm: float = 2.0  # grid that shapes are drawn on, before they are interpolated
@@ -149,51 +154,51 @@ class ScannerConfig:
 
 @dataclass(frozen=True)
 class ArtefactConfig:
-    """What goes wrong in some scans; shares of scans. Off in the default population."""
+    """What goes wrong in some scans; shares of scans [choice]."""
 
-    motion: float = 0.0
+    motion: float = 0.12
     motion_mm: Range = (1.0, 5.0)  # shift between two parts of the views [choice]
     motion_share: Range = (0.15, 0.45)  # of the views that show the other place [choice]
-    metal: float = 0.0
+    metal: float = 0.05
     metal_streak_hu: Range = (15.0, 80.0)  # near the metal; falls off with distance [choice]
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # What the demonstration model was trained and tested on: its pictures stay as they are.
+    # Like a mixed archive: bleeds as bright and large as the reference's, thin and small ones too, older protocols,
+    # motion, metal. A threshold fails on it (``simulate gates head-ct``).
     "default": {},
-    # Harder and more like a mixed archive: blood as bright as the reference's quantiles (region means of IPH
-    # 33/41/48/54/61 HU at 5/25/50/75/95 %), older protocols, motion, metal. A threshold fails on it (see the gates).
-    "varied": {
-        "anatomy": {"grey_hu": [34.5, 41.5], "dura_hu": [50.0, 68.0], "orbital_roof_mm": 2.5},
+    # Bright and large bleeds in clean scans, which a threshold finds: for first steps, and as easy cases in training.
+    "plain": {
+        "anatomy": {"grey_hu": [34.5, 39.5], "dura_hu": [45.0, 65.0], "orbital_roof_mm": 0.0},
         "bleeds": {
             "clot_hu": {
-                "iph": [43.0, 66.0],
-                "ivh": [40.0, 62.0],
-                "sdh": [44.0, 72.0],
-                "edh": [47.0, 74.0],
-                "sah": [48.0, 68.0],
+                "iph": [54.0, 74.0],
+                "ivh": [46.0, 68.0],
+                "sdh": [46.0, 72.0],
+                "edh": [54.0, 75.0],
+                "sah": [46.0, 66.0],
             },
-            "label_share": {"iph": 0.5, "ivh": 0.45, "sdh": 0.4, "edh": 0.4, "sah": 0.35},
-            "label_below_hu": 130.0,
-            "heterogeneity_hu": [2.0, 6.0],
-            "sdh_reach_rad": [0.35, 0.70],  # smaller ones stay thicker than a voxel
-            "sdh_reach_power": 0.25,
-            "edh_reach_power": 0.33,
+            "label_share": {"iph": 0.5, "ivh": 0.5, "sdh": 0.5, "edh": 0.5, "sah": 0.5},
+            "label_below_hu": 3000.0,
+            "heterogeneity_hu": [1.5, 4.0],
+            "sdh_reach_rad": [0.5, 0.85],
+            "sdh_reach_power": 0.0,
+            "edh_reach_power": 0.12,
             "volume_ml": {
-                "deep": [9.0, 1.1, 0.5, 80.0],
-                "lobar": [11.0, 1.1, 0.5, 100.0],
-                "cerebellar": [6.0, 0.9, 0.5, 35.0],
-                "stem": [2.0, 0.7, 0.4, 8.0],
-                "sdh": [18.0, 0.9, 5.0, 110.0],
-                "edh": [13.0, 0.8, 2.0, 80.0],
-                "ivh": [3.5, 1.0, 0.3, 40.0],
-                "sah": [4.0, 0.9, 0.4, 30.0],
+                "deep": [14.0, 0.9, 0.8, 80.0],
+                "lobar": [18.0, 0.9, 1.0, 100.0],
+                "cerebellar": [9.0, 0.8, 1.0, 35.0],
+                "stem": [3.0, 0.6, 0.6, 8.0],
+                "sdh": [25.0, 0.8, 4.0, 110.0],
+                "edh": [18.0, 0.7, 3.0, 80.0],
+                "ivh": [5.0, 0.9, 0.5, 40.0],
+                "sah": [6.0, 0.7, 1.0, 30.0],
             },
         },
-        "confounders": {"basal_ganglia": 0.3, "falx_plate": 0.25, "artery_hu": [40.0, 58.0]},
-        "physics": {"noise_hu_at_5mm": [2.6, 5.2], "rim_hu": [4.0, 16.0], "rim_mm": [1.5, 4.0]},
-        "scanner": {"missing_vertex": 0.2, "thick_slices": 0.2, "joined_vault": 0.2, "gantry_tilt": 0.25},
-        "artefacts": {"motion": 0.12, "metal": 0.05},
+        "confounders": {"basal_ganglia": 0.2, "falx_plate": 0.15, "artery_hu": [38.0, 52.0]},
+        "physics": {"noise_hu_at_5mm": [2.2, 4.5], "rim_hu": [2.0, 12.0], "rim_mm": [1.5, 3.5]},
+        "scanner": {"missing_vertex": 0.1, "thick_slices": 0.0, "joined_vault": 0.0, "gantry_tilt": 0.2},
+        "artefacts": {"motion": 0.0, "metal": 0.0},
     },
 }
 

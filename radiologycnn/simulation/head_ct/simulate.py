@@ -18,7 +18,7 @@ from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "1"
+SIMULATOR_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _streams(index: int, seed: int) -> list[np.random.Generator]:
 
 
 def _further_streams(machine: np.random.Generator) -> list[np.random.Generator]:
-    """Streams for what the default population does not have; the machine's own goes on as if they were not there."""
+    """Streams for what the plain population does not have; the machine's own goes on as if they were not there."""
     return machine.spawn(3)
 
 
