@@ -66,6 +66,7 @@ class CorrectSection:
         self._dropKeys()
         self.editor.release()
         self._result = None
+        self._savedAt = -ONE_CHANGE_SECONDS  # the history goes with the mask
 
     def _showResult(self, result) -> None:
         """Another result is shown (None: none), or the same one anew."""
@@ -133,9 +134,9 @@ class CorrectSection:
     def _saveStateForUndo(self, segmentationNode) -> None:
         """The network, the threshold or "Back to the network's mask" is about to replace the mask."""
         now = time.monotonic()
-        if now - self._savedAt >= ONE_CHANGE_SECONDS:
-            self.editor.saveStateForUndo(segmentationNode)
-        self._savedAt = now
+        # a change before the editor was opened is in no history, so that the next one is not its continuation
+        if now - self._savedAt < ONE_CHANGE_SECONDS or self.editor.saveStateForUndo(segmentationNode):
+            self._savedAt = now
 
     def onNetworkMaskButton(self, clicked=False) -> None:
         """Nothing is asked: Undo takes it back."""

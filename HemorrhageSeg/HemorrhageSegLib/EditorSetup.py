@@ -64,10 +64,15 @@ class EmbeddedEditor(VTKObservationMixin):
     def isOpen(self) -> bool:
         return self._isOpen
 
-    def saveStateForUndo(self, segmentationNode) -> None:
-        """To be called before a program changes a mask, so that Undo takes that back as it does a stroke."""
-        if self._isOpen and self.widget.segmentationNode() is segmentationNode:
+    def saveStateForUndo(self, segmentationNode) -> bool:
+        """To be called before a program changes a mask, so that Undo takes that back as it does a stroke.
+
+        Whether it was saved: a mask that is not being edited has no history.
+        """
+        isEdited = self._isOpen and self.widget.segmentationNode() is segmentationNode
+        if isEdited:
             self.widget.saveStateForUndo()
+        return isEdited
 
     def limitTo(self, minimumHu, maximumHu, isLimited) -> None:
         """Let effects change only voxels within a range of HU, or all."""

@@ -57,6 +57,13 @@ class ModuleSelector(QtWidgets.QWidget):
         self._window._show_panel(module.widgetRepresentation())
         module.widgetRepresentation()._enter()
 
+    def _leave(self):
+        """No module is shown any more, as with the empty entry of Slicer's own list."""
+        module = slicer.app.moduleManager().module(self._selected)
+        if module is not None:
+            module.widgetRepresentation()._exit()
+        self._selected = ""
+
 
 @stand_in
 class qSlicerMainWindow(QtWidgets.QMainWindow):

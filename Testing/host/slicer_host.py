@@ -173,6 +173,11 @@ class SlicerHost:
             self.process_events()
         return module.widgetRepresentation().self()
 
+    def leave_module(self) -> None:
+        """Leave the module that is shown; its panel stays loaded, but is not asked to follow the scene any more."""
+        self.window._selector._leave()
+        self.process_events()
+
     def use_theme(self, theme: str) -> None:
         """Show everything in Slicer's "light" or "dark" colours."""
         from .application import apply_theme

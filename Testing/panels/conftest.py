@@ -62,4 +62,5 @@ def cuff(slicerHost):
     """A shoulder to put into the scene, and the scene side of RotatorCuffCNN, without its panel."""
     from panels.cuff_scene import shoulderScene
 
+    slicerHost.leave_module()  # a panel that is open shows a loaded result as its own settings say
     return shoulderScene(REPOSITORY)
