@@ -49,7 +49,9 @@ def near_bone(picture: Tensor, reach: int) -> Tensor:
     near = functional.avg_pool3d((picture >= 0.98).to(picture.dtype)[None], 2)
     for _ in range(3):  # three boxes are nearly a Gaussian
         for axis in range(3):
-            width = [2 * reach - 1 if axis == other else 1 for other in range(3)]
+            side = near.shape[1 + axis]
+            length = min(2 * reach - 1, side - 1 + side % 2)  # odd, and no longer than a small grid
+            width = [length if axis == other else 1 for other in range(3)]
             near = functional.avg_pool3d(near, width, 1, [n // 2 for n in width])
     return functional.interpolate(near, picture.shape[1:], mode="trilinear")[0]
 
