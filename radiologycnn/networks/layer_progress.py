@@ -67,6 +67,17 @@ def _total_cost(network: nn.Module, input_shape: tuple[int, ...]) -> float:
     scale = 1
     while all(side % (2 * scale) == 0 and side // (2 * scale) >= _SMALLEST_SIDE for side in input_shape[2:]):
         scale *= 2
+    while True:
+        try:
+            return _cost_of_pass(network, input_shape, scale) * scale ** len(input_shape[2:]) * input_shape[0] or 1.0
+        except RuntimeError:
+            if scale == 1:
+                raise
+            scale //= 2  # a network that halves often has no room for its last layers in so small an input
+
+
+def _cost_of_pass(network: nn.Module, input_shape: tuple[int, ...], scale: int) -> float:
+    """Sum of all layers' costs for one input whose sides are ``scale`` times smaller."""
     small = (1, input_shape[1], *(side // scale for side in input_shape[2:]))
     weight = next(network.parameters())
     costs: list[float] = []
@@ -81,4 +92,4 @@ def _total_cost(network: nn.Module, input_shape: tuple[int, ...]) -> float:
     finally:
         for handle in handles:
             handle.remove()
-    return sum(costs) * scale ** len(input_shape[2:]) * input_shape[0] or 1.0
+    return sum(costs)
