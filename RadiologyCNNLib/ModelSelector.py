@@ -4,9 +4,9 @@ import html
 from dataclasses import dataclass
 
 from radiologycnn.models.catalog import list_models
+from radiologycnn.models.package import SIMULATED_NOTE
 
 RESEARCH_NOTICE = "For research use only. Not a medical device."
-SIMULATED_BANNER = "Demonstration model, trained on simulated scans. Not for patients."
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def modelChoices(task):
 
 def bannerText(package):
     """The sentence to show above everything else; "" where the model needs none."""
-    return SIMULATED_BANNER if package is not None and package.simulated else ""
+    return SIMULATED_NOTE if package is not None and package.simulated else ""
 
 
 def cardHtml(package):

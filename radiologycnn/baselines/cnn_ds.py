@@ -22,7 +22,7 @@ from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
 from radiologycnn.training.hemorrhage.assess import choose_threshold
 from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
-from radiologycnn.training.hemorrhage.run import preprocessing_of
+from radiologycnn.training.hemorrhage.run import cache_name, preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop, architecture_of
 from radiologycnn.training.packages import describe
@@ -52,8 +52,7 @@ def prepared_on_grid(
 
 def grid_cache(folder: Path, settings: TrainingSettings) -> Path:
     """Where prepared cases lie that several methods of one comparison share."""
-    grid = "x".join(map(str, settings.grid_shape_ijk))
-    return folder.parent / f"cases-{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+    return folder.parent / f"cases-{cache_name(settings)}"
 
 
 def logged_seconds(log: Path) -> float:

@@ -122,3 +122,36 @@ def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
         return
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(work, items)
+
+
+def simulate_files(
+    folder: Path,
+    first: int,
+    count: int,
+    seed: int,
+    simulate_one: Callable[[tuple], None],
+    settings: tuple,
+    jobs: int = 1,
+    what: str = "scan",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Paths of the prepared cases ``first`` to ``first + count - 1`` of a population; only missing ones are simulated.
+
+    Args:
+        simulate_one: writes one file; called, maybe in another process, with (index, seed, *settings, folder).
+        what: the word for one of them in ``progress``.
+    """
+    indices = range(first, first + count)
+    paths = [folder / f"{simulated_id(seed, index)}.npz" for index in indices]
+    todo = [(index, seed, *settings, folder) for index, path in zip(indices, paths) if not path.exists()]
+    done = count - len(todo)
+    for _ in run_jobs(simulate_one, todo, jobs):
+        done += 1
+        if progress:
+            progress(done / count, f"Simulating {what} {done} of {count}")
+    return paths
+
+
+def simulated_id(seed: int, index: int) -> str:
+    """The id of a simulated case."""
+    return f"sim-{seed}-{index:05d}"

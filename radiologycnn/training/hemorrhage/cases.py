@@ -18,8 +18,9 @@ from radiologycnn.training.case_files import (
     Progress,
     check_mask_fits,
     read_manifest,
-    run_jobs,
     save_arrays,
+    simulate_files,
+    simulated_id,
 )
 
 MANIFEST_FILES = ("image", "mask")
@@ -74,18 +75,8 @@ def simulate_cases(
     Args:
         matrix: in-plane size that the scans are drawn at; the network's grid is far coarser than 512.
     """
-    paths = [folder / f"sim-{seed}-{index:05d}.npz" for index in range(first, first + count)]
-    todo = [
-        (index, seed, preprocessing, matrix, folder)
-        for index, path in zip(range(first, first + count), paths)
-        if not path.exists()
-    ]
-    done = count - len(todo)
-    for _ in run_jobs(_simulate_one, todo, jobs):
-        done += 1
-        if progress:
-            progress(done / count, f"Simulating scan {done} of {count}")
-    return paths
+    settings = (preprocessing, matrix)
+    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "scan", progress)
 
 
 def _simulate_one(item: tuple) -> None:
@@ -93,7 +84,7 @@ def _simulate_one(item: tuple) -> None:
 
     index, seed, preprocessing, matrix, folder = item
     scan = simulate_head_ct(index, seed, HeadCtConfig().with_matrix(matrix))
-    save_case(prepare_case(f"sim-{seed}-{index:05d}", scan.volume, scan.labels, preprocessing), folder)
+    save_case(prepare_case(simulated_id(seed, index), scan.volume, scan.labels, preprocessing), folder)
 
 
 def prepare_folder(

@@ -56,9 +56,7 @@ def train_hemorrhage(
     check_model_name(name, version)
     start_weights = weights_of(start_from, architecture_of(settings), ("dropout",)) if start_from else None
     preprocessing = preprocessing_of(settings)
-    # One cache a preprocessing: cases made for another grid must not slip in.
-    grid = "x".join(map(str, settings.grid_shape_ijk))
-    cache = output / "cases" / f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+    cache = output / "cases" / cache_name(settings)
     if data is not None:
         found = prepare_folder(data, cache, preprocessing, progress)
         training, validation = split_manifest(found, settings.validation_share, settings.seed)
@@ -78,6 +76,12 @@ def train_hemorrhage(
         output / f"{name}-{version}", result, settings, validation, source, data is None, test, where, name, version,
         title, progress,
     )  # fmt: skip
+
+
+def cache_name(settings: TrainingSettings) -> str:
+    """One cache a preprocessing: cases made for another grid must not slip in."""
+    grid = "x".join(map(str, settings.grid_shape_ijk))
+    return f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
 
 
 def finish(

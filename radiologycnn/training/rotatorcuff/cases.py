@@ -28,7 +28,15 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
-from radiologycnn.training.case_files import SPLITS, Progress, check_mask_fits, read_manifest, run_jobs, save_arrays
+from radiologycnn.training.case_files import (
+    SPLITS,
+    Progress,
+    check_mask_fits,
+    read_manifest,
+    save_arrays,
+    simulate_files,
+    simulated_id,
+)
 
 CLASS_CODES = ("ordinal", "paper")
 
@@ -123,18 +131,8 @@ def simulate_cases(
     Args:
         matrix: in-plane size that the scans are drawn at; the cube's voxels are coarser than those of 256.
     """
-    paths = [folder / f"sim-{seed}-{index:05d}.npz" for index in range(first, first + count)]
-    todo = [
-        (index, seed, preprocessing, matrix, folder)
-        for index, path in zip(range(first, first + count), paths)
-        if not path.exists()
-    ]
-    done = count - len(todo)
-    for _ in run_jobs(_simulate_one, todo, jobs):
-        done += 1
-        if progress:
-            progress(done / count, f"Simulating shoulder {done} of {count}")
-    return paths
+    settings = (preprocessing, matrix)
+    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "shoulder", progress)
 
 
 def _simulate_one(item: tuple) -> None:
@@ -146,7 +144,7 @@ def _simulate_one(item: tuple) -> None:
     truth = scan.truth
     # The true centre: in training it is shifted anyway, farther than the search for it errs.
     case = prepare_case(
-        f"sim-{seed}-{index:05d}", scan.volume, truth["tear_class"], preprocessing, scan.labels == 1, truth["side"],
+        simulated_id(seed, index), scan.volume, truth["tear_class"], preprocessing, scan.labels == 1, truth["side"],
         truth["head_centre_lps_mm"],
     )  # fmt: skip
     save_case(case, folder)
