@@ -10,7 +10,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.images.volume import LPS_TO_RAS
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib import InputWatch, VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerClient, WorkerError
 
@@ -25,6 +25,7 @@ class WorkerJob:
     nodeId: identifier of the result node that it is about.
     volume: what the worker was given as the scan.
     about: what else its answer has to be judged by.
+    voxelsTime: VTK's count of changes to the scan's voxels when the worker was given them; set with the request.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class WorkerJob:
     nodeId: str = ""
     volume: dict | None = None
     about: dict | None = None
+    voxelsTime: int = 0
 
 
 class WorkerJobsLogic(ScriptedLoadableModuleLogic):
@@ -132,6 +134,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
     def request(self, job: WorkerJob, **fields) -> str:
         """Send a request and remember its job; a failure that comes before the client returns is not lost."""
         self._early = {}
+        job.voxelsTime = InputWatch.voxelsTime(slicer.mrmlScene.GetNodeByID(job.volumeId))
         try:
             name = self.client.request(job.kind, **fields)
         finally:
@@ -209,13 +212,22 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
         if shapeKji is None:
             shapeKji = np.load(job.volume["array"], mmap_mode="r", allow_pickle=False).shape
         # a warped scan is sent on a grid of its own, which says nothing about the scan's present place
-        if not VolumeExchange.hasNonlinearTransform(volumeNode) and (
+        isWarped = VolumeExchange.hasNonlinearTransform(volumeNode)
+        if not isWarped and (
             volumeNode.GetImageData().GetDimensions()[::-1] != tuple(shapeKji)
             or not np.allclose(VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4)
         ):
             raise InputError(
                 "volume-changed",
                 _("The scan was changed or moved while the network worked on it, so the result no longer fits it."),
+                _("Start again."),
+            )
+        if InputWatch.voxelsTime(volumeNode) != job.voxelsTime and (
+            isWarped or not InputWatch.sameVoxels(volumeNode, job.volume["array"])
+        ):
+            raise InputError(
+                "voxels-changed",
+                _("The scan's voxels were changed while the network worked on it: its answer is of the old ones."),
                 _("Start again."),
             )
         return volumeNode, ijkToWorld

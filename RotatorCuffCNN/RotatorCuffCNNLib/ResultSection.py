@@ -2,11 +2,10 @@
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
 from RotatorCuffCNNLib import CuffExport, ResultValidity
 from RotatorCuffCNNLib.CamSection import CamSection
@@ -17,7 +16,7 @@ from RotatorCuffCNNLib.ProbabilityBars import ProbabilityBars
 DEFINITION_COLUMN = 2
 
 
-class ResultSection(VTKObservationMixin):
+class ResultSection:
     """Brings the widgets below the Classify button, the parameter node and the scene's result in line.
 
     Args:
@@ -29,7 +28,6 @@ class ResultSection(VTKObservationMixin):
     """
 
     def __init__(self, ui, logic, region, modelCard, showMessage) -> None:
-        VTKObservationMixin.__init__(self)
         self.ui = ui
         self.logic = logic
         self.region = region
@@ -37,8 +35,8 @@ class ResultSection(VTKObservationMixin):
         self._modelCard = modelCard
         self._showMessage = showMessage
         self._parameterNode = None
-        self._observedVolume = None
-        self._voxelsTime = 0
+        self.watch = InputWatch(self._onScanModified)
+        logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
         self.bars = ProbabilityBars(ui)
         self.cam = CamSection(ui, showMessage)
         ui.predictedLabel.setFont(scaledFont(ui.predictedLabel.font, 1.9, atLeastPoints=16.0))
@@ -61,7 +59,7 @@ class ResultSection(VTKObservationMixin):
         """Show the result of this parameter node's scan from now on; None lets go of everything."""
         self._parameterNode = parameterNode
         if parameterNode is None:
-            self._observe(None)
+            self.watch.forget()
             self._show(None)
         else:
             self.showVolume()
@@ -76,7 +74,7 @@ class ResultSection(VTKObservationMixin):
             parameters.table = result.tableNode if result else None
         finally:
             self.isUpdating = False
-        self._observe(parameters.inputVolume)
+        self.watch.watch(parameters.inputVolume)
         self._show(result)
 
     def followParameters(self) -> None:
@@ -84,28 +82,11 @@ class ResultSection(VTKObservationMixin):
         self.cam.followParameters()
         self.showValidity()
 
-    def _observe(self, volumeNode) -> None:
-        """Notice when the scan itself is changed."""
-        self._voxelsTime = _voxelsTime(volumeNode)
-        if volumeNode is self._observedVolume:
-            return
-        self.removeObservers()
-        self._observedVolume = volumeNode
-        if volumeNode is not None:
-            for event in (
-                vtk.vtkCommand.ModifiedEvent,
-                slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
-                slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-            ):
-                self.addObserver(volumeNode, event, self._onScanModified)
-
-    def _onScanModified(self, caller=None, event=None) -> None:
+    def _onScanModified(self, voxelsChanged) -> None:
         result = self.result
-        if result is None or self.logic.isPresenting or slicer.mrmlScene.IsClosing():
+        if result is None or self.logic.isPresenting:
             return
-        voxelsTime = _voxelsTime(self._observedVolume)
-        if voxelsTime != self._voxelsTime:
-            self._voxelsTime = voxelsTime
+        if voxelsChanged:
             ResultValidity.scanChanged(result)
         self.showValidity()
 
@@ -174,10 +155,3 @@ class ResultSection(VTKObservationMixin):
             self._showMessage(error.message, error.hint)
         else:
             self._showMessage(_("Written: {file}").format(file=written.name))
-
-
-def _voxelsTime(volumeNode) -> int:
-    """When the voxels were last changed, as VTK counts: another number after a change. 0 without voxels."""
-    image = volumeNode.GetImageData() if volumeNode is not None else None
-    scalars = image.GetPointData().GetScalars() if image is not None else None
-    return scalars.GetMTime() if scalars is not None else 0

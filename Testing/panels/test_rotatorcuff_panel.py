@@ -544,6 +544,54 @@ def testScanChangedDuringAJobIsSaid(clinic):
     assert clinic.result is None
 
 
+def setVoxels(clinic, values, volume=None):
+    volume = volume or clinic.volume
+    clinic.slicer.util.arrayFromVolume(volume)[:] = values
+    clinic.slicer.util.arrayFromVolumeModified(volume)
+
+
+def testVoxelsChangedDuringAJobMakeNoResult(clinic):
+    job = clinic.startClassification()
+    setVoxels(clinic, clinic.shoulder.array[::-1])
+    clinic.answer(job)
+    assert "voxels were changed" in clinic.ui.messageLabel.text and "Start again" in clinic.ui.messageLabel.text
+    assert clinic.result is None
+    assert clinic.ui.classifyButton.text == "Classify"
+
+
+def testVoxelsChangedDuringASecondJobLeaveTheFirstResultOutOfDate(clinic):
+    clinic.locate()
+    first = clinic.classify().classification
+    job = clinic.startClassification()
+    setVoxels(clinic, 1)
+    clinic.answer(job)
+    assert clinic.result.classification == first
+    assert "scan was changed" in clinic.ui.outdatedLabel.text
+
+
+def testVoxelsWrittenAgainWithTheSameValuesAreNoChange(clinic):
+    job = clinic.startClassification()
+    setVoxels(clinic, 1)
+    setVoxels(clinic, clinic.shoulder.array)
+    clinic.answer(job)
+    assert clinic.result is not None
+    assert not clinic.ui.outdatedLabel.visible
+
+
+def testVoxelsChangedWhileAnotherScanIsChosenAreNoticedOnTheWayBack(clinic):
+    first = clinic.volume
+    clinic.locate()
+    clinic.classify()
+    clinic.addShoulder(clinic.shoulder, "Other")
+    setVoxels(clinic, 1, first)
+    assert not clinic.ui.outdatedLabel.visible
+    clinic.ui.inputVolumeSelector.setCurrentNode(first)
+    assert "scan was changed" in clinic.ui.outdatedLabel.text
+    clinic.locate()
+    clinic.classify()
+    assert not clinic.ui.outdatedLabel.visible
+
+
 # Scenes
 
 
