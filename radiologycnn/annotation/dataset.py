@@ -1,0 +1,160 @@
+"""AnnotationDataset: an annotation folder as everybody reads it, whoever writes in it (see :mod:`..annotation.store`).
+
+Training, consensus, agreement and the worker open a folder with this; only a rater's own hand is an AnnotationStore.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.annotation.json_files import JsonFiles, read_json
+from radiologycnn.annotation.mask_file import mask_file_bytes
+from radiologycnn.annotation.predictions import Prediction
+from radiologycnn.annotation.records import ACCEPTED, SCHEMA_VERSION, Annotation, Case, Mask
+from radiologycnn.annotation.training_masks import TrainingMasks
+from radiologycnn.errors import InputError
+from radiologycnn.images.write import write_atomically
+
+DATASET_NAME = "dataset.json"
+DATASET_KIND = "radiologycnn-annotations"
+
+
+class AnnotationDataset(TrainingMasks):
+    """A dataset folder that is there.
+
+    Raises:
+        InputError: the folder holds no annotation dataset, or one of a newer version.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.files = JsonFiles(self.folder)
+        if not (self.folder / DATASET_NAME).is_file():
+            raise InputError(
+                "no-dataset",
+                f"{self.folder} is no annotation dataset: it has no {DATASET_NAME}.",
+                "Choose the folder in which the panel keeps the annotations.",
+            )
+        check_dataset(self.folder)
+
+    # Cases
+
+    def cases(self) -> list[Case]:
+        """All cases, by id."""
+        return [Case.from_dict(record) for record in self.files.read_all("cases")]
+
+    def case(self, case_id: str) -> Case:
+        """One case.
+
+        Raises:
+            InputError: there is none of that id.
+        """
+        record = self.files.read(f"cases/{case_id}.json")
+        if record is None:
+            raise InputError("no-such-case", f"There is no case {case_id}.", "Open the folder again.")
+        return Case.from_dict(record)
+
+    # The network
+
+    def network_result(self, case_id: str, model_sha256: str = "") -> tuple[dict[str, Any], np.ndarray | None] | None:
+        """The kept (message, probability) of the network, of a certain model where one is asked for; None without."""
+        files = sorted((self.folder / "network").glob(f"{case_id}.*.npz"), key=lambda f: f.stat().st_mtime_ns)
+        for path in reversed(files):
+            with contextlib.suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as arrays:
+                message = json.loads(arrays["message"].tobytes())
+                found = (message.get("provenance") or {}).get("model_sha256", "")
+                if not model_sha256 or found == model_sha256:
+                    return message, arrays["probability"] if "probability" in arrays else None
+        return None
+
+    def network_mask(self, file: str) -> Mask:
+        """The network's mask by its file, as ``AnnotationStore.save_network`` gave it."""
+        return mask_of(self.folder / file)
+
+    def prediction(self, case_id: str) -> Prediction | None:
+        """What the network that ran last expects of a case; None where none has run."""
+        record = self.files.read(f"network/{case_id}.json")
+        return Prediction.from_dict(record) if record else None
+
+    def predictions(self) -> dict[str, Prediction]:
+        """Of all cases that a network has run on."""
+        found = (Prediction.from_dict(record) for record in self.files.read_all("network"))
+        return {prediction.case: prediction for prediction in found}
+
+    def save_prediction(self, prediction: Prediction) -> None:
+        """Keep what a network expects of a case, in place of what was known before."""
+        (self.folder / "network").mkdir(exist_ok=True)
+        self.files.write(f"network/{prediction.case}.json", prediction.to_dict())
+
+    # The raters' words
+
+    def annotations(self) -> list[Annotation]:
+        """The last words of all raters on all cases."""
+        folders = sorted(p.name for p in (self.folder / "annotations").iterdir() if p.is_dir())
+        return [Annotation.from_dict(r) for name in folders for r in self.files.read_all(f"annotations/{name}")]
+
+    def accepted(self) -> dict[str, list[Annotation]]:
+        """Accepted words by case, of each rater one, the latest last."""
+        found: dict[str, list[Annotation]] = {}
+        for word in self.annotations():
+            if word.status == ACCEPTED and word.mask:
+                found.setdefault(word.case, []).append(word)
+        return {case: sorted(words, key=lambda w: (w.decided_at, w.rater)) for case, words in sorted(found.items())}
+
+    def read_mask(self, annotation: Annotation) -> Mask | None:
+        """A rater's mask; None where the word has none.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        if not annotation.mask:
+            return None
+        path = self.folder / annotation.mask
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != annotation.mask_sha256:
+            raise InputError(
+                "mask-damaged",
+                f"The mask of {annotation.case} by {annotation.rater} is missing or was changed.",
+                f"Restore {path.name} from a backup, or correct the case again.",
+            )
+        return mask_of(path)
+
+    # Masks
+
+    def write_mask(self, folder: str, case: Case, mask: Mask) -> tuple[str, str]:
+        """Write a mask under a name that its content gives; (file relative to the dataset, sha256)."""
+        if not case.shape_kji:
+            raise InputError("no-geometry", f"{case.id} has no grid yet.", "Open the scan first.")
+        content = mask_file_bytes(mask.crop, mask.offset_kji, case.shape_kji, np.array(case.ijk_to_lps))
+        sha = hashlib.sha256(content).hexdigest()
+        file = f"{folder}/{case.id}.{sha[:16]}.nii.gz"
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)
+        return file, sha
+
+
+def check_dataset(folder: Path) -> None:
+    """Raises InputError where a folder's dataset is of another kind or a newer version."""
+    path = folder / DATASET_NAME
+    record = read_json(path) or {}
+    if record.get("kind") != DATASET_KIND or int(record.get("schema_version", 0)) > SCHEMA_VERSION:
+        raise InputError(
+            "other-dataset",
+            f"{path} is not of a dataset that this version can read.",
+            "Choose another folder, or update RadiologyCNN.",
+        )
+
+
+def mask_of(path: Path) -> Mask:
+    """The mask in a file, cropped."""
+    from radiologycnn.images.nifti import read_nifti
+
+    return Mask.of_whole(read_nifti(path).array)
