@@ -25,7 +25,13 @@ from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, pre
 from radiologycnn.training.rotatorcuff.losses import localization_loss, ordinal_targets, tear_maps, tear_targets
 from radiologycnn.training.rotatorcuff.run import train_rotator_cuff
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
-from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop, architecture_of, make_optimizer, train
+from radiologycnn.training.rotatorcuff.trainer import (
+    ClassificationLoop,
+    architecture_of,
+    follow_statistics,
+    make_optimizer,
+    train,
+)
 
 TINY = {"grid_size": 16, "base_filters": 4, "epochs": 2, "coarse_epochs": 1, "seed": 3, "autocast": False}
 
@@ -165,7 +171,38 @@ def test_dropping_less_than_the_preset() -> None:
     assert build_network(architecture_of(settings())).options.keep_probabilities[0] == 0.95
 
 
+def test_running_normalization_follows_the_cases_and_keeps_them_apart(cases, tmp_path) -> None:
+    """head_norm="running": a case's logits do not depend on its neighbours in the batch, and the averages move on."""
+    wanted = settings(coarse_epochs=0, dropout="off", augment=False, head_norm="running")
+    torch.manual_seed(0)
+    network = build_network(architecture_of(wanted))
+    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    loop.training_mode()
+    features = 3 + 2 * torch.rand(6, network.classifier.in_features, 4, 4, 4)
+    together = network.classify(features)
+    assert torch.allclose(network.classify(features[:1]), together[:1], atol=1e-5)
+    pooled, norm = features.mean(dim=(2, 3, 4)), network.head_norm
+    for _ in range(400):
+        follow_statistics(norm, pooled)
+    assert torch.allclose(norm.running_mean, pooled.mean(dim=0), atol=1e-2)
+    assert torch.allclose(norm.running_var, pooled.var(dim=0, correction=0), atol=1e-2)
+    before = norm.running_mean.clone()
+    loop.loss_of(cases[:4], torch.Generator().manual_seed(0)).backward()
+    assert not torch.equal(norm.running_mean, before)  # a step of training follows too ...
+    assert norm.weight.grad is not None  # ... and the scale still learns
+    before = norm.running_mean.clone()
+    network.eval()
+    loop.loss_of(cases[:4], torch.Generator().manual_seed(0))
+    assert torch.equal(norm.running_mean, before)  # a validation does not
+    own = settings(coarse_epochs=0, head_norm="batch")
+    loop = ClassificationLoop(network, make_optimizer(network, own), own, cases, [], tmp_path)
+    loop.training_mode()
+    assert not torch.allclose(network.classify(features[:2]), network.classify(features)[:2], atol=1e-2)
+
+
 def test_impossible_settings_are_named() -> None:
+    with pytest.raises(InputError, match="batch or running"):
+        settings(head_norm="instance")
     with pytest.raises(InputError, match="at least 2 cases"):
         settings(batch_size=1)
     with pytest.raises(InputError, match="no training preset"):

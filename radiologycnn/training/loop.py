@@ -100,6 +100,10 @@ class TrainingLoop:
         share = self.fine_rate_share if settings.coarse_epochs else 1.0
         return cosine_rate(settings.learning_rate * share, done - settings.coarse_epochs, settings.epochs)
 
+    def training_mode(self) -> None:
+        """Called before each pass over the training cases."""
+        self.network.train()
+
     def after_epoch(self, better: bool) -> None:
         """Called before the checkpoint is written."""
 
@@ -179,7 +183,7 @@ class TrainingLoop:
         generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + self.epoch)
         torch.manual_seed(self.settings.seed * 100_019 + self.epoch)  # dropout
         batches = list(self.batches(generator))
-        self.network.train()
+        self.training_mode()
         total, rate = 0.0, self.settings.learning_rate
         for number, batch in enumerate(batches):
             if self.cancelled():

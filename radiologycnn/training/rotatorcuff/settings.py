@@ -32,6 +32,9 @@ class TrainingSettings(CommonSettings):
             0 is learning from the classes alone (the paper).
         autocast: compute in bfloat16 where that is safe: faster, also on CPUs with AMX.
         network_preset, base_filters, dropout: of VRN.
+        head_norm: statistics of the normalization before the fully connected layer while training: "batch" (the
+            paper), or "running", the averages that are used at test time. A batch of eight says little about the
+            pooled features, so "batch" makes each case's logits depend much on its seven neighbours.
         drop_scale: factor on the chances to drop a branch that the network's preset has; 1 in the paper, less for
             small networks and short runs, which have nothing to spare.
         grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
@@ -57,6 +60,7 @@ class TrainingSettings(CommonSettings):
     network_preset: str = "default"
     base_filters: int = 32
     dropout: str = "stochastic_depth"
+    head_norm: str = "batch"
     drop_scale: float = 1.0
     grid_size: int = 64
     edge_mm: float = 80.0
@@ -78,6 +82,8 @@ class TrainingSettings(CommonSettings):
             found.append(f"Batch normalization needs batches of at least {SMALLEST_BATCH} cases.")
         if self.optimizer not in ("sgd", "adamw"):
             found.append("The optimizer is sgd or adamw.")
+        if self.head_norm not in ("batch", "running"):
+            found.append("The head's normalization is batch or running.")
         if self.class_weights not in ("none", "balanced"):
             found.append("Class weights are none or balanced.")
         if not 0 <= self.label_smoothing < 0.5:

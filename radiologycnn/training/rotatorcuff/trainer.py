@@ -29,6 +29,8 @@ from radiologycnn.training.rotatorcuff.losses import (
 )
 from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings
 
+RUNNING_SHARE = 0.02  # of each batch in the statistics of ``head_norm="running"``
+
 
 def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     """The ``architecture`` record of the model package."""
@@ -91,6 +93,16 @@ def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.opti
     return torch.optim.AdamW(groups, settings.learning_rate)
 
 
+def follow_statistics(norm: nn.Module, pooled: Tensor) -> None:
+    """Let the running statistics of a normalization in test mode follow these values, shape (batch, channels).
+
+    The spread is taken around the running mean, as a small batch's own mean hides most of what its cases differ by.
+    """
+    if isinstance(norm, nn.BatchNorm1d):
+        norm.running_mean.lerp_(pooled.mean(dim=0), RUNNING_SHARE)
+        norm.running_var.lerp_((pooled - norm.running_mean).square().mean(dim=0), RUNNING_SHARE)
+
+
 class ClassificationLoop(TrainingLoop):
     """Loss and validation of the tear classifier."""
 
@@ -114,6 +126,11 @@ class ClassificationLoop(TrainingLoop):
             return super().rate_at(part)
         later = self.epoch - (0 if self.coarse else self.settings.coarse_epochs) >= self.settings.step_epoch
         return self.settings.learning_rate * (0.1 if later else 1.0)
+
+    def training_mode(self) -> None:
+        super().training_mode()
+        if self.settings.head_norm == "running":
+            self.network.head_norm.eval()
 
     def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
         wide, mask, classes = self._load(paths)
@@ -180,6 +197,8 @@ class ClassificationLoop(TrainingLoop):
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=settings.autocast):
             features = self.network.features(image)
         features = features.float()
+        if self.network.training and self.settings.head_norm == "running":
+            follow_statistics(self.network.head_norm, features.detach().mean(dim=(2, 3, 4)))
         logits = self.network.classify(features)
         targets = ordinal_targets(classes.to(self.device), len(TEAR_CLASSES), settings.label_smoothing)
         loss = class_loss(logits, targets, weights.to(self.device) if weights is not None else None)
