@@ -1,4 +1,14 @@
-"""Case files of a training run: the manifest of a data folder, splits, and work spread over processes."""
+"""Case files of a training run: the manifest of a data folder, splits, and work spread over processes.
+
+``cases.csv`` has a line for each scan, with these columns for every task; each task adds its own, and any others are
+left alone. Paths are relative to the folder, or absolute.
+
+- id: a plain name, once;
+- image: any volume that the engine reads (NIfTI, NRRD, MetaImage, a DICOM folder);
+- mask: label map on the image's grid;
+- split: train, validation, test, or empty;
+- patient: whose scan it is; empty where each scan is another patient's. All scans of a patient go the same way.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +29,9 @@ Progress = Callable[[float, str], None]
 
 
 def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Rows of ``cases.csv``, checked: ids, splits, and that the files are there.
+    """Rows of ``cases.csv``, checked: ids, splits, and that the files are there; ``patient`` is filled in.
+
+    A scan without a split gets that of the same patient's other scans, where these have one.
 
     Args:
         data: the folder; paths in the manifest are relative to it.
@@ -61,10 +73,26 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
                     "Paths are relative to the data folder.",
                 )
         seen.add(case_id)
-        row.update(id=case_id, split=split)
+        row.update(id=case_id, split=split, patient=(row.get("patient") or "").strip() or case_id)
     if not rows:
         raise InputError("bad-manifest", f"{MANIFEST_NAME} lists no case.", "Add a line for each case.")
+    _keep_patients_together(rows)
     return rows
+
+
+def _keep_patients_together(rows: list[dict[str, str]]) -> None:
+    """Raises InputError where a patient stands in two splits: what was learned would be tested on the same head."""
+    splits: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        patient, split = row["patient"], row["split"]
+        if split and splits.setdefault(patient, split) != split:
+            raise InputError(
+                "bad-manifest",
+                f"{MANIFEST_NAME}, line {line}: patient “{patient}” stands in {splits[patient]} and in {split}.",
+                "Put all scans of a patient into one split.",
+            )
+    for row in rows:
+        row["split"] = row["split"] or splits.get(row["patient"], "")
 
 
 def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
@@ -77,31 +105,51 @@ def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
         )
 
 
-def split_cases(paths: list[Path], validation_share: float, seed: int) -> tuple[list[Path], list[Path]]:
-    """Shuffle cases without a split into training and validation, at least one in each; share 0: no validation."""
+def split_cases(
+    paths: Sequence[Path], validation_share: float, seed: int, patients: Mapping[str, str] | None = None
+) -> tuple[list[Path], list[Path]]:
+    """Shuffle cases without a split into training and validation, at least one in each; share 0: no validation.
+
+    Args:
+        paths: prepared cases, named by their ids.
+        patients: by case id, whose scan it is; a patient's scans stay together. None: each is another patient's.
+    """
     if validation_share == 0:
         return list(paths), []
-    if len(paths) < 2:
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault((patients or {}).get(path.stem, path.stem), []).append(path)
+    if len(groups) < 2:
         raise InputError(
-            "too-few-cases", f"{len(paths)} case is too few to train and validate.", "Give at least two cases."
+            "too-few-cases",
+            f"{len(paths)} case is too few to train and validate."
+            if len(paths) < 2
+            else "Cases of one patient are too few to train and validate.",
+            "Give cases of at least two patients.",
         )
-    order = np.random.default_rng(seed).permutation(len(paths))
-    count = min(max(1, round(validation_share * len(paths))), len(paths) - 1)
-    return [paths[i] for i in order[count:]], [paths[i] for i in order[:count]]
+    members = list(groups.values())
+    order = [members[i] for i in np.random.default_rng(seed).permutation(len(members))]
+    wanted = max(1, round(validation_share * len(paths)))
+    count, cases = 1, len(order[0])
+    while count < len(order) - 1 and cases + len(order[count]) <= wanted:
+        cases += len(order[count])
+        count += 1
+    return [path for group in order[count:] for path in group], [path for group in order[:count] for path in group]
 
 
 def split_manifest(
-    found: Mapping[str, list[Path]], validation_share: float, seed: int
+    found: Mapping[str, list[Path]], validation_share: float, seed: int, patients: Mapping[str, str] | None = None
 ) -> tuple[list[Path], list[Path]]:
     """Training and validation cases of a manifest; those without a split are shared out.
 
     Args:
         found: prepared files by split; the key "" holds cases without one.
+        patients: see :func:`split_cases`.
     """
     training, validation = list(found["train"]), list(found["validation"])
     if found[""]:
         # A manifest that names its validation cases has chosen them all.
-        more = split_cases(found[""], 0 if validation else validation_share, seed)
+        more = split_cases(found[""], 0 if validation else validation_share, seed, patients)
         training, validation = training + more[0], validation + more[1]
     return training, validation
 
@@ -155,3 +203,9 @@ def simulate_files(
 def simulated_id(seed: int, index: int) -> str:
     """The id of a simulated case."""
     return f"sim-{seed}-{index:05d}"
+
+
+def simulated_numbers(case_id: str) -> tuple[int, int]:
+    """Seed and index of a simulated case; inverse of :func:`simulated_id`."""
+    _, seed, index = case_id.rsplit("-", 2)
+    return int(seed), int(index)

@@ -1,11 +1,12 @@
 """Training cases: scans and masks brought onto the network's grid once and kept as files, simulated or from a folder.
 
-A data folder holds ``cases.csv`` (id, image, mask, split) with paths relative to it: image any volume that the engine
-reads, mask a label map on the same grid (any label counts as blood). ``split`` is train, validation or test, or empty.
+A data folder holds ``cases.csv`` (:mod:`radiologycnn.training.case_files`); every case has a mask, in which any label
+counts as blood.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from radiologycnn.training.case_files import (
     save_arrays,
     simulate_files,
     simulated_id,
+    simulated_numbers,
 )
 
 MANIFEST_FILES = ("image", "mask")
@@ -60,6 +62,25 @@ def load_case(path: Path) -> PreparedCase:
         return PreparedCase(path.stem, arrays["image"], arrays["mask"], float(arrays["voxel_ml"]))
 
 
+def has_bleed(path: Path) -> bool:
+    """Only whether a prepared case holds blood."""
+    with np.load(path) as arrays:
+        return bool(arrays["mask"].any())
+
+
+def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
+    """A manifest's scan, and where blood is, bool (K, J, I) on its grid.
+
+    Raises:
+        InputError: a file cannot be read, or the mask does not fit.
+    """
+    from radiologycnn.images import read_volume
+
+    volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
+    check_mask_fits(row["id"], volume, mask)
+    return volume, mask.array > 0
+
+
 def simulate_cases(
     folder: Path,
     first: int,
@@ -80,11 +101,18 @@ def simulate_cases(
 
 
 def _simulate_one(item: tuple) -> None:
+    index, seed, preprocessing, matrix, folder = item
+    case_id = simulated_id(seed, index)
+    save_case(prepare_case(case_id, *simulated_scan(case_id, matrix), preprocessing), folder)
+
+
+def simulated_scan(case_id: str, matrix: int = 256) -> tuple[Volume, np.ndarray]:
+    """The scan of a simulated case's id once more, and where blood is, bool (K, J, I)."""
     from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
-    index, seed, preprocessing, matrix, folder = item
+    seed, index = simulated_numbers(case_id)
     scan = simulate_head_ct(index, seed, HeadCtConfig().with_matrix(matrix))
-    save_case(prepare_case(simulated_id(seed, index), scan.volume, scan.labels, preprocessing), folder)
+    return scan.volume, scan.labels > 0
 
 
 def prepare_folder(
@@ -98,16 +126,12 @@ def prepare_folder(
     Raises:
         InputError: no manifest, a file missing, or a mask that does not fit its image.
     """
-    from radiologycnn.images import read_volume
-
     rows = read_manifest(data, MANIFEST_FILES)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
         if not path.exists():
-            volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
-            check_mask_fits(row["id"], volume, mask)
-            save_case(prepare_case(row["id"], volume, mask.array, preprocessing), cache)
+            save_case(prepare_case(row["id"], *read_scan(data, row), preprocessing), cache)
         found[row["split"]].append(path)
         if progress:
             progress(number / len(rows), f"Preparing case {number} of {len(rows)}")

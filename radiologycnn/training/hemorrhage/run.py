@@ -1,31 +1,177 @@
-"""A whole training run: cases, training, threshold, test, model package."""
+"""Bleeds on head CT as a training task: its cases, network, operating point and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.segmentation_metrics import case_metrics
 from radiologycnn.hemorrhage.labels import HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
-from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.networks.devices import resolve_device
-from radiologycnn.training.case_files import split_cases, split_manifest
+from radiologycnn.training.case_files import Progress, read_manifest
 from radiologycnn.training.hemorrhage.assess import assess, choose_threshold, simulated_scans, summarize
-from radiologycnn.training.hemorrhage.cases import prepare_folder, simulate_cases
+from radiologycnn.training.hemorrhage.cases import (
+    MANIFEST_FILES,
+    has_bleed,
+    prepare_folder,
+    read_scan,
+    simulate_cases,
+    simulated_scan,
+)
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
+from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TASK = "hemorrhage-segmentation"
+
+TRAINING_MATRIX = 256
+"""In-plane size that simulated training scans are drawn at; the network's grid is far coarser than 512."""
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
     return Preprocessing(grid_shape_ijk=settings.grid_shape_ijk, order=settings.order, antialias=settings.antialias)
+
+
+def cache_name(settings: TrainingSettings) -> str:
+    """One cache a preprocessing: cases made for another grid must not slip in."""
+    grid = "x".join(map(str, settings.grid_shape_ijk))
+    return f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+
+
+def _mean_where(bleed: bool, name: str) -> Callable[[Sequence[Mapping[str, Any]]], Figure]:
+    """Mean and SD of a metric over the cases with, or those without a bleed."""
+
+    def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+        values = [row[name] for row in rows if row.get(name) is not None and row["bleed"] == bleed]
+        if not values:
+            return Figure(float("nan"), 0)
+        return Figure(float(np.mean(values)), len(values), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+    return figure
+
+
+class HemorrhageTask(TrainingTask):
+    """CNN-DS on head CTs; out-of-fold figures are taken on the scans' own grid, as ``segment`` works."""
+
+    name = TASK
+    free_parameters = ("dropout",)
+    # Arab 2020, Methods: tuned by grid search on the validation set; Table 5 has the outcome (4, .005, .3).
+    paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "depth": (3, 4, 5, 6),
+        "learning_rate": (1e-2, 5e-3, 1e-3, 5e-4, 1e-4),
+        "dropout": (0.3, 0.4, 0.5),
+    }
+    figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
+        **{
+            name: _mean_where(True, name)
+            for name in ("dice", "precision", "recall", "hausdorff_95_mm", "surface_dice", "absolute_volume_error_ml")
+        },
+        "invented_ml": _mean_where(False, "found_ml"),
+    }
+    settings: TrainingSettings
+
+    def describe_cases(self, count: int) -> str:
+        if self.data is not None:
+            return f"{count} cases of {self.data.resolve().name}"
+        return f"{count} simulated head CTs (seed {self.settings.seed})"
+
+    def architecture(self) -> dict[str, Any]:
+        return architecture_of(self.settings)
+
+    def preprocessing_record(self) -> dict[str, Any]:
+        return preprocessing_of(self.settings).to_dict()
+
+    def label_records(self) -> list[dict[str, Any]]:
+        return [HEMORRHAGE.to_dict()]
+
+    def default_title(self) -> str:
+        return "Hemorrhage, simulated scans" if self.simulated else "Hemorrhage"
+
+    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
+        cache, preprocessing = folder / "cases" / cache_name(self.settings), preprocessing_of(self.settings)
+        if self.data is None:
+            return CaseSet.without_splits(
+                simulate_cases(
+                    cache, 0, self.simulate, self.settings.seed, preprocessing, TRAINING_MATRIX, self.jobs, progress
+                )
+            )
+        found = prepare_folder(self.data, cache, preprocessing, progress)
+        return CaseSet(found, {row["id"]: row["patient"] for row in read_manifest(self.data, MANIFEST_FILES)})
+
+    def stratum(self, path: Path) -> str:
+        return "bleed" if has_bleed(path) else "no bleed"
+
+    def train(
+        self,
+        training: list[Path],
+        validation: list[Path],
+        folder: Path,
+        resume: bool = False,
+        progress: Progress | None = None,
+        cancelled: Cancelled = lambda: False,
+        start_weights: Mapping[str, Tensor] | None = None,
+    ) -> TrainingResult:
+        return train(
+            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
+        )
+
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+        network = build_network(self.architecture())
+        network.load_state_dict(result.state_dict)
+        threshold, figures = choose_threshold(network.to(self.device), validation, self.device)
+        kind = "simulated scans" if self.simulated else "cases"
+        return threshold, {
+            "validation": {
+                "data": f"{len(validation)} {kind}, on the network's grid",
+                "dice_mean": round(figures["dice"], 3),
+                "invented_ml_median": round(figures["invented_ml"], 3),
+            }
+        }
+
+    def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
+        rows = assess(
+            package,
+            simulated_scans(count, seed),
+            self.device,
+            lambda done: progress(done / count, f"Tested scan {done} of {count}"),
+        )
+        return {"data": f"{count} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
+
+    def assess(
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+    ) -> list[dict[str, Any]]:
+        from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
+
+        segmenter = HemorrhageSegmenter(package, self.device)
+        files = {row["id"]: row for row in read_manifest(self.data, MANIFEST_FILES)} if self.data else {}
+        rows = []
+        for number, path in enumerate(paths, start=1):
+            if self.data:
+                volume, mask = read_scan(self.data, files[path.stem])
+            else:
+                volume, mask = simulated_scan(path.stem, TRAINING_MATRIX)
+            row: dict[str, Any] = {"case": path.stem, "bleed": bool(mask.any()), "problem": ""}
+            try:
+                found = segmenter.segment(volume, cancelled=cancelled).mask > 0
+            except InputError as error:
+                row["problem"] = error.message
+            else:
+                row |= case_metrics(found, mask, volume.ijk_to_lps).to_dict()
+            rows.append(row)
+            progress(number / len(paths), f"Assessed scan {number} of {len(paths)}")
+        return rows
+
+    def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
+        return (figures["validation_dice"],)
 
 
 def train_hemorrhage(
@@ -41,96 +187,9 @@ def train_hemorrhage(
     name: str = "hemorrhage",
     version: str = "0.1.0",
     title: str = "",
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    cancelled: Cancelled = lambda: False,
 ) -> ModelPackage:
-    """Train on a data folder or on simulated scans, and write ``<output>/<name>-<version>/``.
-
-    Args:
-        start_from: a model package of the same architecture, whose weights are the first ones.
-
-    Raises:
-        InputError: no usable data, or settings that do not fit the folder's checkpoint or the model to start from.
-        Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
-    """
-    check_model_name(name, version)
-    start_weights = weights_of(start_from, architecture_of(settings), ("dropout",)) if start_from else None
-    preprocessing = preprocessing_of(settings)
-    cache = output / "cases" / cache_name(settings)
-    if data is not None:
-        found = prepare_folder(data, cache, preprocessing, progress)
-        training, validation = split_manifest(found, settings.validation_share, settings.seed)
-        source = f"{len(training)} cases of {data.name}"
-    else:
-        paths = simulate_cases(cache, 0, simulate, settings.seed, preprocessing, 256, jobs, progress)
-        training, validation = split_cases(paths, settings.validation_share, settings.seed)
-        source = f"{len(training)} simulated head CTs (seed {settings.seed})"
-    if not training or not validation:
-        raise InputError(
-            "too-few-cases", "There is no case to train on or none to validate on.", "Add cases or splits."
-        )
-
-    where = str(resolve_device(device))
-    result = train(training, validation, settings, output, resume, where, progress, cancelled, start_weights)
-    return finish(
-        output / f"{name}-{version}", result, settings, validation, source, data is None, test, where, name, version,
-        title, progress,
-    )  # fmt: skip
-
-
-def cache_name(settings: TrainingSettings) -> str:
-    """One cache a preprocessing: cases made for another grid must not slip in."""
-    grid = "x".join(map(str, settings.grid_shape_ijk))
-    return f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
-
-
-def finish(
-    folder: Path,
-    result: TrainingResult,
-    settings: TrainingSettings,
-    validation: list[Path],
-    source: str,
-    simulated: bool,
-    test: int,
-    device: str,
-    name: str,
-    version: str,
-    title: str,
-    progress: Callable[[float, str], None] | None = None,
-) -> ModelPackage:
-    """Choose the threshold on the validation cases, write the package, test it end to end, write its figures."""
-    network = build_network(architecture_of(settings))
-    network.load_state_dict(result.state_dict)
-    threshold, figures = choose_threshold(network.to(device), validation, device)
-    performance: dict[str, Any] = {
-        "validation": {
-            "data": f"{len(validation)} {'simulated scans' if simulated else 'cases'}, on the network's grid",
-            "dice_mean": round(figures["dice"], 3),
-            "invented_ml_median": round(figures["invented_ml"], 3),
-        }
-    }
-    title = title or ("Hemorrhage, simulated scans" if simulated else "Hemorrhage")
-
-    def written() -> ModelPackage:
-        record = describe(
-            TASK, settings, architecture_of(settings), preprocessing_of(settings).to_dict(), [HEMORRHAGE.to_dict()],
-            name, version, title, source, simulated, threshold, performance,
-        )  # fmt: skip
-        return save_package(folder, result.state_dict, record)
-
-    package = written()
-    if test:
-        seed = settings.seed + TEST_SEED_OFFSET
-        report = progress or (lambda part, text: None)
-        rows = assess(
-            package,
-            simulated_scans(test, seed),
-            device,
-            lambda done: report(done / test, f"Tested scan {done} of {test}"),
-        )
-        performance["test"] = {"data": f"{test} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
-        package = written()
-    package, note = export_if_possible(package)
-    if note and progress:
-        progress(1.0, note)
-    return package
+    """Train one model; see :meth:`TrainingTask.run`."""
+    task = HemorrhageTask(settings, data, simulate, jobs, device)
+    return task.run(output, ModelName(name, version, title), test, resume, start_from, progress, cancelled)

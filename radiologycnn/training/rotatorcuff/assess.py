@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from radiologycnn.errors import Cancelled
 from radiologycnn.evaluation.classification_metrics import binary_metrics
 from radiologycnn.evaluation.localization import Localization, localization, summarize_localization
 from radiologycnn.evaluation.summary import summarize_classes
@@ -29,19 +30,33 @@ TEAR_LABEL = 1
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
 
 
-@torch.no_grad()
 def tear_probabilities(
     network: nn.Module, paths: Sequence[Path], preprocessing: Preprocessing, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of prepared cases: true classes, and 1 - P(None)."""
+    true, probabilities = class_probabilities(network, paths, preprocessing, device)
+    return true, 1 - probabilities[:, 0]
+
+
+@torch.no_grad()
+def class_probabilities(
+    network: nn.Module,
+    paths: Sequence[Path],
+    preprocessing: Preprocessing,
+    device: str = "cpu",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of prepared cases: true classes, shape (cases,), and probabilities, shape (cases, classes)."""
     network.eval()
     true, found = [], []
     for path in paths:
+        if cancelled():
+            raise Cancelled
         case = load_case(path)
         wide = torch.from_numpy(case.grey).float()[None, None]
         cube = cut_cubes(wide, preprocessing.grid_size)[0, 0].numpy()
         image = torch.from_numpy(preprocessing.scale_input(cube))[None, None].to(device)
-        found.append(1 - float(torch.softmax(network(image).float(), dim=1)[0, 0]))
+        found.append(torch.softmax(network(image).double(), dim=1)[0].cpu().numpy())
         true.append(case.tear_class)
     return np.array(true), np.array(found)
 

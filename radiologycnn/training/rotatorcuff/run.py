@@ -1,33 +1,196 @@
-"""A whole training run: cases, training, operating point, test, model package."""
+"""Rotator cuff tears on shoulder MR as a training task: its cases, network, operating point and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from radiologycnn.errors import InputError
-from radiologycnn.models.export import export_if_possible
+import numpy as np
+
+from radiologycnn.evaluation.classification_metrics import TearClassMetrics, roc_curve, tear_class_metrics
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.models.weights import save_package
+from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.networks.devices import resolve_device
-from radiologycnn.rotatorcuff.tear_classes import TASK, class_records
-from radiologycnn.training.case_files import split_cases, split_manifest
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
+from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_CLASSES, class_records
+from radiologycnn.training.case_files import Progress, read_manifest
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
+    class_probabilities,
     simulated_shoulders,
     summarize,
     tear_probabilities,
 )
-from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, prepare_folder, simulate_cases
+from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, load_class, prepare_folder, simulate_cases
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
+from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
 
-# What is only drawn in training (dropout), and the size of the cube, as the network takes any.
-_FREE_PARAMETERS = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def cache_name(settings: TrainingSettings) -> str:
+    """One cache a preprocessing: cases made for another cube must not slip in."""
+    edge = f"{settings.edge_mm:g}mm" if settings.edge_mm else "thickness"
+    return f"{settings.grid_size}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
+
+
+def _class_figure(
+    value: Callable[[TearClassMetrics], float | None],
+) -> Callable[[Sequence[Mapping[str, Any]]], Figure]:
+    def figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+        found = value(tear_class_metrics([row["truth"] for row in rows], [row["predicted"] for row in rows]))
+        return Figure(float("nan") if found is None else float(found), len(rows))
+
+    return figure
+
+
+def _tear_auc(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    truth = [row["truth"] > 0 for row in rows]
+    if all(truth) or not any(truth):
+        return Figure(float("nan"), len(rows))
+    return Figure(roc_curve(truth, [row["tear_probability"] for row in rows]).auc, len(rows))
+
+
+class RotatorCuffTask(TrainingTask):
+    """VRN on shoulder MRs; out-of-fold figures are taken on cubes around the centre that the case was prepared with.
+
+    Args:
+        codes: of the classes in the data folder: "ordinal" or "paper".
+        matrix: in-plane size that training shoulders are simulated at.
+    """
+
+    name = TASK
+    # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
+    free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
+    figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
+        "top1": _class_figure(lambda found: found.top1),
+        "top1_within_one": _class_figure(lambda found: found.top1_within_one),
+        "quadratic_kappa": _class_figure(lambda found: found.quadratic_kappa),
+        "tear_accuracy": _class_figure(lambda found: found.tear.accuracy),
+        "tear_sensitivity": _class_figure(lambda found: found.tear.sensitivity),
+        "tear_specificity": _class_figure(lambda found: found.tear.specificity),
+        "tear_auc": _tear_auc,
+    }
+    settings: TrainingSettings
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        data: Path | None = None,
+        simulate: int = 0,
+        jobs: int = 1,
+        device: str = "auto",
+        codes: str = "ordinal",
+        matrix: int = 256,
+    ) -> None:
+        super().__init__(settings, data, simulate, jobs, device)
+        self.codes, self.matrix = codes, matrix
+
+    def source(self) -> dict[str, Any]:
+        return {**super().source(), "codes": self.codes, "matrix": self.matrix}
+
+    def describe_cases(self, count: int) -> str:
+        if self.data is not None:
+            text = f"{count} shoulder MRs of {self.data.resolve().name}"
+        else:
+            text = f"{count} simulated shoulder MRs (seed {self.settings.seed}, {self.matrix} x {self.matrix})"
+        taught = self.settings.localization_weight > 0
+        return text + ("; their tear masks taught where activation maps should lie" if taught else "")
+
+    def architecture(self) -> dict[str, Any]:
+        return architecture_of(self.settings)
+
+    def preprocessing_record(self) -> dict[str, Any]:
+        return self.settings.preprocessing().to_dict()
+
+    def label_records(self) -> list[dict[str, Any]]:
+        return class_records()
+
+    def default_title(self) -> str:
+        return "Rotator cuff, simulated shoulders" if self.simulated else "Rotator cuff"
+
+    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
+        cache, preprocessing = folder / "cases" / cache_name(self.settings), self.settings.preprocessing()
+        if self.data is None:
+            return CaseSet.without_splits(
+                simulate_cases(
+                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.matrix, self.jobs, progress
+                )
+            )
+        found = prepare_folder(self.data, cache, preprocessing, self.codes, progress)
+        return CaseSet(found, {row["id"]: row["patient"] for row in read_manifest(self.data, ("image",), ("mask",))})
+
+    def stratum(self, path: Path) -> str:
+        return TEAR_CLASSES[load_class(path)].name
+
+    def train(
+        self,
+        training: list[Path],
+        validation: list[Path],
+        folder: Path,
+        resume: bool = False,
+        progress: Progress | None = None,
+        cancelled: Cancelled = lambda: False,
+        start_weights: Mapping[str, Tensor] | None = None,
+    ) -> TrainingResult:
+        return train(
+            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
+        )
+
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+        if not validation:  # as in the paper
+            return 0.5, {}
+        network = build_network(self.architecture())
+        network.load_state_dict(result.state_dict)
+        threshold = choose_threshold(
+            *tear_probabilities(network.to(self.device), validation, self.settings.preprocessing(), self.device)
+        )
+        kind = "simulated shoulders" if self.simulated else "cases"
+        return threshold, {
+            "validation": {
+                "data": f"{len(validation)} {kind}, prepared as for training; they chose the epoch and the operating "
+                "point",
+                **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
+            }
+        }
+
+    def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
+        rows = assess(
+            package,
+            simulated_shoulders(count, seed),
+            self.device,
+            lambda done: progress(done / count, f"Tested shoulder {done} of {count}"),
+        )
+        return {
+            "data": f"{count} unseen simulated shoulders (seed {seed}), the humeral head found automatically",
+            **summarize(rows, package.operating_threshold),
+        }
+
+    def assess(
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+    ) -> list[dict[str, Any]]:
+        network = load_network(package, self.device)
+        preprocessing = self.settings.preprocessing()
+        truth, probabilities = class_probabilities(network, paths, preprocessing, self.device, cancelled)
+        progress(1.0, f"Assessed {len(paths)} shoulders")
+        return [
+            {
+                "case": path.stem,
+                "truth": int(true),
+                "predicted": int(np.argmax(found)),
+                "tear_probability": float(1 - found[0]),
+                **{f"p_{one.key}": float(found[one.index]) for one in TEAR_CLASSES},
+                "problem": "",
+            }
+            for path, true, found in zip(paths, truth, probabilities)
+        ]
+
+    def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
+        # Few validation cases give few different shares of right classes; the loss decides among equals.
+        return figures["validation_top1"], -figures["validation_loss"]
 
 
 def train_rotator_cuff(
@@ -45,112 +208,9 @@ def train_rotator_cuff(
     name: str = "rotator-cuff",
     version: str = "0.1.0",
     title: str = "",
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    cancelled: Cancelled = lambda: False,
 ) -> ModelPackage:
-    """Train on a data folder or on simulated shoulders, and write ``<output>/<name>-<version>/``.
-
-    Args:
-        codes: of the classes in the data folder: "ordinal" or "paper".
-        start_from: a model package of the same architecture, whose weights are the first ones.
-
-    Raises:
-        InputError: no usable data, or settings that do not fit the folder's checkpoint or the model to start from.
-        Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
-    """
-    check_model_name(name, version)
-    start_weights = weights_of(start_from, architecture_of(settings), _FREE_PARAMETERS) if start_from else None
-    preprocessing = settings.preprocessing()
-    cache = output / "cases" / cache_name(settings)
-    if data is not None:
-        found = prepare_folder(data, cache, preprocessing, codes, progress)
-        training, validation = split_manifest(found, settings.validation_share, settings.seed)
-        source = f"{len(training)} shoulder MRs of {data.name}"
-    else:
-        paths = simulate_cases(cache, 0, simulate, settings.seed, preprocessing, matrix, jobs, progress)
-        training, validation = split_cases(paths, settings.validation_share, settings.seed)
-        source = f"{len(training)} simulated shoulder MRs (seed {settings.seed}, {matrix} x {matrix})"
-    if not validation and settings.validation_share:
-        raise InputError("too-few-cases", "There is no case to validate on.", "Add cases or splits.")
-    if settings.localization_weight:
-        source += "; their tear masks taught where activation maps should lie"
-    where = str(resolve_device(device))
-    result = train(training, validation, settings, output, resume, where, progress, cancelled, start_weights)
-    return finish(
-        output / f"{name}-{version}", result, settings, validation, source, data is None, test, where, name, version,
-        title, progress,
-    )  # fmt: skip
-
-
-def cache_name(settings: TrainingSettings) -> str:
-    """One cache a preprocessing: cases made for another cube must not slip in."""
-    edge = f"{settings.edge_mm:g}mm" if settings.edge_mm else "thickness"
-    return f"{settings.grid_size}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
-
-
-def finish(
-    folder: Path,
-    result: TrainingResult,
-    settings: TrainingSettings,
-    validation: list[Path],
-    source: str,
-    simulated: bool,
-    test: int,
-    device: str,
-    name: str,
-    version: str,
-    title: str,
-    progress: Callable[[float, str], None] | None = None,
-) -> ModelPackage:
-    """Choose the operating point on the validation cases, write the package, test it end to end, write its figures."""
-    performance: dict[str, Any] = {}
-    threshold = 0.5
-    if validation:
-        network = build_network(architecture_of(settings))
-        network.load_state_dict(result.state_dict)
-        threshold = choose_threshold(
-            *tear_probabilities(network.to(device), validation, settings.preprocessing(), device)
-        )
-        performance["validation"] = {
-            "data": f"{len(validation)} {'simulated shoulders' if simulated else 'cases'}, prepared as for training; "
-            "they chose the epoch and the operating point",
-            **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
-        }
-    title = title or ("Rotator cuff, simulated shoulders" if simulated else "Rotator cuff")
-
-    def written() -> ModelPackage:
-        record = describe(
-            TASK, settings, architecture_of(settings), settings.preprocessing().to_dict(), class_records(), name,
-            version, title, source, simulated, threshold, performance,
-        )  # fmt: skip
-        return save_package(folder, result.state_dict, record)
-
-    package = written()
-    if test:
-        performance["test"] = tested(package, test, settings.seed + TEST_SEED_OFFSET, device, progress)
-        package = written()
-    package, note = export_if_possible(package)
-    if note and progress:
-        progress(1.0, note)
-    return package
-
-
-def tested(
-    package: ModelPackage,
-    count: int,
-    seed: int,
-    device: str,
-    progress: Callable[[float, str], None] | None = None,
-) -> dict[str, Any]:
-    """Figures of a package on simulated shoulders that nothing else has seen."""
-    report = progress or (lambda part, text: None)
-    rows = assess(
-        package,
-        simulated_shoulders(count, seed),
-        device,
-        lambda done: report(done / count, f"Tested shoulder {done} of {count}"),
-    )
-    return {
-        "data": f"{count} unseen simulated shoulders (seed {seed}), the humeral head found automatically",
-        **summarize(rows, package.operating_threshold),
-    }
+    """Train one model; see :meth:`TrainingTask.run`."""
+    task = RotatorCuffTask(settings, data, simulate, jobs, device, codes, matrix)
+    return task.run(output, ModelName(name, version, title), test, resume, start_from, progress, cancelled)

@@ -1,0 +1,257 @@
+"""What the general runs (one model, folds, grid search) ask of a task, and the run that ends in a model package."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from radiologycnn.errors import InputError
+from radiologycnn.models.export import export_if_possible
+from radiologycnn.models.weights import save_package
+from radiologycnn.networks.devices import resolve_device
+from radiologycnn.training.case_files import SPLITS, Progress, split_manifest
+from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from radiologycnn.models.package import ModelPackage
+    from radiologycnn.training.loop import TrainingResult
+    from radiologycnn.training.settings import CommonSettings
+
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """What a new model is called; an empty title leaves it to the task."""
+
+    name: str
+    version: str = "0.1.0"
+    title: str = ""
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True)
+class CaseSet:
+    """Prepared cases of a run.
+
+    Attributes:
+        found: files by split; the key "" holds cases without one.
+        patients: by case id, whose scan it is; cases that are not named are each another patient's.
+    """
+
+    found: Mapping[str, list[Path]]
+    patients: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def without_splits(cls, paths: Sequence[Path]) -> CaseSet:
+        return cls({**{split: [] for split in SPLITS}, "": list(paths)})
+
+    def patient(self, path: Path) -> str:
+        return self.patients.get(path.stem, path.stem)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure over some cases; ``sd`` is that of the single cases, where these have one each."""
+
+    value: float
+    cases: int
+    sd: float | None = None
+
+
+class TrainingTask(ABC):
+    """A task with its settings and its source of cases.
+
+    Args:
+        data: folder with ``cases.csv``; None takes ``simulate`` simulated scans.
+        jobs: processes for simulating.
+        device: as people write it; :attr:`device` is the one that is used.
+    """
+
+    #: The package's task.
+    name: ClassVar[str]
+    #: Parameters of the architecture that a model to start from may differ in, as no weight depends on them.
+    free_parameters: ClassVar[tuple[str, ...]]
+    #: Values that the task's paper tuned over, by setting.
+    paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    #: What a prepared case adds up to, by name: figures over rows of :meth:`assess`.
+    figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]]
+
+    def __init__(
+        self,
+        settings: CommonSettings,
+        data: Path | None = None,
+        simulate: int = 0,
+        jobs: int = 1,
+        device: str = "auto",
+    ) -> None:
+        self.settings, self.data, self.simulate, self.jobs = settings, data, simulate, jobs
+        self.device = str(resolve_device(device))
+
+    @property
+    def simulated(self) -> bool:
+        return self.data is None
+
+    def with_settings(self, settings: CommonSettings) -> TrainingTask:
+        """The same task and cases with other settings."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
+
+    def source(self) -> dict[str, Any]:
+        """What decides which cases there are, JSON-able: a run goes on only with the same."""
+        return {"data": str(self.data.resolve()) if self.data else None, "simulate": self.simulate}
+
+    @abstractmethod
+    def describe_cases(self, count: int) -> str:
+        """So many training cases in words, for the model's card."""
+
+    @abstractmethod
+    def architecture(self) -> dict[str, Any]:
+        """The ``architecture`` record of the model package."""
+
+    @abstractmethod
+    def preprocessing_record(self) -> dict[str, Any]:
+        """The ``preprocessing`` record of the model package."""
+
+    @abstractmethod
+    def label_records(self) -> list[dict[str, Any]]:
+        """The ``labels`` of the model package."""
+
+    @abstractmethod
+    def default_title(self) -> str:
+        """What people read in the list of models, where they gave no title."""
+
+    @abstractmethod
+    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
+        """Bring the cases into the network's form, as files in ``folder/cases``; those already there are kept."""
+
+    @abstractmethod
+    def stratum(self, path: Path) -> str:
+        """The kind of a prepared case that every fold should hold its share of."""
+
+    @abstractmethod
+    def train(
+        self,
+        training: list[Path],
+        validation: list[Path],
+        folder: Path,
+        resume: bool = False,
+        progress: Progress | None = None,
+        cancelled: Cancelled = lambda: False,
+        start_weights: Mapping[str, Tensor] | None = None,
+    ) -> TrainingResult:
+        """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors."""
+
+    @abstractmethod
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+        """The model's threshold by its validation cases, and their figures for its card."""
+
+    @abstractmethod
+    def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
+        """Figures of a package on simulated scans that nothing else has seen."""
+
+    @abstractmethod
+    def assess(
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+    ) -> list[dict[str, Any]]:
+        """One JSON-able row a case, ``case`` first, of what :attr:`figures` need; ``problem`` where it was refused."""
+
+    @abstractmethod
+    def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
+        """How good the validation figures of a training are; the larger is the better."""
+
+    def split(self, cases: CaseSet) -> tuple[list[Path], list[Path]]:
+        """Training and validation cases.
+
+        Raises:
+            InputError: none to train on, or none to validate on where the settings want some.
+        """
+        settings = self.settings
+        training, validation = split_manifest(cases.found, settings.validation_share, settings.seed, cases.patients)
+        if not training or (settings.validation_share and not validation):
+            raise InputError(
+                "too-few-cases", "There is no case to train on or none to validate on.", "Add cases or splits."
+            )
+        return training, validation
+
+    def start_weights(self, package: Path | None) -> dict[str, Any] | None:
+        """Weights to start from.
+
+        Raises:
+            InputError: the package's network is another one.
+        """
+        return weights_of(package, self.architecture(), self.free_parameters) if package else None
+
+    def run(
+        self,
+        output: Path,
+        model: ModelName,
+        test: int = 0,
+        resume: bool = False,
+        start_from: Path | None = None,
+        progress: Progress | None = None,
+        cancelled: Cancelled = lambda: False,
+    ) -> ModelPackage:
+        """Train one model and write ``<output>/<name>-<version>/``.
+
+        Args:
+            test: so many unseen simulated scans try the model at the end.
+            start_from: a model package of the same architecture, whose weights are the first ones.
+
+        Raises:
+            InputError: no usable data, or settings that do not fit the folder's checkpoint or the model to start from.
+            Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
+        """
+        check_model_name(model.name, model.version)
+        weights = self.start_weights(start_from)
+        training, validation = self.split(self.prepare(output, progress))
+        result = self.train(training, validation, output, resume, progress, cancelled, weights)
+        source = self.describe_cases(len(training))
+        return self.finish(output / model.folder, result, validation, source, model, test, progress)
+
+    def finish(
+        self,
+        folder: Path,
+        result: TrainingResult,
+        validation: list[Path],
+        source: str,
+        model: ModelName,
+        test: int = 0,
+        progress: Progress | None = None,
+        export: bool = True,
+    ) -> ModelPackage:
+        """Choose the operating point, write the package, test it end to end, write its figures.
+
+        Args:
+            export: add the network for machines without torch.
+        """
+        threshold, performance = self.operating_point(result, validation)
+        report = progress or (lambda part, text: None)
+
+        def written() -> ModelPackage:
+            record = describe(
+                self.name, self.settings, self.architecture(), self.preprocessing_record(), self.label_records(),
+                model.name, model.version, model.title or self.default_title(), source, self.simulated, threshold,
+                performance,
+            )  # fmt: skip
+            return save_package(folder, result.state_dict, record)
+
+        package = written()
+        if test:
+            performance["test"] = self.tested(package, test, self.settings.seed + TEST_SEED_OFFSET, report)
+            package = written()
+        if export:
+            package, note = export_if_possible(package)
+            if note:
+                report(1.0, note)
+        return package
