@@ -21,7 +21,7 @@ class TrainingSettings(CommonSettings):
         stop_after: 50 in the paper.
         loss: "dice" (the paper) or "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood.
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
-        base_filters, dropout: of CNN-DS; network_preset is one of its presets.
+        base_filters, depth, dropout: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias: of the preprocessing.
     """
 
@@ -34,6 +34,7 @@ class TrainingSettings(CommonSettings):
     augment: bool = True
     network_preset: str = "default"
     base_filters: int = 16
+    depth: int = 4
     dropout: float = 0.1
     grid_shape_ijk: tuple[int, int, int] = (128, 128, 64)
     order: str = "clamp_then_resample"
@@ -47,8 +48,11 @@ class TrainingSettings(CommonSettings):
         found = super().problems()
         if self.loss not in ("dice", "dice_ce"):
             found.append("The loss is dice or dice_ce.")
-        if any(n % 16 for n in self.grid_shape_ijk) or min(self.grid_shape_ijk) < 16:
-            found.append("Each side of the grid is a multiple of 16.")
+        if not 2 <= self.depth <= 8:
+            found.append("The depth is 2 to 8 levels.")
+        # The network halves the grid at each level but the first, the coarse passes once more.
+        elif any(n % max(16, 2**self.depth) for n in self.grid_shape_ijk) or min(self.grid_shape_ijk) < 16:
+            found.append(f"Each side of the grid is a multiple of {max(16, 2**self.depth)}.")
         if self.validation_share == 0:
             found.append("Validation cases are needed: the validation share is greater than 0.")
         return found

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from radiologycnn.errors import Cancelled
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
@@ -22,6 +23,8 @@ from radiologycnn.training.loop import TrainingLoop, TrainingResult
 def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     """The ``architecture`` record of the model package."""
     parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
+    if settings.depth != CnnDsOptions().depth:  # left out otherwise, as packages from before it leave it out
+        parameters["depth"] = settings.depth
     return {"name": "cnn_ds", "parameters": parameters}
 
 
