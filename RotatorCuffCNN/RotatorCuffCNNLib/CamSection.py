@@ -3,8 +3,8 @@
 from slicer.i18n import tr as _
 
 from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
 from RotatorCuffCNNLib import CamColors, CamDisplay
-from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
 from RotatorCuffCNNLib.CuffTexts import evidenceText, methodChoices, targetChoices
 
 

@@ -10,9 +10,10 @@ from slicer.i18n import tr as _
 from radiologycnn.errors import RadiologyCNNError
 from radiologycnn.readers.answers import AnswerFile, readers_of, write_answers
 from radiologycnn.readers.study import COMPARISON_FOLDER
+from RadiologyCNNLib import SceneFigures
+from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
 from RadiologyCNNLib.PanelTexts import messageHtml
 from RotatorCuffCNNLib import ReaderStudyPlots, ReaderStudyTables
-from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
 
 
 class ReaderStudyResults:
@@ -64,7 +65,7 @@ class ReaderStudyResults:
             widget.visible = isThere
         for button in (ui.showFigureButton, ui.openComparisonButton):
             button.visible = isThere
-        ui.showFigureButton.enabled = ReaderStudyPlots.canShow()
+        ui.showFigureButton.enabled = SceneFigures.canShowCharts()
 
     def _problem(self) -> str:
         """Why nothing can be compared; "" where it can be tried."""
@@ -127,7 +128,7 @@ class ReaderStudyResults:
     def onShowFigureButton(self, clicked=False) -> None:
         chart = slicer.mrmlScene.GetNodeByID(self.figures.value or "")
         if chart is not None:
-            ReaderStudyPlots.show(chart)
+            SceneFigures.showChart(chart)
 
     def onOpenReportButton(self, clicked=False) -> None:
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self.page))

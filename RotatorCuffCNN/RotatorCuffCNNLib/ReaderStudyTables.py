@@ -1,12 +1,14 @@
 """The comparison of a reader study as tables in the scene; a later comparison fills the same nodes."""
 
-import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.readers.comparison_page import figure_words, p_words, quartile_words
+from RadiologyCNNLib.SceneFigures import SceneFigures
 
-TABLE_ATTRIBUTE = "RotatorCuffCNN.ReaderStudyTable"
+
+def figures() -> SceneFigures:
+    """The study's nodes in the scene."""
+    return SceneFigures("RotatorCuffCNN.ReaderStudyTable", "RotatorCuffCNN.ReaderStudyPlot", _("Reader study: {name}"))
 
 
 def updateTables(comparison: dict) -> list:
@@ -23,39 +25,8 @@ def updateTables(comparison: dict) -> list:
     found = []
     for key, name, headings, rows in tables:
         if rows:
-            found.append((name, fillTable(key, _("Reader study: {table}").format(table=name), headings, rows)))
+            found.append((name, figures().table(key, name, headings, rows)))
     return found
-
-
-def fillTable(key: str, name: str, headings: list, columnsOrRows: list, isNumeric: bool = False):
-    """A table node with these cells; the one of that key where there is one.
-
-    Args:
-        key: of the node among the study's.
-        name: of a new node.
-        headings: of the columns.
-        columnsOrRows: rows of texts; or, with ``isNumeric``, rows of numbers, for plots; a text makes a text column.
-        isNumeric: see there.
-    """
-    nodes = slicer.util.getNodesByClass("vtkMRMLTableNode")
-    tableNode = next((node for node in nodes if node.GetAttribute(TABLE_ATTRIBUTE) == key), None)
-    if tableNode is None:
-        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-        tableNode.SetAttribute(TABLE_ATTRIBUTE, key)
-        tableNode.SetUseColumnTitleAsColumnHeader(True)
-    tableNode.SetLocked(False)
-    with slicer.util.NodeModify(tableNode):
-        tableNode.RemoveAllColumns()
-        for number, heading in enumerate(headings):
-            values = [row[number] for row in columnsOrRows]
-            isText = not isNumeric or any(isinstance(value, str) for value in values)
-            column = vtk.vtkStringArray() if isText else vtk.vtkDoubleArray()
-            column.SetName(heading)
-            for value in values:
-                column.InsertNextValue(str(value) if isText else float(value))
-            tableNode.AddColumn(column)
-    tableNode.SetLocked(True)  # computed, not typed
-    return tableNode
 
 
 def _groups(comparison, groups) -> tuple:

@@ -10,9 +10,9 @@ from slicer.util import VTKObservationMixin
 
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
 from RadiologyCNNLib.PanelTexts import messageHtml
 from RotatorCuffCNNLib import CuffRoi
-from RotatorCuffCNNLib.ChoiceSelector import ChoiceSelector
 from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
 from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
 
@@ -214,26 +214,31 @@ class RegionSection(VTKObservationMixin):
         self._showStatus()
 
     def _showStatus(self) -> None:
-        self.ui.regionStatusLabel.text = self._statusText()
+        ui = self.ui
+        state, advice = self._status()
+        ui.regionStatusLabel.text = state
+        ui.regionStatusLabel.toolTip = self._placeText()
+        ui.regionAdviceLabel.text = advice
+        ui.regionAdviceLabel.visible = bool(advice)
 
-    def _statusText(self) -> str:
+    def _status(self) -> tuple[str, str]:
+        """State of the search in a word or two, and as rich text what the person has to know or do."""
         if not self._isUsable:
-            return _("Choose a scan first.")
+            return "", ""
         if self.logic.isLocating(self._volumeNode):
-            return _("Looking for the humeral head…")
+            return _("Looking for it…"), ""
         if self._roiNode is None:
             problem = self._problems.get(self._volumeNode.GetID(), "")
-            return problem or _("Not looked for yet. Classify looks for it, too.")
-        request = CuffRoi.roiRequest(self._roiNode, self._volumeNode)
-        location = self.location
-        isSure = location is None or location.get("found", True)
-        first = html.escape(confidenceText(location))
-        problem = self.problem()
-        if problem:
-            first = f"<b>{html.escape(problem)}</b>"
-        elif not isSure:
-            first = f"<b>{first}</b>"
-        return f"{first} {html.escape(centreText(request))}"
+            return ("", problem) if problem else (_("Classify finds it"), "")
+        state, advice = confidenceText(self.location)
+        advice = self.problem() or advice
+        return state, f"<b>{html.escape(advice)}</b>" if advice else ""
+
+    def _placeText(self) -> str:
+        """Where the box is, in mm."""
+        if not self._isUsable or self._roiNode is None:
+            return ""
+        return centreText(CuffRoi.roiRequest(self._roiNode, self._volumeNode))
 
     def _said(self) -> dict:
         """What the search has said of the series, now or before the scene was saved."""
@@ -245,8 +250,10 @@ class RegionSection(VTKObservationMixin):
     def _showSeries(self) -> None:
         said = self._said()
         series = said.get("series") or {}
-        self.ui.seriesLabel.text = seriesText(series, said.get("notes") or ())
-        self.ui.seriesLabel.visible = bool(self.ui.seriesLabel.text)
+        self.ui.seriesLabel.text = seriesText(series)
+        notes = said.get("notes") or ()
+        self.ui.seriesNotesLabel.text = "<br>".join(html.escape(str(note)) for note in notes)
+        self.ui.seriesNotesLabel.visible = bool(notes)
         automatic = _("Automatic")
         if series:
             automatic = _("Automatic ({side})").format(side=sideText(series.get("side", "unknown")))
