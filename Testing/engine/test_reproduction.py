@@ -18,7 +18,7 @@ from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
 from radiologycnn.reproduction.shim2020_tables import figures_of
-from radiologycnn.reproduction.tables import mean_sd, median_quartiles, p_value, with_p
+from radiologycnn.reproduction.tables import mean_sd, median_quartiles, number, p_value, with_p
 from radiologycnn.reproduction.workspace import split_rows
 
 # The papers' own numbers
@@ -91,7 +91,8 @@ def test_figures_are_written_as_the_papers_write_them() -> None:
     assert mean_sd([0.925, 0.905], 2, percent=True) == "91.50 ± 1.41 %"
     assert median_quartiles([1, 2, 3, 4, 5], 1) == "3.0 (2.0, 4.0)"
     assert p_value(0.0004) == "< 0.001" and p_value(0.0226) == "0.023" and p_value(None) == ""
-    assert with_p(1.1349, 7.99e-10) == "1.13 (p = 8e-10)"
+    assert with_p(1.1349, 7.99e-10) == "1.13 (p = 7.99e-10)" and with_p(-2.3, 0.141) == "-2.30 (p = 0.141)"
+    assert mean_sd([-0.001, 0.001]) == "0.00 ± 0.00" and number(-0.0001) == "0.00"
 
 
 def test_splits_keep_what_the_manifest_says_and_draw_the_rest() -> None:
@@ -173,7 +174,7 @@ ARAB_FIGURES = ("figure-1-disagreement", "figure-2-examples", "figure-3-loss", "
 SHIM_TABLES = (
     "table-1-classes", "table-2-binary", "table-3a-groups", "table-3b-top1", "table-3c-top1-within-one",
     "table-3d-sensitivity", "table-3e-specificity", "table-3f-seconds", "one-run", "confusion", "against-readers",
-    "networks", "localization", "text-readers-binary",
+    "networks", "localization", "text-readers-binary", "by-shoulder",
 )  # fmt: skip
 SHIM_FIGURES = ("figure-4-groups", "figure-5-maps", "figure-confusion", "figure-recall", "figure-calibration")
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.images import read_volume
+from radiologycnn.reproduction.arab2020_groups import KIND_TITLES, main_kind
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
-from radiologycnn.reproduction.arab2020_tables import KIND_TITLES, main_kind
 from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
 
 _WINDOW_HU = (0.0, 80.0)

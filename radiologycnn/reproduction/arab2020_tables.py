@@ -9,6 +9,7 @@ import numpy as np
 
 from radiologycnn.evaluation.hypothesis_tests import wilcoxon
 from radiologycnn.reproduction import arab2020 as paper
+from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_words
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, with_p
@@ -21,15 +22,6 @@ _BEYOND = (
     ("volume_error_ml", "Volume error (mL)", 1),
     ("absolute_volume_error_ml", "Absolute volume error (mL)", 1),
 )
-KIND_TITLES = {
-    "iph": "intraparenchymal",
-    "ivh": "intraventricular",
-    "sdh": "subdural",
-    "edh": "epidural",
-    "sah": "subarachnoid",
-    "none": "no bleed",
-}
-_SIZES_ML = ((0.0, 5.0, "under 5 mL"), (5.0, 30.0, "5 to 30 mL"), (30.0, np.inf, "over 30 mL"))
 
 
 def arab2020_tables(results: ArabResults) -> list[Table]:
@@ -45,7 +37,7 @@ def arab2020_tables(results: ArabResults) -> list[Table]:
         _text_figures(results, rated),
         _between_methods(results, run),
         _beyond(results, run),
-        _by_case_kind(results, run),
+        by_case_kind(results, run),
     ]
 
 
@@ -122,18 +114,19 @@ def _method_rows(results: ArabResults, name: str, title: str, printed: paper.Met
     own = results.metrics.get(name)
     rows = []
     for key, label in _METRICS:
-        value = mean_sd([row[key] for row in own]) if own else ""
-        rows.append(_figure_row(f"{title}: {label}", key, value, printed, bool(own)))
+        values = [row[key] for row in own] if own else []
+        words = interval_words(values) if own else ["not run"]
+        rows.append(_figure_row(f"{title}: {label}", key, mean_sd(values), printed, words))
     value = mean_sd(results.seconds[name]) if own else ""
-    rows.append(_figure_row(f"{title}: time (s)", "seconds", value, printed, bool(own)))
+    rows.append(_figure_row(f"{title}: time (s)", "seconds", value, printed, [] if own else ["not run"]))
     return rows
 
 
-def _figure_row(what: str, key: str, value: str, printed: paper.MethodFigures | None, was_run: bool) -> Row:
-    if printed is None:
-        return Row(what, "", value, "not in the paper")
-    note = printed.notes.get(key, "")
-    return Row(what, getattr(printed, key), value, note if was_run else "; ".join(filter(None, ("not run", note))))
+def _figure_row(what: str, key: str, value: str, printed: paper.MethodFigures | None, words: Sequence[str]) -> Row:
+    """``words`` come first in the note."""
+    of_paper = "not in the paper" if printed is None else printed.notes.get(key, "")
+    note = "; ".join(filter(None, (*words, of_paper)))
+    return Row(what, getattr(printed, key) if printed else "", value, note)
 
 
 def _methods(results: ArabResults, run: str) -> Table:
@@ -155,6 +148,7 @@ def _methods(results: ArabResults, run: str) -> Table:
         else "Reference of this run: the masks of the manifest.",
         f"Times of this run: from scan in memory to mask on its grid, after one run to warm up, {results.device_name}; "
         "the paper's are of one GPU, for PItcHPERFeCT of a CPU.",
+        "95 %: interval of the mean by bootstrap over cases.",
     ]
     forest = results.fits.get("forest")
     if forest:
@@ -260,37 +254,3 @@ def _beyond(results: ArabResults, run: str) -> Table:
             note = f"{missing} cases without one: an empty mask" if missing else ""
             rows.append(Row(f"{results.titles[name]}: {label}", "", mean_sd([row[key] for row in own], digits), note))
     return Table("beyond-overlap", "Beyond overlap", rows, run, ["None of these is in the paper."])
-
-
-def _by_case_kind(results: ArabResults, run: str) -> Table:
-    """Dice of the main method by type, size and confounder of simulated bleeds."""
-    rows = []
-    own = results.metrics.get(MAIN, [])
-    for title, members in case_groups(results):
-        scores = [row["dice"] for row in own if row["case"] in members]
-        if scores:
-            rows.append(Row(title, "", mean_sd(scores), f"{len(scores)} cases"))
-    return Table("by-bleed", "CNN-DS by bleed: Dice", rows, run, ["Not in the paper."])
-
-
-def case_groups(results: ArabResults) -> list[tuple[str, set[str]]]:
-    """Test cases by main type, by volume, and with and without confounders; empty where the truth is not simulated."""
-    truths = {case.id: results.truths[case.id] for case in results.cases["test"] if case.id in results.truths}
-    if not truths:
-        return []
-    groups = []
-    for kind, title in KIND_TITLES.items():
-        members = {case for case, truth in truths.items() if main_kind(truth) == kind}
-        groups.append((f"Main type {title}", members))
-    for low, high, title in _SIZES_ML:
-        groups.append((title.capitalize(), {c for c, truth in truths.items() if low <= truth["mask_ml"] < high}))
-    groups.append(("With calcifications", {c for c, truth in truths.items() if truth["calcifications"]}))
-    groups.append(("With artefacts", {c for c, truth in truths.items() if truth.get("artefacts")}))
-    neither = {c for c, truth in truths.items() if not truth["calcifications"] and not truth.get("artefacts")}
-    groups.append(("With neither", neither))
-    return [(title, members) for title, members in groups if members]
-
-
-def main_kind(truth: dict[str, Any]) -> str:
-    """The type of the largest bleed."""
-    return max(truth["bleeds"], key=lambda bleed: bleed["volume_ml"])["kind"] if truth["bleeds"] else "none"

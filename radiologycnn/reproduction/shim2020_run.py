@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class ShimResults:
-    """Everything that tables and figures are made of."""
+    """Everything that tables and figures are made of; ``truths`` of simulated test cases by id, empty for others."""
 
     workspace: Workspace
     simulated: bool
@@ -60,6 +60,7 @@ class ShimResults:
     answers: dict[str, Answers]
     readers: list[Reader]
     device_name: str
+    truths: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def truth(self) -> np.ndarray:
@@ -95,7 +96,7 @@ def run_shim2020(
     settings = workspace.settings
     names = [MAIN] if settings.models == BUNDLED else list(settings.methods)
     workspace.plan(2 + 2 * len(names))
-    cases = _cases(workspace, data, jobs)
+    cases, truths = _cases(workspace, data, jobs)
     people = _readers(workspace, cases["test"], readers)
     fits, titles, answers = {}, {}, {}
     for name in names:
@@ -106,7 +107,7 @@ def run_shim2020(
         answers[name] = _answers(workspace, classifier, cases["test"], name == MAIN)
         titles[name] = classifier.title
     return ShimResults(
-        workspace, data is None, readers is None, cases, fits, titles, answers, people, describe_device(where)
+        workspace, data is None, readers is None, cases, fits, titles, answers, people, describe_device(where), truths
     )
 
 
@@ -126,7 +127,10 @@ def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassif
     return TrainedTearClassifier(name, training, device, workspace.simulated)
 
 
-def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list[ShoulderCase]]:
+def _cases(
+    workspace: Workspace, data: Path | None, jobs: int
+) -> tuple[dict[str, list[ShoulderCase]], dict[str, dict[str, Any]]]:
+    """Cases by part, and what is known of the simulated test cases."""
     settings = workspace.settings
     if data is not None:
         from radiologycnn.training.rotatorcuff.cases import manifest_facts
@@ -135,7 +139,7 @@ def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list
         rows = read_manifest(data, ("image",), ("mask",))
         facts = {row["id"]: manifest_facts(row, line) for line, row in enumerate(rows, start=2)}
         parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
-        return {
+        found = {
             part: [
                 ShoulderCase(
                     row["id"],
@@ -149,13 +153,14 @@ def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list
             ]
             for part, rows in parts.items()
         }
+        return found, {}
     from radiologycnn.simulation.population import write_population
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
     from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
 
     config = ShoulderMrConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
     population = shoulder_mr_population()
-    found: dict[str, list[ShoulderCase]] = {}
+    found, truths = {}, {}
     learning = 0 if settings.models == BUNDLED else settings.training + settings.validation
     for part, count, seed in (("learning", learning, settings.seed), ("test", settings.test, test_seed(settings.seed))):
         found[part] = []
@@ -174,11 +179,14 @@ def _cases(workspace: Workspace, data: Path | None, jobs: int) -> dict[str, list
             image, mask = (folder / pattern.format(name) for pattern in population.file_names)
             centre = tuple(truth["head_centre_lps_mm"])
             found[part].append(ShoulderCase(name, image, truth["tear_class"], mask, truth["side"], centre))
-    return {
+            if part == "test":
+                truths[name] = truth
+    parts = {
         "train": found["learning"][: settings.training],
         "validation": found["learning"][settings.training :],
         "test": found["test"],
     }
+    return parts, truths
 
 
 def _readers(workspace: Workspace, cases: Sequence[ShoulderCase], readers: Path | None) -> list[Reader]:

@@ -13,6 +13,7 @@ from radiologycnn.evaluation.localization import summarize_localization
 from radiologycnn.evaluation.summary import summarize_classes
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.readers import Reader
+from radiologycnn.reproduction.shim2020_groups import by_shoulder, chance_rows, localization_by_shoulder
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults, repeat_words
 from radiologycnn.reproduction.tables import Row, Table, mean_sd, median_quartiles, number, p_value
 
@@ -61,7 +62,10 @@ def shim2020_tables(results: ShimResults) -> list[Table]:
     if MAIN in results.answers:
         tables += [_binary(results, run), _reader_binary(results, with_readers), *_groups(results, with_readers)]
         tables += [_one_run(results, run), _confusion(results, run), _against_readers(results, with_readers)]
-    return [*tables, _networks(results, run), _localization(results, run)]
+    tables += [_networks(results, run), _localization(results, run)]
+    if MAIN in results.answers:
+        tables += [by_shoulder(results, run), localization_by_shoulder(results, run)]
+    return tables
 
 
 def _counts(results: ShimResults, run: str) -> Table:
@@ -269,6 +273,7 @@ def _networks(results: ShimResults, run: str) -> Table:
                 difference, _, p = delong_test(is_tear, 1 - main.probabilities[:, 0], 1 - answers.probabilities[:, 0])
                 words += f"; DeLong {p_value(p)} (AUC {difference:+.3f})"
             rows.append(Row(f"{title}: p against VRN, 2 blocks", "", words, "AUC: VRN's less this one's"))
+    rows += chance_rows(results)
     notes = [
         "The paper has VRN with 2 blocks alone and names 2D, DenseNet and squeeze-and-excitation as work to be done.",
         "More blocks: fewer, coarser map voxels; two of them cost accuracy for a finer map, the paper says.",

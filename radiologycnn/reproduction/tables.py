@@ -53,6 +53,17 @@ class Table:
         return path
 
 
+def plain(value: float, digits: int = 2) -> str:
+    """With this many digits after the point; what rounds to zero has no sign."""
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def counted(count: int, thing: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
     """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any."""
     known = np.array([value for value in values if value is not None], float)
@@ -61,8 +72,8 @@ def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = Fal
     known = known * 100 if percent else known
     unit = " %" if percent else ""
     if len(known) == 1:
-        return f"{known[0]:.{digits}f}{unit} (one case)"
-    return f"{known.mean():.{digits}f} ± {known.std(ddof=1):.{digits}f}{unit}"
+        return f"{plain(known[0], digits)}{unit} (one case)"
+    return f"{plain(known.mean(), digits)} ± {plain(known.std(ddof=1), digits)}{unit}"
 
 
 def median_quartiles(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
@@ -76,7 +87,7 @@ def median_quartiles(values: Sequence[float | None], digits: int = 2, percent: b
 
 def number(value: float | None, digits: int = 2) -> str:
     """Plain, empty for None and what is no number."""
-    return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+    return "" if value is None or not np.isfinite(value) else plain(value, digits)
 
 
 def p_value(value: float | None) -> str:
@@ -87,6 +98,6 @@ def p_value(value: float | None) -> str:
 
 
 def with_p(value: float | None, p: float | None, digits: int = 2) -> str:
-    """ "1.13 (p = 8e-10)"; empty without a value."""
+    """ "1.13 (p = 7.99e-10)"; empty without a value."""
     text = number(value, digits)
-    return f"{text} (p = {p:.2g})" if text and p is not None else text
+    return f"{text} (p = {p:.3g})" if text and p is not None else text

@@ -1,0 +1,107 @@
+"""Arab 2020's main method by kind of case: type, size and brightness of the bleed, confounders, slices.
+
+The paper has one figure for all cases. Which bleeds a method misses, and what it takes for blood, shows only by kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.evaluation.hypothesis_tests import bootstrap
+from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
+from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, plain
+
+KIND_TITLES = {
+    "iph": "intraparenchymal",
+    "ivh": "intraventricular",
+    "sdh": "subdural",
+    "edh": "epidural",
+    "sah": "subarachnoid",
+    "none": "no bleed",
+}
+_SIZES_ML = ((0.0, 5.0, "Under 5 mL"), (5.0, 30.0, "5 to 30 mL"), (30.0, np.inf, "Over 30 mL"))
+_FAINT_HU = 50.0
+_THICK_MM = 5.0
+
+Truth = dict[str, Any]
+
+
+def main_kind(truth: Truth) -> str:
+    """The type of the largest bleed."""
+    return max(truth["bleeds"], key=lambda bleed: bleed["volume_ml"])["kind"] if truth["bleeds"] else "none"
+
+
+def case_groups(results: ArabResults) -> list[tuple[str, set[str]]]:
+    """Test cases by kind, those groups that have any; empty where the truth is not simulated."""
+    truths = {case.id: results.truths[case.id] for case in results.cases["test"] if case.id in results.truths}
+    rules = [*_bleed_rules(), *_confounder_rules(truths)]
+    groups = [(title, {case for case, truth in truths.items() if holds(truth)}) for title, holds in rules]
+    return [(title, members) for title, members in groups if members]
+
+
+def _bleed_rules() -> list[tuple[str, Callable[[Truth], bool]]]:
+    rules: list[tuple[str, Callable[[Truth], bool]]] = []
+    for kind, title in KIND_TITLES.items():
+        rules.append((f"Main type {title}", lambda truth, kind=kind: main_kind(truth) == kind))
+    rules.append(("Bleeds of several types", lambda truth: len({bleed["kind"] for bleed in truth["bleeds"]}) > 1))
+    for low, high, title in _SIZES_ML:
+        rules.append((title, lambda truth, low=low, high=high: low <= truth["mask_ml"] < high))
+    rules.append((f"Faint: median under {_FAINT_HU:g} HU", lambda truth: (truth["median_hu"] or np.inf) < _FAINT_HU))
+    rules.append((f"Bright: median {_FAINT_HU:g} HU or more", lambda truth: (truth["median_hu"] or 0) >= _FAINT_HU))
+    return rules
+
+
+def _confounder_rules(truths: dict[str, Truth]) -> list[tuple[str, Callable[[Truth], bool]]]:
+    rules: list[tuple[str, Callable[[Truth], bool]]] = []
+    for name in sorted({name for truth in truths.values() for name in truth["calcifications"]}):
+        words = name.replace("_", " ")
+        rules.append((f"Calcified: {words}", lambda truth, name=name: name in truth["calcifications"]))
+    for name in sorted({name for truth in truths.values() for name in truth.get("artefacts", ())}):
+        rules.append((f"Artefact: {name}", lambda truth, name=name: name in truth.get("artefacts", ())))
+    rules.append(
+        ("No calcification, no artefact", lambda truth: not truth["calcifications"] and not truth.get("artefacts"))
+    )
+    rules.append(("Tilted gantry", lambda truth: truth["gantry_tilt_deg"] != 0))
+    rules.append((f"Slices of {_THICK_MM:g} mm or more", lambda truth: truth["slice_mm"] >= _THICK_MM))
+    return rules
+
+
+def interval_words(values: Sequence[float | None]) -> list[str]:
+    """["95 % 0.80 to 0.87"], of the mean, by bootstrap over cases; nothing for fewer than three."""
+    known = [value for value in values if value is not None]
+    if len(known) < 3:
+        return []
+    found = bootstrap(lambda drawn: float(drawn.mean()), known, resamples=1000)
+    return [f"95 % {plain(found.lower)} to {plain(found.upper)}"]
+
+
+def by_case_kind(results: ArabResults, run: str) -> Table:
+    """Dice by kind; the note holds cases, interval, precision and recall, and what the best other method reaches."""
+    rows = []
+    own = results.metrics.get(MAIN, [])
+    for title, members in case_groups(results):
+        group = [row for row in own if row["case"] in members]
+        if not group:
+            continue
+        dice = [row["dice"] for row in group]
+        words = [counted(len(group), "case")]
+        words += interval_words(dice)
+        for name in ("precision", "recall"):
+            words.append(f"{name} {np.mean([row[name] for row in group]):.2f}")
+        rivals = {
+            results.titles[name]: float(np.mean([row["dice"] for row in others if row["case"] in members]))
+            for name, others in results.metrics.items()
+            if name != MAIN
+        }
+        if rivals:
+            best = max(rivals, key=rivals.__getitem__)
+            words.append(f"{best} {rivals[best]:.2f}")
+        rows.append(Row(title, "", mean_sd(dice), "; ".join(words)))
+    notes = ["Not in the paper. The last figure of a note: the best of the other methods on the same cases, Dice."]
+    return Table("by-bleed", "CNN-DS by bleed, size and confounder: Dice", rows, run, notes)
+
+
+__all__ = ["KIND_TITLES", "by_case_kind", "case_groups", "interval_words", "main_kind"]
