@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from radiologycnn.simulation.head_ct.anatomy import Brain, Cavity, Person
-from radiologycnn.simulation.head_ct.config import BleedConfig, LogNormal
+from radiologycnn.simulation.head_ct.config import BleedConfig, draw_lognormal
 from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, fraction, smooth_step
 
 BLEED_LABELS = {"iph": 1, "ivh": 2, "sdh": 3, "edh": 4, "sah": 5}
@@ -52,11 +52,6 @@ class Bleed:
         return self.volume_ml * self.growth
 
 
-def _lognormal(rng: np.random.Generator, numbers: LogNormal) -> float:
-    median, sigma, low, high = numbers
-    return float(np.clip(median * np.exp(sigma * rng.standard_normal()), low, high))
-
-
 def plan_bleeds(rng: np.random.Generator, config: BleedConfig) -> list[Bleed]:
     """Draw which bleeds a scan has; empty for a bleed-free one."""
     if rng.random() < config.bleed_free:
@@ -84,7 +79,7 @@ def _plan_one(rng: np.random.Generator, config: BleedConfig, kind: str) -> Bleed
     place, jitter = "", rng.normal(0, 1, 3)
     if kind == "iph":
         place = _choice(rng, config.location_weights)
-    volume = _lognormal(rng, config.volume_ml[place or kind])
+    volume = draw_lognormal(rng, config.volume_ml[place or kind])
     if place == "deep":
         centre = (27, -4, 4) if rng.random() < 0.6 else (14, 12, 6)
         centre = tuple(np.array(centre) + jitter * (3, 5, 3))

@@ -18,7 +18,8 @@ from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "2"
+SIMULATOR_VERSION = "3"
+"""3: haze near bone in the default population (``PhysicsConfig.haze_hu``); the plain preset's scans stay as in 2."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _streams(index: int, seed: int) -> list[np.random.Generator]:
 
 def _further_streams(machine: np.random.Generator) -> list[np.random.Generator]:
     """Streams for what the plain population does not have; the machine's own goes on as if they were not there."""
-    return machine.spawn(3)
+    return machine.spawn(4)
 
 
 def draw_head(
@@ -110,7 +111,7 @@ def scan_head(
     """Scan a head in a pose and with a protocol that the stream ``machine`` decides; ``head.hu`` is used up."""
     grid, person, bleeds = head.grid, head.person, head.bleeds
     top = person.height_mm + person.skull_mm + person.scalp_mm
-    older, faults, vault = _further_streams(machine)
+    older, faults, vault, haze = _further_streams(machine)
     slices = draw_slices(machine, config.scanner, top, older)
     fine_hu = head.hu
     fine_hu += physics.beam_hardening(grid, head.inside, machine, config.physics)
@@ -126,6 +127,7 @@ def scan_head(
         kinds = np.maximum(kinds, 1)
         least = np.array([1.0, *(config.bleeds.label_share[kind] for kind in BLEED_LABELS)], np.float32)
         labels = np.where(filled >= least[kinds], kinds, 0).astype(np.uint8)
+    haze_hu = physics.bone_haze(hu, slices.pixel_mm, haze, config.physics)
     artefacts = add_artefacts(hu, slices, faults, config.artefacts) + ["joined vault"] * joined
     array = physics.scan(hu, slices, machine, config.physics)
     labels[array >= config.bleeds.label_below_hu] = 0
@@ -153,6 +155,7 @@ def scan_head(
         "age_years": round(person.age_years),
         "calcifications": head.calcified,
         "artefacts": artefacts,
+        "bone_haze_hu": round(haze_hu, 1),
         "pixel_mm": round(slices.pixel_mm, 4),
         "slice_mm": round(slices.slice_mm, 3),
         "slices": slices.shape_kji[0],

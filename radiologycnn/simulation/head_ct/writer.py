@@ -11,7 +11,7 @@ from radiologycnn.simulation.population import Population, outline
 
 TRUTH_COLUMNS = (
     "kinds", "places", "volume_ml", "mask_ml", "median_hu", "midline_shift_mm", "age_years", "calcifications",
-    "pixel_mm", "slice_mm", "slices", "gantry_tilt_deg", "rotation_deg",
+    "bone_haze_hu", "pixel_mm", "slice_mm", "slices", "gantry_tilt_deg", "rotation_deg",
 )  # fmt: skip
 
 
