@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiologycnn.worker import hemorrhage_jobs, reader_jobs, rotatorcuff_jobs, simulation_jobs
+from radiologycnn.worker import (
+    annotation_jobs,
+    case_jobs,
+    hemorrhage_jobs,
+    improvement_jobs,
+    reader_jobs,
+    rotatorcuff_jobs,
+    simulation_jobs,
+)
 from radiologycnn.worker.array_files import write_array
 from radiologycnn.worker.progress import DurationMemory, JobProgress
 from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, WarmModels
@@ -23,10 +31,15 @@ if TYPE_CHECKING:
 _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "segment": hemorrhage_jobs.segment,
     "measure": hemorrhage_jobs.measure,
+    "prepare_case": case_jobs.prepare_case,
     "locate": rotatorcuff_jobs.locate,
     "simulate": simulation_jobs.simulate,
     "classify": rotatorcuff_jobs.classify,
     "compare_readers": reader_jobs.compare_readers,
+    "agreement": annotation_jobs.agreement,
+    "consensus": annotation_jobs.consensus,
+    "rank_cases": annotation_jobs.rank_cases,
+    "improve": improvement_jobs.improve,
 }
 
 

@@ -1,0 +1,48 @@
+"""The worker's job of getting an annotator's next case ready while the present one is being corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
+from radiologycnn.worker import hemorrhage_jobs
+from radiologycnn.worker.progress import JobProgress
+
+if TYPE_CHECKING:
+    from radiologycnn.worker.jobs import JobRunner
+
+
+def prepare_case(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Read a scan, keep a plain copy of it where that is asked for, and segment it.
+
+    A scan that cannot be segmented is no failure: ``segmentation`` is None then, and the panel's own run says why.
+
+    Raises:
+        InputError: the scan cannot be read, or only as resampled slices, which the panel shows as they are.
+    """
+    from radiologycnn.images import read_volume, write_image
+
+    progress.step(0.0, "Reading the scan")
+    volume = read_volume(Path(request["path"]))
+    if volume.source_slices is not None:
+        raise InputError("resampled", "The slices of this scan are tilted or uneven.", "Open it without preparing it.")
+    progress.step(0.05, "Writing the scan")
+    array = runner.write_job_array(Path(request["output"]), "scan", request["job"], volume.array)
+    field = {"array": str(array), "ijk_to_lps": volume.ijk_to_lps.tolist(), "modality": volume.modality, "name": ""}
+    if request["image"]:
+        write_image(Path(request["image"]), volume.array, volume.ijk_to_lps)
+    segmentation = None
+    if request["segment"]:
+        try:
+            segmentation = hemorrhage_jobs.segment(
+                runner, {**request, "volume": field, "threshold": None}, progress, cancelled
+            )
+        except Cancelled:
+            raise
+        except RadiologyCNNError as error:
+            runner.log(f"The next case could not be segmented: {error.code}.")
+    return {"volume": field, "segmentation": segmentation, "seconds": progress.finish()}
