@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.hemorrhage.assess import choose_threshold
 from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
 from radiologycnn.training.hemorrhage.run import cache_name, preprocessing_of
@@ -53,12 +52,6 @@ def prepared_on_grid(
 def grid_cache(folder: Path, settings: TrainingSettings) -> Path:
     """Where prepared cases lie that several methods of one comparison share."""
     return folder.parent / f"cases-{cache_name(settings)}"
-
-
-def logged_seconds(log: Path) -> float:
-    """Of all epochs of a training, also of those before an interruption."""
-    with log.open(newline="", encoding="utf-8") as file:
-        return sum(float(row["seconds"]) for row in csv.DictReader(file))
 
 
 class CnnDsSegmenter:
@@ -156,7 +149,13 @@ class PackagedSegmenter:
         progress: Progress = no_progress,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Fit:
-        return Fit(None, None, {"model": self.package.id, "threshold": self.package.operating_threshold})
+        facts = {
+            "model": self.package.id,
+            "sha256": self.package.weights_sha256,
+            "threshold": self.package.operating_threshold,
+            "device": self._segmenter.device_name,
+        }
+        return Fit(None, None, facts)
 
     def predict(self, volume: Volume) -> np.ndarray:
         return self._segmenter.segment(volume).mask > 0

@@ -1,16 +1,47 @@
-"""``radiologycnn train``: a model from a hospital's own scans, or from simulated ones."""
+"""``radiologycnn train``: a model from a hospital's own scans or simulated ones; also by folds, and over a grid."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from radiologycnn.errors import InputError
+
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
+    from radiologycnn.training.settings import CommonSettings
+    from radiologycnn.training.task import TrainingTask
 
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+
+_SHOWN_POINTS = 20
+
+# What both tasks have.
+_OUTPUT = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model.")
+_PRESET = typer.Option(None, help="default, or paper: the settings of the task's paper.")
+_SETTINGS = typer.Option(None, "--settings", help="JSON file with settings, such as a search's best-settings.json.")
+_EPOCHS = typer.Option(None, min=0, help="Passes on the network's grid.")
+_COARSE_EPOCHS = typer.Option(None, min=0, help="Passes before them on half the grid.")
+_LEARNING_RATE = typer.Option(None, help="Largest learning rate.")
+_SEED = typer.Option(None, help="Decides weights, order, augmentation, splits and simulated scans.")
+_FOLDS = typer.Option(
+    0, "--folds", min=0, help="Train so many models, each tried on the patients that only it has not seen."
+)
+_SEARCH = typer.Option(
+    None,
+    "--search",
+    help="Try values of a setting, as name=value,value; several times for all combinations. "
+    "paper: what the task's paper tried.",
+)
+_RESUME = typer.Option(False, "--resume", help="Go on from what the folder holds.")
+_START_FROM = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans.")
+_DEVICE = typer.Option("auto", help="auto, cpu or cuda.")
+_JOBS = typer.Option(1, min=1, help="Processes for simulating.")
+_VERSION = typer.Option("0.1.0", help="Version of the model.")
+_TITLE = typer.Option("", help="What people read in the list of models.")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,144 +55,182 @@ def _train() -> None:
 
 @train_app.command("hemorrhage")
 def hemorrhage(
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model."),
-    data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, split)."),
+    output: Path = _OUTPUT,
+    data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, patient, split)."),
     simulate: int = typer.Option(0, min=0, help="Train on this many simulated scans instead."),
-    preset: str = typer.Option("default", help="default, or paper: the settings of Arab 2020."),
-    epochs: int = typer.Option(None, min=0, help="Passes on the network's grid."),
-    coarse_epochs: int = typer.Option(None, min=0, help="Passes before them on half the grid."),
+    preset: str = _PRESET,
+    settings: Path = _SETTINGS,
+    epochs: int = _EPOCHS,
+    coarse_epochs: int = _COARSE_EPOCHS,
     base_filters: int = typer.Option(None, min=1, help="Width of the network."),
-    learning_rate: float = typer.Option(None, help="Of Adam."),
+    learning_rate: float = _LEARNING_RATE,
     grid: str = typer.Option(None, help="Network's grid as columns,rows,slices, such as 128,128,64."),
-    seed: int = typer.Option(None, help="Decides weights, order, augmentation and simulated scans."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the folder's checkpoint."),
-    start_from: Path = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans."),
-    device: str = typer.Option("auto", help="auto, cpu or cuda."),
-    jobs: int = typer.Option(1, min=1, help="Processes for simulating."),
+    seed: int = _SEED,
+    folds: int = _FOLDS,
+    search: list[str] = _SEARCH,
+    resume: bool = _RESUME,
+    start_from: Path = _START_FROM,
+    device: str = _DEVICE,
+    jobs: int = _JOBS,
     test: int = typer.Option(0, min=0, help="Test on this many unseen simulated scans at 512 x 512 at the end."),
     name: str = typer.Option("hemorrhage", help="Name of the model, in small letters."),
-    version: str = typer.Option("0.1.0", help="Version of the model."),
-    title: str = typer.Option("", help="What people read in the list of models."),
+    version: str = _VERSION,
+    title: str = _TITLE,
 ) -> None:
     """Train CNN-DS to outline bleeds; writes a model package that the panel and ``segment`` can use."""
-    from radiologycnn.errors import InputError
-    from radiologycnn.terminal import stop_on_interrupt
-    from radiologycnn.training.hemorrhage.run import train_hemorrhage
+    from radiologycnn.training.hemorrhage.run import HemorrhageTask
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
     _check_source(data, simulate)
-    try:
-        grid_shape = tuple(int(n) for n in grid.split(",")) if grid else None
-    except ValueError:
-        grid_shape = ()
-    if grid_shape is not None and len(grid_shape) != 3:
-        raise InputError("bad-grid", f"The grid “{grid}” is not three numbers.", "Write it as 128,128,64.")
-    settings = TrainingSettings.from_preset(
-        preset,
-        {
-            "epochs": epochs,
-            "coarse_epochs": coarse_epochs,
-            "base_filters": base_filters,
-            "learning_rate": learning_rate,
-            "grid_shape_ijk": grid_shape,
-            "seed": seed,
-        },
-    )
-    with stop_on_interrupt() as cancelled:
-        package = train_hemorrhage(
-            output,
-            settings,
-            data=data,
-            simulate=simulate,
-            test=test,
-            resume=resume,
-            start_from=start_from,
-            device=device,
-            jobs=jobs,
-            name=name,
-            version=version,
-            title=title,
-            progress=_say,
-            cancelled=cancelled,
-        )
-    _print_package(package)
+    changes = {
+        "epochs": epochs,
+        "coarse_epochs": coarse_epochs,
+        "base_filters": base_filters,
+        "learning_rate": learning_rate,
+        "grid_shape_ijk": _grid_shape(grid),
+        "seed": seed,
+    }
+    chosen = _settings(TrainingSettings, HemorrhageTask.name, preset, settings, changes)
+    task = HemorrhageTask(chosen, data, simulate, jobs, device)
+    _run(task, output, (name, version, title), folds, search, test, resume, start_from)
 
 
 @train_app.command("rotator-cuff")
 def rotator_cuff(
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model."),
-    data: Path = typer.Option(None, help="Folder with cases.csv (id, image, class, mask, side, centre, split)."),
+    output: Path = _OUTPUT,
+    data: Path = typer.Option(
+        None, help="Folder with cases.csv (id, image, class, mask, side, centre, patient, split)."
+    ),
     codes: str = typer.Option("ordinal", help="Numbers in class: ordinal (1 is Partial), or paper (4 is Partial)."),
     simulate: int = typer.Option(0, min=0, help="Train on this many simulated shoulders instead."),
     matrix: int = typer.Option(256, min=64, help="In-plane size that training shoulders are simulated at."),
-    preset: str = typer.Option("default", help="default, or paper: the settings of Shim 2020."),
-    epochs: int = typer.Option(None, min=0, help="Passes on the network's cube."),
-    coarse_epochs: int = typer.Option(None, min=0, help="Passes before them on a cube of half the size."),
+    preset: str = _PRESET,
+    settings: Path = _SETTINGS,
+    epochs: int = _EPOCHS,
+    coarse_epochs: int = _COARSE_EPOCHS,
     batch_size: int = typer.Option(None, min=1, help="Cases a step."),
     base_filters: int = typer.Option(None, min=4, help="Width of the network."),
-    learning_rate: float = typer.Option(None, help="Largest learning rate."),
+    learning_rate: float = _LEARNING_RATE,
     localization_weight: float = typer.Option(
         None, help="How much the masks, where there are some, teach where activation maps lie; 0 not at all."
     ),
-    seed: int = typer.Option(None, help="Decides weights, order, augmentation and simulated scans."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the folder's checkpoint."),
-    start_from: Path = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans."),
-    device: str = typer.Option("auto", help="auto, cpu or cuda."),
-    jobs: int = typer.Option(1, min=1, help="Processes for simulating."),
+    seed: int = _SEED,
+    folds: int = _FOLDS,
+    search: list[str] = _SEARCH,
+    resume: bool = _RESUME,
+    start_from: Path = _START_FROM,
+    device: str = _DEVICE,
+    jobs: int = _JOBS,
     test: int = typer.Option(0, min=0, help="Test on this many unseen simulated shoulders at the end."),
     name: str = typer.Option("rotator-cuff", help="Name of the model, in small letters."),
-    version: str = typer.Option("0.1.0", help="Version of the model."),
-    title: str = typer.Option("", help="What people read in the list of models."),
+    version: str = _VERSION,
+    title: str = _TITLE,
 ) -> None:
     """Train VRN to classify tears; writes a model package that the panel and ``classify`` can use."""
-    from radiologycnn.terminal import stop_on_interrupt
-    from radiologycnn.training.rotatorcuff.run import train_rotator_cuff
+    from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
     from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 
     _check_source(data, simulate)
-    settings = TrainingSettings.from_preset(
-        preset,
-        {
-            "epochs": epochs,
-            "coarse_epochs": coarse_epochs,
-            "batch_size": batch_size,
-            "base_filters": base_filters,
-            "learning_rate": learning_rate,
-            "localization_weight": localization_weight,
-            "seed": seed,
-        },
-    )
-    with stop_on_interrupt() as cancelled:
-        package = train_rotator_cuff(
-            output,
-            settings,
-            data=data,
-            codes=codes,
-            simulate=simulate,
-            matrix=matrix,
-            test=test,
-            resume=resume,
-            start_from=start_from,
-            device=device,
-            jobs=jobs,
-            name=name,
-            version=version,
-            title=title,
-            progress=_say,
-            cancelled=cancelled,
-        )
-    _print_package(package)
+    changes = {
+        "epochs": epochs,
+        "coarse_epochs": coarse_epochs,
+        "batch_size": batch_size,
+        "base_filters": base_filters,
+        "learning_rate": learning_rate,
+        "localization_weight": localization_weight,
+        "seed": seed,
+    }
+    chosen = _settings(TrainingSettings, RotatorCuffTask.name, preset, settings, changes)
+    task = RotatorCuffTask(chosen, data, simulate, jobs, device, codes, matrix)
+    _run(task, output, (name, version, title), folds, search, test, resume, start_from)
 
 
 def _check_source(data: Path | None, simulate: int) -> None:
-    from radiologycnn.errors import InputError
-
     if (data is None) == (simulate == 0):
         raise InputError("no-data", "Give either --data with a folder or --simulate with a number.", "")
 
 
+def _grid_shape(text: str | None) -> tuple[int, ...] | None:
+    try:
+        shape = tuple(int(n) for n in text.split(",")) if text else None
+    except ValueError:
+        shape = ()
+    if shape is not None and len(shape) != 3:
+        raise InputError("bad-grid", f"The grid “{text}” is not three numbers.", "Write it as 128,128,64.")
+    return shape
+
+
+def _settings(
+    kind: type[CommonSettings], task: str, preset: str | None, file: Path | None, changes: Mapping[str, Any]
+) -> CommonSettings:
+    from radiologycnn.training.settings_file import read_settings
+
+    if file is None:
+        return kind.from_preset(preset or "default", changes)
+    if preset is not None:
+        raise InputError("two-settings", "A preset and a settings file cannot go together.", "Give one of them.")
+    return read_settings(file, task, kind, changes)
+
+
+def _run(
+    task: TrainingTask,
+    output: Path,
+    model: tuple[str, str, str],
+    folds: int,
+    searched: list[str] | None,
+    test: int,
+    resume: bool,
+    start_from: Path | None,
+) -> None:
+    """Train one model, one a fold, or one a point of a grid, and say what came of it."""
+    from radiologycnn.terminal import stop_on_interrupt
+    from radiologycnn.training.folds import TABLE_NAME, cross_validate, table_text
+    from radiologycnn.training.grid_search import BEST_NAME, RESULTS_NAME, parse_grid, search
+    from radiologycnn.training.task import ModelName
+
+    _check_kind_of_run(folds, searched, test, start_from)
+    with stop_on_interrupt() as cancelled:
+        if searched:
+            grid = parse_grid(searched, type(task), task.settings)
+            rows = search(task, output, grid, resume, _say, cancelled)
+            _print_points(rows)
+            typer.echo(f"All {len(rows)} points: {output / RESULTS_NAME}; the best: {output / BEST_NAME}")
+        elif folds:
+            done = cross_validate(task, output, folds, ModelName(*model), resume, start_from, _say, cancelled)
+            for line in table_text(done.table):
+                typer.echo(line)
+            for case, reason in done.refused.items():
+                typer.echo(f"Left out: {case}. {reason}")
+            typer.echo(f"Table: {output / TABLE_NAME}")
+        else:
+            _print_package(task.run(output, ModelName(*model), test, resume, start_from, _say, cancelled))
+
+
+def _check_kind_of_run(folds: int, searched: list[str] | None, test: int, start_from: Path | None) -> None:
+    if folds and searched:
+        raise InputError(
+            "two-runs", "Folds and a search are two runs.", "Search first, then give the best to --settings."
+        )
+    if (folds or searched) and test:
+        raise InputError(
+            "two-runs", "Folds and searches are judged by their own cases.", "Leave --test out, or train one model."
+        )
+    if searched and start_from:
+        raise InputError("two-runs", "A search begins with fresh weights.", "Leave --start-from out.")
+
+
 def _say(part: float, text: str) -> None:
     typer.echo(f"{part:6.1%}  {text}")
+
+
+def _print_points(rows: list[dict[str, str]]) -> None:
+    """The best points as a table, the best one first."""
+    names = [name for name in rows[0] if name != "seconds"]
+    lines = [[name.replace("_", " ") for name in names]]
+    lines += [[row.get(name) or "" for name in names] for row in rows[:_SHOWN_POINTS]]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        typer.echo("  ".join(text.rjust(width) for text, width in zip(line, widths)))
 
 
 def _print_package(package: ModelPackage) -> None:

@@ -86,9 +86,10 @@ def summarize_classes(
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A CSV file with a heading; None becomes an empty cell."""
+    """A CSV file with a heading; None, and what only other rows have, becomes an empty cell."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\r\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(buffer, list(names), lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, buffer.getvalue().encode("utf-8"))

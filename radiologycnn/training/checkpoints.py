@@ -53,3 +53,9 @@ def append_log(folder: Path, record: Mapping[str, Any]) -> None:
         writer.writeheader()
         writer.writerows([*rows, record])
     os.replace(partial, path)
+
+
+def logged_seconds(log: Path) -> float:
+    """Of all epochs of a training, also of those before an interruption."""
+    with log.open(newline="", encoding="utf-8") as file:
+        return sum(float(row["seconds"]) for row in csv.DictReader(file))

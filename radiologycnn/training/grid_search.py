@@ -1,0 +1,228 @@
+"""Grid search over training settings: every combination trained on the same split, ranked by its validation cases."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.training.case_files import Progress
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
+from radiologycnn.training.run_record import begin_or_resume
+from radiologycnn.training.settings import CommonSettings
+from radiologycnn.training.settings_file import like, write_settings
+from radiologycnn.training.task import Cancelled, TrainingTask
+
+RECORD_NAME = "grid-search.json"
+RESULTS_NAME = "results.csv"
+BEST_NAME = "best-settings.json"
+PAPER = "paper"
+
+# They would change which cases are compared, not how well one learns from them.
+_FIXED = ("preset", "validation_share", "seed")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination of a grid; ``number`` counts from 1, in the order of the grid."""
+
+    number: int
+    values: Mapping[str, Any]
+    settings: CommonSettings
+
+
+def parse_grid(texts: Sequence[str], task: type[TrainingTask], base: CommonSettings) -> dict[str, tuple[Any, ...]]:
+    """Values by setting.
+
+    Args:
+        texts: ``paper`` alone, or ``name=value,value``; sides of a grid as ``64x64x32``.
+
+    Raises:
+        InputError: not of this form, an unknown setting, or no grid in the task's paper.
+    """
+    if PAPER in texts:
+        if len(texts) > 1:
+            raise InputError("bad-search", "The paper's grid stands for itself.", "Leave the other values out.")
+        if not task.paper_grid:
+            raise InputError(
+                "bad-search",
+                "The paper behind this task fixed its settings without a search.",
+                "Name the values, such as --search learning_rate=0.002,0.0005.",
+            )
+        return dict(task.paper_grid)
+    known = {field.name: getattr(base, field.name) for field in fields(base) if field.name not in _FIXED}
+    grid: dict[str, tuple[Any, ...]] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name in grid:
+            raise InputError(
+                "bad-search", f"“{text}” names no values to try.", "Write name=value,value, each name once."
+            )
+        if name not in known:
+            raise InputError(
+                "bad-search", f"There is no setting “{name}” to search over.", f"Known: {', '.join(known)}."
+            )
+        grid[name] = tuple(dict.fromkeys(_value(name, one.strip(), known[name]) for one in values.split(",")))
+    return grid
+
+
+def grid_points(base: CommonSettings, grid: Mapping[str, Sequence[Any]]) -> list[Point]:
+    """Every combination, the last setting changing fastest.
+
+    Raises:
+        InputError: a combination is impossible, which is better known before the first hour than after the last.
+    """
+    points = []
+    for number, values in enumerate(itertools.product(*grid.values()), start=1):
+        chosen = dict(zip(grid, values))
+        settings = replace(base, **chosen)
+        problems = settings.problems()
+        if problems:
+            raise InputError(
+                "bad-settings", f"{_words(chosen)} cannot be trained: {' '.join(problems)}", "Leave it out of the grid."
+            )
+        points.append(Point(number, chosen, settings))
+    return points
+
+
+def search(
+    task: TrainingTask,
+    output: Path,
+    grid: Mapping[str, Sequence[Any]],
+    resume: bool = False,
+    progress: Progress | None = None,
+    cancelled: Cancelled = lambda: False,
+) -> list[dict[str, str]]:
+    """Train at each point of the grid, and rank by the validation cases of the best epoch.
+
+    Args:
+        task: with the settings that the grid does not change, and the split of the cases.
+        output: gets ``results.csv``, a row a finished point, written whole after each; ``best-settings.json``, which
+            ``train --settings`` takes; and for each point ``points/<number>/`` with its log. Checkpoints of finished
+            points are removed.
+        resume: go on: finished points are kept, and the one that was cut goes on from its checkpoint.
+
+    Returns:
+        The rows, the best first.
+
+    Raises:
+        InputError: nothing to validate on, an impossible combination, or a folder with another search.
+        Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
+    """
+    points = grid_points(task.settings, grid)
+    record = {
+        "task": task.name,
+        "grid": {name: list(values) for name, values in grid.items()},
+        "source": task.source(),
+        "settings": task.settings.to_dict(),
+    }
+    begin_or_resume(output / RECORD_NAME, record, resume)
+    report = progress or (lambda part, text: None)
+    training, validation = [
+        [path.stem for path in paths]
+        for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text)))
+    ]
+    if not validation:
+        raise InputError(
+            "too-few-cases",
+            "A search needs validation cases, which the settings leave out.",
+            "Name validation cases in the manifest, or give settings with a validation share.",
+        )
+    path = output / RESULTS_NAME
+    rows = _read_rows(path)
+    for point in points:
+        folder = output / "points" / f"{point.number:03d}"
+        if str(point.number) not in {row["point"] for row in rows}:
+            words = f"Point {point.number} of {len(points)}, {_words(point.values)}"
+
+            def say(part: float, text: str, point: Point = point, words: str = words) -> None:
+                report((point.number - 1 + min(part, 1.0)) / len(points), f"{words}: {text}")
+
+            row = _train_point(task.with_settings(point.settings), point, folder, training, validation, say, cancelled)
+            rows = _ranked(task, [*rows, row])
+            write_rows(path, sorted(rows, key=lambda one: int(one["point"])))
+        (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+    best = points[int(rows[0]["point"]) - 1]
+    write_settings(output / BEST_NAME, task.name, best.settings)
+    return rows
+
+
+def _train_point(
+    task: TrainingTask,
+    point: Point,
+    folder: Path,
+    training: Sequence[str],
+    validation: Sequence[str],
+    say: Progress,
+    cancelled: Cancelled,
+) -> dict[str, str]:
+    """Train at one point; returns its row, without a rank."""
+    # Another grid of the network is another form of the same cases.
+    cases = task.prepare(folder.parents[1])
+    paths = {path.stem: path for found in cases.found.values() for path in found}
+    parts = [[paths[case] for case in part] for part in (training, validation)]
+    result = task.train(*parts, folder, (folder / CHECKPOINT_NAME).exists(), say, cancelled)
+    return {
+        "rank": "",
+        "point": str(point.number),
+        **{name: _text(value) for name, value in point.values.items()},
+        **{name: f"{value:.6g}" for name, value in result.figures.items()},
+        "epoch": str(result.epoch),
+        "seconds": f"{logged_seconds(folder / LOG_NAME):.1f}",
+    }
+
+
+def _ranked(task: TrainingTask, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Rows with their rank, the best first; a point whose loss is no number comes last."""
+
+    def key(row: Mapping[str, str]) -> tuple[float, ...]:
+        figures = {name: float(value) for name, value in row.items() if name.startswith("validation_") and value}
+        score = task.score(figures)
+        finite = math.isfinite(figures["validation_loss"]) and all(map(math.isfinite, score))
+        return (0.0, *(-value for value in score)) if finite else (1.0,)
+
+    order = sorted(rows, key=lambda row: (*key(row), int(row["point"])))
+    return [{**row, "rank": str(rank)} for rank, row in enumerate(order, start=1)]
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of the finished points, the best first."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return sorted(csv.DictReader(file), key=lambda row: int(row["rank"]))
+
+
+def _value(name: str, text: str, example: Any) -> Any:
+    """A value as it was typed, in its setting's kind."""
+    if isinstance(example, tuple):
+        parts = text.split("x")
+        value: Any = [_plain(part) for part in parts]
+    else:
+        value = text if isinstance(example, str) else _plain(text)
+    return like(name, value, example)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return json.loads(text.lower())
+    except ValueError:
+        return text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_text(value)}" for name, value in values.items())

@@ -1,0 +1,50 @@
+"""What a run of many trainings in a folder was begun with, so that it goes on only as it began."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.summary import plain_record, write_record
+
+
+def begin_or_resume(path: Path, record: Mapping[str, Any], resume: bool) -> None:
+    """Write the record of a new run, or compare it with that of the run that is to go on.
+
+    Raises:
+        InputError: the folder holds a run and none was to be resumed, or one of another record.
+    """
+    wanted = plain_record(dict(record))
+    if not path.exists():
+        if resume:
+            raise InputError("nothing-to-resume", f"There is no run to go on with in {path.parent}.", "Start it first.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_record(path, wanted)
+        return
+    if not resume:
+        raise InputError(
+            "folder-in-use", f"{path.parent} holds a run already.", "Add --resume to go on with it, or name another."
+        )
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    differing = _differing(begun, wanted)
+    if differing:
+        raise InputError(
+            "other-settings",
+            f"The run in {path.parent} was begun with other settings: {', '.join(differing)}.",
+            "Go on with the same settings, or start in a new folder.",
+        )
+
+
+def _differing(begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Names of what differs, of parts of a record by their own names."""
+    found = []
+    for name in [*wanted, *(name for name in begun if name not in wanted)]:
+        one, other = begun.get(name), wanted.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += _differing(one, other)
+        elif one != other:
+            found.append(name)
+    return found
