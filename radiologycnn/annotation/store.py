@@ -10,7 +10,7 @@ What lies in the folder::
     masks/RATER/CASE.nii.gz             the accepted ones by name, as ``radiologycnn agreement FOLDER/masks`` reads them
     network/CASE.SHA256.npz             the network's result with its probability, to begin with
     network/CASE.json                   what it expects of the case: volume, uncertainty
-    consensus/CASE.json, .SHA256.nii.gz one mask made of several raters', where one was asked for
+    consensus/METHOD/CASE.json, .nii.gz one mask made of several raters', where one was asked for
     training.json                       whether training learns from the latest masks or from the consensus
     cases.csv                           the accepted ones, as ``radiologycnn train hemorrhage --data FOLDER`` reads them
 

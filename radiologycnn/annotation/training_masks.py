@@ -1,7 +1,7 @@
 """Which mask of a case training learns from: the latest accepted one, or the raters' consensus; kept for the dataset.
 
-``consensus/CASE.json`` says of which masks a consensus was made. Where a rater has spoken anew since, it no longer
-holds: the case falls back to its latest accepted mask until the consensus is made again.
+``consensus/METHOD/CASE.json`` says of which masks a consensus was made. Where a rater has spoken anew since, it no
+longer holds: the case falls back to its latest accepted mask until the consensus is made again.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class TrainingChoice:
     method: str = ""
     with_network: bool = False
 
+    @property
+    def folder(self) -> str:
+        """Where such a consensus is kept, relative to the dataset's folder; each kind apart from the others."""
+        return f"{CONSENSUS_FOLDER}/{self.method}{'-with-network' if self.with_network else ''}"
+
 
 @dataclass(frozen=True)
 class ConsensusRecord:
@@ -39,7 +44,7 @@ class ConsensusRecord:
 
     Attributes:
         method: one of ``evaluation.consensus.METHODS``.
-        inputs: mask_sha256 by rater; the network's stands under its name with its file instead.
+        inputs: SHA-256 of each mask's file, by rater; the network's stands under "network".
         mask: file, relative to the dataset's folder.
         dice: of each input with the consensus, by rater.
         made_at: UTC, ISO 8601.
@@ -57,11 +62,10 @@ class ConsensusRecord:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def holds_for(self, choice: TrainingChoice, words: Sequence[Annotation]) -> bool:
-        """Whether it is of these words, and made as chosen."""
+    def is_of(self, words: Sequence[Annotation]) -> bool:
+        """Whether it is of these words and no others."""
         of_raters = {rater: sha for rater, sha in self.inputs.items() if rater != NETWORK}
-        as_chosen = self.method == choice.method and (choice.with_network or NETWORK not in self.inputs)
-        return as_chosen and of_raters == {word.rater: word.mask_sha256 for word in words}
+        return of_raters == {word.rater: word.mask_sha256 for word in words}
 
 
 class TrainingMasks:
@@ -85,9 +89,9 @@ class TrainingMasks:
         self.files.write(_CHOICE_NAME, asdict(choice))
         write_manifest(self)
 
-    def consensus_of(self, case_id: str) -> ConsensusRecord | None:
-        """The consensus that was made last of a case; None without one."""
-        record = self.files.read(f"{CONSENSUS_FOLDER}/{case_id}.json")
+    def consensus_of(self, case_id: str, choice: TrainingChoice) -> ConsensusRecord | None:
+        """The consensus of that kind that was made last of a case; None without one."""
+        record = self.files.read(f"{choice.folder}/{case_id}.json")
         if not record:
             return None
         names = {f.name for f in fields(ConsensusRecord)}
@@ -96,8 +100,8 @@ class TrainingMasks:
     def training_consensus(self, case_id: str, words: Sequence[Annotation]) -> ConsensusRecord | None:
         """The consensus that is a case's training mask now; None where the latest accepted one is."""
         choice = self.training_choice()
-        record = self.consensus_of(case_id) if choice.source == CONSENSUS else None
-        if record is None or not record.holds_for(choice, words) or not (self.folder / record.mask).is_file():
+        record = self.consensus_of(case_id, choice) if choice.source == CONSENSUS else None
+        if record is None or not record.is_of(words) or not (self.folder / record.mask).is_file():
             return None
         return record
 

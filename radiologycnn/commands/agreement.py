@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def agreement(
-    folder: Path = typer.Argument(..., help="Folder with one folder a rater, in each one mask file a case."),
+    folder: Path = typer.Argument(
+        ..., help="Folder with one folder a rater, in each one mask file a case; or an annotation dataset."
+    ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the tables; made if needed."),
     method: str = typer.Option(None, help="The rater that is the network: compared with the experts."),
     margin: float = typer.Option(0.05, min=1e-6, help="Difference of kappa that counts as none."),
@@ -25,35 +27,27 @@ def agreement(
 ) -> None:
     """Kappa, Dice, disagreement, regression and limits of agreement of each pair of raters (Arab 2020, Table 2).
 
-    The results folder gets pairs.csv, cases.csv, agreement.json and, where asked for, consensus/CASE.nii.gz.
+    The results folder gets pairs.csv, cases.csv, disagreement.csv (Figure 1), agreement.json and, where asked for,
+    consensus/CASE.nii.gz. In an annotation dataset each pair is compared on all the cases that both have accepted.
     """
     with show_progress(quiet) as report:
-        from radiologycnn.evaluation.rater_agreement import (
-            agreement_by_case,
-            agreement_by_pair,
-            compare_with_experts,
-            find_raters,
-        )
-        from radiologycnn.evaluation.summary import write_record, write_rows
+        from radiologycnn.annotation.dataset import DATASET_NAME
+        from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
+        from radiologycnn.evaluation.rater_agreement import find_raters
 
-        found = find_raters(folder)
-        rows = agreement_by_case(found, report)
-        pairs = agreement_by_pair(rows)
-        comparison = compare_with_experts(rows, method, margin) if method else None
-        output.mkdir(parents=True, exist_ok=True)
-        write_rows(output / "cases.csv", rows)
-        write_rows(output / "pairs.csv", pairs)
-        record = {"raters": found.raters, "cases": found.cases, "notes": found.notes, "pairs": pairs}
-        write_record(output / "agreement.json", {**record, "comparison": comparison})
+        is_dataset = (folder / DATASET_NAME).is_file()
+        found = find_raters(folder / "masks" if is_dataset else folder, by_pair=is_dataset)
+        record = agreement_of_raters(found, method, margin, report)
+        write_agreement(output, record)
         if consensus:
             _write_consensus(found, consensus, output / "consensus")
     if quiet:
         return
     for note in found.notes:
         typer.echo(f"Note: {note}")
-    _print_pairs(pairs)
-    _print_disagreement(found.raters, pairs)
-    for name, value in (comparison or {}).items():
+    _print_pairs(record["pairs"])
+    _print_disagreement(record["matrix"])
+    for name, value in (record["comparison"] or {}).items():
         typer.echo(f"{name.replace('_', ' '):24}{'-' if value is None else format(value, '.4g')}")
     typer.echo(f"Results: {output}")
 
@@ -67,7 +61,7 @@ def _write_consensus(found: Any, kind: str, folder: Path) -> None:
         raise InputError("unknown-consensus", f"There is no consensus “{kind}”.", f"Use one of {', '.join(METHODS)}.")
     folder.mkdir(parents=True, exist_ok=True)
     for case in found.cases:
-        volumes = [read_volume(found.files[rater][case]) for rater in found.raters]
+        volumes = [read_volume(files[case]) for files in found.files.values() if case in files]
         write_image(folder / f"{case}.nii.gz", consensus([v.array for v in volumes], kind), volumes[0].ijk_to_lps)
 
 
@@ -84,10 +78,9 @@ def _print_pairs(pairs: list[dict[str, Any]]) -> None:
         typer.echo(f"{names} {kappa:>14} {line:>18} {intercept:>20} {icc:>6}")
 
 
-def _print_disagreement(raters: tuple[str, ...], pairs: list[dict[str, Any]]) -> None:
-    by_pair = {(row["first"], row["second"]): row["disagreement"] for row in pairs}
+def _print_disagreement(matrix: dict[str, Any]) -> None:
+    raters = matrix["raters"]
     typer.echo("Disagreement of volumes")
     typer.echo(" " * 12 + "".join(f"{rater:>12}" for rater in raters))
-    for one in raters:
-        cells = (0.0 if one == other else by_pair.get((one, other), by_pair.get((other, one))) for other in raters)
-        typer.echo(f"{one:>12}" + "".join(f"{cell:12.2f}" for cell in cells))
+    for rater, cells in zip(raters, matrix["absolute"]):
+        typer.echo(f"{rater:>12}" + "".join(f"{'-' if cell is None else format(cell, '.2f'):>12}" for cell in cells))

@@ -35,7 +35,7 @@ KAPPA_MARGIN = 0.05
 
 @dataclass(frozen=True)
 class RaterFolder:
-    """Masks by rater and case; every rater judged every case that is in ``cases``."""
+    """Masks by rater and case; every rater, or at least two of them, judged each case that is in ``cases``."""
 
     files: dict[str, dict[str, Path]]
     cases: tuple[str, ...]
@@ -46,11 +46,15 @@ class RaterFolder:
         return tuple(self.files)
 
 
-def find_raters(folder: Path) -> RaterFolder:
+def find_raters(folder: Path, by_pair: bool = False) -> RaterFolder:
     """A folder with one folder for each rater, in which each case is one mask file.
 
+    Args:
+        by_pair: keep each case that two raters judged, so that each pair is compared on all that it shares, while work
+            still goes on; else only cases that all of them judged, so that all pairs are compared on the same ones.
+
     Raises:
-        InputError: fewer than two raters, or no case that all of them judged.
+        InputError: fewer than two raters, or no case that all of them (two of them) judged.
     """
     if not folder.is_dir():
         raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
@@ -62,14 +66,17 @@ def find_raters(folder: Path) -> RaterFolder:
             "Make one folder for each rater, with one mask file a case, named alike.",
         )
     every = set.union(*(set(cases) for cases in files.values()))
-    common = set.intersection(*(set(cases) for cases in files.values()))
+    least = 2 if by_pair else len(files)
+    common = {case for case in every if sum(case in cases for cases in files.values()) >= least}
+    whom = "two raters" if by_pair else "all raters"
     if not common:
-        raise InputError("no-pairs", "No case was judged by all raters.", "Name the masks of one case alike.")
+        raise InputError("no-pairs", f"No case was judged by {whom}.", "Name the masks of one case alike.")
     left_out = sorted(every - common)
     notes = ()
     if left_out:
         names = ", ".join(left_out[:5]) + " …" * (len(left_out) > 5)
-        notes = (f"{len(left_out)} cases were not judged by everybody and were left out: {names}.",)
+        by_whom = "by two raters" if by_pair else "by everybody"
+        notes = (f"{len(left_out)} cases were not judged {by_whom} and were left out: {names}.",)
     return RaterFolder(files, tuple(sorted(common)), notes)
 
 
@@ -97,13 +104,13 @@ def agreement_by_case(
     rows = []
     for number, case in enumerate(folder.cases):
         progress(number / len(folder.cases), f"Case {case}")
-        volumes = {rater: read_volume(folder.files[rater][case]) for rater in folder.raters}
-        reference = volumes[folder.raters[0]]
+        volumes = {rater: read_volume(files[case]) for rater, files in folder.files.items() if case in files}
+        reference = next(iter(volumes.values()))
         for volume in volumes.values():
             check_same_grid(case, volume, reference)
         masks = {rater: volume.array != 0 for rater, volume in volumes.items()}
         ml = {rater: np.count_nonzero(mask) * reference.voxel_volume_mm3 / 1000 for rater, mask in masks.items()}
-        for first, second in combinations(folder.raters, 2):
+        for first, second in combinations(volumes, 2):
             rows.append(
                 {
                     "case": case,
@@ -138,6 +145,7 @@ def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "kappa_mean": float(kappa.mean()),
             "kappa_sd": float(kappa.std(ddof=1)) if len(own) > 1 else 0.0,
             "dice_mean": float(dice.mean()),
+            "dice_sd": float(dice.std(ddof=1)) if len(own) > 1 else 0.0,
             "disagreement": apart.absolute,
             "disagreement_sd": apart.absolute_sd,
             "disagreement_signed": apart.signed,
@@ -185,7 +193,8 @@ def compare_with_experts(
         raise InputError("too-few-raters", "Comparing with the experts needs two of them beside the method.", "")
     kappa = np.array([row["kappa"] for row in rows])
     case = np.array([row["case"] for row in rows])
-    cases = sorted(set(case))
+    # where raters judge different cases, only those with both kinds of pairs can be compared as pairs
+    cases = [c for c in sorted(set(case)) if 0 < np.count_nonzero(with_method[case == c]) < np.count_nonzero(case == c)]
     means = [np.array([kappa[(case == c) & group].mean() for c in cases]) for group in (with_method, ~with_method)]
     figures: dict[str, float | None] = {
         "kappa_experts": float(kappa[~with_method].mean()),

@@ -1,0 +1,150 @@
+"""Consensus of raters: as SimpleITK has it, read by training where chosen, never of masks that were replaced."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine.annotated_folder import MATRIX, SHAPE, VOXEL_ML, annotated_folder, ball
+from typer.testing import CliRunner
+
+from radiologycnn.annotation.consensus import make_consensus, refresh_consensus
+from radiologycnn.annotation.dataset import AnnotationDataset
+from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.store import AnnotationStore
+from radiologycnn.cli import app
+from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.images import read_volume
+
+RATERS = {"ab": (1.0, 0), "cd": (1.1, 1), "ef": (0.9, -2), "network": (1.4, 0)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    annotated_folder(tmp_path / "data", 4, RATERS)
+    return tmp_path / "data"
+
+
+def masks_of(folder: Path, case: str) -> list[np.ndarray]:
+    return [read_volume(folder / "masks" / rater / f"{case}.nii.gz").array for rater in ("ab", "cd", "ef")]
+
+
+def training_lines(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "cases.csv").open(newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("method", ["majority", "staple", "union", "intersection"])
+def test_consensus_is_what_simpleitk_makes_of_the_same_masks(folder, method) -> None:
+    import SimpleITK as sitk
+
+    record = make_consensus(AnnotationDataset(folder), method)
+    for row in record["cases"]:
+        masks = masks_of(folder, row["case"])
+        images = [sitk.GetImageFromArray(mask) for mask in masks]
+        if method == "majority":
+            expected = sitk.GetArrayFromImage(sitk.LabelVoting(images, 0)) > 0
+        elif method == "union":
+            expected = sitk.GetArrayFromImage(images[0] | images[1] | images[2]) > 0
+        elif method == "intersection":
+            expected = sitk.GetArrayFromImage(images[0] & images[1] & images[2]) > 0
+        else:
+            places = np.argwhere(np.any(masks, axis=0))
+            low = np.maximum(places.min(axis=0) - 5, 0)
+            size = np.minimum(places.max(axis=0) + 6, SHAPE) - low
+            cut = [sitk.RegionOfInterest(image, size[::-1].tolist(), low[::-1].tolist()) for image in images]
+            inner = sitk.GetArrayFromImage(sitk.STAPLE(cut, 1.0)) > 0.5
+            expected = np.zeros(SHAPE, bool)
+            expected[tuple(slice(a, a + n) for a, n in zip(low, size))] = inner
+        written = read_volume(folder / row["mask"])
+        assert np.array_equal(written.array > 0, expected)
+        assert np.allclose(written.ijk_to_lps, MATRIX)
+        assert row["volume_ml"] == pytest.approx(expected.sum() * VOXEL_ML)
+        dice = 2 * (masks[0].astype(bool) & expected).sum() / (masks[0].sum() + expected.sum())
+        assert row["dice"]["ab"] == pytest.approx(dice, abs=1e-6)
+
+
+def test_training_reads_the_consensus_where_it_is_chosen(folder) -> None:
+    from radiologycnn.hemorrhage.preprocessing import Preprocessing
+    from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
+
+    dataset = AnnotationDataset(folder)
+    assert make_consensus(dataset, "union")["training_masks"] == "latest"
+    assert {row["rater"] for row in training_lines(folder).values()} <= {"ab", "cd", "ef"}
+    assert make_consensus(dataset, "union", use_for_training=True)["training_masks"] == "consensus"
+    lines = training_lines(folder)
+    assert {row["rater"] for row in lines.values()} == {"consensus"}
+    assert {row["accepted_by"] for row in lines.values()} == {"ab cd ef"}
+    prepared = prepare_folder(folder, folder.parent / "cache", Preprocessing(grid_shape_ijk=(24, 24, 16)))[""]
+    assert np.array_equal(load_case(prepared[3]).mask, np.any(masks_of(folder, "case-0004"), axis=0))
+    dataset.use_latest_masks()
+    assert "consensus" not in {row["rater"] for row in training_lines(folder).values()}
+
+
+def test_a_new_word_ends_the_consensus_of_its_case_until_it_is_made_again(folder) -> None:
+    dataset = AnnotationDataset(folder)
+    make_consensus(dataset, "majority", use_for_training=True)
+    rater = AnnotationStore(folder, "ef")  # the last by name, as all this happens within a second
+    word = rater.decide("case-0002", "accepted", Mask.of_whole(ball(2)))
+    lines = training_lines(folder)
+    assert lines["case-0002"]["mask"] == word.mask and lines["case-0002"]["rater"] == "ef"
+    assert {row["rater"] for case, row in lines.items() if case != "case-0002"} == {"consensus"}
+    assert rater.stale_consensus() == ["case-0002"]
+    refresh_consensus(dataset)
+    assert dataset.stale_consensus() == []
+    assert training_lines(folder)["case-0002"]["rater"] == "consensus"
+    agreed = read_volume(folder / training_lines(folder)["case-0002"]["mask"]).array
+    assert np.array_equal(agreed, (np.sum(masks_of(folder, "case-0002"), axis=0) >= 2))
+
+
+def test_network_as_one_more_rater_and_a_single_rater(folder) -> None:
+    annotated_folder(folder, 5, {"gh": (1.0, 0)})
+    record = make_consensus(AnnotationDataset(folder), "union", with_network=True)
+    first, last = record["cases"][0], record["cases"][-1]
+    assert first["raters"] == ["ab", "cd", "ef", "gh", "network"]
+    assert first["volume_ml"] > make_consensus(AnnotationDataset(folder), "union")["cases"][0]["volume_ml"]
+    assert last["raters"] == ["gh"] and last["dice"] == {"gh": 1.0}
+    assert record["notes"] == ["1 of 5 cases have one rater only, whose mask is the consensus."]
+
+
+def test_cancelled_consensus_leaves_training_as_it_was(folder) -> None:
+    dataset = AnnotationDataset(folder)
+    make_consensus(dataset, "majority", use_for_training=True)
+    before = (folder / "cases.csv").read_bytes()
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        make_consensus(dataset, "staple", use_for_training=True, cancelled=lambda: next(asked))
+    assert (folder / "cases.csv").read_bytes() == before
+    assert dataset.stale_consensus() == []
+
+
+def test_what_cannot_be_combined(folder, tmp_path) -> None:
+    with pytest.raises(InputError, match="no consensus “mean”"):
+        make_consensus(AnnotationDataset(folder), "mean")
+    AnnotationStore(tmp_path / "empty", "ab")
+    with pytest.raises(InputError, match="No mask has been accepted"):
+        make_consensus(AnnotationDataset(tmp_path / "empty"))
+    with pytest.raises(InputError, match="no annotation dataset"):
+        AnnotationDataset(tmp_path)
+
+
+def test_by_command_line(folder) -> None:
+    def run(*arguments: object) -> str:
+        arguments = ["consensus", str(folder), *map(str, arguments)]
+        return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+
+    printed = run("--method", "staple", "--use-for-training")
+    assert "Training reads the consensus." in printed and "case-0004" in printed
+    assert training_lines(folder)["case-0001"]["rater"] == "consensus"
+    assert "latest" in run("--latest")
+    assert training_lines(folder)["case-0001"]["rater"] != "consensus"
+
+
+def test_patients_written_by_hand_stay(folder) -> None:
+    path = folder / "cases.csv"
+    rows = list(csv.reader(path.open(newline="")))
+    rows[1][rows[0].index("patient")] = "p7"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    make_consensus(AnnotationDataset(folder), "majority", use_for_training=True)
+    assert [row["patient"] for row in training_lines(folder).values()] == ["p7", "", "", ""]

@@ -1,0 +1,143 @@
+"""One mask of each case from all raters' accepted ones, and on request as what training learns from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.annotation.dataset import AnnotationDataset, mask_of
+from radiologycnn.annotation.records import NETWORK, Annotation, Case, EditStatistics, Mask
+from radiologycnn.annotation.training_masks import CONSENSUS, ConsensusRecord, TrainingChoice
+from radiologycnn.errors import Cancelled, InputError
+
+_MARGIN_VOXELS = 5  # as much background as STAPLE looks at (see evaluation.consensus)
+
+
+def make_consensus(
+    dataset: AnnotationDataset,
+    method: str = "majority",
+    with_network: bool = False,
+    use_for_training: bool = False,
+    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Combine the accepted masks of every case; with one rater the consensus is that mask.
+
+    Args:
+        method: one of ``evaluation.consensus.METHODS``.
+        with_network: the network is one more rater where it has a mask. A network that votes on what it will be
+            trained with confirms itself, so this is for comparing rather than for training.
+        use_for_training: write the choice into the dataset, last of all: cancelled before, training keeps what it had.
+
+    Returns:
+        JSON-able: method, with_network, training_masks ("consensus" or "latest": what ``cases.csv`` holds now), cases
+        (of each: case, raters, volume_ml, mask, dice by rater), notes.
+
+    Raises:
+        InputError: an unknown method, nothing accepted yet, or a mask that is gone or damaged.
+        Cancelled: as ``cancelled`` said.
+    """
+    from radiologycnn.evaluation.consensus import METHODS
+
+    if method not in METHODS:
+        raise InputError("unknown-consensus", f"There is no consensus “{method}”.", f"Use one of {', '.join(METHODS)}.")
+    accepted, choice = dataset.accepted(), TrainingChoice(CONSENSUS, method, with_network)
+    if not accepted:
+        raise InputError("nothing-accepted", "No mask has been accepted yet.", "Accept masks of some cases first.")
+    rows = []
+    for number, (case_id, words) in enumerate(accepted.items()):
+        if cancelled():
+            raise Cancelled
+        progress(number / len(accepted), f"Case {case_id}")
+        record = consensus_of_case(dataset, dataset.case(case_id), words, choice)
+        rows.append(
+            {
+                "case": case_id,
+                "raters": list(record.inputs),
+                "volume_ml": record.volume_ml,
+                "mask": record.mask,
+                "dice": dict(record.dice),
+            }
+        )
+    if use_for_training or dataset.training_choice() == choice:
+        dataset.choose_training_masks(choice)
+    single = sum(len(row["raters"]) == 1 for row in rows)
+    notes = [f"{single} of {len(rows)} cases have one rater only, whose mask is the consensus."] if single else []
+    return {
+        "method": method,
+        "with_network": with_network,
+        "training_masks": dataset.training_choice().source,
+        "cases": rows,
+        "notes": notes,
+    }
+
+
+def refresh_consensus(dataset: AnnotationDataset, progress: Callable[[float, str], None] | None = None) -> None:
+    """Make the consensus again where training is to learn from it and raters have spoken since."""
+    stale = dataset.stale_consensus()
+    if not stale:
+        return
+    choice, accepted = dataset.training_choice(), dataset.accepted()
+    for number, case_id in enumerate(stale):
+        if progress:
+            progress(number / len(stale), f"Consensus of {case_id}")
+        consensus_of_case(dataset, dataset.case(case_id), accepted[case_id], choice)
+    dataset.choose_training_masks(choice)
+
+
+def consensus_of_case(
+    dataset: AnnotationDataset, case: Case, words: list[Annotation], choice: TrainingChoice
+) -> ConsensusRecord:
+    """Make and write one case's consensus: the mask first, then the record that speaks of it."""
+    from radiologycnn.evaluation.consensus import consensus
+
+    masks: dict[str, Mask] = {}
+    inputs: dict[str, str] = {}
+    for word in words:
+        masks[word.rater], inputs[word.rater] = dataset.read_mask(word), word.mask_sha256
+    of_network = dataset.folder / "masks" / NETWORK / f"{case.id}.nii.gz"
+    if choice.with_network and of_network.is_file():
+        masks[NETWORK] = mask_of(of_network)
+        inputs[NETWORK] = hashlib.sha256(of_network.read_bytes()).hexdigest()
+    arrays, offset = _on_common_box(list(masks.values()), case.shape_kji)
+    agreed = arrays[0] if len(arrays) == 1 else consensus(arrays, choice.method)
+    inner = Mask.of_whole(agreed)
+    mask = Mask(inner.crop, tuple(int(a + b) for a, b in zip(offset, inner.offset_kji)))
+    file, sha = dataset.write_mask(choice.folder, case, mask)
+    record = ConsensusRecord(
+        case.id,
+        choice.method,
+        inputs,
+        file,
+        sha,
+        int(np.count_nonzero(mask.crop)) * case.voxel_ml,
+        {rater: round(EditStatistics.of(one, mask, case.voxel_ml).dice, 6) for rater, one in masks.items()},
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    before = dataset.consensus_of(case.id, choice)
+    dataset.files.write(f"{choice.folder}/{case.id}.json", record.to_dict())
+    if before and before.mask != file:
+        # whoever reads cases.csv this moment may still want the old one: it goes when the next one comes
+        for path in (dataset.folder / choice.folder).glob(f"{case.id}.*.nii.gz"):
+            if path.name not in (Path(file).name, Path(before.mask).name):
+                path.unlink(missing_ok=True)
+    return record
+
+
+def _on_common_box(masks: list[Mask], shape_kji: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Masks as 0 and 1 on the box around them all and a margin: arrays (K, J, I), and where the box starts."""
+    first = np.min([mask.offset_kji for mask in masks], axis=0)
+    last = np.max([np.add(mask.offset_kji, mask.crop.shape) for mask in masks], axis=0)
+    first, last = np.maximum(first - _MARGIN_VOXELS, 0), np.minimum(last + _MARGIN_VOXELS, shape_kji)
+    arrays = []
+    for mask in masks:
+        whole = np.zeros(last - first, np.uint8)
+        start = np.subtract(mask.offset_kji, first)
+        whole[tuple(slice(s, s + n) for s, n in zip(start, mask.crop.shape))] = mask.crop != 0
+        arrays.append(whole)
+    return arrays, first

@@ -1,0 +1,156 @@
+"""Agreement of raters as plain data for tables and plots: Table 2 and Figure 1 of Arab 2020, regression, Bland-Altman.
+
+One record feeds the command line, the worker and through it the panel, so that all of them show the same digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.evaluation.rater_agreement import (
+    KAPPA_MARGIN,
+    RaterFolder,
+    agreement_by_case,
+    agreement_by_pair,
+    compare_with_experts,
+)
+from radiologycnn.evaluation.summary import write_record, write_rows
+
+TABLE_COLUMNS = (
+    "Raters (x, y)",
+    "Cases",
+    "Kappa",
+    "Dice",
+    "Disagreement",
+    "Slope (p)",
+    "Intercept, mL (p)",
+    "Bias (limits), mL",
+    "ICC",
+)
+
+
+def agreement_of_raters(
+    found: RaterFolder,
+    method: str | None = None,
+    margin: float = KAPPA_MARGIN,
+    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+) -> dict[str, Any]:
+    """All figures of a folder of raters, JSON-able.
+
+    Args:
+        method: the rater that is the network, to be compared with the experts; None leaves ``comparison`` out.
+
+    Returns:
+        raters, cases, notes; ``case_rows`` and ``pairs`` (see ``rater_agreement``); ``table``, ``matrix`` and ``plots``
+        (see the functions below); ``comparison`` or None.
+
+    Raises:
+        InputError: a mask cannot be read, masks of a case do not lie on one grid, or there is no such method.
+    """
+    rows = agreement_by_case(found, progress)
+    pairs = agreement_by_pair(rows)
+    return {
+        "raters": list(found.raters),
+        "cases": list(found.cases),
+        "notes": list(found.notes),
+        "case_rows": rows,
+        "pairs": pairs,
+        "table": paper_table(pairs),
+        "matrix": disagreement_matrix(found.raters, pairs),
+        "plots": pair_plots(rows, pairs),
+        "comparison": compare_with_experts(rows, method, margin) if method else None,
+    }
+
+
+def write_agreement(folder: Path, record: dict[str, Any]) -> None:
+    """Write pairs.csv, cases.csv, disagreement.csv and agreement.json; the folder is made if needed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_rows(folder / "cases.csv", record["case_rows"])
+    write_rows(folder / "pairs.csv", record["pairs"])
+    matrix = record["matrix"]
+    rows = [
+        {"measure": measure, "first": rater, **dict(zip(matrix["raters"], cells))}
+        for measure in ("absolute", "signed")
+        for rater, cells in zip(matrix["raters"], matrix[measure])
+    ]
+    write_rows(folder / "disagreement.csv", rows)
+    kept = ("raters", "cases", "notes", "pairs", "matrix", "comparison")
+    write_record(folder / "agreement.json", {name: record[name] for name in kept})
+
+
+def paper_table(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Arab 2020's Table 2 as text cells, with Dice and limits of agreement beside: ``columns`` and ``rows``."""
+    rows = []
+    for row in pairs:
+        cells = [
+            f"{row['first']}, {row['second']}",
+            str(row["cases"]),
+            f"{row['kappa_mean']:.2f} ± {row['kappa_sd']:.2f}",
+            f"{row['dice_mean']:.2f} ± {row['dice_sd']:.2f}",
+            f"{row['disagreement']:.2f} ± {row['disagreement_sd']:.2f}",
+        ]
+        if row["slope"] is None:
+            cells += ["–"] * 4
+        else:
+            cells += [
+                f"{row['slope']:.2f} ({row['slope_p']:.2g})",
+                f"{row['intercept_ml']:.2f} ({row['intercept_p']:.2g})",
+                f"{row['bias_ml']:.2f} ({row['lower_limit_ml']:.2f} to {row['upper_limit_ml']:.2f})",
+                f"{row['icc']:.2f}" if row["icc"] is not None else "–",
+            ]
+        rows.append(cells)
+    return {"columns": list(TABLE_COLUMNS), "rows": rows}
+
+
+def disagreement_matrix(raters: Sequence[str], pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Arab 2020's Figure 1: mean disagreement of volumes of each rater with each other one.
+
+    Returns:
+        ``raters``, and as lists of rows ``absolute`` and ``signed`` (row minus column); None without a common case.
+    """
+    places = {rater: number for number, rater in enumerate(raters)}
+    matrices: dict[str, list[list[float | None]]] = {
+        name: [[0.0 if i == j else None for j in range(len(raters))] for i in range(len(raters))]
+        for name in ("absolute", "signed")
+    }
+    for row in pairs:
+        i, j = places[row["first"]], places[row["second"]]
+        matrices["absolute"][i][j] = matrices["absolute"][j][i] = row["disagreement"]
+        matrices["signed"][i][j], matrices["signed"][j][i] = row["disagreement_signed"], -row["disagreement_signed"]
+    return {"raters": list(raters), **matrices}
+
+
+def pair_plots(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the regression and the Bland-Altman plot of each pair show: volumes in mL by case, line and limits.
+
+    Returns:
+        For each pair: ``cases``, ``first_ml`` and ``second_ml`` (regression), ``mean_ml`` and ``difference_ml`` (second
+        minus first), ``line`` as two points or None, ``limits`` as bias, lower and upper or None.
+    """
+    plots = []
+    for pair in pairs:
+        own = [row for row in rows if (row["first"], row["second"]) == (pair["first"], pair["second"])]
+        x, y = (np.array([row[f"{name}_ml"] for row in own], float) for name in ("first", "second"))
+        line = limits = None
+        if pair["slope"] is not None:
+            ends = np.array([x.min(), x.max()])
+            line = {"x": ends.tolist(), "y": (pair["slope"] * ends + pair["intercept_ml"]).tolist()}
+            limits = {"bias": pair["bias_ml"], "lower": pair["lower_limit_ml"], "upper": pair["upper_limit_ml"]}
+        plots.append(
+            {
+                "first": pair["first"],
+                "second": pair["second"],
+                "cases": [row["case"] for row in own],
+                "first_ml": x.tolist(),
+                "second_ml": y.tolist(),
+                "mean_ml": ((x + y) / 2).tolist(),
+                "difference_ml": (y - x).tolist(),
+                "line": line,
+                "limits": limits,
+            }
+        )
+    return plots
