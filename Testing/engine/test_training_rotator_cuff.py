@@ -19,6 +19,7 @@ from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cam import TEAR_VERSUS_NONE, activation_maps
 from radiologycnn.training.case_files import split_manifest
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
+from radiologycnn.training.loading import collate
 from radiologycnn.training.rotatorcuff.assess import choose_threshold
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_case, prepare_folder, save_case
@@ -57,6 +58,11 @@ def cases(tmp_path_factory) -> list[Path]:
     for number in range(15):
         save_case(ball(number), folder)
     return [folder / f"c{number}.npz" for number in range(15)]
+
+
+def loss_of(loop: ClassificationLoop, paths: list[Path]) -> torch.Tensor:
+    samples = [loop.prepare(path, torch.Generator().manual_seed(number)) for number, path in enumerate(paths)]
+    return loop.batch_loss(collate(samples), len(samples))
 
 
 def test_case_file_gives_back_what_it_holds(cases, tmp_path) -> None:
@@ -187,12 +193,12 @@ def test_running_normalization_follows_the_cases_and_keeps_them_apart(cases, tmp
     assert torch.allclose(norm.running_mean, pooled.mean(dim=0), atol=1e-2)
     assert torch.allclose(norm.running_var, pooled.var(dim=0, correction=0), atol=1e-2)
     before = norm.running_mean.clone()
-    loop.loss_of(cases[:4], torch.Generator().manual_seed(0)).backward()
+    loss_of(loop, cases[:4]).backward()
     assert not torch.equal(norm.running_mean, before)  # a step of training follows too ...
     assert norm.weight.grad is not None  # ... and the scale still learns
     before = norm.running_mean.clone()
     network.eval()
-    loop.loss_of(cases[:4], torch.Generator().manual_seed(0))
+    loss_of(loop, cases[:4])
     assert torch.equal(norm.running_mean, before)  # a validation does not
     own = settings(coarse_epochs=0, head_norm="batch")
     loop = ClassificationLoop(network, make_optimizer(network, own), own, cases, [], tmp_path)
@@ -387,7 +393,7 @@ def test_gradient_reaches_every_weight(cases, tmp_path) -> None:
     wanted = settings(coarse_epochs=0, localization_weight=0.5, dropout="off")
     network = build_network(architecture_of(wanted)).train()
     loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
-    loss = loop.loss_of(cases[:6], torch.Generator().manual_seed(0))
+    loss = loss_of(loop, cases[:6])
     loss.backward()
     assert math.isfinite(loss.item())
     for name, parameter in network.named_parameters():

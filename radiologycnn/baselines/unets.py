@@ -47,25 +47,11 @@ class DrawnPartsLoop(SegmentationLoop):
     def __init__(self, draw: Draw, *args: Any) -> None:
         super().__init__(*args)
         self.draw = draw
-        self._generator = torch.Generator()
 
-    def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
-        self._generator = generator
-        return super().loss_of(paths, generator)
-
-    def validate(self) -> dict[str, float]:
-        # The same parts after every epoch, so that epochs can be compared.
-        self._generator = torch.Generator().manual_seed(self.settings.seed)
-        return super().validate()
-
-    def _load(self, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
-        images, masks = [], []
-        for path in paths:
-            case = load_case(path)
-            parts = self.draw(case.image.astype(np.float32), case.mask.astype(np.float32), self._generator)
-            for found, part in zip((images, masks), parts):
-                found.append(torch.from_numpy(np.ascontiguousarray(part))[:, None])
-        return torch.cat(images), torch.cat(masks)
+    def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        case = load_case(path)
+        image, mask = self.draw(case.image.astype(np.float32), case.mask.astype(np.float32), generator)
+        return tuple(torch.from_numpy(np.ascontiguousarray(parts))[:, None] for parts in (image, mask))
 
 
 class TrainedSegmenter:

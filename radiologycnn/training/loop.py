@@ -1,24 +1,32 @@
 """The training loop of every task: epochs, best weights, log, resumable after any interruption.
 
 Every epoch draws its order, augmentation and dropout from (seed, epoch) alone, and ends with an atomic checkpoint, so a
-run that was killed and resumed gives the weights of a run that was not.
+run that was killed and resumed gives the weights of a run that was not. Several processes share a run as
+:mod:`radiologycnn.training.distributed` says; only their dropout differs from that of one process.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_checkpoint
+from radiologycnn.training.distributed import current_team, joined_normalization
+from radiologycnn.training.frozen import freeze
+from radiologycnn.training.loading import Sample, collate, draw_batches, draw_seeds, in_advance
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass
@@ -26,7 +34,8 @@ class TrainingResult:
     """The weights that a run ends with.
 
     Attributes:
-        state_dict: of the best epoch by validation loss, or of the last one where nothing is validated.
+        state_dict: of the best epoch by validation loss, or of the last one where the settings want that or nothing is
+            validated.
         epoch: that it is of, from 1.
         figures: of its validation, by the names in the log.
     """
@@ -37,7 +46,7 @@ class TrainingResult:
 
 
 class TrainingLoop:
-    """One run; a task gives :meth:`loss_of` and :meth:`validate`, and may change the rest.
+    """One run; a task gives :meth:`prepare`, :meth:`batch_loss` and :meth:`validate`, and may change the rest.
 
     Args:
         network: on its device.
@@ -67,25 +76,56 @@ class TrainingLoop:
         device: str = "cpu",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.network, self.optimizer, self.settings = network, optimizer, settings
+        self.team = current_team()
+        self.network, self.optimizer, self.settings = (
+            joined_normalization(network, self.team, device),
+            optimizer,
+            settings,
+        )
+        self.frozen_parts = freeze(self.network, settings)
         self.train_paths, self.validation_paths = list(train_paths), list(validation_paths)
         self.folder, self.device, self.cancelled = folder, device, cancelled
         self.epoch = 0
         self.since_better = 0
         self.best: TrainingResult | None = None
+        self.lowest_loss: float | None = None
         self.last_words = ""
+        if self.smallest_batch > 1:  # then a process without a case could not normalize with the others
+            self.smallest_batch = max(self.smallest_batch, self.team.size)
+        self._check_enough()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _check_enough(self) -> None:
         if len(self.train_paths) < self.smallest_batch:
             raise InputError(
                 "too-few-cases",
                 f"{len(self.train_paths)} training case is too few; at least {self.smallest_batch} are needed.",
                 "Add cases.",
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        sizes = [self.settings.batch_size] + [self.settings.coarse_batch_size] * bool(self.settings.coarse_epochs)
+        if min(sizes) < self.smallest_batch:
+            raise InputError(
+                "too-many-processes",
+                f"Batches of {min(sizes)} cases are too small for {self.team.size} processes.",
+                "Start fewer processes, or train with larger batches.",
+            )
 
     # What a task gives
 
-    def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
-        """Loss of a batch of training cases; random choices come from the generator."""
+    def prepare(self, path: Path, generator: torch.Generator) -> Sample:
+        """A training case on the CPU, augmented; random choices come from the generator, which is the case's own.
+
+        Called in other threads.
+        """
+        raise NotImplementedError
+
+    def batch_loss(self, share: Sample, cases: int) -> Tensor:
+        """This process's part of a batch's loss: the parts of all processes add up to the loss.
+
+        Args:
+            share: :meth:`prepare` of the cases that fell to this process, together.
+            cases: of the batch, in all processes.
+        """
         raise NotImplementedError
 
     def validate(self) -> dict[str, float]:
@@ -103,6 +143,8 @@ class TrainingLoop:
     def training_mode(self) -> None:
         """Called before each pass over the training cases."""
         self.network.train()
+        for part in self.frozen_parts:
+            part.eval()
 
     def after_epoch(self, better: bool) -> None:
         """Called before the checkpoint is written."""
@@ -130,11 +172,12 @@ class TrainingLoop:
         """
         if resume:
             self._restore()
+        self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
         patience = self.settings.stop_after
         while self.epoch < total and not (patience and self.since_better >= patience):
             self._one_epoch()
-            if progress:
+            if progress and self.team.leads:
                 progress(self.epoch / total, f"Epoch {self.epoch} of {total}: {self.last_words}")
         if self.best is None:
             raise InputError("nothing-trained", "The run made no epoch.", "Give more epochs.")
@@ -143,7 +186,7 @@ class TrainingLoop:
     def _one_epoch(self) -> None:
         started = time.monotonic()
         if self.epoch == self.settings.coarse_epochs:  # losses of the two grids cannot be compared
-            self.best, self.since_better = None, 0
+            self.best, self.lowest_loss, self.since_better = None, None, 0
             self.before_fine_stage()
         stage = "coarse" if self.coarse else "fine"
         rate, train_loss = self._train_once()
@@ -151,10 +194,10 @@ class TrainingLoop:
         with torch.no_grad():
             figures = self.validate()
         loss = figures.get("validation_loss")
-        better = (
-            loss is None or self.best is None or loss < self.best.figures["validation_loss"] - self.settings.min_delta
-        )
+        better = loss is None or self.lowest_loss is None or loss < self.lowest_loss - self.settings.min_delta
         if better:
+            self.lowest_loss = loss
+        if better or self.settings.keep == "last":
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
             self.best = TrainingResult(weights, self.epoch + 1, figures)
         self.since_better = 0 if better else self.since_better + 1
@@ -169,9 +212,10 @@ class TrainingLoop:
             "seconds": f"{time.monotonic() - started:.1f}",
             "best": int(better),
         }
-        # Checkpoint first; the log is rewritten to hold the epochs up to it.
-        save_checkpoint(self.folder, self._state())
-        append_log(self.folder, record)
+        if self.team.leads:
+            # Checkpoint first; the log is rewritten to hold the epochs up to it.
+            save_checkpoint(self.folder, self._state())
+            append_log(self.folder, record)
         words = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
         self.last_words = f"{stage}, loss {train_loss:.3f}" + (f", {words}" if words else "")
 
@@ -180,36 +224,54 @@ class TrainingLoop:
 
     def _train_once(self) -> tuple[float, float]:
         """One pass; returns the last learning rate and the mean loss."""
-        generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + self.epoch)
-        torch.manual_seed(self.settings.seed * 100_019 + self.epoch)  # dropout
-        batches = list(self.batches(generator))
+        settings, team = self.settings, self.team
+        generator = torch.Generator().manual_seed(settings.seed * 100_003 + self.epoch)
+        torch.manual_seed(settings.seed * 100_019 + self.epoch + 1_000_003 * team.rank)  # dropout
+        batches = self.batches(generator)
+        seeds = iter(draw_seeds(sum(map(len, batches)), generator))
+        shares = [team.share([(self.train_paths[i], next(seeds)) for i in batch]) for batch in batches]
         self.training_mode()
-        total, rate = 0.0, self.settings.learning_rate
-        for number, batch in enumerate(batches):
-            if self.cancelled():
-                raise Cancelled
-            rate = self.rate_at(number / len(batches))
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            loss = self.loss_of([self.train_paths[i] for i in batch], generator)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if self.largest_gradient_norm:
-                nn.utils.clip_grad_norm_(self.network.parameters(), self.largest_gradient_norm)
-            self.optimizer.step()
-            total += float(loss.detach()) * len(batch)
-        return rate, total / sum(map(len, batches))
+        total, rate = torch.zeros((), dtype=torch.float64, device=self.device), settings.learning_rate
+        with closing(in_advance(shares, self._prepare, settings.loading_threads)) as loaded:
+            for number, (batch, samples) in enumerate(zip(batches, loaded)):
+                if any(team.gather(self.cancelled())):
+                    raise Cancelled
+                rate = self.rate_at(number / len(batches))
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
+                total += self._step(samples, len(batch)) * len(batch)
+        return rate, float(total) / sum(map(len, batches))
 
-    def batches(self, generator: torch.Generator) -> Iterator[list[int]]:
-        """The training cases in new order; cases too few for a batch of their own join the batch before them."""
-        size = self.settings.coarse_batch_size if self.coarse else self.settings.batch_size
-        order = torch.randperm(len(self.train_paths), generator=generator).tolist()
-        order = order[: self.settings.epoch_cases or None]
-        found = [order[i : i + size] for i in range(0, len(order), size)]
-        if len(found) > 1 and len(found[-1]) < self.smallest_batch:
-            last = found.pop()
-            found[-1] = found[-1] + last
-        yield from found
+    def _prepare(self, item: tuple[Path, int]) -> Sample:
+        path, seed = item
+        return self.prepare(path, torch.Generator().manual_seed(seed))
+
+    def _step(self, samples: Sequence[Sample], cases: int) -> Tensor:
+        """One step of the optimizer; returns the batch's loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), device=self.device)
+        if samples:
+            loss = self.batch_loss(collate(samples, pin=self._on_gpu), cases)
+            loss.backward()
+        loss = self.team.sum_gradients(self.network.parameters(), loss.detach()[None])[0]
+        if self.largest_gradient_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.largest_gradient_norm)
+        self.optimizer.step()
+        return loss
+
+    @property
+    def _on_gpu(self) -> bool:
+        return torch.device(self.device).type == "cuda"
+
+    def batches(self, generator: torch.Generator) -> list[list[int]]:
+        """The training cases of an epoch, by their numbers, in new order."""
+        settings = self.settings
+        size = settings.coarse_batch_size if self.coarse else settings.batch_size
+        return draw_batches(len(self.train_paths), size, settings.epoch_cases, self.smallest_batch, generator)
+
+    def shared_out(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
+        """See :meth:`Team.shared_out`."""
+        return self.team.shared_out(items, work, self.cancelled)
 
     # Checkpoints
 
@@ -223,6 +285,7 @@ class TrainingLoop:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": vars(self.best) if self.best else None,
+            "lowest_loss": self.lowest_loss,
         }
 
     def _case_names(self) -> list[list[str]]:
@@ -230,10 +293,10 @@ class TrainingLoop:
 
     def _restore(self) -> None:
         state = load_checkpoint(self.folder)
-        settings = {name: _plain(value) for name, value in self.settings.to_dict().items()}
-        made_with = {name: _plain(value) for name, value in state["settings"].items()}
-        if made_with != settings or state["cases"] != self._case_names():
-            differing = [name for name in settings if made_with.get(name) != settings[name]] or ["the cases"]
+        differing = self.settings.differing(state["settings"])
+        if state["cases"] != self._case_names():
+            differing.append("the cases")
+        if differing:
             raise InputError(
                 "other-settings",
                 f"The checkpoint was made with other settings: {', '.join(differing)}.",
@@ -244,7 +307,4 @@ class TrainingLoop:
         self.epoch, self.since_better = state["epoch"], state["since_better"]
         self.restore_extra(state["extra"])
         self.best = TrainingResult(**state["best"]) if state["best"] else None
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+        self.lowest_loss = state.get("lowest_loss", self.best and self.best.figures.get("validation_loss"))

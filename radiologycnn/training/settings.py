@@ -30,11 +30,19 @@ class CommonSettings:
         schedule: how the rate falls; each task says which ones it has.
         min_delta: by how much the validation loss must fall to count as better.
         stop_after: epochs without a better validation loss after which training stops; 0 never.
+        keep: the weights that the run ends with: "best" by validation loss, or those of the "last" epoch.
+        frozen: what stays as it is in the model that a training starts from, weights and statistics of normalization:
+            "none", or the "features", so that only the last part learns.
+        focal_gamma: of the focal loss, where that is chosen: how much cases (or voxels) that are right already count
+            less; 2 in Lin 2017, 0 is cross-entropy.
         validation_share: of cases that the manifest leaves without a split.
         seed: decides weights, order, augmentation and dropout.
+        loading_threads: that make cases ready in the background; 0 none. Changes no result.
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("cosine",)
+    #: What a run that goes on may have otherwise than it began.
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = ("loading_threads",)
 
     preset: str = "default"
     epochs: int = 60
@@ -46,8 +54,12 @@ class CommonSettings:
     schedule: str = "cosine"
     min_delta: float = 1e-4
     stop_after: int = 0
+    keep: str = "best"
+    frozen: str = "none"
+    focal_gamma: float = 2.0
     validation_share: float = 0.1
     seed: int = 0
+    loading_threads: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -80,6 +92,19 @@ class CommonSettings:
             )
         return result
 
+    def differing(self, made_with: Mapping[str, Any]) -> list[str]:
+        """The names of settings that differ from those of a checkpoint, of those that decide a run.
+
+        Args:
+            made_with: as :meth:`to_dict` gave them; a setting that it lacks is younger, and was as its default is.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        return [
+            name
+            for name, value in self.to_dict().items()
+            if name not in self.FREE_ON_RESUME and _plain(made_with.get(name, defaults[name])) != _plain(value)
+        ]
+
     def problems(self) -> list[str]:
         """Every impossible value as a sentence."""
         found = []
@@ -93,6 +118,18 @@ class CommonSettings:
             found.append("The learning rate lies between 0 and 1.")
         if self.schedule not in self.SCHEDULES:
             found.append(f"The schedule is one of: {', '.join(self.SCHEDULES)}.")
+        if self.keep not in ("best", "last"):
+            found.append("The weights to keep are best or last.")
+        if self.frozen not in ("none", "features"):
+            found.append("Frozen are none or features.")
+        if not 0 <= self.focal_gamma <= 10:
+            found.append("The focal loss's gamma lies between 0 and 10.")
+        if self.loading_threads < 0:
+            found.append("There is no negative number of loading threads.")
         if not 0 <= self.validation_share < 1:
             found.append("The validation share lies between 0 and 1.")
         return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from radiologycnn.training.settings import CommonSettings
 
+LOSSES = ("dice", "dice_ce", "dice_focal")
+
 
 @dataclass(frozen=True)
 class TrainingSettings(CommonSettings):
@@ -19,7 +21,8 @@ class TrainingSettings(CommonSettings):
         schedule: "plateau" halves after ``patience`` epochs without a better validation loss (the paper), "cosine"
             falls to 1 % of the rate over each stage, after a short rise.
         stop_after: 50 in the paper.
-        loss: "dice" (the paper) or "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood.
+        loss: "dice" (the paper); "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood; or
+            "dice_focal", the same with the focal loss, which leaves voxels alone that are right already.
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         base_filters, depth, dropout: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias: of the preprocessing.
@@ -46,8 +49,8 @@ class TrainingSettings(CommonSettings):
 
     def problems(self) -> list[str]:
         found = super().problems()
-        if self.loss not in ("dice", "dice_ce"):
-            found.append("The loss is dice or dice_ce.")
+        if self.loss not in LOSSES:
+            found.append(f"The loss is one of: {', '.join(LOSSES)}.")
         if not 2 <= self.depth <= 8:
             found.append("The depth is 2 to 8 levels.")
         # The network halves the grid at each level but the first, the coarse passes once more.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radiologycnn.errors import Cancelled
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
-from radiologycnn.networks.dice_loss import dice_loss
+from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
+from radiologycnn.training.hemorrhage.losses import segmentation_loss
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
 
 
@@ -45,6 +46,7 @@ def train(
         train_paths, validation_paths: prepared cases (:mod:`radiologycnn.training.hemorrhage.cases`).
         start_weights: of an earlier training of the same network, to go on from.
     """
+    check_start(settings, start_weights, resume)
     torch.manual_seed(settings.seed)
     network = build_network(architecture_of(settings)).to(device, memory_format=torch.channels_last_3d)
     if start_weights is not None:
@@ -82,45 +84,51 @@ class SegmentationLoop(TrainingLoop):
     def restore_extra(self, state: Mapping[str, Any]) -> None:
         self.rate, self.since_halved = state["rate"], state["since_halved"]
 
-    def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
-        image, mask = self._load(paths)
-        if self.settings.augment:
-            image, mask = augment(image, mask, generator)
-        return self._loss(image, mask)[0]
+    def prepare(self, path: Path, generator: torch.Generator) -> Sample:
+        image, mask = self.load(path, generator)
+        return augment(image, mask, generator) if self.settings.augment else (image, mask)
+
+    def batch_loss(self, share: Sample, cases: int) -> Tensor:
+        # Every case has the same number of parts, so that the mean over parts is that over cases.
+        return self._loss(*share)[0] * (len(self.team.share(range(cases))) / cases)
 
     def validate(self) -> dict[str, float]:
         """Mean loss, and mean Dice at 0.5 over the cases that hold blood."""
-        total, scores = 0.0, []
-        for path in self.validation_paths:
-            if self.cancelled():
-                raise Cancelled
-            image, mask = self._load([path])
-            loss, logits = self._loss(image, mask)
-            total += float(loss)
-            if mask.any():
-                found = (logits.cpu() > 0).float()
-                scores.append(float(2 * (found * mask).sum() / (found.sum() + mask.sum())))
-        mean_dice = sum(scores) / max(len(scores), 1)
-        return {"validation_loss": total / len(self.validation_paths), "validation_dice": mean_dice}
+        found = self.shared_out(list(enumerate(self.validation_paths)), self._validated)
+        scores = [dice for _, dice in found if dice is not None]
+        return {
+            "validation_loss": sum(loss for loss, _ in found) / len(found),
+            "validation_dice": sum(scores) / max(len(scores), 1),
+        }
 
-    def _load(self, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
-        cases = [load_case(path) for path in paths]
-        image = torch.stack([torch.from_numpy(case.image).float()[None] for case in cases])
-        mask = torch.stack([torch.from_numpy(case.mask).float()[None] for case in cases])
+    def _validated(self, item: tuple[int, Path]) -> tuple[float, float | None]:
+        """Loss and Dice of a case."""
+        number, path = item
+        # The same parts after every epoch, so that epochs can be compared, where a case is drawn from.
+        image, mask = self.load(path, torch.Generator().manual_seed(self.settings.seed + number))
+        loss, logits = self._loss(image, mask)
+        if not mask.any():
+            return float(loss), None
+        found = (logits.cpu() > 0).float()
+        return float(loss), float(2 * (found * mask).sum() / (found.sum() + mask.sum()))
+
+    def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Image and mask of a case, (parts, 1, K, J, I), on half the grid while coarse.
+
+        Args:
+            generator: for loops that draw parts of a case; as many of each case.
+        """
+        case = load_case(path)
+        image, mask = (torch.from_numpy(one).float()[None, None] for one in (case.image, case.mask))
         if self.coarse:
             image = functional.avg_pool3d(image, 2)
             mask = (functional.avg_pool3d(mask, 2) >= 0.5).float()
         return image, mask
 
     def _loss(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        image = image.to(self.device, memory_format=torch.channels_last_3d)
-        mask = mask.to(self.device)
+        image = image.to(self.device, memory_format=torch.channels_last_3d, non_blocking=True)
+        mask = mask.to(self.device, non_blocking=True)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             logits = self.network(image)
         logits = logits.float()
-        loss = dice_loss(logits, mask, smoothing=1e-5 if self.settings.loss == "dice" else 100.0)
-        if self.settings.loss == "dice_ce":
-            # Blood is under 1 % of the voxels; weighing it up keeps a small bleed from being ignored.
-            weight = torch.tensor(8.0, device=logits.device)
-            loss = loss + 8 * functional.binary_cross_entropy_with_logits(logits, mask, pos_weight=weight)
-        return loss, logits
+        return segmentation_loss(logits, mask, self.settings.loss, self.settings.focal_gamma), logits

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.networks.gap_classifier import GapClassifier
+
+Total = Callable[[Tensor], Tensor]
+
+
+def itself(value: Tensor) -> Tensor:
+    """The total of a batch that is not shared."""
+    return value
 
 
 def ordinal_targets(classes: Tensor, count: int, smoothing: float) -> Tensor:
@@ -25,15 +34,24 @@ def ordinal_targets(classes: Tensor, count: int, smoothing: float) -> Tensor:
     return targets
 
 
-def class_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy.
+def class_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor | None = None, gamma: float = 0.0, total: Total = itself
+) -> Tensor:
+    """Mean cross-entropy, or mean focal loss (Lin 2017): each class's part of it times (1 - p)^gamma.
 
     Args:
         logits, targets: shape (batch, classes); targets are probabilities.
         weights: of the cases, shape (batch).
+        gamma: 0 is cross-entropy.
+        total: what the sum of the weights comes to in all processes that share the batch.
     """
-    losses = -(targets * torch.log_softmax(logits, dim=1)).sum(dim=1)
-    return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+    logs = torch.log_softmax(logits, dim=1)
+    if gamma:
+        logs = logs * (-logs.expm1()).clamp_min(1e-12) ** gamma
+    losses = -(targets * logs).sum(dim=1)
+    if weights is None:
+        weights = torch.ones_like(losses)
+    return (losses * weights).sum() / total(weights.sum())
 
 
 def tear_maps(network: GapClassifier, features: Tensor, logits: Tensor) -> Tensor:
@@ -44,7 +62,7 @@ def tear_maps(network: GapClassifier, features: Tensor, logits: Tensor) -> Tenso
     """
     weights = network.classifier.weight
     norm = network.head_norm
-    if isinstance(norm, nn.BatchNorm1d):
+    if isinstance(norm, nn.modules.batchnorm._BatchNorm):
         weights = weights * (norm.weight / (norm.running_var + norm.eps).sqrt())
     share = torch.softmax(logits.detach()[:, 1:], dim=1)
     combined = share @ weights[1:] - weights[0]
@@ -69,7 +87,7 @@ def tear_targets(mask: Tensor, stride: int, offset: float = 0.0) -> Tensor:
     return smooth / smooth.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
 
 
-def localization_loss(maps: Tensor, targets: Tensor) -> Tensor:
+def localization_loss(maps: Tensor, targets: Tensor, total: Total = itself) -> Tensor:
     """How little of the map's strongest evidence lies in the tear; 0 for a map whose peaks all do.
 
     The map in units of its own spread goes through a softmax over all places, which asks for the share of the peaks and
@@ -77,11 +95,13 @@ def localization_loss(maps: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         maps, targets: shape (batch, k, j, i).
+        total: what the number of cases with target comes to in all processes that share the batch.
     """
     known = targets.amax(dim=(1, 2, 3)) > 0
+    count = total(known.sum())
     if not bool(known.any()):
         return maps.sum() * 0
     flat = maps[known].flatten(1)
     spread = flat.std(dim=1, keepdim=True).clamp_min(1e-6)
     share = torch.softmax((flat - flat.mean(dim=1, keepdim=True)) / spread, dim=1)
-    return -torch.log((share * targets[known].flatten(1)).sum(dim=1).clamp_min(1e-8)).mean()
+    return -torch.log((share * targets[known].flatten(1)).sum(dim=1).clamp_min(1e-8)).sum() / count

@@ -10,6 +10,7 @@ from radiologycnn.rotatorcuff.preprocessing import SCAN_THICKNESS, Preprocessing
 from radiologycnn.training.settings import CommonSettings
 
 SMALLEST_BATCH = 2
+LOSSES = ("cross_entropy", "focal")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class TrainingSettings(CommonSettings):
             times half the sum of squares, whose gradient is what "sgd" takes here. "adamw" decays apart from it.
         gradient_limit: largest norm of a step's gradient; 0 none (the paper).
         augment: shifts, rotations, scaling, grey values, blur and noise; none in the paper.
+        loss: of the classes: "cross_entropy" (the paper) or "focal", by which cases that are right already teach less.
         label_smoothing: share of each label that goes to its neighbours in the order of severity, half to each side.
         class_weights: "none" (the paper), or "balanced", so that each class counts the same.
         localization_weight: of a loss that asks the map of tear versus none to lie in the tear, for cases with a mask;
@@ -53,6 +55,7 @@ class TrainingSettings(CommonSettings):
     weight_decay: float = 0.01
     gradient_limit: float = 5.0
     augment: bool = True
+    loss: str = "cross_entropy"
     label_smoothing: float = 0.1
     class_weights: str = "balanced"
     localization_weight: float = 0.0
@@ -82,6 +85,8 @@ class TrainingSettings(CommonSettings):
             found.append(f"Batch normalization needs batches of at least {SMALLEST_BATCH} cases.")
         if self.optimizer not in ("sgd", "adamw"):
             found.append("The optimizer is sgd or adamw.")
+        if self.loss not in LOSSES:
+            found.append(f"The loss is one of: {', '.join(LOSSES)}.")
         if self.head_norm not in ("batch", "running"):
             found.append("The head's normalization is batch or running.")
         if self.class_weights not in ("none", "balanced"):
@@ -111,6 +116,7 @@ PRESETS: dict[str, TrainingSettings] = {
         optimizer="sgd",
         weight_decay=1e-3,
         gradient_limit=0.0,
+        keep="last",
         augment=False,
         label_smoothing=0.0,
         class_weights="none",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radiologycnn.errors import Cancelled
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cam import feature_stride
 from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+from radiologycnn.training.frozen import check_start
+from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
 from radiologycnn.training.rotatorcuff.cases import load_case, load_class
 from radiologycnn.training.rotatorcuff.losses import (
+    Total,
     class_loss,
+    itself,
     localization_loss,
     ordinal_targets,
     tear_maps,
@@ -71,6 +75,7 @@ def train(
         validation_paths: the same; may be empty, as in the paper: then the last epoch's weights are kept.
         start_weights: of an earlier training of the same network, to go on from.
     """
+    check_start(settings, start_weights, resume)
     torch.manual_seed(settings.seed)
     network = build_network(architecture_of(settings))
     if start_weights is not None:
@@ -93,14 +98,19 @@ def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.opti
     return torch.optim.AdamW(groups, settings.learning_rate)
 
 
-def follow_statistics(norm: nn.Module, pooled: Tensor) -> None:
+def follow_statistics(norm: nn.Module, pooled: Tensor, total: Total = itself) -> None:
     """Let the running statistics of a normalization in test mode follow these values, shape (batch, channels).
 
     The spread is taken around the running mean, as a small batch's own mean hides most of what its cases differ by.
+
+    Args:
+        total: what a sum over the batch comes to in all processes that share it.
     """
-    if isinstance(norm, nn.BatchNorm1d):
-        norm.running_mean.lerp_(pooled.mean(dim=0), RUNNING_SHARE)
-        norm.running_var.lerp_((pooled - norm.running_mean).square().mean(dim=0), RUNNING_SHARE)
+    if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+        count = total(pooled.new_tensor(float(len(pooled))))
+        norm.running_mean.lerp_(total(pooled.sum(dim=0)) / count, RUNNING_SHARE)
+        spread = total((pooled - norm.running_mean).square().sum(dim=0)) / count
+        norm.running_var.lerp_(spread, RUNNING_SHARE)
 
 
 class ClassificationLoop(TrainingLoop):
@@ -132,37 +142,30 @@ class ClassificationLoop(TrainingLoop):
         if self.settings.head_norm == "running":
             self.network.head_norm.eval()
 
-    def loss_of(self, paths: Sequence[Path], generator: torch.Generator) -> Tensor:
-        wide, mask, classes = self._load(paths)
+    def prepare(self, path: Path, generator: torch.Generator) -> Sample:
+        wide, mask, classes = self._load([path])
         size = self._cube_size()
         if self.settings.augment:
             cubes, mask = moved(wide, mask, size, generator)
             cubes = changed_grey(cubes, generator)
         else:
             cubes, mask = cut_cubes(wide, size), cut_cubes(mask, size)
+        return self._scaled(cubes), mask, classes
+
+    def batch_loss(self, share: Sample, cases: int) -> Tensor:
+        image, mask, classes = share
         weights = self.case_weights[classes] if self.case_weights is not None else None
-        return self._forward(cubes, mask, classes, weights)[0]
+        return self._forward(image, mask, classes, weights, self.team.total)[0]
 
     def validate(self) -> dict[str, float]:
         """Mean loss; shares of right classes, of classes right or next to it, of right answers to "a tear?", and of
         tears (with mask) whose map has its peak at the tear, give or take the map's own coarseness."""
         if not self.validation_paths:
             return {}
-        losses, predicted, true, peaks = [], [], [], []
         size = self.settings.coarse_batch_size if self.coarse else self.settings.batch_size
-        for start in range(0, len(self.validation_paths), size):
-            if self.cancelled():
-                raise Cancelled
-            wide, mask, classes = self._load(self.validation_paths[start : start + size])
-            cubes, mask = cut_cubes(wide, self._cube_size()), cut_cubes(mask, self._cube_size())
-            loss, logits, maps, targets = self._forward(cubes, mask, classes)
-            losses += [float(loss)] * len(classes)
-            predicted += logits.argmax(dim=1).tolist()
-            true += classes.tolist()
-            known = targets.amax(dim=(1, 2, 3)) > 0
-            place = maps.flatten(1).argmax(dim=1, keepdim=True)
-            hits = targets.flatten(1).gather(1, place)[:, 0] > 0
-            peaks += hits[known].tolist()
+        starts = range(0, len(self.validation_paths), size)
+        found = self.shared_out([self.validation_paths[start : start + size] for start in starts], self._validated)
+        losses, predicted, true, peaks = (list(chain.from_iterable(column)) for column in zip(*found))
         far = np.abs(np.subtract(predicted, true))
         tear_right = (np.array(predicted) > 0) == (np.array(true) > 0)
         figures = {
@@ -172,6 +175,16 @@ class ClassificationLoop(TrainingLoop):
             "validation_tear": float(tear_right.mean()),
         }
         return figures | ({"validation_peak": float(np.mean(peaks))} if peaks else {})
+
+    def _validated(self, paths: Sequence[Path]) -> tuple[list[float], list[int], list[int], list[bool]]:
+        """Of some cases: losses, classes found, true classes; and whether the peak lies at the tear, where that is."""
+        wide, mask, classes = self._load(paths)
+        cubes, mask = cut_cubes(wide, self._cube_size()), cut_cubes(mask, self._cube_size())
+        loss, logits, maps, targets = self._forward(self._scaled(cubes), mask, classes)
+        known = targets.amax(dim=(1, 2, 3)) > 0
+        place = maps.flatten(1).argmax(dim=1, keepdim=True)
+        hits = targets.flatten(1).gather(1, place)[:, 0] > 0
+        return [float(loss)] * len(classes), logits.argmax(dim=1).tolist(), classes.tolist(), hits[known].tolist()
 
     def _cube_size(self) -> int:
         return self.settings.grid_size // (2 if self.coarse else 1)
@@ -186,30 +199,35 @@ class ClassificationLoop(TrainingLoop):
         if self.coarse:
             wide, mask = functional.avg_pool3d(wide, 2), functional.avg_pool3d(mask, 2)
         classes = torch.tensor([case.tear_class for case in cases])
-        return wide.to(self.device), mask.to(self.device), classes
+        return wide, mask, classes
 
     def _forward(
-        self, cubes: Tensor, mask: Tensor, classes: Tensor, weights: Tensor | None = None
+        self, image: Tensor, mask: Tensor, classes: Tensor, weights: Tensor | None = None, total: Total = itself
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Loss, logits, maps of tear versus none, and where these should lie."""
+        """Loss, logits, maps of tear versus none, and where these should lie.
+
+        Args:
+            total: what a sum over the batch comes to in all processes that share it.
+        """
         settings = self.settings
-        image = self._scaled(cubes).contiguous(memory_format=torch.channels_last_3d)
+        image = image.to(self.device, memory_format=torch.channels_last_3d, non_blocking=True)
+        mask, classes = (one.to(self.device, non_blocking=True) for one in (mask, classes))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=settings.autocast):
             features = self.network.features(image)
         features = features.float()
         if self.network.training and self.settings.head_norm == "running":
-            follow_statistics(self.network.head_norm, features.detach().mean(dim=(2, 3, 4)))
+            follow_statistics(self.network.head_norm, features.detach().mean(dim=(2, 3, 4)), total)
         logits = self.network.classify(features)
-        targets = ordinal_targets(classes.to(self.device), len(TEAR_CLASSES), settings.label_smoothing)
-        loss = class_loss(logits, targets, weights.to(self.device) if weights is not None else None)
+        targets = ordinal_targets(classes, len(TEAR_CLASSES), settings.label_smoothing)
+        gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
+        loss = class_loss(logits, targets, weights.to(self.device) if weights is not None else None, gamma, total)
         stride = feature_stride(image.shape[2:], features.shape[2:])
         maps = tear_maps(self.network, features, logits)
         places = tear_targets(mask, stride, self.network.halving_offset * (stride - 1))
         if settings.localization_weight:
-            loss = loss + settings.localization_weight * localization_loss(maps, places)
+            loss = loss + settings.localization_weight * localization_loss(maps, places, total)
         return loss, logits, maps, places
 
     def _scaled(self, cubes: Tensor) -> Tensor:
         """Grey values as the network's input, as :meth:`Preprocessing.scale_input` does it at test time."""
-        scaled = [self.preprocessing.scale_input(cube.cpu().numpy()) for cube in cubes]
-        return torch.from_numpy(np.stack(scaled)).to(self.device)
+        return torch.from_numpy(np.stack([self.preprocessing.scale_input(cube.numpy()) for cube in cubes]))

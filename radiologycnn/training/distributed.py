@@ -1,0 +1,277 @@
+"""Several processes that train one network, started by ``torchrun`` (PyTorch's distributed engine): who does what.
+
+Every process goes through the same program with the same settings. A batch is the same cases as in one process, shared
+out; gradients are summed, and each process computes its share of the batch's own mean, so that the result is that of
+one process up to rounding. The first process, which leads, alone prepares cases and writes. Without ``torchrun`` all
+of this is a team of one, in which nothing is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.networks.devices import resolve_device
+
+# The others may have to wait while the first process simulates the cases or tests the model.
+LONGEST_WAIT = timedelta(hours=24)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Team:
+    """The processes of a run, seen from one of them.
+
+    Attributes:
+        rank: this one's number, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process prepares, writes and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """What this process does of some work: every ``size``-th item."""
+        return items[self.rank :: self.size]
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum over all processes; gradients stay in each."""
+        if self.size == 1:
+            return value
+        value = value.detach().clone()
+        with _teammates_may_leave():
+            dist.all_reduce(value)
+        return value
+
+    def gather(self, value: T) -> list[T]:
+        """Everyone's value, by rank; numbers, texts and lists of them."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        with _teammates_may_leave():
+            dist.all_gather_object(found, value)
+        return found
+
+    def shared_out(self, items: Sequence[T], work: Callable[[T], R], cancelled: Callable[[], bool]) -> list[R]:
+        """``work`` of every item, each in one process; all of them get the results, in order.
+
+        Raises:
+            Cancelled: one of them was asked to stop.
+        """
+        found: list[R] | None = []
+        for item in self.share(items):
+            if cancelled():
+                found = None
+                break
+            found.append(work(item))
+        parts = self.gather(found)
+        if any(part is None for part in parts):
+            raise Cancelled
+        return [parts[number % self.size][number // self.size] for number in range(len(items))]
+
+    def led(self, work: Callable[[], T], after: Callable[[], T]) -> T:
+        """The first process does the work; when it is done, the others take up its outcome with ``after``.
+
+        Raises:
+            ResourceError: in the others, where the first process failed.
+        """
+        if self.size == 1:
+            return work()
+        if self.leads:
+            done = False
+            try:
+                result = work()
+                done = True
+            finally:
+                self.gather(done)
+            return result
+        if not self.gather(True)[0]:
+            raise _left()
+        return after()
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter], more: Tensor) -> Tensor:
+        """Replace each gradient by the sum over all processes, in one message; one that is missing counts as zero.
+
+        Args:
+            more: further numbers, shape (n), summed in the same message.
+
+        Returns:
+            The sums of ``more``.
+        """
+        if self.size == 1:
+            return more
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        parts = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in learning]
+        summed = self.total(torch.cat([*parts, more.to(parts[0].device, parts[0].dtype)]))
+        start = 0
+        for parameter in learning:
+            parameter.grad = summed[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
+        return summed[start:]
+
+    def same_start(self, network: nn.Module) -> None:
+        """Everyone's weights and statistics become those of the first process."""
+        if self.size > 1:
+            with _teammates_may_leave(), torch.no_grad():
+                for tensor in network.state_dict().values():
+                    whole = tensor.contiguous()
+                    dist.broadcast(whole, 0)
+                    tensor.copy_(whole)
+
+
+_team = Team()
+
+
+def current_team() -> Team:
+    """The team that :func:`joined_team` joined; outside of it this process alone."""
+    return _team
+
+
+@contextmanager
+def joined_team(device: str = "auto") -> Iterator[Team]:
+    """While entered, this process works with those that ``torchrun`` started beside it; alone without ``torchrun``.
+
+    Args:
+        device: as the person wrote it; "cpu" keeps all processes from the GPUs.
+
+    Raises:
+        InputError: more processes on this machine than it has GPUs, where these are asked for by name.
+    """
+    global _team
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1 or not dist.is_torchelastic_launched():
+        yield _team
+        return
+    place = torch.device(_device_of_many(device))
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    # Decisions and lists go over the CPU in any case.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    _team = Team(dist.get_rank(), size)
+    together = False
+    try:
+        yield _team
+        together = True
+    except Cancelled:  # everyone's, see TrainingLoop
+        together = True
+        raise
+    finally:
+        _team = Team()
+        if together:  # after an error a teammate may be gone, and leaving in good order would wait for it
+            dist.destroy_process_group()
+
+
+def own_device(device: str = "auto") -> str:
+    """The device of this process: with several on a machine each has a GPU of its own, or all use the CPU.
+
+    Raises:
+        InputError: there is no such device, or not one for each process.
+    """
+    return _device_of_many(device) if current_team().size > 1 else str(resolve_device(device))
+
+
+def _device_of_many(device: str) -> str:
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device == "auto" and torch.cuda.device_count() < here:
+        return "cpu"
+    if device not in ("auto", "cuda"):
+        if device != "cpu" and here > 1:
+            raise InputError(
+                "one-device-for-many", f"{here} processes cannot share {device}.", "Use --device cuda, auto or cpu."
+            )
+        return str(resolve_device(device))
+    if torch.cuda.device_count() < here:
+        raise InputError(
+            "too-few-devices",
+            f"{here} processes on this machine want a GPU each, and it has {torch.cuda.device_count()}.",
+            "Start as many processes as it has GPUs, or use the CPU with --device cpu.",
+        )
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+
+
+def joined_normalization(network: nn.Module, team: Team, device: str) -> nn.Module:
+    """The network with batch normalization over the whole batch, whatever share of it a process has.
+
+    On CUDA this is PyTorch's ``SyncBatchNorm``, which has no CPU form; there :class:`JoinedBatchNorm` stands in. The
+    weights and their names stay.
+    """
+    if team.size == 1:
+        return network
+    if torch.device(device).type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    for module in network.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                setattr(module, name, JoinedBatchNorm.of(child))
+    return network
+
+
+class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalization whose mean and variance while training are those of all processes' cases together."""
+
+    @classmethod
+    def of(cls, norm: nn.modules.batchnorm._BatchNorm) -> JoinedBatchNorm:
+        """With the same weights and statistics, not copies of them: an optimizer may know them already."""
+        joined = cls(norm.num_features, norm.eps, 0.1 if norm.momentum is None else norm.momentum)
+        joined.weight, joined.bias = norm.weight, norm.bias
+        joined.running_mean, joined.running_var = norm.running_mean, norm.running_var
+        joined.num_batches_tracked = norm.num_batches_tracked
+        return joined.train(norm.training)
+
+    def _check_input_dim(self, features: Tensor) -> None:
+        pass
+
+    def forward(self, features: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(features)
+        from torch.distributed.nn.functional import all_reduce  # with gradients, unlike Team.total
+
+        axes = [0, *range(2, features.dim())]
+        shape = (1, -1) + (1,) * (features.dim() - 2)
+        values = features.float()
+        own = values.new_tensor([values.numel() / values.shape[1]])
+        with _teammates_may_leave():
+            sums = all_reduce(torch.cat([values.sum(axes), own]))
+            count = sums[-1].detach()
+            mean = sums[:-1] / count
+            centred = values - mean.view(shape)
+            variance = all_reduce(centred.square().sum(axes)) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(features.dtype)
+
+
+@contextmanager
+def _teammates_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # what gloo and NCCL raise when the other end is gone
+        raise _left() from error
+
+
+def _left() -> ResourceError:
+    return ResourceError(
+        "teammate-stopped",
+        "Another process of this training stopped.",
+        "Its own message says why; go on with --resume afterwards.",
+    )
+
+
+__all__ = ["JoinedBatchNorm", "Team", "current_team", "joined_normalization", "joined_team", "own_device"]

@@ -1,0 +1,77 @@
+"""The order of training cases, and how they are made ready in the background, so that no device waits for them.
+
+What a case becomes hangs on its own seed alone and not on the thread that makes it ready or on the cases before it, so
+threads change no result, and each of several processes makes ready only its own share.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Sample = tuple[Tensor, ...]
+"""A case as tensors whose first axis counts cases (or parts of one), so that a batch is their concatenation."""
+
+
+def draw_seeds(count: int, generator: torch.Generator) -> list[int]:
+    """Seeds for so many cases."""
+    return torch.randint(2**62, (count,), generator=generator).tolist()
+
+
+def draw_batches(count: int, size: int, epoch_cases: int, smallest: int, generator: torch.Generator) -> list[list[int]]:
+    """Numbers of cases in random order, in batches; too few for a batch of their own join the batch before them.
+
+    Args:
+        epoch_cases: at most so many of them; 0 all.
+    """
+    order = torch.randperm(count, generator=generator).tolist()
+    order = order[: epoch_cases or None]
+    found = [order[i : i + size] for i in range(0, len(order), size)]
+    if len(found) > 1 and len(found[-1]) < smallest:
+        last = found.pop()
+        found[-1] = found[-1] + last
+    return found
+
+
+def collate(samples: Sequence[Sample], pin: bool = False) -> Sample:
+    """One batch of samples.
+
+    Args:
+        pin: put it where a CUDA device can fetch it from while the CPU goes on.
+    """
+    columns = (torch.cat(column) for column in zip(*samples))
+    return tuple(column.pin_memory() if pin else column for column in columns)
+
+
+def in_advance(batches: Sequence[Sequence[T]], prepare: Callable[[T], R], threads: int) -> Iterator[list[R]]:
+    """Each batch with its items prepared, in order, while those after it are being prepared.
+
+    Args:
+        threads: that prepare; 0 prepares each batch when it is asked for. About as many batches lie ready.
+    """
+    if not threads:
+        for batch in batches:
+            yield [prepare(item) for item in batch]
+        return
+    rest = iter(batches)
+    with ThreadPoolExecutor(threads, "loading") as pool:
+        try:
+            ahead = deque([pool.submit(prepare, item) for item in batch] for batch in islice(rest, threads + 1))
+            while ahead:
+                ready = [item.result() for item in ahead.popleft()]
+                ahead.extend([pool.submit(prepare, item) for item in batch] for batch in islice(rest, 1))
+                yield ready
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+__all__ = ["Sample", "collate", "draw_batches", "draw_seeds", "in_advance"]
