@@ -16,31 +16,30 @@ def sideText(side: str) -> str:
     return {"left": _("left"), "right": _("right")}.get(side, _("not known"))
 
 
-def seriesText(series: dict, notes=()) -> str:
-    """What kind of series it is, and what speaks against it, as rich text; "" where nothing is known."""
+def seriesText(series: dict) -> str:
+    """What kind of series it is, in a few words; "" where nothing is known. Its side stands in the list of sides."""
     planes = {"coronal": _("Coronal"), "sagittal": _("Sagittal"), "axial": _("Axial")}
-    parts = []
-    if series.get("plane") in planes:
-        parts.append(planes[series["plane"]])
+    parts = [planes.get(series.get("plane"), "")]
     if series.get("weighting") in ("T1", "T2", "PD"):
         parts.append(_("{weighting}-weighted").format(weighting=series["weighting"]))
     if series.get("fat_saturated"):
         parts.append(_("fat-saturated"))
-    if series.get("side") in ("left", "right"):
-        parts.append(_("{side} shoulder").format(side=sideText(series["side"])))
-    lines = [", ".join(parts) + "."] if parts else []
-    return "<br>".join(html.escape(str(line)) for line in [*lines, *notes])
+    return html.escape(", ".join(part for part in parts if part))
 
 
-def confidenceText(location: dict | None) -> str:
-    """How sure the search for the humeral head is, in words; ``None`` for a box that the person has placed."""
+def confidenceText(location: dict | None) -> tuple[str, str]:
+    """How the box came to its place, and what to do about it ("" for nothing).
+
+    Args:
+        location: what the search has said; None for a box that the person has placed.
+    """
     if location is None:
-        return _("Placed by hand.")
+        return _("Placed by hand"), ""
     if not location.get("found", True):
-        return _("Not sure – please drag the box onto the humeral head.")
+        return _("Not found"), _("Drag the box onto the humeral head.")
     if location.get("confidence", 1.0) < SURE_CONFIDENCE:
-        return _("Found, but not surely – please check that the box lies around the humeral head.")
-    return _("Found automatically.")
+        return _("Found"), _("Please check that the box lies around the humeral head.")
+    return _("Found"), ""
 
 
 def centreText(request: dict) -> str:
@@ -130,14 +129,13 @@ def evidenceText(evidence, peakRas) -> str:
     if evidence.peak_ras_mm is None or peakRas is None:
         return html.escape(_("No place in the box speaks for this."))
     r, a, s = (f"{value:.0f}" for value in peakRas)
-    lines = [
-        _("Strongest at R {r}, A {a}, S {s} mm.").format(r=r, a=a, s=s),
-        _("Extent above {share} % of it: {x} × {y} × {z} mm (R-L × A-P × S-I).").format(
-            share=f"{100 * evidence.threshold:.0f}",
-            x=f"{evidence.extent_mm[0]:.0f}",
-            y=f"{evidence.extent_mm[1]:.0f}",
-            z=f"{evidence.extent_mm[2]:.0f}",
-        ),
-    ]
-    warning = _("This is where the network looked, not a measurement of the tear.")
-    return "<br>".join(html.escape(line) for line in lines) + f"<br><b>{html.escape(warning)}</b>"
+    place = _("Peak at R {r}, A {a}, S {s} mm; {x} × {y} × {z} mm above {share} % of it.").format(
+        r=r,
+        a=a,
+        s=s,
+        x=f"{evidence.extent_mm[0]:.0f}",
+        y=f"{evidence.extent_mm[1]:.0f}",
+        z=f"{evidence.extent_mm[2]:.0f}",
+        share=f"{100 * evidence.threshold:.0f}",
+    )
+    return f"{html.escape(place)}<br><b>{html.escape(_('It is not a measurement of the tear.'))}</b>"

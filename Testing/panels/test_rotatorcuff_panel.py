@@ -106,16 +106,17 @@ def clinic(slicerHost, repository):
 def testChoosingAScanFindsTheHeadInTheBackground(clinic):
     _job, fields = clinic.sent("locate")
     assert np.array_equal(np.load(fields["volume"]["array"]), clinic.shoulder.array)
-    assert "Looking for the humeral head" in clinic.ui.regionStatusLabel.text
+    assert "Looking for it" in clinic.ui.regionStatusLabel.text
     assert clinic.ui.classifyButton.enabled
     assert clinic.roi is None
     clinic.locate()
     assert clinic.roiCentre() == pytest.approx(clinic.shoulder.headRas, abs=0.01)
     assert clinic.roi.GetDisplayNode().GetVisibility()
-    assert "Found automatically" in clinic.ui.regionStatusLabel.text
+    assert clinic.ui.regionStatusLabel.text == "Found"
+    assert not clinic.ui.regionAdviceLabel.visible
     r, a, s = (f"{value:.0f}" for value in clinic.shoulder.headRas)
-    assert f"R {r}, A {a}, S {s} mm" in clinic.ui.regionStatusLabel.text
-    assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated, right shoulder."
+    assert f"R {r}, A {a}, S {s} mm" in clinic.ui.regionStatusLabel.toolTip
+    assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated"
     assert clinic.ui.sideSelector.itemText(0) == "Automatic (right)"
     assert not os.path.exists(fields["volume"]["array"])
 
@@ -123,21 +124,22 @@ def testChoosingAScanFindsTheHeadInTheBackground(clinic):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"found": False, "confidence": 0.1}, "Not sure – please drag the box onto the humeral head."),
-        ({"confidence": 0.45}, "please check that the box lies around the humeral head"),
+        ({"found": False, "confidence": 0.1}, "Drag the box onto the humeral head."),
+        ({"confidence": 0.45}, "Please check that the box lies around the humeral head"),
     ],
 )
 def testUnsurePlaceIsSaidAndDraggingSettlesIt(clinic, changes, words):
     clinic.locate(**changes)
-    assert words in clinic.ui.regionStatusLabel.text
+    assert words in clinic.ui.regionAdviceLabel.text
     clinic.moveRoi(r=6)
     assert "Placed by hand" in clinic.ui.regionStatusLabel.text
-    assert words not in clinic.ui.regionStatusLabel.text
+    assert not clinic.ui.regionAdviceLabel.visible
 
 
 def testWarningsOnTheSeriesAreShown(clinic):
     clinic.locate(series={"plane": "sagittal", "side": "unknown"}, notes=["This is a sagittal series."])
-    assert clinic.ui.seriesLabel.text == "Sagittal.<br>This is a sagittal series."
+    assert clinic.ui.seriesLabel.text == "Sagittal"
+    assert clinic.ui.seriesNotesLabel.text == "This is a sagittal series."
     assert clinic.ui.sideSelector.itemText(0) == "Automatic (not known)"
 
 
@@ -163,7 +165,7 @@ def testBoxOutsideTheImageIsExplainedAndComesBack(clinic):
     clinic.locate()
     clinic.moveRoi(r=500)
     assert not clinic.ui.classifyButton.enabled
-    assert "outside" in clinic.ui.regionStatusLabel.text
+    assert "outside" in clinic.ui.regionAdviceLabel.text
     assert "outside" in clinic.ui.stageLabel.text
     clinic.click(clinic.ui.findHeadButton)
     clinic.locate()
@@ -203,8 +205,8 @@ def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
 
 def testRefusedScanSaysWhyAndIsNotAskedAgain(clinic):
     clinic.fail(clinic.sent("locate")[0], "not-a-shoulder", "This is a knee.", "Choose a shoulder MRI.")
-    assert "This is a knee." in clinic.ui.regionStatusLabel.text
-    assert "Choose a shoulder MRI." in clinic.ui.regionStatusLabel.text
+    assert "This is a knee." in clinic.ui.regionAdviceLabel.text
+    assert "Choose a shoulder MRI." in clinic.ui.regionAdviceLabel.text
     clinic.widget.enter()
     assert clinic.count("locate") == 1
     clinic.click(clinic.ui.findHeadButton)
@@ -798,6 +800,25 @@ def testNoticeAndBannerAreShown(clinic):
     assert clinic.ui.researchUseLabel.visible
     assert clinic.ui.demonstrationBanner.visible
     assert clinic.ui.demonstrationBanner.text == "Demonstration model, trained on simulated scans. Not for patients."
+
+
+def testAPanelWithAResultFitsOnALaptopScreen(clinic):
+    clinic.locate(notes=["This is a proton density series."], confidence=0.45)
+    clinic.classify(notes=["The cube reaches beyond the image."])
+    clinic.ui.modelCollapsibleButton.collapsed = True  # as it is at first
+    clinic.host.process_events(0.2)
+    panel = clinic.ui.researchUseLabel.parent()
+    assert panel.heightForWidth(460) <= 850
+
+
+def testAModelThatCannotBeUsedOpensItsSectionOnce(clinic):
+    section = clinic.ui.modelCollapsibleButton
+    section.collapsed = True
+    clinic.useModel(problem="its weights are damaged")
+    assert not section.collapsed
+    section.collapsed = True
+    clinic.widget._updateButtons()
+    assert section.collapsed
 
 
 def testEverythingThatCanBeUsedHasANameAToolTipAndAPlaceInTheTabOrder(clinic, repository):

@@ -112,14 +112,14 @@ def testUnsuitableScanIsRefusedOrWarnedAboutInASentence(slicerHost, panel, kind)
         array = array[:3]
     choose(panel, array, ijkToRas, kind)
     waitForSearch(slicerHost, panel)
-    said = panel.ui.regionStatusLabel.text + panel.ui.seriesLabel.text
+    said = panel.ui.regionAdviceLabel.text + panel.ui.seriesNotesLabel.text
     assert len(said) > 20
     slicerHost.click(panel.ui.classifyButton)
     waitForRun(slicerHost, panel)
     said += panel.ui.messageLabel.text + panel.ui.notesLabel.text
     expected = {
         "head CT": "CT",
-        "noise": "Not sure",
+        "noise": "Drag the box",
         "axial": "xial",
         "NaN": "are not numbers",
         "thin slab": "too small",
