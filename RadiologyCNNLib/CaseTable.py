@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO
 from RadiologyCNNLib.WorkClock import clockText
 
 _ID_ROLE = qt.Qt.UserRole
-_CASE, _STATE, _VOLUME, _TIME, _COMMENT = range(5)
+_CASE, _STATE, _UNCERTAINTY, _VOLUME, _TIME, _COMMENT = range(6)
+_ORDER_SETTING, _FILTER_SETTING = "RadiologyCNN/CaseOrder", "RadiologyCNN/CaseFilter"
 #: States in which there is something left to do.
 OPEN_STATES = (TO_DO, IN_PROGRESS)
 
@@ -19,7 +21,9 @@ class CaseRow:
     """What the table says of a case.
 
     scan: which file it is; only this person's own screen shows it.
-    volumeMl: None where nothing is known yet.
+    volumeMl: of the rater's mask; None without one.
+    predictedMl: of the network's mask; None where it is not known yet.
+    uncertainty: of the network, 0 to 1; None where it is not known yet.
     """
 
     id: str
@@ -28,6 +32,8 @@ class CaseRow:
     volumeMl: float | None = None
     seconds: float = 0.0
     comment: str = ""
+    predictedMl: float | None = None
+    uncertainty: float | None = None
 
 
 def stateText(state: str) -> str:
@@ -42,60 +48,158 @@ def stateText(state: str) -> str:
 
 
 class CaseTable:
-    """Shows CaseRows.
+    """Shows CaseRows; order and filter are those of last time.
 
     Args:
         table: QTableWidget.
-        filterSelector: QComboBox, filled here.
+        filterSelector: QComboBox of states, filled here.
+        orderSelector: QComboBox of orders, filled here.
     """
 
-    def __init__(self, table, filterSelector) -> None:
-        self._table, self._filter = table, filterSelector
-        table.setColumnCount(5)
-        table.setHorizontalHeaderLabels([_("Case"), _("State"), _("mL"), _("Time"), _("Comment")])
+    def __init__(self, table, filterSelector, orderSelector) -> None:
+        self._table, self._filter, self._order = table, filterSelector, orderSelector
+        ascending, descending = qt.Qt.AscendingOrder, qt.Qt.DescendingOrder
+        self._orders = {
+            "name": (_("By name"), _CASE, ascending),
+            "learn": (_("Most to learn first"), _UNCERTAINTY, descending),
+            "volume": (_("Largest volume first"), _VOLUME, descending),
+            "state": (_("By state"), _STATE, ascending),
+        }
+        headings = [_("Case"), _("State"), _("Uncertainty"), _("mL"), _("Time"), _("Comment")]
+        table.setColumnCount(len(headings))
+        table.setHorizontalHeaderLabels(headings)
+        self._explainHeadings()
         table.verticalHeader().setVisible(False)
-        table.horizontalHeader().setStretchLastSection(True)
+        header = table.horizontalHeader()
+        header.setStretchLastSection(True)
+        header.setSortIndicatorShown(True)
         table.setSortingEnabled(True)
-        table.sortItems(_CASE)
         choices = [(_("All"), ""), (_("Not decided"), "open")]
         choices += [(stateText(s), s) for s in (TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED)]
         for text, state in choices:
             filterSelector.addItem(text, state)
-        filterSelector.connect("currentIndexChanged(int)", self._applyFilter)
+        filterSelector.setCurrentIndex(max(filterSelector.findData(_setting(_FILTER_SETTING)), 0))
+        for name, (text, _column, _direction) in self._orders.items():
+            orderSelector.addItem(text, name)
+        orderSelector.addItem(_("By the heading clicked"), "")
+        self._sortAsRemembered()
+        filterSelector.connect("currentIndexChanged(int)", self._onFilterChosen)
+        orderSelector.connect("currentIndexChanged(int)", self._onOrderChosen)
+        header.connect("sortIndicatorChanged(int,Qt::SortOrder)", self._onSorted)
+
+    def _explainHeadings(self) -> None:
+        tips = {
+            _UNCERTAINTY: _(
+                "How unsure the network is, from 0 to 1: the part of its mask, by Dice, that it expects to be wrong. "
+                "Correcting uncertain cases teaches it most."
+            ),
+            _VOLUME: _("Volume of your mask; in italics that of the network, where you have none yet."),
+            _TIME: _("Time spent on the case."),
+        }
+        for column, tip in tips.items():
+            self._table.horizontalHeaderItem(column).setToolTip(tip)
+
+    # Order
+
+    def _sortAsRemembered(self) -> None:
+        name, __, rest = _setting(_ORDER_SETTING).partition(":")
+        column, __, direction = rest.partition(":")
+        if name in self._orders:
+            _text, column, direction = self._orders[name]
+        elif column.isdigit() and int(column) <= _COMMENT:
+            column = int(column)
+            direction = qt.Qt.DescendingOrder if direction == "descending" else qt.Qt.AscendingOrder
+        else:
+            _text, column, direction = self._orders["name"]
+        self._table.sortItems(column, direction)
+        self._showOrder()
+
+    def _onOrderChosen(self, index) -> None:
+        name = str(self._order.itemData(index) or "")
+        if name:
+            _text, column, direction = self._orders[name]
+            self._table.sortItems(column, direction)
+            self._remember(name)
+            self.select(self.selectedId)
+
+    def _onSorted(self, column, direction) -> None:
+        """A heading was clicked, or an order chosen."""
+        self._showOrder()
+        name = self.orderName
+        down = "descending" if self._isDescending else "ascending"
+        self._remember(name or f":{column}:{down}")
+
+    def _showOrder(self) -> None:
+        wasBlocked = self._order.blockSignals(True)
+        self._order.setCurrentIndex(self._order.findData(self.orderName))
+        self._order.blockSignals(wasBlocked)
+
+    @staticmethod
+    def _remember(text) -> None:
+        qt.QSettings().setValue(_ORDER_SETTING, text)
+
+    @property
+    def _isDescending(self) -> bool:
+        return self._table.horizontalHeader().sortIndicatorOrder() == qt.Qt.DescendingOrder
+
+    @property
+    def orderName(self) -> str:
+        """Which of the named orders the table is in: "name", "learn", "volume" or "state"; "" for none of them."""
+        column = self._table.horizontalHeader().sortIndicatorSection()
+        direction = qt.Qt.DescendingOrder if self._isDescending else qt.Qt.AscendingOrder
+        found = (name for name, order in self._orders.items() if order[1:] == (column, direction))
+        return next(found, "")
+
+    # Rows
 
     def show(self, rows) -> None:
-        """Replace what is shown; order, filter and place stay."""
+        """Replace what is shown; order, filter and place stay. Rows that lack what is sorted by come last, by id."""
         table, chosen = self._table, self.selectedId
         wasBlocked = table.blockSignals(True)
         table.setSortingEnabled(False)
         table.setRowCount(len(rows))
-        for number, row in enumerate(rows):
+        for number, row in enumerate(sorted(rows, key=lambda one: one.id)):
             self._fill(number, row)
         table.setSortingEnabled(True)
-        for column in (_CASE, _STATE, _VOLUME, _TIME):
+        for column in (_CASE, _STATE, _UNCERTAINTY, _VOLUME, _TIME):
             table.resizeColumnToContents(column)
         table.blockSignals(wasBlocked)
         self._applyFilter()
         self.select(chosen)
 
     def _fill(self, number, row) -> None:
+        isPredicted = row.volumeMl is None and row.predictedMl is not None
+        volumeMl = row.predictedMl if isPredicted else row.volumeMl
         cells = {
             _CASE: row.id,
             _STATE: stateText(row.state),
-            _VOLUME: round(row.volumeMl, 1) if row.volumeMl is not None else None,
-            _TIME: clockText(row.seconds) if row.seconds else "",
-            _COMMENT: row.comment,
+            _UNCERTAINTY: round(row.uncertainty, 2) if row.uncertainty is not None else None,
+            _VOLUME: round(volumeMl, 1) if volumeMl is not None else None,
+            _TIME: clockText(row.seconds) if row.seconds else None,
+            _COMMENT: row.comment or None,
         }
         for column, value in cells.items():
+            self._table.takeItem(number, column)
+            if value is None:
+                continue  # Qt sorts cells without an item last, up and down
             item = qt.QTableWidgetItem()
-            if value is not None:
-                item.setData(qt.Qt.DisplayRole, value)  # a number sorts as a number
-            if column in (_VOLUME, _TIME):
+            item.setData(qt.Qt.DisplayRole, value)  # a number sorts as a number
+            if column in (_UNCERTAINTY, _VOLUME, _TIME):
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             item.setToolTip(row.scan if column == _CASE else row.comment)
-            item.setData(_ID_ROLE, row.id)
-            item.setData(_ID_ROLE + 1, row.state)
+            if column == _VOLUME and isPredicted:
+                font = qt.QFont(self._table.font)
+                font.setItalic(True)
+                item.setFont(font)
+                item.setToolTip(_("The network's volume"))
+            if column == _CASE:
+                item.setData(_ID_ROLE, row.id)
+                item.setData(_ID_ROLE + 1, row.state)
             self._table.setItem(number, column, item)
+
+    def _onFilterChosen(self, index) -> None:
+        qt.QSettings().setValue(_FILTER_SETTING, str(self._filter.itemData(index) or ""))
+        self._applyFilter()
 
     def _applyFilter(self, index=0) -> None:
         wanted = str(self._filter.itemData(self._filter.currentIndex) or "")
@@ -131,12 +235,17 @@ class CaseTable:
     def nextOpen(self, caseId) -> str:
         """The case after this one, in the order shown, in which something is left to do; "" for none.
 
+        With "Most to learn first" it is the first one: the network may have become less sure of another meanwhile.
         The filter hides rows from the eye only: a case that is decided leaves the list, and the next one is still next.
         """
         count = self._table.rowCount
         ids = [self._idOf(number) for number in range(count)]
-        start = ids.index(caseId) + 1 if caseId in ids else 0
+        start = ids.index(caseId) + 1 if caseId in ids and self.orderName != "learn" else 0
         for number in [*range(start, count), *range(start)]:
             if ids[number] != caseId and self._stateOf(number) in OPEN_STATES:
                 return ids[number]
         return ""
+
+
+def _setting(name) -> str:
+    return str(slicer.util.settingsValue(name, "") or "")

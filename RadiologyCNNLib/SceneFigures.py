@@ -24,8 +24,11 @@ def canShowTables() -> bool:
 
 
 def showTable(tableNode) -> None:
-    """Show a table below the slices, in the view that Slicer's Tables module uses."""
-    slicer.modules.tables.logic().ShowTableInLayout(tableNode)
+    """Show a table beside the slices, as Slicer's Tables module does."""
+    layoutManager, application = slicer.app.layoutManager(), slicer.app.applicationLogic()
+    layoutManager.setLayout(slicer.modules.tables.logic().GetLayoutWithTable(layoutManager.layout))
+    application.GetSelectionNode().SetActiveTableID(tableNode.GetID())
+    application.PropagateTableSelection()
 
 
 class SceneFigures:

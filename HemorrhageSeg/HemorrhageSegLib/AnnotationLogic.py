@@ -1,6 +1,7 @@
 """One rater's work on a list of head CTs: opens cases, keeps masks and decisions; no widgets in here."""
 
 import hashlib
+import logging
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from HemorrhageSegLib.SceneResult import maskKey
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, Mask
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.CaseTable import CaseRow
@@ -39,7 +40,7 @@ class AnnotationLogic:
         self._scans = {}  # case id -> ScanFile, or the volume node of the scene
         self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
         self._savedKey = ""
-        self._network = None
+        self._network = self._unkeptNetwork = None
 
     # The list
 
@@ -88,32 +89,53 @@ class AnnotationLogic:
 
     def rows(self) -> list:
         """A CaseRow for each scan of the list, by id."""
-        return [self._row(caseId) for caseId in sorted(self._scans)] if self.isOpen else []
+        if not self.isOpen:
+            return []
+        predictions = self.store.predictions()
+        return [self._row(caseId, predictions.get(caseId)) for caseId in sorted(self._scans)]
 
-    def _row(self, caseId):
+    def _row(self, caseId, prediction):
         word = self.store.annotation(caseId)
         scan = self._scans[caseId]
         name = scan if isinstance(scan, str) else scan.name
+        network = (prediction.volume_ml, prediction.uncertainty) if prediction else (None, None)
         if word is None:
-            return CaseRow(caseId, TO_DO, name)
-        return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment)
+            return CaseRow(caseId, TO_DO, name, None, 0.0, "", *network)
+        return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment, *network)
+
+    def scanPath(self, caseId):
+        """The file of a case's scan, or the first of its DICOM series; None for a scan of the scene."""
+        scan = self._scans.get(caseId)
+        return None if scan is None or isinstance(scan, str) else scan.path
+
+    def missingImage(self, caseId):
+        """Where the dataset's plain copy of a scan has to be written; "" where it is there."""
+        case = self.store.case(caseId)
+        return "" if case.image else self.store.folder / "images" / f"{caseId}.nii"
 
     # A case
 
-    def openCase(self, caseId):
+    def openCase(self, caseId, prepared=None):
         """Load a case's scan, write it down where that is not done yet, start the clock; returns the volume node.
+
+        Args:
+            caseId: which.
+            prepared: PreparedCase of it, where the worker has read it already.
 
         Raises:
             InputError: the scan is gone, cannot be read, or is not what it was.
         """
         self.forgetCase()
         scan = self._scans[caseId]
-        volumeNode = slicer.mrmlScene.GetNodeByID(scan) if isinstance(scan, str) else self._load(scan.path, caseId)
+        volumeNode = self._addPrepared(prepared)
+        isWritten = volumeNode is not None and prepared.isImageKept
+        if volumeNode is None:
+            volumeNode = slicer.mrmlScene.GetNodeByID(scan) if isinstance(scan, str) else self._load(scan.path, caseId)
         try:
             if volumeNode is None:
                 raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
             VolumeExchange.checkVolumeNode(volumeNode)
-            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), _ijkToLps(volumeNode))
+            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), _ijkToLps(volumeNode), isWritten)
             word = self.store.begin(caseId)
         except Exception:
             if self.unload():
@@ -122,6 +144,23 @@ class AnnotationLogic:
         self.caseId, self.volumeId = caseId, volumeNode.GetID()
         self.changes = int(word.edits.get("changes", 0))
         self.clock.restart(word.seconds)
+        return volumeNode
+
+    def _addPrepared(self, prepared):
+        """The node of a prepared scan; None where it is not prepared, or not on the grid that its masks are on."""
+        if prepared is None:
+            return None
+        try:
+            volumeNode = prepared.addVolumeNode()
+        except (OSError, ValueError):
+            return None
+        try:
+            shapeKji = volumeNode.GetImageData().GetDimensions()[::-1]
+            self.store.check_grid(prepared.caseId, shapeKji, _ijkToLps(volumeNode))
+        except InputError:  # another reader than now was used when the case was first opened
+            slicer.mrmlScene.RemoveNode(volumeNode)
+            return None
+        self._loadedId = volumeNode.GetID()
         return volumeNode
 
     def _load(self, path, caseId):
@@ -141,8 +180,12 @@ class AnnotationLogic:
 
     def forgetCase(self) -> None:
         """No case is on the screen any more; what is not saved is lost."""
+        try:
+            self.keepNetwork()
+        except RadiologyCNNError as error:  # it can be computed again
+            logging.warning("HemorrhageSeg: the network's result of %s was not kept: %s", self.caseId, error)
         self.caseId = self.volumeId = self._savedKey = ""
-        self._network = None
+        self._network = self._unkeptNetwork = None
         self.clock.pause()
         self.clock.restart()
 
@@ -150,18 +193,23 @@ class AnnotationLogic:
         """(message, probability) of an earlier run of the network on the open case, of any rater; None without."""
         return self.store.network_result(self.caseId, modelSha256) if self.caseId else None
 
+    def hasNetworkResult(self, caseId, modelSha256) -> bool:
+        """Whether a case's result of that network is kept."""
+        return self.store.network_result(caseId, modelSha256) is not None
+
     def takeResult(self, result) -> bool:
-        """A network's result is in the scene: keep it, then put the rater's own mask on it, where there is one.
+        """A network's result is in the scene: put the rater's own mask on it, where there is one.
+
+        The result itself is written by :meth:`keepNetwork`, which can wait until it is on the screen.
 
         Returns:
             Whether the rater's own mask is shown now.
         """
         self._checkGrid(result)
-        found = result.networkMask()
+        self._network, found = None, result.networkMask()
         if found is not None:
-            mask = Mask(*found)
-            file = self.store.save_network(self.caseId, mask, _networkMessage(result), result.probability())
-            self._network = (mask, file)
+            probability = np.array(result.probability())
+            self._unkeptNetwork = (self.caseId, Mask(*found), _networkMessage(result), probability)
         word = self.store.annotation(self.caseId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
@@ -169,6 +217,19 @@ class AnnotationLogic:
         self._savedKey = maskKey(result)
         self.showStatus(result, word.status if word else IN_PROGRESS)
         return own is not None
+
+    def keepNetwork(self) -> None:
+        """Write the network's result that was taken last, where that has not been done.
+
+        Raises:
+            InputError, ResourceError: it could not be written; it is tried again the next time.
+        """
+        if self._unkeptNetwork is not None:
+            caseId, mask, message, probability = self._unkeptNetwork
+            file = self.store.save_network(caseId, mask, message, probability)
+            self._unkeptNetwork = None
+            if caseId == self.caseId:
+                self._network = (mask, file)
 
     def _checkGrid(self, result) -> None:
         matrix = slicer.util.arrayFromVTKMatrix(result.gridMatrix())
@@ -202,6 +263,7 @@ class AnnotationLogic:
         mask, network, model = None, None, {}
         if result is not None:
             self._checkGrid(result)
+            self.keepNetwork()
             mask = Mask(*result.maskCrop())
             record = result.record
             provenance = record.get("provenance") or {}

@@ -26,6 +26,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         measuringFailed(error: WorkerError): it does not.
         maskAboutToChange(segmentationNode): this logic is about to replace the mask; now is the time to save a state
             for Undo.
+        casePrepared(caseId: str, message: dict): an annotator's next case is ready. Its failure is only logged:
+            the case is then opened without.
     """
 
     TASK = TASK
@@ -36,13 +38,19 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         self.measured = Signal("result")
         self.measuringFailed = Signal("error")
         self.maskAboutToChange = Signal("segmentationNode")
+        self.casePrepared = Signal("caseId", "message")
         super().__init__(client)
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
         return HemorrhageSegParameterNode(super().getParameterNode())
 
     def answers(self) -> dict:
-        return {**super().answers(), "segment": self._presentSegmentation, "measure": self._presentMeasurements}
+        return {
+            **super().answers(),
+            "segment": self._presentSegmentation,
+            "measure": self._presentMeasurements,
+            "prepare_case": lambda job, message: self.casePrepared.emit(job.about["case"], message),
+        }
 
     def failureSignals(self) -> dict:
         return {**super().failureSignals(), "measure": self.measuringFailed}
@@ -86,6 +94,26 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             threshold=None,
             output=folder,
         )
+
+    # An annotator's next case
+
+    def prepareCase(self, caseId, path, image, isSegmented, model, device, folder) -> None:
+        """Have the worker read and segment a scan file in the background; ``casePrepared`` follows."""
+        self.request(
+            WorkerJob("prepare_case", about={"case": caseId}),
+            path=str(path),
+            image=str(image) or None,
+            segment=isSegmented,
+            model=model or None,
+            device=device,
+            output=str(folder),
+        )
+
+    def forgetPreparing(self) -> None:
+        """Nobody waits for a prepared case any more; the worker is left to finish it."""
+        for name, job in list(self._jobs.items()):
+            if job.kind == "prepare_case":
+                self.forget(name)
 
     # Threshold and table
 

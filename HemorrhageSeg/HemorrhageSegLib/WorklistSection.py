@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
+from HemorrhageSegLib.NextCase import NextCase
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
@@ -16,6 +17,7 @@ from RadiologyCNNLib.WorkClock import clockText
 ACCEPT_KEY, FLAG_KEY, REJECT_KEY = "A", "Shift+F", "Shift+X"
 AUTOSAVE_MS = 20_000
 TICK_MS = 1_000
+KEEP_MS = 400  # after the next case is on the screen
 
 
 class WorklistSection:
@@ -29,13 +31,16 @@ class WorklistSection:
     def __init__(self, ui, panel) -> None:
         self.ui, self.panel = ui, panel
         self.cases = AnnotationLogic()
-        self.table = CaseTable(ui.caseTable, ui.caseFilterSelector)
+        self.nextCase = NextCase(panel.logic)
+        self.table = CaseTable(ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector)
         self._scans = self._dataset = ""
         self._openAgain = lambda: False
         self._isPanelShown = self._isOpening = False
         self._shortcuts = []
         self._autosaveTimer = self._timer(AUTOSAVE_MS, self._saveDraft)
         self._tickTimer = self._timer(TICK_MS, self._tick)
+        self._keepTimer = self._timer(KEEP_MS, self._keepNetwork)
+        self._keepTimer.setSingleShot(True)
         ui.worklistCollapsibleButton.collapsed = True
         ui.raterLineEdit.text = savedRater()
         ui.openScansButton.connect("clicked(bool)", self.onOpenScansButton)
@@ -70,6 +75,8 @@ class WorklistSection:
     def release(self) -> None:
         """The scene closes, or the panel goes away: keep what was drawn, forget the nodes."""
         self._saveDraft()
+        self._keepTimer.stop()
+        self.nextCase.drop()
         self.cases.unload()
         self.cases.forgetCase()
         self.panel.results.unfoldsResults = True
@@ -133,7 +140,7 @@ class WorklistSection:
         ui, rows = self.ui, self.cases.rows()
         self.table.show(rows)
         isOpen = self.cases.isOpen
-        for widget in (ui.caseTable, ui.caseFilterSelector, ui.openCaseButton):
+        for widget in (ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector, ui.openCaseButton):
             widget.enabled = isOpen
         if isOpen:
             decided = [row for row in rows if row.state not in OPEN_STATES]
@@ -168,20 +175,24 @@ class WorklistSection:
         before = self.cases.unload()
         self._makeRoom()
         self._isOpening = True
+        prepared = self.nextCase.take(caseId)
         try:
-            volumeNode = self.cases.openCase(caseId)
+            volumeNode = self.cases.openCase(caseId, prepared)
             self.panel.showScan(volumeNode)
-        except RadiologyCNNError as error:
-            self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
-            return False
-        finally:
             self.panel.removeScan(before)
             self._isOpening = False
             self._show()
-        word = self.cases.store.annotation(caseId)
-        self.ui.commentLineEdit.text = word.comment
-        self.table.select(caseId)
-        self._beginWithNetwork()
+            self.ui.commentLineEdit.text = self.cases.store.annotation(caseId).comment
+            self.table.select(caseId)
+            self._beginWithNetwork(prepared)
+        except RadiologyCNNError as error:
+            self.panel.removeScan(before)
+            self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
+            return False
+        finally:
+            self._isOpening = False
+            if prepared is not None:
+                prepared.release()
         self._updateCase()
         return True
 
@@ -198,13 +209,16 @@ class WorklistSection:
             self.ui.correctCollapsibleButton.collapsed = False
         self.panel.results.unfoldsResults = self.ui.resultCollapsibleButton.collapsed is False
 
-    def _beginWithNetwork(self) -> None:
-        """Show the network's result that is kept, of whichever rater's run; else run it now, where it can run."""
+    def _beginWithNetwork(self, prepared=None) -> None:
+        """Show the network's result that is kept, of whichever rater's run, or prepared; else run it now, if it can."""
         if self.panel.results.result is not None:
             self.takeResult(self.panel.results.result)
             return
         model = self.panel.inputs.currentModel
         kept = self.cases.keptNetworkResult(model.package.weights_sha256 if model else "")
+        answer = prepared.segmentation if prepared is not None else None
+        if kept is None and answer is not None and model is not None and answer["model"] == model.id:
+            kept = (answer, prepared.probability())
         kept = kept or (self.cases.keptNetworkResult() if self.panel.runProblem(self._volumeNode) else None)
         if kept is not None:
             self.panel.presentKept(*kept)
@@ -231,7 +245,33 @@ class WorklistSection:
                 self.cases.changes -= 1  # that was no stroke
         finally:
             self.panel.results.isUpdating = False
+        self._keepTimer.start()
         self._updateCase()
+
+    def _keepNetwork(self) -> None:
+        """Write the network's result down, now that it is on the screen; then get the next case ready."""
+        try:
+            self.cases.keepNetwork()
+        except RadiologyCNNError as error:
+            self.panel.showMessage(error.message, error.hint)
+        self.table.show(self.cases.rows())
+        self._prepareNext()
+
+    def _prepareNext(self) -> None:
+        """Have the case that Accept will open read and segmented meanwhile."""
+        if self._result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
+            return
+        caseId = self.table.nextOpen(self.cases.caseId)
+        path = self.cases.scanPath(caseId)
+        if path is None:
+            return
+        inputs = self.panel.inputs
+        model = inputs.currentModel
+        isKnown = model is None or self.cases.hasNetworkResult(caseId, model.package.weights_sha256)
+        self.nextCase.prepare(
+            caseId, path, self.cases.missingImage(caseId), inputs.modelId, inputs.deviceId,
+            isSegmented=not (isKnown or inputs.modelProblem),
+        )  # fmt: skip
 
     def _isCaseShown(self) -> bool:
         """Whether the scan on the screen is that of the open case."""

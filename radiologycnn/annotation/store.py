@@ -120,8 +120,13 @@ class AnnotationStore(AnnotationDataset):
             )
         return case
 
-    def write_scan(self, case_id: str, array: np.ndarray, ijk_to_lps: np.ndarray) -> Case:
+    def write_scan(
+        self, case_id: str, array: np.ndarray, ijk_to_lps: np.ndarray, is_written: bool = False
+    ) -> Case:
         """Keep a case's voxels and geometry, and nothing else of its scan; once, for all raters.
+
+        Args:
+            is_written: the worker has written these voxels to ``images/CASE.nii`` already.
 
         Raises:
             InputError: the case has another grid.
@@ -131,7 +136,8 @@ class AnnotationStore(AnnotationDataset):
             return case
         matrix = np.asarray(ijk_to_lps, float)
         image = f"images/{case_id}.nii"
-        write_image(self.folder / image, array, matrix)
+        if not (is_written and (self.folder / image).is_file()):
+            write_image(self.folder / image, array, matrix)
         # image and grid in one record: two raters who open the case at once write the same
         case = replace(
             case, image=image, shape_kji=tuple(map(int, array.shape)), ijk_to_lps=tuple(map(tuple, matrix.tolist()))
