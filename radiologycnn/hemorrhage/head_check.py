@@ -195,9 +195,18 @@ def _find_shell(oriented: Volume) -> _Shell:
 
 def _block_any(array: np.ndarray, step_j: int, step_i: int) -> np.ndarray:
     """Whether a block of step_j x step_i pixels that begins at each coarse sample holds bone."""
-    bone = array > BONE_ABOVE_HU
-    rows = np.logical_or.reduceat(bone, np.arange(0, bone.shape[1], step_j), axis=1)
-    return np.logical_or.reduceat(rows, np.arange(0, bone.shape[2], step_i), axis=2)
+    rows = _block_highest(array, step_j, axis=1)
+    return _block_highest(rows, step_i, axis=2) > BONE_ABOVE_HU
+
+
+def _block_highest(array: np.ndarray, step: int, axis: int) -> np.ndarray:
+    """Highest value of each block of ``step`` along an axis; the last block may be shorter."""
+    array = np.moveaxis(array, axis, 0)
+    highest = array[::step].copy()
+    for offset in range(1, step):  # whole rows at a time: many times faster than block after block
+        others = array[offset::step]
+        np.maximum(highest[: len(others)], others, out=highest[: len(others)])
+    return np.moveaxis(highest, 0, axis)
 
 
 def _middles(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

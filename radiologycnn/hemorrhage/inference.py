@@ -13,6 +13,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
 from radiologycnn.hemorrhage.preprocessing import Preprocessing, check_head_ct
+from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, ProbabilityMap
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
@@ -31,7 +32,7 @@ class SegmentationResult:
     """What the network says of a scan.
 
     Attributes:
-        probability: float32, shape (K, J, I) on the scan's own grid; (labels, K, J, I) where there are several.
+        probability_map: probability of each label on the scan's own grid, whole or where it matters.
         mask: uint8 label map, shape (K, J, I).
         threshold: probability from which a voxel is in the mask.
         measurements: of the mask.
@@ -40,13 +41,18 @@ class SegmentationResult:
         labels: what the mask's values mean.
     """
 
-    probability: np.ndarray
+    probability_map: ProbabilityMap
     mask: np.ndarray
     threshold: float
     measurements: Measurements
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     labels: tuple[LabelDefinition, ...]
+
+    @property
+    def probability(self) -> np.ndarray:
+        """float32, shape (K, J, I) on the scan's own grid; (labels, K, J, I) where there are several."""
+        return self.probability_map.whole
 
 
 def labels_of(package: ModelPackage) -> tuple[LabelDefinition, ...]:
@@ -135,10 +141,11 @@ class HemorrhageSegmenter:
         outcome = self.backend.probability(prepared.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
-        maps = [prepared.to_scan(one) for one in outcome.value]
-        probability = maps[0] if len(maps) == 1 else np.stack(maps)
+        probability_map = ProbabilityMap(prepared, outcome.value)
+        crop, box = probability_map.above(min(PROBABILITY_FLOOR, threshold))
+        mask = np.zeros(volume.array.shape, np.uint8)
+        mask[box] = mask_from_probability(crop, threshold)
         stages.begin(_MAPPED, "Measuring")
-        mask = mask_from_probability(probability, threshold)
         measurements = measure(mask, volume, self.labels)
         seconds = stages.end()
 
@@ -154,7 +161,7 @@ class HemorrhageSegmenter:
             "seconds": seconds,
         }
         return SegmentationResult(
-            probability, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
+            probability_map, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
         )
 
     def _check_output_channels(self) -> None:

@@ -15,8 +15,16 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_head_ct
-from radiologycnn.images.grid import reorient_to_lps, resample, restore_axes
-from radiologycnn.images.separable import resize, resize_labels, resized_matrix
+from radiologycnn.images.boxes import Box
+from radiologycnn.images.grid import (
+    oriented_box,
+    oriented_shape,
+    reorient_to_lps,
+    resample,
+    restore_axes,
+    restore_box,
+)
+from radiologycnn.images.separable import reached_box, resize, resize_labels, resized_matrix
 from radiologycnn.images.volume import Volume
 
 ORDERS = ("resample_then_clamp", "clamp_then_resample")
@@ -106,19 +114,40 @@ class NetworkInput:
     volume: Volume
     _straight: Volume | None
 
-    def to_scan(self, on_network_grid: np.ndarray) -> np.ndarray:
+    def to_scan(self, on_network_grid: np.ndarray, box: Box | None = None) -> np.ndarray:
         """An array on the network's grid, such as a probability, on the scan's own grid: float32, (K, J, I).
 
         Trilinear. It is meant for probabilities, not logits: logits run far outside the bleed and only a little
         inside it, so that a boundary interpolated between them moves inwards and volumes shrink; probabilities are
         bounded on both sides, which keeps the boundary half way between a voxel that is in and one that is out.
+
+        Args:
+            on_network_grid: shape (K, J, I) of the network's grid.
+            box: only this part of the scan's grid (slices K, J, I) is given, to the same last digit.
         """
-        grid = self._straight or self.volume
-        result = restore_axes(resize(on_network_grid, reorient_to_lps(grid).array.shape), grid)
         if self._straight is None:
-            return result
+            part = None if box is None else oriented_box(box, self.volume)
+            return restore_axes(resize(on_network_grid, self._oriented_shape, box=part), self.volume)
+        straight = restore_axes(resize(on_network_grid, self._oriented_shape), self._straight)
         shape_kji = self.volume.array.shape
-        return resample(result, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji)
+        result = resample(straight, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji)
+        return result if box is None else result[box]
+
+    def scan_box(self, on_network_grid: np.ndarray) -> Box | None:
+        """The part of the scan's grid (slices K, J, I) that :meth:`to_scan` makes from the True voxels of a mask.
+
+        It may be larger than needed: the whole grid of a sheared scan. None where no voxel is True.
+        """
+        box = reached_box(on_network_grid, self._oriented_shape)
+        if box is None:
+            return None
+        if self._straight is not None:
+            return tuple(slice(0, size) for size in self.volume.array.shape)
+        return restore_box(box, self.volume)
+
+    @property
+    def _oriented_shape(self) -> tuple[int, int, int]:
+        return oriented_shape(self._straight or self.volume)
 
     def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
         """A mask or label map on the scan's grid, on the network's grid (nearest neighbour), for training."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import SimpleITK as sitk
 
+from radiologycnn.images.boxes import Box
 from radiologycnn.images.volume import Volume
 
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor}
@@ -122,6 +123,34 @@ def restore_axes(array: np.ndarray, volume: Volume) -> np.ndarray:
     for new, old in enumerate(axes):
         old_to_new[old] = new
     return np.ascontiguousarray(np.transpose(unflipped, [2 - old_to_new[2 - axis] for axis in range(3)]))
+
+
+def oriented_shape(volume: Volume) -> tuple[int, int, int]:
+    """Shape (K, J, I) of ``reorient_to_lps(volume)``."""
+    return tuple(volume.array.shape[old] for old, _ in _sources(volume))
+
+
+def oriented_box(box: Box, volume: Volume) -> Box:
+    """A box of ``volume`` (slices K, J, I) as it lies in ``reorient_to_lps(volume)``."""
+    return tuple(_turned(box[old], volume.array.shape[old], flips) for old, flips in _sources(volume))
+
+
+def restore_box(box: Box, volume: Volume) -> Box:
+    """Inverse of :func:`oriented_box`."""
+    restored = list(box)
+    for part, (old, flips) in zip(box, _sources(volume)):
+        restored[old] = _turned(part, volume.array.shape[old], flips)
+    return tuple(restored)
+
+
+def _sources(volume: Volume) -> list[tuple[int, bool]]:
+    """For each array axis of the reoriented volume: which axis of the volume's array it was, and whether it flips."""
+    axes, flipped = axes_to_lps(volume.ijk_to_lps)
+    return [(2 - axes[2 - axis], flipped[2 - axis]) for axis in range(3)]
+
+
+def _turned(part: slice, size: int, flips: bool) -> slice:
+    return slice(size - part.stop, size - part.start) if flips else part
 
 
 def _permute(array: np.ndarray, axes: tuple[int, int, int], flipped: tuple[bool, bool, bool]) -> np.ndarray:

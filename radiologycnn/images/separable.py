@@ -8,12 +8,15 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from radiologycnn.images.boxes import Box, bounding_box
+
 
 def resize(
     array: np.ndarray,
     shape_kji: tuple[int, int, int],
     antialias: bool = False,
     clamp_to: tuple[float, float] | None = None,
+    box: Box | None = None,
 ) -> np.ndarray:
     """The array on a grid of ``shape_kji`` voxels that covers the same extent, linearly interpolated, float32.
 
@@ -26,9 +29,26 @@ def resize(
         antialias: where the grid gets coarser, average over the new voxel's neighbourhood (a triangle of twice its
             width) instead of reading only the nearest two old voxels.
         clamp_to: clamp the old values to this range first.
+        box: only this part of the new grid (slices K, J, I) is computed and given, to the same last digit.
     """
     weights = [_axis_weights(old, new, antialias) for old, new in zip(array.shape, shape_kji, strict=True)]
-    return _apply(weights, array, clamp_to)
+    return _apply(weights, array, clamp_to, box)
+
+
+def reached_box(mask: np.ndarray, shape_kji: tuple[int, int, int]) -> Box | None:
+    """The part of :func:`resize`'s grid in which True voxels of a mask count for anything; None where none is True.
+
+    Args:
+        mask: bool, shape (K, J, I).
+        shape_kji: the new shape, without antialiasing.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    return tuple(
+        _rows_that_use(_axis_weights(old, new, antialias=False), part)
+        for old, new, part in zip(mask.shape, shape_kji, box, strict=True)
+    )
 
 
 def sample_along_axes(
@@ -62,10 +82,19 @@ def inside_axis(size: int, positions: np.ndarray) -> np.ndarray:
     return (positions >= -0.5) & (positions <= size - 0.5)
 
 
-def _apply(weights_kji: list[sparse.csr_array], array: np.ndarray, clamp_to: tuple[float, float] | None) -> np.ndarray:
+def _apply(
+    weights_kji: list[sparse.csr_array],
+    array: np.ndarray,
+    clamp_to: tuple[float, float] | None,
+    box: Box | None = None,
+) -> np.ndarray:
+    slices_first = weights_kji[0].shape[0] < array.shape[0]  # by the whole grid: a part of it sums in the same order
+    if box is not None:
+        weights_kji = [weights[part] for weights, part in zip(weights_kji, box, strict=True)]
+        used = _columns_in_use(weights_kji[0])
+        array, weights_kji[0] = array[used], weights_kji[0][:, used]
     weights_k, weights_j, weights_i = weights_kji
     new_shape = tuple(weights.shape[0] for weights in weights_kji)
-    slices_first = new_shape[0] < array.shape[0]
     if slices_first:
         array, clamp_to = _along_slices(weights_k, array, clamp_to), None
     # Slice by slice: only one slice is ever held as float32 at the old size.
@@ -111,6 +140,20 @@ def _along_slices(
         for entry in range(weights_k.indptr[new], weights_k.indptr[new + 1]):
             result[new] += weights_k.data[entry] * _as_float(array[weights_k.indices[entry]], clamp_to)
     return result
+
+
+def _rows_that_use(weights: sparse.csr_array, columns: slice) -> slice:
+    """Range of the new voxels to which these old ones contribute."""
+    return _range(weights[:, columns].tocoo().coords[0])
+
+
+def _columns_in_use(weights: sparse.csr_array) -> slice:
+    """Range of the old voxels that contribute to any new one."""
+    return _range(weights.indices[weights.data != 0])
+
+
+def _range(places: np.ndarray) -> slice:
+    return slice(int(places.min()), int(places.max()) + 1) if places.size else slice(0, 1)
 
 
 def _axis_weights(old: int, new: int, antialias: bool) -> sparse.csr_array:

@@ -61,13 +61,3 @@ def read_array(path: str | os.PathLike[str]) -> np.ndarray:
         raise InputError(
             "bad-array", "The temporary file with the volume's voxels cannot be read.", "Start the job again."
         ) from error
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    """Smallest box (KJI slices) around the True voxels of a 3D mask; the first voxel where there is none."""
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hits = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0, 1))
-    return box[0], box[1], box[2]

@@ -10,13 +10,13 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
-from radiologycnn.worker.array_files import bounding_box, read_array
+from radiologycnn.worker.array_files import read_array
 from radiologycnn.worker.progress import JobProgress
-from radiologycnn.worker.protocol import PROBABILITY_FLOOR
 from radiologycnn.worker.volumes import read_volume_field
 from radiologycnn.worker.warm_models import HEMORRHAGE_TASK
 
 if TYPE_CHECKING:
+    from radiologycnn.hemorrhage.probability_map import ProbabilityMap
     from radiologycnn.worker.jobs import JobRunner
 
 
@@ -38,7 +38,7 @@ def segment(
         log=runner.log,
     )
     progress.step(0.95, "Writing the result")
-    crop = _write_crop(runner, result.probability, request, float(result.threshold))
+    crop = _write_crop(runner, result.probability_map, request, result.mask.shape, float(result.threshold))
     return {
         **crop,
         "threshold": float(result.threshold),
@@ -84,17 +84,21 @@ def measure(
 
 
 def _write_crop(
-    runner: JobRunner, probability: np.ndarray, request: dict[str, Any], threshold: float
+    runner: JobRunner,
+    probability: ProbabilityMap,
+    request: dict[str, Any],
+    shape_kji: tuple[int, ...],
+    threshold: float,
 ) -> dict[str, Any]:
     """Write the part of a probability map that is not next to nothing; where it lies on the whole grid."""
+    from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR
+
     floor = min(PROBABILITY_FLOOR, threshold)
-    highest = probability.max(axis=0) if probability.ndim == 4 else probability
-    box = bounding_box(highest >= floor)
-    crop = np.asarray(probability[(..., *box)], np.float32)
+    crop, box = probability.above(floor)
     return {
         "probability": str(runner.write_job_array(Path(request["output"]), "probability", request["job"], crop)),
         "offset_kji": [part.start for part in box],
-        "shape_kji": [int(size) for size in highest.shape],
+        "shape_kji": [int(size) for size in shape_kji],
         "floor": floor,
     }
 

@@ -19,9 +19,6 @@ PROTOCOL_VERSION = 1
 #: Longest request line that is read, in bytes: paths and a matrix need a few thousand.
 MAXIMUM_LINE_BYTES = 1 << 20
 
-#: Probabilities below this are not sent: the crop around the rest is what a result holds.
-PROBABILITY_FLOOR = 0.01
-
 #: Fields that each command must have, and their types. ``None`` among the types: the field may be null or absent.
 #: A ``volume`` is ``{"array": path of an .npy file, "ijk_to_lps": 4x4, "modality", "name"}`` and, where it is known,
 #: ``"acquisition": {DICOM keyword: value}`` (sequence, plane, side; never a patient's name).
