@@ -10,8 +10,8 @@ from engine.hand_made import head_phantom
 
 from radiologycnn.images import write_image
 
-SHAPE_KJI = (24, 52, 52)
-STEPS_MM = np.diag([4.0, 4.5, 8.0])
+SHAPE_KJI = (32, 52, 52)
+STEPS_MM = np.diag([4.0, 4.5, 5.8])
 
 TINY_HEADS = {
     "grid_shape_ijk": [32, 32, 16],

@@ -95,9 +95,14 @@ def _keep_patients_together(rows: list[dict[str, str]]) -> None:
         row["split"] = row["split"] or splits.get(row["patient"], "")
 
 
+def mask_fits(volume: Volume, mask: Volume) -> bool:
+    """Whether the mask lies on its image's grid; on its way to a file's header a number may have been rounded."""
+    return volume.array.shape == mask.array.shape and np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01)
+
+
 def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
     """Raises InputError unless the mask lies on its image's grid."""
-    if volume.array.shape != mask.array.shape or not np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01):
+    if not mask_fits(volume, mask):
         raise InputError(
             "mask-does-not-fit",
             f"The mask of case {case_id} is not on its image's grid.",

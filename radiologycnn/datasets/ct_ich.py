@@ -1,0 +1,112 @@
+"""CT-ICH of PhysioNet 1.3.1: 75 head CTs after injury, half of them without a bleed, types by slice (Hssayeni 2020)."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from radiologycnn.datasets.layout import TYPES, Found, Scan, find_file, find_root, paired
+from radiologycnn.errors import InputError
+
+DIAGNOSES_NAME = "hemorrhage_diagnosis_raw_ct.csv"
+DEMOGRAPHICS_NAME = "patient_demographics.csv"
+_COLUMNS = {
+    "iph": "Intraparenchymal",
+    "ivh": "Intraventricular",
+    "sdh": "Subdural",
+    "edh": "Epidural",
+    "sah": "Subarachnoid",
+}
+_FRACTURE = "Fracture_Yes_No"
+
+
+class CtIch:
+    """``ct_scans`` and ``masks`` with a file a patient, and a table with a line a slice."""
+
+    key = "ct-ich"
+    title = "CT-ICH"
+    reference = "https://physionet.org/content/ct-ich/1.3.1/"
+    expected = (
+        f"Give the unpacked folder of version 1.3.1: ct_scans/049.nii, masks/049.nii and so on, and {DIAGNOSES_NAME}."
+    )
+    mask_types = None  # 0 and 255
+
+    def find(self, source: Path) -> Found:
+        root, (images, masks) = find_root(source, self, ("ct_scans", "masks"))
+        table = find_file(root, DIAGNOSES_NAME)
+        if table is None:
+            raise InputError("other-layout", f"There is no {DIAGNOSES_NAME} in {root}.", self.expected)
+        types, fractures, slices = _read_diagnoses(table)
+        people = _read_demographics(find_file(root, DEMOGRAPHICS_NAME))
+        pairs, absent = paired(self.key, images, masks)
+        scans, seen = [], set()
+        for name, image, mask in pairs:
+            number = int(name) if name.isdecimal() else None
+            seen.add(number)
+            more = {**people.get(number, {}), "fracture": fractures.get(number, "")}
+            case = f"{self.key}-{name}"
+            scans.append(Scan(case, image, mask, case, "", types.get(number), slices.get(number, 0), more))
+        for number in sorted((types.keys() | people.keys()) - seen):
+            absent.setdefault(f"{self.key}-{number:03d}", f"A table names this patient, but {images.name} has no scan.")
+        return Found(scans, absent)
+
+
+def _read_diagnoses(path: Path) -> tuple[dict[int, tuple[str, ...]], dict[int, str], dict[int, int]]:
+    """By patient: types of bleed in any slice, "yes" or "no" for a fracture, and how many slices the table has."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [{(name or "").strip(): value for name, value in row.items()} for row in csv.DictReader(file)]
+    wanted = ("PatientNumber", "SliceNumber", *_COLUMNS.values())
+    missing = [name for name in wanted if not rows or name not in rows[0]]
+    if missing:
+        raise InputError(
+            "other-layout",
+            f"{path.name} has no column {', '.join(missing)}.",
+            "Give the file as it comes with version 1.3.1.",
+        )
+    found: dict[int, set[str]] = {}
+    fractures: dict[int, bool] = {}
+    slices: Counter[int] = Counter()
+    for line, row in enumerate(rows, start=2):
+        try:
+            number = int(float(row["PatientNumber"]))
+            found.setdefault(number, set()).update(kind for kind, name in _COLUMNS.items() if _is_one(row[name]))
+            fractures[number] = fractures.get(number, False) or _is_one(row.get(_FRACTURE))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                "damaged-file", f"{path.name}, line {line}: a number cannot be read.", "Download the file again."
+            ) from error
+        slices[number] += 1
+    types = {number: tuple(kind for kind in TYPES if kind in kinds) for number, kinds in found.items()}
+    return types, {number: "yes" if one else "no" for number, one in fractures.items()}, dict(slices)
+
+
+def _read_demographics(path: Path | None) -> dict[int, dict[str, str]]:
+    """Age in years and sex by patient. The file's heading is two lines, of which the second names types only."""
+    if path is None:
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    columns: dict[str, int] = {}
+    people = {}
+    for row in rows:
+        if not columns:
+            names = [cell.lower() for cell in row]
+            starts = {"patient": "patient", "age": "age", "sex": "gender"}
+            columns = {
+                key: place
+                for key, start in starts.items()
+                for place, name in enumerate(names)
+                if name.startswith(start)
+            }
+            continue
+        number = row[columns.get("patient", 0)] if row else ""
+        if number.isdecimal():
+            people[int(number)] = {
+                key: row[columns[key]] for key in ("age", "sex") if key in columns and columns[key] < len(row)
+            }
+    return people
+
+
+def _is_one(text: str | None) -> bool:
+    return bool((text or "").strip()) and float(text) != 0

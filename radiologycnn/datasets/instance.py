@@ -1,0 +1,23 @@
+"""INSTANCE 2022: 100 head CTs of a challenge with the bleed outlined, its type not stated (Li 2023)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radiologycnn.datasets.layout import Found, Scan, find_root, paired
+
+
+class Instance:
+    """``data`` and ``label`` with files of the same names, of the training part; the others come without masks."""
+
+    key = "instance"
+    title = "INSTANCE 2022"
+    reference = "https://doi.org/10.48550/arXiv.2301.03281"
+    expected = "Give the unpacked training folder (train_2): data/001.nii.gz and label/001.nii.gz and so on."
+    mask_types = None
+
+    def find(self, source: Path) -> Found:
+        _root, (images, masks) = find_root(source, self, ("data", "label"))
+        pairs, absent = paired(self.key, images, masks)
+        scans = [Scan(f"{self.key}-{name}", image, mask, f"{self.key}-{name}") for name, image, mask in pairs]
+        return Found(scans, absent)
