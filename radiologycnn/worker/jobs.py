@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiologycnn.worker import case_jobs, hemorrhage_jobs, reader_jobs, rotatorcuff_jobs, simulation_jobs
+from radiologycnn.worker import (
+    annotation_jobs,
+    case_jobs,
+    hemorrhage_jobs,
+    improvement_jobs,
+    reader_jobs,
+    rotatorcuff_jobs,
+    simulation_jobs,
+)
 from radiologycnn.worker.array_files import write_array
 from radiologycnn.worker.progress import DurationMemory, JobProgress
 from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, WarmModels
@@ -28,6 +36,10 @@ _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "simulate": simulation_jobs.simulate,
     "classify": rotatorcuff_jobs.classify,
     "compare_readers": reader_jobs.compare_readers,
+    "agreement": annotation_jobs.agreement,
+    "consensus": annotation_jobs.consensus,
+    "rank_cases": annotation_jobs.rank_cases,
+    "improve": improvement_jobs.improve,
 }
 
 

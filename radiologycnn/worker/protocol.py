@@ -23,6 +23,7 @@ MAXIMUM_LINE_BYTES = 1 << 20
 #: A ``volume`` is ``{"array": path of an .npy file, "ijk_to_lps": 4x4, "modality", "name"}`` and, where it is known,
 #: ``"acquisition": {DICOM keyword: value}`` (sequence, plane, side; never a patient's name).
 #: A ``roi`` is ``{"centre_lps_mm": [3], "edge_mm": number}``, ``repeats`` is ``{"method", "count"}``.
+#: A ``dataset`` is the folder of an annotation dataset, ``scans`` is ``[{"case": id, "path": file or DICOM folder}]``.
 _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
     "hello": {},
     "quit": {},
@@ -59,6 +60,35 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
     },
     "simulate": {"job": (str,), "sample": (str,), "output": (str,)},
     "compare_readers": {"job": (str,), "study": (str,), "output": (str,)},
+    "agreement": {
+        "job": (str,),
+        "dataset": (str,),
+        "output": (str, None),
+        "method": (str, None),
+        "margin": (float, int, None),
+    },
+    "consensus": {
+        "job": (str,),
+        "dataset": (str,),
+        "method": (str,),
+        "with_network": (bool, None),
+        "use_for_training": (bool, None),
+    },
+    "rank_cases": {
+        "job": (str,),
+        "dataset": (str,),
+        "scans": (list,),
+        "model": (str, None),
+        "device": (str, None),
+    },
+    "improve": {
+        "job": (str,),
+        "dataset": (str,),
+        "model": (str, None),
+        "device": (str, None),
+        "settings": (dict, None),
+        "fresh": (bool, None),
+    },
     "locate": {"job": (str,), "volume": (dict,), "model": (str, None)},
     "classify": {
         "job": (str,),

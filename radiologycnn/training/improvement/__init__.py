@@ -1,0 +1,1 @@
+"""Improving a model: fine-tuning on accepted corrections, kept only where it is better on cases held out."""

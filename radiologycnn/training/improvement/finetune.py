@@ -1,0 +1,114 @@
+"""Fine-tuning a segmentation network on prepared cases, and its Dice on held-out ones, on the network's grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from radiologycnn.errors import Cancelled
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.weights import load_network
+from radiologycnn.training.hemorrhage.assess import dice
+from radiologycnn.training.hemorrhage.cases import load_case
+from radiologycnn.training.hemorrhage.settings import PRESETS
+from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
+from radiologycnn.training.improvement.settings import ImprovementSettings
+
+
+class FineTuningLoop(SegmentationLoop):
+    """Training whose held-out Dice is shown after each epoch and decides nothing: the last epoch's weights are kept.
+
+    Choosing the best epoch on the held-out cases would make them look better than new cases will.
+    """
+
+    figure_names = ("held_out_dice",)
+    threshold = 0.5
+
+    def validate(self) -> dict[str, float]:
+        scores = dice_by_case(self.network, self.validation_paths, self.threshold, self.device, self.cancelled)
+        return {"held_out_dice": mean(scores)}
+
+
+def mean(scores: dict[str, float]) -> float:
+    return sum(scores.values()) / len(scores)
+
+
+@torch.no_grad()
+def dice_by_case(
+    network: nn.Module,
+    paths: Sequence[Path],
+    threshold: float,
+    device: str,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, float]:
+    """Dice of the mask at a threshold with a prepared case's, by file name; 1 where both are empty.
+
+    Raises:
+        Cancelled: as ``cancelled`` said.
+    """
+    network.eval()
+    lowest_logit = math.log(threshold / (1 - threshold))
+    scores = {}
+    for path in paths:
+        if cancelled():
+            raise Cancelled
+        case = load_case(path)
+        image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            logits = network(image)
+        scores[path.stem] = dice(logits.float()[0, 0].cpu().numpy() >= lowest_logit, case.mask > 0)
+    return scores
+
+
+def network_of(package: ModelPackage, device: str, cancelled: Callable[[], bool]) -> nn.Module:
+    """The package's network, ready to be trained; a cancel is noticed between its layers."""
+    network = load_network(package, device).requires_grad_(True).to(memory_format=torch.channels_last_3d)
+
+    def stop(module: nn.Module, inputs: tuple) -> None:
+        if cancelled():
+            raise Cancelled
+
+    for module in network.modules():
+        module.register_forward_pre_hook(stop)
+    return network
+
+
+def fine_tune(
+    network: nn.Module,
+    training: Sequence[Path],
+    held_out: Sequence[Path],
+    threshold: float,
+    settings: ImprovementSettings,
+    folder: Path,
+    resume: bool,
+    device: str,
+    progress: Callable[[float, str], None],
+    cancelled: Callable[[], bool],
+) -> dict[str, Tensor]:
+    """Train on; returns the last epoch's weights.
+
+    Args:
+        network: of :func:`network_of`; changed.
+        folder: gets checkpoint and log.
+        resume: go on from the folder's checkpoint, which must be of the same cases and settings.
+
+    Raises:
+        Cancelled: asked to stop; the checkpoint of the last whole epoch stays.
+    """
+    plan = replace(
+        PRESETS["default"],
+        epochs=settings.epochs,
+        coarse_epochs=0,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed,
+    )
+    torch.manual_seed(settings.seed)
+    optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
+    loop = FineTuningLoop(network, optimizer, plan, list(training), list(held_out), folder, device, cancelled)
+    loop.threshold = threshold
+    return loop.run(resume, progress).state_dict
