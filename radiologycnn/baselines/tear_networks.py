@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
+from torch import nn
 
 from radiologycnn.baselines.cnn_ds import logged_seconds
 from radiologycnn.baselines.interface import Fit, Progress, ShoulderCase, TearAnswer, no_progress
 from radiologycnn.errors import Cancelled
 from radiologycnn.images.volume import Volume
+from radiologycnn.images.write import write_atomically
 from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
@@ -31,6 +34,8 @@ from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
 from radiologycnn.training.rotatorcuff.run import cache_name
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop, architecture_of, make_optimizer
+
+EPOCHS_NAME = "epochs"
 
 #: The rivals: title, architecture's name, and how its parameters differ from those of the training settings.
 VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -71,6 +76,15 @@ class PackagedTearClassifier:
     def _use(self, package: ModelPackage) -> None:
         self.package = package
         self._classifier = RotatorCuffClassifier(package, self.device)
+        self._members: list[nn.Module] = []
+
+    def repeat_with(self, weights: Sequence[Path]) -> None:
+        """Answer repeats by "checkpoints" or "seeds" with these weights (.safetensors) of the same architecture."""
+        self._members = []
+        for path in weights:
+            network = build_network(self.package.architecture)
+            network.load_state_dict(load_file(path))
+            self._members.append(network.float().eval().to(self.device))
 
     def fit(
         self,
@@ -80,7 +94,14 @@ class PackagedTearClassifier:
         progress: Progress = no_progress,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Fit:
-        return Fit(None, None, {"model": self.package.id, "parameters": _parameters(self.package)})
+        facts = {
+            "model": self.package.id,
+            "sha256": self.package.weights_sha256,
+            "parameters": _parameters(self.package),
+            "threshold": self.package.operating_threshold,
+            "device": self._classifier.device_name,
+        }
+        return Fit(None, None, facts)
 
     def predict(self, volume: Volume, repeats: Mapping[str, Any] | None = None) -> TearAnswer:
         result = self._classifier.classify(volume)
@@ -96,15 +117,49 @@ class PackagedTearClassifier:
         preprocessing = self._classifier.preprocessing
         location = locate(volume, preprocessing, None)
         prepared = preprocessing.prepare(volume, location.region, chosen_side(None, location.series))
+        if self._members:
+            image = torch.from_numpy(prepared.array)[None, None].to(self.device)
+            with torch.no_grad():
+                rows = [torch.softmax(network(image).double(), dim=1)[0].cpu().numpy() for network in self._members]
+            return np.stack(rows)
         return self._classifier.repeated(RepeatRequest.from_dict(repeats), prepared)
 
 
-class TrainedTearClassifier(PackagedTearClassifier):
-    """One of :data:`VARIANTS`, trained; ``simulated`` are the scans that it learns from, for the model's card."""
+class KeepingLoop(ClassificationLoop):
+    """Keeps the weights after each of the last epochs of the fine stage, as ``epochs/<number>.safetensors``."""
 
-    def __init__(self, variant: str, settings: TrainingSettings, device: str = "cpu", simulated: bool = True) -> None:
+    keep_last = 0
+
+    def after_epoch(self, better: bool) -> None:
+        super().after_epoch(better)
+        if self.coarse or not self.keep_last:
+            return
+        folder = self.folder / EPOCHS_NAME
+        folder.mkdir(exist_ok=True)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
+        write_atomically(folder / f"{self.epoch + 1:05d}.safetensors", save(tensors))
+        for old in sorted(folder.glob("*.safetensors"))[: -self.keep_last]:
+            old.unlink()
+
+
+class TrainedTearClassifier(PackagedTearClassifier):
+    """One of :data:`VARIANTS`, trained.
+
+    Args:
+        simulated: the scans that it learns from, for the model's card.
+        keep_last: of how many of the last epochs the weights are kept.
+    """
+
+    def __init__(
+        self,
+        variant: str,
+        settings: TrainingSettings,
+        device: str = "cpu",
+        simulated: bool = True,
+        keep_last: int = 0,
+    ) -> None:
         self.name, self.title, self.device = variant, VARIANTS[variant][0], device
-        self.settings, self.simulated = settings, simulated
+        self.settings, self.simulated, self.keep_last = settings, simulated, keep_last
         self.architecture = architecture(variant, settings)
 
     def fit(
@@ -137,9 +192,8 @@ class TrainedTearClassifier(PackagedTearClassifier):
         paths = [prepared_cubes(cases, cache, settings, progress, cancelled) for cases in (training, validation)]
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
-        loop = ClassificationLoop(
-            network, make_optimizer(network, settings), settings, *paths, folder, self.device, cancelled
-        )
+        loop = KeepingLoop(network, make_optimizer(network, settings), settings, *paths, folder, self.device, cancelled)
+        loop.keep_last = self.keep_last
         result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
         record = describe(
             TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),

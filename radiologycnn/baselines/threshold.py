@@ -36,7 +36,7 @@ def largest_bright_part(smooth_hu: np.ndarray, inside: np.ndarray, threshold_hu:
 
 
 class ThresholdSegmenter:
-    """Learns one number: the HU above which the largest bright part fits the training masks best."""
+    """Learns one number: the HU above which the largest bright part fits the training masks best; 50 without any."""
 
     name = "threshold"
     title = "Threshold + largest component"
@@ -67,7 +67,8 @@ class ThresholdSegmenter:
                 smooth = smoothed(volume.array, volume.spacing_mm)
                 scores.append([overlap(largest_bright_part(smooth, inside, t), mask).dice for t in THRESHOLDS_HU])
             best = int(np.mean(scores, axis=0).argmax()) if scores else THRESHOLDS_HU.index(50)
-            record = {"threshold_hu": THRESHOLDS_HU[best], "seconds": time.perf_counter() - started}
+            seconds = time.perf_counter() - started if training else None
+            record = {"threshold_hu": THRESHOLDS_HU[best], "seconds": seconds}
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps(record).encode())
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -12,10 +12,12 @@ reproduce_app = typer.Typer(help="Train, compare and print a paper's tables and 
 
 _OUTPUT = typer.Option(..., "--output", "-o", help="Folder for report, tables, figures and all steps; goes on there.")
 _QUICK = typer.Option(False, "--quick", help="A trial in minutes: tiny scans and networks, figures without meaning.")
-_MODELS = typer.Option("train", help="train, or bundled: test the model that comes with the program on fresh scans.")
+_MODELS = typer.Option("train", help="train, or bundled: test the model that comes with the program on unseen scans.")
 _TRAINING = typer.Option(None, min=2, help="Simulated training cases.")
 _VALIDATION = typer.Option(None, min=1, help="Simulated validation cases.")
-_TEST = typer.Option(None, min=2, help="Simulated test cases, from another seed.")
+_TEST = typer.Option(None, "--test", "--cases", min=2, help="Simulated test cases, from another seed.")
+_MODEL = typer.Option(None, help="With --models bundled: id, name or path of another model to test.")
+_REPORT = typer.Option(None, "--report", help="Folder for the report as a few small files, without scans and weights.")
 _METHODS = typer.Option(None, help="Methods with commas between them; all where left out.")
 _PRESET = typer.Option("default", help="Training settings of the networks: default, or paper.")
 _EPOCHS = typer.Option(None, min=1, help="Passes of every network.")
@@ -39,6 +41,7 @@ def arab2020(
     output: Path = _OUTPUT,
     quick: bool = _QUICK,
     models: str = _MODELS,
+    model: str = _MODEL,
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, split) instead of simulated scans."),
     readers: Path = typer.Option(None, help="CSV of human raters: rater, case, mask. Default: simulated raters."),
     training: int = _TRAINING,
@@ -50,11 +53,12 @@ def arab2020(
     seed: int = _SEED,
     device: str = _DEVICE,
     jobs: int = _JOBS,
+    report: Path = _REPORT,
 ) -> None:
     """Hemorrhage on head CT: CNN-DS against its baselines and raters."""
     _run(
-        "arab2020", output, quick, models, data, readers, training, validation, test, methods, training_preset, epochs,
-        seed, device, jobs,
+        "arab2020", output, quick, models, model, data, readers, training, validation, test, methods, training_preset,
+        epochs, seed, device, jobs, report,
     )  # fmt: skip
 
 
@@ -63,6 +67,7 @@ def shim2020(
     output: Path = _OUTPUT,
     quick: bool = _QUICK,
     models: str = _MODELS,
+    model: str = _MODEL,
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, class, ...) instead of simulated scans."),
     readers: Path = typer.Option(
         None, help="CSV of human readers: reader, group, case, tear_class, seconds. Default: simulated readers."
@@ -74,15 +79,18 @@ def shim2020(
     training_preset: str = _PRESET,
     epochs: int = _EPOCHS,
     repeats: int = typer.Option(None, min=2, help="How often the test is repeated; 60 in the paper."),
-    repeat_method: str = typer.Option(None, help="tta (changed copies) or mc_dropout."),
+    repeat_method: str = typer.Option(
+        None, help="tta (changed copies), mc_dropout, checkpoints (last epochs) or seeds."
+    ),
     seed: int = _SEED,
     device: str = _DEVICE,
     jobs: int = _JOBS,
+    report: Path = _REPORT,
 ) -> None:
     """Rotator cuff tears on shoulder MRI: VRN against its rivals and readers."""
     _run(
-        "shim2020", output, quick, models, data, readers, training, validation, test, methods, training_preset, epochs,
-        seed, device, jobs, repeats=repeats, repeat_method=repeat_method,
+        "shim2020", output, quick, models, model, data, readers, training, validation, test, methods, training_preset,
+        epochs, seed, device, jobs, report, repeats=repeats, repeat_method=repeat_method,
     )  # fmt: skip
 
 
@@ -91,6 +99,7 @@ def _run(
     output: Path,
     quick: bool,
     models: str,
+    model: str | None,
     data: Path | None,
     readers: Path | None,
     training: int | None,
@@ -102,6 +111,7 @@ def _run(
     seed: int,
     device: str,
     jobs: int,
+    brief: Path | None,
     **more: object,
 ) -> None:
     from radiologycnn.errors import InputError
@@ -114,6 +124,7 @@ def _run(
         paper,
         "quick" if quick else "default",
         models=models,
+        model=model,
         training=training,
         validation=validation,
         test=test,
@@ -124,5 +135,5 @@ def _run(
         **more,
     )
     with stop_on_interrupt() as cancelled, show_progress() as report:
-        page = reproduce(output, settings, data, readers, device, jobs, report, cancelled)
+        page = reproduce(output, settings, data, readers, device, jobs, report, cancelled, brief)
     typer.echo(f"Report: {page}")

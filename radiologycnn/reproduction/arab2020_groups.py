@@ -104,4 +104,21 @@ def by_case_kind(results: ArabResults, run: str) -> Table:
     return Table("by-bleed", "CNN-DS by bleed, size and confounder: Dice", rows, run, notes)
 
 
-__all__ = ["KIND_TITLES", "by_case_kind", "case_groups", "interval_words", "main_kind"]
+def case_rows(results: ArabResults) -> list[dict[str, Any]]:
+    """Every case with every method: what is known of it, and the figures."""
+    rows = []
+    for name, metrics in results.metrics.items():
+        for row, seconds in zip(metrics, results.seconds[name]):
+            truth = results.truths.get(row["case"])
+            known = {
+                "main_type": main_kind(truth) if truth else "",
+                "calcifications": "+".join(truth["calcifications"]) if truth else "",
+                "artefacts": "+".join(truth.get("artefacts", ())) if truth else "",
+                "median_hu": truth["median_hu"] if truth else None,
+            }
+            figures = {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+            rows.append({"method": name, "case": row["case"], **known, **figures, "seconds": round(seconds, 3)})
+    return rows
+
+
+__all__ = ["KIND_TITLES", "by_case_kind", "case_groups", "case_rows", "interval_words", "main_kind"]

@@ -27,9 +27,8 @@ from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD, TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
 from radiologycnn.training.case_files import read_manifest
-from radiologycnn.training.packages import TEST_SEED_OFFSET
 
 MAIN = "cnn_ds"
 _TEST_SHARE = TEST_CASES / (TEST_CASES + TRAINING_CASES)
@@ -87,7 +86,7 @@ def run_arab2020(
 
     where = resolve_device(device)
     settings = workspace.settings
-    methods = [MAIN] if settings.models == BUNDLED else list(settings.methods)
+    methods = list(settings.methods)
     workspace.plan(2 + 2 * len(methods) + 2)
     cases, truths = _cases(workspace, data, jobs)
     segmenters = [make_segmenter(name, workspace, str(where)) for name in methods]
@@ -116,10 +115,10 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
     settings = workspace.settings
-    if settings.models == BUNDLED:
+    if settings.models == BUNDLED and name == MAIN:
         from radiologycnn.hemorrhage.inference import TASK
 
-        return PackagedSegmenter(bundled_model(TASK), device)
+        return PackagedSegmenter(bundled_model(TASK, settings.model), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )
@@ -193,11 +192,6 @@ def _cases(
         "validation": learning_cases[settings.training :],
         "test": found["test"],
     }, truths
-
-
-def test_seed(seed: int) -> int:
-    """Of simulated test cases: another population than the one that is learned from."""
-    return seed + TEST_SEED_OFFSET
 
 
 def _predict(

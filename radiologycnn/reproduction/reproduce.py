@@ -9,10 +9,11 @@ from typing import Any
 from radiologycnn import __version__
 from radiologycnn.baselines.interface import Progress, no_progress
 from radiologycnn.evaluation.summary import write_record
+from radiologycnn.reproduction.brief import write_brief
 from radiologycnn.reproduction.page import write_page
 from radiologycnn.reproduction.plots import new_figure
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
-from radiologycnn.reproduction.workspace import Workspace
+from radiologycnn.reproduction.workspace import Workspace, test_seed
 
 REPORT_NAME = "report.html"
 _QUICK = (
@@ -29,6 +30,7 @@ def reproduce(
     jobs: int = 1,
     progress: Progress = no_progress,
     cancelled: Callable[[], bool] = lambda: False,
+    brief: Path | None = None,
 ) -> Path:
     """Run or go on; returns the report.
 
@@ -37,6 +39,7 @@ def reproduce(
         data: folder with a manifest; None simulates.
         readers: CSV of human readers' answers or masks; None simulates readers.
         jobs: processes for simulating.
+        brief: gets the report as a few small files, see :mod:`radiologycnn.reproduction.brief`; None writes none.
 
     Raises:
         InputError: settings, data or readers that cannot be used, or a folder with a run of others.
@@ -49,6 +52,7 @@ def reproduce(
     if settings.paper == "arab2020":
         from radiologycnn.reproduction import arab2020 as paper
         from radiologycnn.reproduction.arab2020_figures import arab2020_figures
+        from radiologycnn.reproduction.arab2020_groups import case_rows
         from radiologycnn.reproduction.arab2020_run import run_arab2020
         from radiologycnn.reproduction.arab2020_tables import arab2020_tables
 
@@ -57,8 +61,10 @@ def reproduce(
         simulated_people = results.simulated_raters and "raters, who draw on the known truth with errors of chosen size"
     else:
         from radiologycnn.reproduction import shim2020 as paper
+        from radiologycnn.reproduction.repeats import repeat_words
         from radiologycnn.reproduction.shim2020_figures import shim2020_figures
-        from radiologycnn.reproduction.shim2020_run import repeat_words, run_shim2020
+        from radiologycnn.reproduction.shim2020_groups import case_rows
+        from radiologycnn.reproduction.shim2020_run import run_shim2020
         from radiologycnn.reproduction.shim2020_tables import shim2020_tables
 
         results = run_shim2020(workspace, data, readers, device, jobs)
@@ -78,7 +84,7 @@ def reproduce(
     if settings.quick:
         labels.append(_QUICK)
     if settings.models == BUNDLED:
-        labels.append("No network was trained: the demonstration model that comes with the program was tested.")
+        labels.append("No network was trained: a finished model was tested, on scans that it has not seen.")
     tables = [table for table in tables if table.rows]
     for table in tables:
         table.write(output / "tables")
@@ -86,6 +92,8 @@ def reproduce(
     write_record(output / "summary.json", {"labels": labels, **summary})
     facts = _facts(results)
     report = write_page(output / REPORT_NAME, paper.TITLE, paper.CITATION, labels, tables, figures, readings, facts)
+    if brief:
+        write_brief(brief, report, paper.TITLE, paper.CITATION, labels, tables, facts, case_rows(results))
     progress(1.0, "Done")
     return report
 
@@ -96,7 +104,7 @@ def _facts(results: Any) -> list[tuple[str, str]]:
         ("RadiologyCNN", __version__),
         ("Computed on", results.device_name),
         ("Cases", ", ".join(f"{len(cases)} {part}" for part, cases in results.cases.items())),
-        ("Seed", str(settings.seed)),
+        ("Seed", f"{settings.seed}; simulated test scans: {test_seed(settings.seed)}"),
         ("Preset", f"{settings.preset}, training settings “{settings.training_preset}”"),
     ]
     if settings.training_changes:
@@ -105,7 +113,9 @@ def _facts(results: Any) -> list[tuple[str, str]]:
     for name, fit in results.fits.items():
         words = []
         if fit.facts.get("model"):
-            words.append(f"model {fit.facts['model']}")
+            words.append(f"model {fit.facts['model']}, SHA-256 of the weights {fit.facts['sha256'][:16]}…")
+        if fit.facts.get("device"):
+            words.append(f"on {fit.facts['device']}")
         if fit.facts.get("parameters"):
             words.append(f"{fit.facts['parameters']:,} parameters")
         if fit.facts.get("threshold") is not None:

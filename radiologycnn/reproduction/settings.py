@@ -11,8 +11,11 @@ from radiologycnn.errors import InputError
 ARAB_METHODS = ("cnn_ds", "cnn_ds_without", "patch_unet", "slice_unet", "forest", "threshold")
 SHIM_METHODS = ("vrn", "vrn_1", "vrn_3", "vrn_4", "vrn_se", "densenet", "slice_cnn")
 OPTIONAL_ARAB_METHODS = ("dynunet",)
-REPEATS = ("mc_dropout", "tta")
+REPEATS = ("tta", "mc_dropout", "checkpoints", "seeds")
+REPEATS_BY_TRAINING = ("checkpoints", "seeds")
 TRAIN, BUNDLED = "train", "bundled"
+#: What can be compared where nothing is trained.
+UNTRAINED = {"arab2020": ("cnn_ds", "threshold"), "shim2020": ("vrn",)}
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,21 @@ class ReproductionSettings:
         paper: "arab2020" or "shim2020".
         preset: "default" or "quick".
         models: "train", or "bundled": evaluate the demonstration model that comes with the program.
+        model: id, name or path of the model that "bundled" evaluates; empty takes the newest that comes with it.
         training, validation, test: simulated cases; ignored for a data folder with splits.
         simulation: changes to the simulator's settings, by part and name.
         methods: that are compared.
         training_preset, training_changes: of the networks' training settings.
         patch_size, slice_size, unet_filters, slice_filters, trees: of the baselines.
-        repeats, repeat_method: of the tear classifier's test (Shim 2020 repeats 60 times, and does not say how).
+        repeats, repeat_method: of the tear classifier's test (Shim 2020 repeats 60 times, and does not say how); one
+            of :data:`REPEATS`.
         seed: decides everything; test cases come from another one.
     """
 
     paper: str
     preset: str = "default"
     models: str = TRAIN
+    model: str = ""
     training: int = 40
     validation: int = 5
     test: int = 10
@@ -62,6 +68,8 @@ class ReproductionSettings:
             raise InputError("unknown-preset", f"There is no preset “{preset}” of “{paper}”.", "")
         base = PRESETS[paper][preset]
         changed = {name: value for name, value in changes.items() if value is not None}
+        if changed.get("models") == BUNDLED:
+            changed.setdefault("methods", UNTRAINED[paper])
         more = changed.pop("training_changes", {})
         result = replace(base, **changed, training_changes={**base.training_changes, **more})
         known = SHIM_METHODS if paper == "shim2020" else (*ARAB_METHODS, *OPTIONAL_ARAB_METHODS)
@@ -71,6 +79,24 @@ class ReproductionSettings:
                 "unknown-method",
                 f"Unknown methods: {', '.join(unknown) or 'none given'}.",
                 f"Known: {', '.join(known)}.",
+            )
+        untrained = result.models == BUNDLED
+        trained = [name for name in result.methods if untrained and name not in UNTRAINED[paper]]
+        if trained:
+            raise InputError(
+                "needs-training",
+                f"These methods must be trained: {', '.join(trained)}.",
+                f"With --models {BUNDLED}, use {', '.join(UNTRAINED[paper])}; or --models {TRAIN}.",
+            )
+        if untrained and result.repeat_method in REPEATS_BY_TRAINING:
+            raise InputError(
+                "needs-training",
+                f"Repeats by {result.repeat_method} need networks that are trained in the run.",
+                f"Repeat by {' or '.join(set(REPEATS) - set(REPEATS_BY_TRAINING))}.",
+            )
+        if result.model and not untrained:
+            raise InputError(
+                "needs-no-model", "A model was named, but the run trains its own.", f"Add --models {BUNDLED}."
             )
         if result.repeat_method not in REPEATS:
             raise InputError(
@@ -92,7 +118,7 @@ class ReproductionSettings:
     def differing(self, record: Mapping[str, Any]) -> list[str]:
         """Names of what another run's record has otherwise, after JSON."""
         own = {name: _plain(value) for name, value in self.to_dict().items()}
-        return [f.name for f in fields(self) if record.get(f.name) != own[f.name]]
+        return [f.name for f in fields(self) if record.get(f.name, f.default) != own[f.name]]
 
 
 def _plain(value: Any) -> Any:

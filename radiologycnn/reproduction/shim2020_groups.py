@@ -132,8 +132,34 @@ def chance_rows(results: ShimResults) -> list[Row]:
     ]
 
 
+def case_rows(results: ShimResults) -> list[dict[str, Any]]:
+    """Every case with every network: what is known of it, the answer, and where the map's peak lies."""
+    rows = []
+    for name, answers in results.answers.items():
+        for number, case in enumerate(results.cases["test"]):
+            truth, place = results.truths.get(case.id), answers.maps.get(case.id)
+            rows.append(
+                {
+                    "method": name,
+                    "case": case.id,
+                    "true_class": paper.CLASSES[case.tear_class],
+                    "predicted": paper.CLASSES[int(answers.predicted[number])],
+                    "tear_probability": round(1 - float(answers.probabilities[number, 0]), 4),
+                    "side": case.side,
+                    "confounders": "+".join(truth["confounders"]) if truth else "",
+                    "peak_in_tear": place.hit if place else None,
+                    "peak_voxel_at_tear": place.hit_voxel if place else None,
+                    "energy_inside": round(place.energy_inside, 4) if place else None,
+                    "map_dice": round(place.dice, 4) if place else None,
+                    "peak_distance_mm": round(place.distance_mm, 2) if place else None,
+                    "seconds": round(float(answers.seconds[number]), 3),
+                }
+            )
+    return rows
+
+
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}"
 
 
-__all__ = ["by_shoulder", "chance_rows", "localization_by_shoulder", "shoulder_groups"]
+__all__ = ["by_shoulder", "case_rows", "chance_rows", "localization_by_shoulder", "shoulder_groups"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
+from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
-from radiologycnn.reproduction.arab2020_run import test_seed
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
-from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
+from radiologycnn.reproduction.settings import BUNDLED, REPEATS_BY_TRAINING
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
 from radiologycnn.training.case_files import read_manifest, save_arrays
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
 
@@ -68,15 +68,6 @@ class ShimResults:
         return np.array([case.tear_class for case in self.cases["test"]])
 
 
-def repeat_words(settings: ReproductionSettings) -> str:
-    """How the test is repeated, for the report."""
-    ways = {
-        "tta": "slightly shifted, turned and brightened copies of each scan",
-        "mc_dropout": "dropout left on at test time",
-    }
-    return f"{settings.repeats} repeats by {ways[settings.repeat_method]}"
-
-
 def run_shim2020(
     workspace: Workspace, data: Path | None = None, readers: Path | None = None, device: str = "cpu", jobs: int = 1
 ) -> ShimResults:
@@ -94,8 +85,9 @@ def run_shim2020(
 
     where = resolve_device(device)
     settings = workspace.settings
-    names = [MAIN] if settings.models == BUNDLED else list(settings.methods)
-    workspace.plan(2 + 2 * len(names))
+    names = list(settings.methods)
+    members = settings.repeats - 1 if settings.repeat_method == "seeds" else 0
+    workspace.plan(2 + 2 * len(names) + members)
     cases, truths = _cases(workspace, data, jobs)
     people = _readers(workspace, cases["test"], readers)
     fits, titles, answers = {}, {}, {}
@@ -104,6 +96,8 @@ def run_shim2020(
         report = workspace.stage(f"Learning, {classifier.title}")
         folder = workspace.folder / "methods" / name
         fits[name] = classifier.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
+        if name == MAIN and settings.repeat_method in REPEATS_BY_TRAINING:
+            classifier.repeat_with(_member_weights(workspace, classifier, cases, str(where)))
         answers[name] = _answers(workspace, classifier, cases["test"], name == MAIN)
         titles[name] = classifier.title
     return ShimResults(
@@ -120,11 +114,42 @@ def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassif
     if settings.models == BUNDLED:
         from radiologycnn.rotatorcuff.tear_classes import TASK
 
-        return PackagedTearClassifier(bundled_model(TASK), device)
+        return PackagedTearClassifier(bundled_model(TASK, settings.model), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )
-    return TrainedTearClassifier(name, training, device, workspace.simulated)
+    keep_last = settings.repeats if name == MAIN and settings.repeat_method == "checkpoints" else 0
+    return TrainedTearClassifier(name, training, device, workspace.simulated, keep_last)
+
+
+def _member_weights(
+    workspace: Workspace, classifier: TearClassifier, cases: dict[str, list[ShoulderCase]], device: str
+) -> list[Path]:
+    """Weights that repeat the test: of the last epochs of the main network, or of it and networks of other seeds.
+
+    Raises:
+        InputError: fewer than two.
+    """
+    from radiologycnn.baselines.tear_networks import EPOCHS_NAME, TrainedTearClassifier
+    from radiologycnn.models.package import WEIGHTS_NAME
+
+    settings, methods = workspace.settings, workspace.folder / "methods"
+    if settings.repeat_method == "checkpoints":
+        found = sorted((methods / MAIN / EPOCHS_NAME).glob("*.safetensors"))
+    else:
+        found = [methods / MAIN / "model" / WEIGHTS_NAME]
+        for number in range(1, settings.repeats):
+            training = replace(classifier.settings, seed=settings.seed + number)
+            other = TrainedTearClassifier(MAIN, training, device, workspace.simulated)
+            report = workspace.stage(f"Learning, seed {training.seed}")
+            folder = methods / f"{MAIN}-seed-{training.seed}"
+            other.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
+            found.append(folder / "model" / WEIGHTS_NAME)
+    if len(found) < 2:
+        raise InputError(
+            "too-few-repeats", "The run keeps fewer than two networks to repeat with.", "Give more epochs."
+        )
+    return found
 
 
 def _cases(
@@ -249,4 +274,4 @@ def _answers(workspace: Workspace, classifier: TearClassifier, cases: Sequence[S
     )
 
 
-__all__ = ["MAIN", "Answers", "ShimResults", "make_classifier", "repeat_words", "run_shim2020"]
+__all__ = ["MAIN", "Answers", "ShimResults", "make_classifier", "run_shim2020"]

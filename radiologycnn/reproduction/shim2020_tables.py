@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.evaluation.classification_metrics import delong_test, tear_class_metrics
+from radiologycnn.evaluation.classification_metrics import binary_metrics, delong_test, tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import dunn, kruskal_wallis, mcnemar, pairwise_mann_whitney
 from radiologycnn.evaluation.localization import summarize_localization
 from radiologycnn.evaluation.summary import summarize_classes
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.readers import Reader
+from radiologycnn.reproduction.repeats import repeat_words, repeats_table
 from radiologycnn.reproduction.shim2020_groups import by_shoulder, chance_rows, localization_by_shoulder
-from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults, repeat_words
+from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
 from radiologycnn.reproduction.tables import Row, Table, mean_sd, median_quartiles, number, p_value
 
 _BINARY_TITLES = {
@@ -60,7 +61,12 @@ def shim2020_tables(results: ShimResults) -> list[Table]:
         with_readers = run
     tables = [_counts(results, run)]
     if MAIN in results.answers:
-        tables += [_binary(results, run), _reader_binary(results, with_readers), *_groups(results, with_readers)]
+        tables += [
+            _binary(results, run),
+            repeats_table(results, run),
+            _reader_binary(results, with_readers),
+            *_groups(results, with_readers),
+        ]
         tables += [_one_run(results, run), _confusion(results, run), _against_readers(results, with_readers)]
     tables += [_networks(results, run), _localization(results, run)]
     if MAIN in results.answers:
@@ -210,12 +216,25 @@ def _one_run(results: ShimResults, run: str) -> Table:
         low, high = own.get(f"{name}_95", (None, None))
         value = number(own[name], 3) + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
         rows.append(Row(title, printed.get(name, ""), value, "" if name in printed else "not in the paper"))
+    rows += _at_threshold(results)
     for name, recall in own["recall_by_class"].items():
         rows.append(
             Row(f"Recall of {name}", "", number(recall, 2), "not in the paper" if recall is not None else "no cases")
         )
     notes = ["In parentheses: 95 % interval by bootstrap over cases (AUC: DeLong)."]
     return Table("one-run", "The plain run, with intervals over cases", rows, run, notes)
+
+
+def _at_threshold(results: ShimResults) -> list[Row]:
+    """The decision by the threshold that the model was given on validation cases, in place of the likeliest class."""
+    threshold = results.fits[MAIN].facts.get("threshold")
+    if threshold is None:
+        return []
+    tear = 1 - results.answers[MAIN].probabilities[:, 0]
+    found = binary_metrics(results.truth > 0, tear >= threshold)
+    note = f"not in the paper; a tear from a probability of {threshold:g}"
+    figures = ((name, getattr(found, name)) for name in ("accuracy", "sensitivity", "specificity"))
+    return [Row(f"At the model's threshold: {name}", "", number(value, 3), note) for name, value in figures]
 
 
 def _confusion(results: ShimResults, run: str) -> Table:

@@ -97,19 +97,33 @@ class Workspace:
             raise Cancelled
 
 
-def bundled_model(task: str) -> ModelPackage:
+def test_seed(seed: int) -> int:
+    """Of simulated test cases: another population than the one that is learned from."""
+    from radiologycnn.training.packages import TEST_SEED_OFFSET
+
+    return seed + TEST_SEED_OFFSET
+
+
+def bundled_model(task: str, wanted: str = "") -> ModelPackage:
     """The newest model for a task among those that come with the program, whatever a person has installed beside them.
 
-    Raises:
-        InputError: none comes with it.
-    """
-    from radiologycnn.models.catalog import bundled_models_folder, list_models
+    Of several with the same task the one with the fewest labels: "blood or none" before five types of it.
 
+    Args:
+        wanted: id, name or path of any model, to take that one.
+
+    Raises:
+        InputError: none comes with it, or there is no such model.
+    """
+    from radiologycnn.models.catalog import bundled_models_folder, find_model, list_models
+
+    if wanted:
+        return find_model(wanted, task)
     folder = bundled_models_folder().resolve()
     found = [one for one in list_models(task) if Path(one.path).resolve().is_relative_to(folder) and not one.problem]
     if not found:
         raise InputError("no-model", f"No model for {task} comes with this version.", "Train with --models train.")
-    return found[0]
+    return min(found, key=lambda one: len(one.labels))
 
 
 def split_rows(
