@@ -75,6 +75,10 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def showFinished(self, result) -> None:
         """A result has come, and ``results`` shows it already."""
 
+    def showInViews(self, volumeNode) -> None:
+        """Bring a scan into the slice views: the person has chosen it, or its result has come."""
+        SliceViews.showVolume(volumeNode)
+
     def mayRun(self) -> bool:
         """Asked before a run; False where the person wants to keep what the run would replace."""
         return True
@@ -189,6 +193,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller=None, event=None) -> None:
         """The nodes are about to go: let go of them, and of the job that works on them."""
         wasRunning = self.logic.isRunning
+        SliceViews.turnBack()
         self.logic.abandonJobs()
         self.setParameterNode(None)
         self.showIdle()
@@ -320,7 +325,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self._parameterNode.inputVolume = result.volumeNode
         self.results.showVolume()
-        SliceViews.showVolume(result.volumeNode)
+        self.showInViews(result.volumeNode)
         self.showFinished(result)
 
     def onFailed(self, error) -> None:
@@ -358,7 +363,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onVolumeChosen(self, volumeNode) -> None:
         """The person picked a scan in the list: show it."""
         if volumeNode is not None and not self.logic.inputProblem(volumeNode):
-            SliceViews.showVolume(volumeNode)
+            self.showInViews(volumeNode)
 
     def onModelChosen(self, index) -> None:
         self.inputs.showCard()

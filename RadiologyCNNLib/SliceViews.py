@@ -1,18 +1,77 @@
-"""SliceViews: what the panels do to the slice views: show the scan, jump to a place."""
+"""SliceViews: what the panels do to the slice views: show the scan, turn to its planes, jump to a place."""
 
+import json
+
+import numpy as np
 import slicer
+
+from RadiologyCNNLib import VolumeExchange
+
+#: On a slice node that was turned to a scan's planes: which scan's, and how it lay before and after.
+TURNED_ATTRIBUTE = "RadiologyCNN.TurnedTo"
 
 
 def showVolume(volumeNode) -> None:
-    """Put the scan behind what is drawn on it where no slice view shows it yet; other layers stay as they are."""
+    """Put the scan behind what is drawn on it where no slice view shows it yet; other layers stay as they are.
+
+    Views that were turned to the planes of the scan before lie again as they did before.
+    """
     if slicer.app.layoutManager() is None:  # started without a main window
         return
     shown = [node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
     if volumeNode.GetID() not in shown:
+        turnBack()
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+
+
+def turnTo(volumeNode) -> None:
+    """Turn the views that show a scan to its own planes, so that each acquired slice is seen whole.
+
+    Done once for each scan: a view that the person turns afterwards stays as she has turned it. Each view takes the
+    scan's plane that is nearest to its own.
+    """
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None or VolumeExchange.hasNonlinearTransform(volumeNode):
+        return
+    for name in layoutManager.sliceViewNames():
+        widget = layoutManager.sliceWidget(name)
+        node = widget.mrmlSliceNode()
+        turned = json.loads(node.GetAttribute(TURNED_ATTRIBUTE) or "{}")
+        if widget.mrmlSliceCompositeNode().GetBackgroundVolumeID() != volumeNode.GetID():
+            continue
+        if turned.get("volume") == volumeNode.GetID():
+            continue
+        _turnBack(node)  # from one oblique scan to the next, the nearest planes could change places
+        before = _axes(node)
+        node.RotateToVolumePlane(volumeNode)
+        if not np.allclose(before, _axes(node)):
+            widget.fitSliceToBackground()
+        turned = {"volume": volumeNode.GetID(), "before": before.tolist(), "after": _axes(node).tolist()}
+        node.SetAttribute(TURNED_ATTRIBUTE, json.dumps(turned))
+
+
+def turnBack() -> None:
+    """Views that still lie as :func:`turnTo` has turned them lie again as they did before."""
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        _turnBack(node)
 
 
 def jumpTo(positionRas) -> None:
     """Move every slice view to a point (RAS, mm), without changing zoom or pan."""
     sliceNode = slicer.vtkMRMLSliceNode
     sliceNode.JumpAllSlices(slicer.mrmlScene, *(float(c) for c in positionRas), sliceNode.OffsetJumpSlice)
+
+
+def _turnBack(node) -> None:
+    turned = json.loads(node.GetAttribute(TURNED_ATTRIBUTE) or "{}")
+    node.RemoveAttribute(TURNED_ATTRIBUTE)
+    if turned and np.allclose(turned["after"], _axes(node), atol=1e-4):
+        matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
+        matrix[:3, :3] = turned["before"]
+        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(matrix))
+        node.UpdateMatrices()
+
+
+def _axes(node) -> np.ndarray:
+    """3x3, the view's axes in RAS as columns, without its place."""
+    return slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3]

@@ -61,13 +61,23 @@ def present(volumeNode, message: dict, maps: np.ndarray, mapsIjkToWorld=None) ->
 def remove(result: CuffResult) -> None:
     """Take a result out of the scene, and what shows it out of the views."""
     CamDisplay.hideAll(result)
-    attached = CamRendering.nodesOf(result)
+    removeParts(partsOf(result))
+
+
+def partsOf(result: CuffResult) -> list:
+    """All nodes of a result with their display and storage nodes, the shown map last."""
+    parts = CamRendering.nodesOf(result)
     for node in reversed(result.nodes):
         count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
-        attached += [node.GetNthDisplayNode(number) for number in range(count)]
-        attached += [node.GetStorageNode(), node]
-    for node in attached:
-        if node is not None and slicer.mrmlScene.IsNodePresent(node):
+        parts += [node.GetNthDisplayNode(number) for number in range(count)]
+        parts += [node.GetStorageNode(), node]
+    return [node for node in parts if node is not None]
+
+
+def removeParts(parts) -> None:
+    """Take nodes out of the scene; some may be gone already."""
+    for node in parts:
+        if slicer.mrmlScene.IsNodePresent(node):
             slicer.mrmlScene.RemoveNode(node)
 
 

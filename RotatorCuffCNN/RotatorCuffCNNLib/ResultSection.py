@@ -7,11 +7,12 @@ from slicer.i18n import tr as _
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
-from RotatorCuffCNNLib import CuffExport, ResultValidity
+from RotatorCuffCNNLib import CuffExport, CuffPresenter, ResultValidity
 from RotatorCuffCNNLib.CamSection import CamSection
 from RotatorCuffCNNLib.CuffResult import CuffResult
 from RotatorCuffCNNLib.CuffTexts import classText, notesText, repeatsText, tearText
 from RotatorCuffCNNLib.ProbabilityBars import ProbabilityBars
+from RotatorCuffCNNLib.ResultCleaning import ResultCleaning
 
 DEFINITION_COLUMN = 2
 
@@ -44,6 +45,8 @@ class ResultSection:
         ui.resultTable.verticalHeader().setVisible(False)
         ui.resultTable.verticalHeader().setDefaultSectionSize(22)
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        self._cleaning = ResultCleaning()
+        ui.removeResultButton.connect("clicked(bool)", self.onRemoveResultButton)
         ui.exportCsvButton.connect("clicked(bool)", self.onExportCsvButton)
         ui.exportCamButton.connect("clicked(bool)", self.onExportCamButton)
         ui.exportReportButton.connect("clicked(bool)", self.onExportReportButton)
@@ -110,7 +113,7 @@ class ResultSection:
         ui.resultTable.setMRMLTableNode(result.tableNode if result else None)
         ui.resultTable.horizontalHeader().setMinimumSectionSize(24)  # Slicer's 60 would make the view scroll sideways
         ui.resultTable.hideColumn(DEFINITION_COLUMN)  # in the table itself; here it would push the numbers out of sight
-        for button in (ui.exportCsvButton, ui.exportCamButton, ui.exportReportButton):
+        for button in (ui.exportCsvButton, ui.exportCamButton, ui.exportReportButton, ui.removeResultButton):
             button.enabled = result is not None
         self.cam.show(self._parameterNode, result)
         self.showValidity()
@@ -123,6 +126,25 @@ class ResultSection:
             reason = ResultValidity.outdatedReason(result, self.region.roiNode, parameters.side)
         self.ui.outdatedLabel.text = reason
         self.ui.outdatedLabel.visible = bool(reason)
+
+    def onRemoveResultButton(self, clicked=False) -> None:
+        """Take the result out of the scene; where Slicer's undo is switched on, it brings the whole of it back."""
+        result = self.result
+        if result is None:
+            return
+        slicer.mrmlScene.SaveStateForUndo()
+        self.logic.isPresenting = True  # one change, not one for each node
+        try:
+            CuffPresenter.remove(result)
+        finally:
+            self.logic.isPresenting = False
+        self.showVolume()
+        self._showMessage(_("The result was removed."))
+
+    def cleanup(self) -> None:
+        """The panel goes away."""
+        self.watch.forget()
+        self._cleaning.stop()
 
     # Export
 

@@ -51,6 +51,11 @@ class RotatorCuffCNNWidget(PanelWidget):
             ]
         )
 
+    def showInViews(self, volumeNode) -> None:
+        """Shoulders are scanned obliquely: the acquired slices, and the map on them, are seen in their own planes."""
+        super().showInViews(volumeNode)
+        SliceViews.turnTo(volumeNode)
+
     def _modelCard(self):
         """The chosen model's card, where it is the one that made the result."""
         choice, result = self.inputs.currentModel, self.results.result
@@ -60,6 +65,7 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     def cleanup(self) -> None:
         self.readerStudy.cleanup()
+        self.results.cleanup()
         super().cleanup()
 
     # Scan and box
@@ -162,7 +168,7 @@ class RotatorCuffCNNWidget(PanelWidget):
             device=self.inputs.deviceId,
             repeats=self._repeatsRequest(),
         )
-        SliceViews.showVolume(volumeNode)
+        self.showInViews(volumeNode)
 
     def showFinished(self, result) -> None:
         """Show the predicted class's map where it is strongest; the box is in the way now, and can be shown again."""

@@ -64,3 +64,15 @@ def cuff(slicerHost):
 
     slicerHost.leave_module()  # a panel that is open shows a loaded result as its own settings say
     return shoulderScene(REPOSITORY)
+
+
+@pytest.fixture
+def shoulderClinic(slicerHost):
+    """The opened panel of RotatorCuffCNN with a shoulder MRI in it, and a worker that answers what the test says."""
+    from panels.shoulder_clinic import ShoulderClinic
+
+    widget = slicerHost.load_module(REPOSITORY / "RotatorCuffCNN", select=False)
+    clinic = ShoulderClinic(slicerHost, widget)
+    yield clinic
+    slicerHost.clear_scene()
+    clinic.slicer.modules.RotatorCuffCNNWidget.logic.client = None

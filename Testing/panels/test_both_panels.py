@@ -1,8 +1,8 @@
 """Both panels in one window, as a person who has both kinds of scans uses them: switching, one scene, one reload."""
 
 import pytest
+from panels.shoulder_clinic import ShoulderClinic
 from panels.test_hemorrhage_panel import HeadClinic
-from panels.test_rotatorcuff_panel import ShoulderClinic
 
 
 @pytest.fixture

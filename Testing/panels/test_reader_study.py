@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from panels.test_rotatorcuff_panel import ShoulderClinic
+from panels.shoulder_clinic import ShoulderClinic
 
 CASES = ("alpha", "bravo", "charlie", "delta")
 SHAPE_KJI = (12, 40, 40)

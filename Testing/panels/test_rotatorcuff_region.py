@@ -1,0 +1,159 @@
+"""The RotatorCuffCNN panel and the humeral head: the search in the background, the box, what the panel says of them."""
+
+import os
+
+import numpy as np
+import pytest
+
+TO_LPS = np.diag([-1.0, -1.0, 1.0])
+
+
+@pytest.fixture
+def clinic(shoulderClinic):
+    return shoulderClinic
+
+
+def testChoosingAScanFindsTheHeadInTheBackground(clinic):
+    _job, fields = clinic.sent("locate")
+    assert np.array_equal(np.load(fields["volume"]["array"]), clinic.shoulder.array)
+    assert "Looking for it" in clinic.ui.regionStatusLabel.text
+    assert clinic.ui.classifyButton.enabled
+    assert clinic.roi is None
+    clinic.locate()
+    assert clinic.roiCentre() == pytest.approx(clinic.shoulder.headRas, abs=0.01)
+    assert clinic.roi.GetDisplayNode().GetVisibility()
+    assert clinic.ui.regionStatusLabel.text == "Found"
+    assert not clinic.ui.regionAdviceLabel.visible
+    r, a, s = (f"{value:.0f}" for value in clinic.shoulder.headRas)
+    assert f"R {r}, A {a}, S {s} mm" in clinic.ui.regionStatusLabel.toolTip
+    assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated"
+    assert clinic.ui.sideSelector.itemText(0) == "Automatic (right)"
+    assert not os.path.exists(fields["volume"]["array"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"found": False, "confidence": 0.1}, "Drag the box onto the humeral head."),
+        ({"confidence": 0.45}, "Please check that the box lies around the humeral head"),
+    ],
+)
+def testUnsurePlaceIsSaidAndDraggingSettlesIt(clinic, changes, words):
+    clinic.locate(**changes)
+    assert words in clinic.ui.regionAdviceLabel.text
+    clinic.moveRoi(r=6)
+    assert "Placed by hand" in clinic.ui.regionStatusLabel.text
+    assert not clinic.ui.regionAdviceLabel.visible
+
+
+def testWarningsOnTheSeriesAreShown(clinic):
+    clinic.locate(series={"plane": "sagittal", "side": "unknown"}, notes=["This is a sagittal series."])
+    assert clinic.ui.seriesLabel.text == "Sagittal"
+    assert clinic.ui.seriesNotesLabel.text == "This is a sagittal series."
+    assert clinic.ui.sideSelector.itemText(0) == "Automatic (not known)"
+
+
+def testTheDraggedBoxIsWhatTheNetworkSees(clinic):
+    clinic.locate()
+    clinic.moveRoi(r=10, s=-4)
+    clinic.roi.SetSize(70, 70, 70)
+    clinic.startClassification()
+    roi = clinic.sent("classify")[1]["roi"]
+    assert roi["centre_lps_mm"] == pytest.approx(TO_LPS @ (np.array(clinic.shoulder.headRas) + [10, 0, -4]))
+    assert roi["edge_mm"] == pytest.approx(70)
+
+
+def testTheRecordSaysWhoHasPlacedTheBox(clinic):
+    clinic.locate(confidence=0.8)
+    region = clinic.classify().classification.roi
+    assert (region.automatic, region.confidence) == (True, 0.8)
+    clinic.moveRoi(r=5)
+    assert not clinic.classify().classification.roi.automatic
+
+
+def testBoxOutsideTheImageIsExplainedAndComesBack(clinic):
+    clinic.locate()
+    clinic.moveRoi(r=500)
+    assert not clinic.ui.classifyButton.enabled
+    assert "outside" in clinic.ui.regionAdviceLabel.text
+    assert "outside" in clinic.ui.stageLabel.text
+    clinic.click(clinic.ui.findHeadButton)
+    clinic.locate()
+    assert clinic.ui.classifyButton.enabled
+    assert clinic.roiCentre() == pytest.approx(clinic.shoulder.headRas, abs=0.01)
+
+
+def testBoxIsShownHiddenAndLockedDuringARun(clinic):
+    roi = clinic.locate()
+    clinic.click(clinic.ui.showRoiCheckBox)
+    assert not roi.GetDisplayNode().GetVisibility()
+    clinic.click(clinic.ui.findHeadButton)
+    clinic.locate()
+    assert roi.GetDisplayNode().GetVisibility()
+    job = clinic.startClassification()
+    assert roi.GetLocked()
+    assert not clinic.ui.findHeadButton.enabled
+    clinic.answer(job)
+    assert not roi.GetLocked()
+
+
+def testFindHumeralHeadShowsItInTheSlices(clinic):
+    clinic.locate()
+    clinic.slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().SetSliceOffset(-50)
+    clinic.click(clinic.ui.findHeadButton)
+    clinic.locate()
+    assert clinic.slicePosition("Red")[2] == pytest.approx(clinic.shoulder.headRas[2], abs=3)
+
+
+def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
+    job = clinic.startClassification()
+    assert clinic.sent("classify")[1]["roi"] is None
+    clinic.answer(job)
+    assert clinic.roiCentre() == pytest.approx(clinic.shoulder.headRas, abs=0.01)
+    assert not clinic.ui.outdatedLabel.visible
+
+
+def testRefusedScanSaysWhyAndIsNotAskedAgain(clinic):
+    clinic.fail(clinic.sent("locate")[0], "not-a-shoulder", "This is a knee.", "Choose a shoulder MRI.")
+    assert "This is a knee." in clinic.ui.regionAdviceLabel.text
+    assert "Choose a shoulder MRI." in clinic.ui.regionAdviceLabel.text
+    clinic.widget.enter()
+    assert clinic.count("locate") == 1
+    clinic.click(clinic.ui.findHeadButton)
+    assert clinic.count("locate") == 2
+
+
+def testSearchInAnEarlierScanDoesNotDisturbTheChosenOne(clinic):
+    first, _fields = clinic.sent("locate")
+    clinic.addShoulder(clinic.syntheticShoulder(side="left"), "Other")
+    clinic.client.result.emit(first, clinic.location())
+    assert clinic.roi is None
+    clinic.locate(shoulder=clinic.syntheticShoulder(side="left"))
+    assert clinic.roiCentre()[0] < 0
+
+
+def testEachScanHasItsOwnBoxAndOnlyTheChosenOnesIsShown(clinic):
+    first = clinic.locate()
+    other = clinic.syntheticShoulder(side="left")
+    clinic.addShoulder(other, "Other")
+    second = clinic.locate(shoulder=other)
+    assert first is not second
+    assert not first.GetDisplayNode().GetVisibility()
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.roi is first
+    assert first.GetDisplayNode().GetVisibility()
+    assert not second.GetDisplayNode().GetVisibility()
+
+
+def testRemovedBoxIsNoticed(clinic):
+    clinic.slicer.mrmlScene.RemoveNode(clinic.locate())
+    assert clinic.roi is None
+    assert clinic.ui.classifyButton.enabled
+
+
+def testNothingIsSentWhileAnotherPanelIsShown(clinic):
+    clinic.widget.exit()
+    clinic.addShoulder(clinic.shoulder, "Loaded meanwhile")
+    assert clinic.count("locate") == 1
+    clinic.widget.enter()
+    assert clinic.count("locate") == 2

@@ -1,0 +1,194 @@
+"""The RotatorCuffCNN panel and a changing scene: scans that are moved or edited, scenes closed and loaded."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def clinic(shoulderClinic):
+    return shoulderClinic
+
+
+# Out of date
+
+
+def testMovedBoxMakesTheResultOutOfDate(clinic):
+    clinic.locate()
+    clinic.classify()
+    assert not clinic.ui.outdatedLabel.visible
+    clinic.moveRoi(s=12)
+    assert clinic.ui.outdatedLabel.text == "The box was moved after this result. Classify again."
+    clinic.classify()
+    assert not clinic.ui.outdatedLabel.visible
+
+
+def testOtherSideMovedScanAndChangedVoxelsMakeTheResultOutOfDate(clinic):
+    clinic.locate()
+    clinic.classify()
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    assert "side" in clinic.ui.outdatedLabel.text
+    clinic.choose(clinic.ui.sideSelector, "Right")
+    assert not clinic.ui.outdatedLabel.visible
+    origin = clinic.volume.GetOrigin()
+    clinic.volume.SetOrigin(origin[0] + 5, origin[1], origin[2])
+    assert "moved" in clinic.ui.outdatedLabel.text
+    clinic.volume.SetOrigin(*origin)
+    assert not clinic.ui.outdatedLabel.visible
+    clinic.slicer.util.arrayFromVolume(clinic.volume)[0] = 0
+    clinic.slicer.util.arrayFromVolumeModified(clinic.volume)
+    assert "changed" in clinic.ui.outdatedLabel.text
+
+
+def testScanMovedTogetherWithItsBoxKeepsTheResult(clinic):
+    import vtk
+
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    clinic.locate()
+    result = clinic.classify()
+    peak = np.array(result.peakRas())
+    matrix = vtk.vtkTransform()
+    matrix.Translate(5, -7, 11)
+    matrix.RotateZ(20)
+    transform.SetMatrixTransformToParent(matrix.GetMatrix())
+    assert not clinic.ui.outdatedLabel.visible, clinic.ui.outdatedLabel.text
+    expected = np.array(matrix.TransformPoint(*peak))
+    assert result.peakRas() == pytest.approx(expected, abs=1e-3)
+
+
+def testScanChangedDuringAJobIsSaid(clinic):
+    job = clinic.startClassification()
+    clinic.volume.SetOrigin(10, 0, 0)
+    clinic.answer(job)
+    assert "moved" in clinic.ui.messageLabel.text
+    assert clinic.result is None
+
+
+def setVoxels(clinic, values, volume=None):
+    volume = volume or clinic.volume
+    clinic.slicer.util.arrayFromVolume(volume)[:] = values
+    clinic.slicer.util.arrayFromVolumeModified(volume)
+
+
+def testVoxelsChangedDuringAJobMakeNoResult(clinic):
+    job = clinic.startClassification()
+    setVoxels(clinic, clinic.shoulder.array[::-1])
+    clinic.answer(job)
+    assert "voxels were changed" in clinic.ui.messageLabel.text and "Start again" in clinic.ui.messageLabel.text
+    assert clinic.result is None
+    assert clinic.ui.classifyButton.text == "Classify"
+
+
+def testVoxelsChangedDuringASecondJobLeaveTheFirstResultOutOfDate(clinic):
+    clinic.locate()
+    first = clinic.classify().classification
+    job = clinic.startClassification()
+    setVoxels(clinic, 1)
+    clinic.answer(job)
+    assert clinic.result.classification == first
+    assert "scan was changed" in clinic.ui.outdatedLabel.text
+
+
+def testVoxelsWrittenAgainWithTheSameValuesAreNoChange(clinic):
+    job = clinic.startClassification()
+    setVoxels(clinic, 1)
+    setVoxels(clinic, clinic.shoulder.array)
+    clinic.answer(job)
+    assert clinic.result is not None
+    assert not clinic.ui.outdatedLabel.visible
+
+
+def testVoxelsChangedWhileAnotherScanIsChosenAreNoticedOnTheWayBack(clinic):
+    first = clinic.volume
+    clinic.locate()
+    clinic.classify()
+    clinic.addShoulder(clinic.shoulder, "Other")
+    setVoxels(clinic, 1, first)
+    assert not clinic.ui.outdatedLabel.visible
+    clinic.ui.inputVolumeSelector.setCurrentNode(first)
+    assert "scan was changed" in clinic.ui.outdatedLabel.text
+    clinic.locate()
+    clinic.classify()
+    assert not clinic.ui.outdatedLabel.visible
+
+
+# Scenes
+
+
+def testSceneCloseDuringAJobThenANewScan(clinic):
+    job = clinic.startClassification()
+    clinic.slicer.mrmlScene.Clear(0)
+    assert clinic.ui.classifyButton.text == "Classify"
+    assert "scene was closed" in clinic.ui.messageLabel.text
+    clinic.client.result.emit(job, {})
+    assert clinic.result is None
+    clinic.volume = clinic.addShoulder(clinic.shoulder)
+    clinic.useModel()
+    assert clinic.classify() is not None
+
+
+def testSceneCloseDuringTheSearch(clinic):
+    job, fields = clinic.sent("locate")
+    clinic.slicer.mrmlScene.Clear(0)
+    clinic.client.result.emit(job, clinic.location())
+    assert clinic.roi is None
+    assert not os.path.exists(fields["volume"]["array"])
+
+
+def testScanRemovedDuringAJobIsSaid(clinic):
+    job = clinic.startClassification()
+    clinic.slicer.mrmlScene.RemoveNode(clinic.volume)
+    clinic.answer(job)
+    assert "removed" in clinic.ui.messageLabel.text
+    assert clinic.ui.classifyButton.text == "Classify"
+
+
+@pytest.mark.parametrize("ending", ["mrb", "mrml"])
+def testSavedSceneKeepsEverythingAlive(clinic, tmp_path, ending):
+    clinic.locate(confidence=0.45)
+    clinic.classify()
+    clinic.choose(clinic.ui.targetSelector, "Small")
+    clinic.ui.opacitySlider.value = 0.3
+    ui = clinic.ui
+    before = (ui.predictedLabel.text, ui.tearLabel.text, ui.evidenceLabel.text, ui.regionStatusLabel.text)
+    cells = clinic.cellsOf(clinic.result.tableNode)
+    path = str(tmp_path / f"scene.{ending}")
+    clinic.selfTest.saveScene(path)
+    clinic.slicer.mrmlScene.Clear(0)
+    assert ui.predictedLabel.text == ""
+    searches = clinic.count("locate")
+    clinic.slicer.util.loadScene(path)
+    clinic.widget.enter()
+    clinic.useModel()
+    assert (ui.predictedLabel.text, ui.tearLabel.text, ui.evidenceLabel.text, ui.regionStatusLabel.text) == before
+    assert clinic.count("locate") == searches
+    assert clinic.cellsOf(clinic.result.tableNode) == cells
+    assert ui.targetSelector.currentText == "Small"
+    assert ui.opacitySlider.value == pytest.approx(0.3)
+    assert clinic.isOverlaid()
+    assert not ui.outdatedLabel.visible, ui.outdatedLabel.text
+    assert "T2-weighted" in ui.seriesLabel.text
+    clinic.choose(ui.targetSelector, "None")
+    assert clinic.result.shownTarget == 0
+    nodes = clinic.nodeCount()
+    clinic.classify()
+    assert clinic.nodeCount() == nodes
+
+
+def testReloadKeepsTheResult(clinic):
+    clinic.locate()
+    clinic.classify()
+    words = clinic.ui.predictedLabel.text
+    clinic.widget.onReload()
+    widget = clinic.slicer.modules.RotatorCuffCNNWidget
+    assert widget is not clinic.widget
+    assert widget.ui.predictedLabel.text == words
+
+
+def testResultRecordNamesNoPathOfThisComputer(clinic):
+    record = json.dumps(clinic.classify().record)
+    assert clinic.slicer.app.temporaryPath not in record
+    assert "/tmp" not in record
