@@ -21,6 +21,7 @@ from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearSettings
 from radiologycnn.training.settings_file import read_settings, write_settings
+from radiologycnn.training.task import ModelName
 
 SEARCHED = ["--search", "learning_rate=0.02,0.002", "--search", "dropout=0,0.3"]
 
@@ -236,3 +237,18 @@ def test_mistakes_in_a_settings_file_are_named(tmp_path, text: str | None, said:
         path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_settings(path, HemorrhageTask.name, TrainingSettings)
+
+
+def test_search_may_begin_with_a_models_weights(heads, tmp_path) -> None:
+    tiny = {**TINY_HEADS, "grid_shape_ijk": (32, 32, 16), "epochs": 1}
+    task = HemorrhageTask(TrainingSettings.from_preset("default", {**tiny, "depth": 3}), heads, device="cpu")
+    package = task.run(tmp_path / "first", ModelName("tiny"))
+    slow = task.with_settings(TrainingSettings.from_preset("default", {**tiny, "depth": 3, "frozen": "features"}))
+    rows = search(slow, tmp_path / "search", {"learning_rate": (1e-9, 1e-8)}, start_from=package.path)
+    with (tmp_path / "first" / "log.csv").open(newline="") as file:
+        learned = list(csv.DictReader(file))[-1]
+    assert [float(row["validation_loss"]) for row in rows] == pytest.approx(
+        [float(learned["validation_loss"])] * 2, rel=1e-3
+    )
+    with pytest.raises(InputError, match="another network"):
+        search(slow, tmp_path / "other", {"depth": (3, 4)}, start_from=package.path)

@@ -38,8 +38,8 @@ def architecture_problems(architecture: Any) -> list[str]:
     return _KNOWN[name][0].problems(parameters)
 
 
-def build_network(architecture: Mapping[str, Any]) -> nn.Module:
-    """The untrained network that ``{"name": ..., "parameters": {...}}`` describes.
+def options_of(architecture: Mapping[str, Any]) -> Any:
+    """All options of the network that ``{"name": ..., "parameters": {...}}`` describes, those left out by default.
 
     Raises:
         ValueError: unknown name or impossible parameters.
@@ -47,6 +47,15 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     problems = architecture_problems(architecture)
     if problems:
         raise ValueError(" ".join(problems))
-    options_class, module, network_class = _KNOWN[architecture["name"]]
-    options = options_class.from_dict(architecture.get("parameters", {}))
+    return _KNOWN[architecture["name"]][0].from_dict(architecture.get("parameters", {}))
+
+
+def build_network(architecture: Mapping[str, Any]) -> nn.Module:
+    """The untrained network that ``{"name": ..., "parameters": {...}}`` describes.
+
+    Raises:
+        ValueError: unknown name or impossible parameters.
+    """
+    options = options_of(architecture)
+    _, module, network_class = _KNOWN[architecture["name"]]
     return getattr(import_module(module), network_class)(options)

@@ -116,9 +116,8 @@ def cross_validate(
         "model": model.folder,
         "start_from": str(start_from) if start_from else None,
         "source": task.source(),
-        "settings": task.settings.to_dict(),
     }
-    begin_or_resume(output / RECORD_NAME, record, resume)
+    begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
     report = progress or (lambda part, text: None)
     cases = task.prepare(output, lambda part, text: report(0.0, text))
     paths = [path for split in ("", "train", "validation") for path in cases.found[split]]

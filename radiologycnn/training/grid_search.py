@@ -100,6 +100,7 @@ def search(
     resume: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled = lambda: False,
+    start_from: Path | None = None,
 ) -> list[dict[str, str]]:
     """Train at each point of the grid, and rank by the validation cases of the best epoch.
 
@@ -109,22 +110,26 @@ def search(
             ``train --settings`` takes; and for each point ``points/<number>/`` with its log. Checkpoints of finished
             points are removed.
         resume: go on: finished points are kept, and the one that was cut goes on from its checkpoint.
+        start_from: a model package whose weights every point begins with.
 
     Returns:
         The rows, the best first.
 
     Raises:
-        InputError: nothing to validate on, an impossible combination, or a folder with another search.
+        InputError: nothing to validate on, an impossible combination, a combination that is another network than the
+            one to start from, or a folder with another search.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     points = grid_points(task.settings, grid)
+    for point in points:  # before the first hour, too
+        task.with_settings(point.settings).start_weights(start_from)
     record = {
         "task": task.name,
         "grid": {name: list(values) for name, values in grid.items()},
+        "start_from": str(start_from) if start_from else None,
         "source": task.source(),
-        "settings": task.settings.to_dict(),
     }
-    begin_or_resume(output / RECORD_NAME, record, resume)
+    begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
     report = progress or (lambda part, text: None)
     training, validation = [
         [path.stem for path in paths]
@@ -146,7 +151,9 @@ def search(
             def say(part: float, text: str, point: Point = point, words: str = words) -> None:
                 report((point.number - 1 + min(part, 1.0)) / len(points), f"{words}: {text}")
 
-            row = _train_point(task.with_settings(point.settings), point, folder, training, validation, say, cancelled)
+            row = _train_point(
+                task.with_settings(point.settings), point, folder, training, validation, start_from, say, cancelled
+            )
             rows = _ranked(task, [*rows, row])
             write_rows(path, sorted(rows, key=lambda one: int(one["point"])))
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
@@ -161,6 +168,7 @@ def _train_point(
     folder: Path,
     training: Sequence[str],
     validation: Sequence[str],
+    start_from: Path | None,
     say: Progress,
     cancelled: Cancelled,
 ) -> dict[str, str]:
@@ -169,7 +177,8 @@ def _train_point(
     cases = task.prepare(folder.parents[1])
     paths = {path.stem: path for found in cases.found.values() for path in found}
     parts = [[paths[case] for case in part] for part in (training, validation)]
-    result = task.train(*parts, folder, (folder / CHECKPOINT_NAME).exists(), say, cancelled)
+    goes_on = (folder / CHECKPOINT_NAME).exists()
+    result = task.train(*parts, folder, goes_on, say, cancelled, task.start_weights(start_from))
     return {
         "rank": "",
         "point": str(point.number),

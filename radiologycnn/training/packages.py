@@ -9,6 +9,7 @@ from typing import Any
 from radiologycnn.errors import InputError
 from radiologycnn.models.package import NAME_PATTERN, SIMULATED_NOTE, VERSION_PATTERN, load_package
 from radiologycnn.models.weights import load_network
+from radiologycnn.networks.architectures import options_of
 from radiologycnn.training.settings import CommonSettings
 
 DEMONSTRATION = SIMULATED_NOTE
@@ -35,9 +36,10 @@ def weights_of(path: Path, architecture: Mapping[str, Any], free: Collection[str
         InputError: the package's network is another one.
     """
     package = load_package(path)
-    theirs = package.architecture.get("parameters", {})
-    mine = architecture["parameters"]
-    differing = [key for key in mine if key not in free and theirs.get(key) != mine[key]]
+    differing = []
+    if package.architecture.get("name") == architecture["name"]:
+        theirs, mine = (options_of(one).to_dict() for one in (package.architecture, architecture))
+        differing = [key for key in mine if key not in free and theirs[key] != mine[key]]
     if package.architecture.get("name") != architecture["name"] or differing:
         raise InputError(
             "other-architecture",

@@ -9,15 +9,20 @@ from typing import Any
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import plain_record, write_record
+from radiologycnn.training.settings import CommonSettings
 
 
-def begin_or_resume(path: Path, record: Mapping[str, Any], resume: bool) -> None:
+def begin_or_resume(path: Path, record: Mapping[str, Any], settings: CommonSettings, resume: bool) -> None:
     """Write the record of a new run, or compare it with that of the run that is to go on.
+
+    Args:
+        record: what else decides the outcome, JSON-able.
+        settings: of the trainings, or what they have in common.
 
     Raises:
         InputError: the folder holds a run and none was to be resumed, or one of another record.
     """
-    wanted = plain_record(dict(record))
+    wanted = plain_record({**record, "settings": settings.to_dict()})
     if not path.exists():
         if resume:
             raise InputError("nothing-to-resume", f"There is no run to go on with in {path.parent}.", "Start it first.")
@@ -29,13 +34,18 @@ def begin_or_resume(path: Path, record: Mapping[str, Any], resume: bool) -> None
             "folder-in-use", f"{path.parent} holds a run already.", "Add --resume to go on with it, or name another."
         )
     begun = json.loads(path.read_text(encoding="utf-8"))
-    differing = _differing(begun, wanted)
+    differing = _differing(_without_settings(begun), _without_settings(wanted))
+    differing += settings.differing(begun["settings"])
     if differing:
         raise InputError(
             "other-settings",
             f"The run in {path.parent} was begun with other settings: {', '.join(differing)}.",
             "Go on with the same settings, or start in a new folder.",
         )
+
+
+def _without_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "settings"}
 
 
 def _differing(begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
