@@ -1,6 +1,8 @@
 """A rater as a process of its own: accepts one mask after the other until it ends or is killed.
 
-Usage: annotation_rater.py FOLDER RATER COUNT [CASES]      prints "case sha256" when an accept has returned
+Usage: annotation_rater.py FOLDER RATER COUNT [CASES [drafts]]      prints "case sha256" when an accept has returned
+
+With "drafts", each accept follows two drafts of another mask, as the panel keeps them while a person draws.
 """
 
 import sys
@@ -22,15 +24,19 @@ def mask_of(rater: str, number: int) -> Mask:
     return Mask((random.random((3, 9, 11)) < 0.5).astype(np.uint8), (1, 4 + number % 8, 5))
 
 
-def main(folder: str, rater: str, count: int, cases: int) -> None:
+def main(folder: str, rater: str, count: int, cases: int, drafts: bool) -> None:
     store = AnnotationStore(folder, rater)
     names = store.add_sources([(f"{n:032x}", "") for n in range(cases)])
     for number in range(count):
         case = names[f"{number % cases:032x}"]
         store.write_scan(case, np.zeros(SHAPE, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]))
+        for draft in range(2 * drafts):
+            store.begin(case)
+            store.save_draft(case, mask_of(f"{rater}-draft", 2 * number + draft), changes=draft)
         word = store.decide(case, "accepted", mask_of(rater, number), seconds=number)
         print(case, word.mask_sha256, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else int(sys.argv[3]))
+    cases_wanted = int(sys.argv[4]) if len(sys.argv) > 4 else int(sys.argv[3])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), cases_wanted, "drafts" in sys.argv[5:])
