@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from scipy.spatial.distance import cdist
+from sklearn import metrics
 
 from radiologycnn.evaluation.segmentation_metrics import (
     case_metrics,
@@ -37,6 +40,36 @@ def test_overlap_by_counting() -> None:
         overlap(found, reference[:1])
 
 
+def test_overlap_is_scikit_learns() -> None:
+    generator = np.random.default_rng(4)
+    reference = generator.random((5, 8, 9)) < 0.3
+    found = reference ^ (generator.random(reference.shape) < 0.15)
+    counts, flat = overlap(found, reference), (reference.ravel(), found.ravel())
+    assert counts.dice == counts.f1 == pytest.approx(metrics.f1_score(*flat))
+    assert counts.precision == pytest.approx(metrics.precision_score(*flat))
+    assert counts.recall == pytest.approx(metrics.recall_score(*flat))
+    case = case_metrics(found, reference, np.diag([2.0, 2.0, 5.0, 1.0]))
+    assert case.volume_error_ml == pytest.approx(0.02 * (int(found.sum()) - int(reference.sum())))
+
+
+def test_surface_distances_are_those_of_all_pairs(oblique) -> None:
+    """Against every pair of surface voxels, found without erosion: a face neighbour is missing."""
+    generator = np.random.default_rng(9)
+    masks = [ndimage.binary_dilation(generator.random((7, 10, 11)) < 0.01, iterations=2) for _ in range(2)]
+    points = []
+    for mask in masks:
+        padded = np.pad(mask, 1)
+        neighbours = sum(np.roll(padded, step, axis).astype(int) for axis in range(3) for step in (-1, 1))
+        edge = mask & (neighbours[1:-1, 1:-1, 1:-1] < 6)
+        points.append(np.argwhere(edge)[:, ::-1] @ oblique[:3, :3].T)
+    distances = cdist(*points)
+    one, other = distances.min(axis=1), distances.min(axis=0)
+    found = surface_distances(*masks, oblique, tolerance_mm=2.0)
+    assert found.hausdorff_95_mm == pytest.approx(max(np.percentile(one, 95), np.percentile(other, 95)))
+    assert found.mean_mm == pytest.approx(np.concatenate((one, other)).mean())
+    assert found.surface_dice == pytest.approx((np.concatenate((one, other)) <= 2.0 + 1e-6).mean())
+
+
 def test_empty_masks() -> None:
     empty, full = np.zeros((3, 3, 3)), np.ones((3, 3, 3))
     nothing = case_metrics(empty, empty, np.eye(4))
@@ -66,11 +99,11 @@ def test_shifted_ball_on_an_oblique_grid(oblique) -> None:
     here, there = ball(12.0, (0, 0, 0), oblique, shape), ball(12.0, (0, 0, 4.0), oblique, shape)
     found = surface_distances(here, there, oblique)
     assert 2.5 <= found.hausdorff_95_mm <= 4.5
-    metrics = case_metrics(there, here, oblique)
-    assert metrics.reference_ml == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
+    case = case_metrics(there, here, oblique)
+    assert case.reference_ml == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
     # Two balls of radius r whose centres are d apart share this part of their volume.
-    assert metrics.dice == pytest.approx(1 - 3 * 4 / (4 * 12) + 4**3 / (16 * 12**3), abs=0.03)
-    assert metrics.to_dict()["absolute_volume_error_ml"] == abs(metrics.volume_error_ml)
+    assert case.dice == pytest.approx(1 - 3 * 4 / (4 * 12) + 4**3 / (16 * 12**3), abs=0.03)
+    assert case.to_dict()["absolute_volume_error_ml"] == abs(case.volume_error_ml)
 
 
 def test_lesions_are_counted_one_by_one() -> None:

@@ -1,5 +1,7 @@
 """The statistical tests against SciPy, statsmodels and published examples."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,6 +10,7 @@ from radiologycnn.evaluation.hypothesis_tests import (
     bootstrap,
     dunn,
     equivalence,
+    friedman,
     kruskal_wallis,
     mann_whitney,
     mcnemar,
@@ -26,6 +29,35 @@ def test_rank_tests_are_scipys() -> None:
     assert wilcoxon(first, first).p == 1.0
     overall = kruskal_wallis(GROUPS)
     assert overall.statistic == pytest.approx(stats.kruskal(*GROUPS.values()).statistic)
+
+
+def test_friedman_is_scipys_for_methods_on_the_same_cases() -> None:
+    first, second = GROUPS["network"], GROUPS["generalists"]
+    third = [66, 69, 50, 71, 60, 40]
+    found = friedman({"a": first, "b": second, "c": third})
+    expected = stats.friedmanchisquare(first, second, third)
+    assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    # Demsar 2006: by the mean ranks, without ties.
+    ranks = stats.rankdata([first, second, third], axis=0).mean(axis=1)
+    no_ties = 12 * 6 / (3 * 4) * ((ranks**2).sum() - 3 * 4**2 / 4)
+    assert friedman({"a": [5, 6, 7, 8], "b": [1, 2, 3, 4], "c": [9, 9, 9, 9]}).statistic == pytest.approx(8.0)
+    assert found.statistic >= no_ties  # ties raise it
+    assert friedman({"a": first, "b": first, "c": first}).p == 1.0
+    with pytest.raises(ValueError, match="three methods"):
+        friedman({"a": first, "b": second})
+    with pytest.raises(ValueError, match="same cases"):
+        friedman({"a": first, "b": second, "c": third[:-1]})
+
+
+def test_adjustment_is_statsmodels_bonferroni() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    for pairs in (pairwise_mann_whitney(GROUPS), dunn(GROUPS)):
+        adjusted = multipletests([pair.p for pair in pairs], method="bonferroni")[1]
+        assert [pair.p_adjusted for pair in pairs] == pytest.approx(list(adjusted))
+    for pair in pairwise_mann_whitney(GROUPS):
+        expected = stats.mannwhitneyu(GROUPS[pair.first], GROUPS[pair.second])
+        assert (pair.statistic, pair.p) == pytest.approx((expected.statistic, expected.pvalue))
 
 
 def test_pairs_are_adjusted_for_their_number() -> None:
@@ -65,12 +97,19 @@ def test_equivalence_is_statsmodels_tost() -> None:
 
 def test_mixed_model_sees_through_hard_and_easy_cases() -> None:
     """Cases differ by far more than the groups: the effect is found only where the case is taken into account."""
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
     generator = np.random.default_rng(8)
     case = np.repeat(np.arange(30), 6)
     in_group = np.tile([False, False, False, True, True, True], 30)
     difficulty = generator.normal(0, 0.2, 30)[case]
     values = 0.8 + difficulty - 0.02 * in_group + generator.normal(0, 0.01, len(case))
     found = mixed_model(values, in_group, case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = MixedLM(values, np.column_stack((np.ones(180), in_group)), case).fit(reml=True, method="lbfgs")
+    assert found.effect == pytest.approx(expected.fe_params[1], abs=1e-4)
+    assert (found.lower, found.upper) == pytest.approx(tuple(expected.conf_int()[1]), abs=1e-3)
     assert found.effect == pytest.approx(-0.02, abs=0.005)
     assert found.lower < found.effect < found.upper < 0 and found.p < 1e-6
     assert mann_whitney(values[in_group], values[~in_group]).p > 0.05
@@ -83,6 +122,8 @@ def test_bootstrap_covers_the_mean() -> None:
     assert found.estimate == pytest.approx(values.mean())
     assert (found.lower, found.upper) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.08)
     assert bootstrap(lambda v: float(v.mean()), values, seed=1) == found
+    scipys = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=2000, rng=np.random.default_rng(2))
+    assert (found.lower, found.upper) == pytest.approx(tuple(scipys.confidence_interval), abs=0.05)
     # Sequences are drawn together: of paired values the difference never varies.
     shifted = bootstrap(lambda a, b: float((a - b).mean()), values, values - 1)
     assert (shifted.lower, shifted.upper) == pytest.approx((1.0, 1.0))

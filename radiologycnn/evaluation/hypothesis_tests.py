@@ -55,6 +55,21 @@ def wilcoxon(first: Sequence[float], second: Sequence[float]) -> HypothesisTest:
     return HypothesisTest("Wilcoxon signed-rank", float(result.statistic), float(result.pvalue))
 
 
+def friedman(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
+    """Several methods on the same cases, in the same order: three or more.
+
+    Raises:
+        ValueError: fewer than three groups, or groups of different length.
+    """
+    if len(groups) < 3 or len({len(values) for values in groups.values()}) != 1:
+        raise ValueError("The Friedman test needs at least three methods, all of them on the same cases.")
+    values = np.array(list(groups.values()), float)
+    if (values == values[0]).all():
+        return HypothesisTest("Friedman", 0.0, 1.0)
+    result = stats.friedmanchisquare(*values)
+    return HypothesisTest("Friedman", float(result.statistic), float(result.pvalue))
+
+
 def kruskal_wallis(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
     """Several independent groups."""
     result = stats.kruskal(*groups.values())

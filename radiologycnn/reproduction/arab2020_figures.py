@@ -152,12 +152,14 @@ def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
             color = COLORS[0] if name == MAIN else COLORS[6]
             dice = [row["dice"] for row in results.metrics[name]]
             axes[0].barh(place, np.mean(dice), color=color, alpha=0.35, height=0.6)
-            axes[0].plot(dice, place + np.linspace(-0.18, 0.18, len(dice)), ".", color=color, ms=5)
+            axes[0].plot(dice, place + np.linspace(-0.18, 0.18, len(dice)), ".", color=color, ms=5, clip_on=False)
             axes[1].barh(place, np.mean(results.seconds[name]), color=color, alpha=0.6, height=0.6)
         axes[0].set_yticks(places, [results.titles[name] for name in names])
         axes[0].set_xlim(0, 1)
         axes[0].set_xlabel("Dice (bars: mean, points: cases)")
-        log_axis(axes[1], "x")
+        times = [float(np.mean(results.seconds[name])) for name in names]
+        if max(times) > 10 * min(times):
+            log_axis(axes[1], "x")
         axes[1].set_xlabel("Time for a case (s)")
         caption = f"{_source(results)} Dice and time of every method on the test cases, on {results.device_name}."
         return save_figure(figure, folder, "figure-methods", "Methods side by side", caption)
@@ -175,7 +177,7 @@ def _by_kind(results: ArabResults, folder: Path) -> FigureEntry | None:
         for place, kind in enumerate(kinds):
             scores = by_kind[kind]
             axes.bar(place, np.mean(scores), color=COLORS[0], alpha=0.35, width=0.6)
-            axes.plot(place + np.linspace(-0.15, 0.15, len(scores)), scores, ".", color=COLORS[0], ms=5)
+            axes.plot(place + np.linspace(-0.15, 0.15, len(scores)), scores, ".", color=COLORS[0], ms=5, clip_on=False)
         axes.set_xticks(range(len(kinds)), [f"{KIND_TITLES[k]}\nn = {len(by_kind[k])}" for k in kinds], fontsize=9)
         axes.set_ylim(0, 1)
         axes.set_ylabel("Dice")

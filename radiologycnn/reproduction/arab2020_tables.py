@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.evaluation.hypothesis_tests import wilcoxon
+from radiologycnn.evaluation.hypothesis_tests import friedman, wilcoxon
 from radiologycnn.reproduction import arab2020 as paper
 from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_words
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, with_p
+from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, number, p_value, with_p
 
 _METRICS = (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
 _BEYOND = (
@@ -220,6 +220,10 @@ def _between_methods(results: ArabResults, run: str) -> Table:
     if MAIN in results.metrics:
         main = [row["dice"] for row in results.metrics[MAIN]]
         others = [name for name in results.metrics if name != MAIN]
+        if len(others) > 1:
+            every = {name: [row["dice"] for row in own] for name, own in results.metrics.items()}
+            words = f"{len(every)} methods on {counted(len(main), 'case')}"
+            rows.append(Row("Dice of all methods: Friedman p", "", p_value(friedman(every).p), words))
         for name in others:
             theirs = [row["dice"] for row in results.metrics[name]]
             test = wilcoxon(main, theirs)

@@ -80,7 +80,7 @@ def _bars(axes: Any, values: dict[str, list[float]], factor: float = 1.0) -> Non
         color = COLORS[place % len(COLORS)]
         scaled = factor * np.array([value for value in own if value is not None])
         axes.bar(place, scaled.mean() if len(scaled) else 0, color=color, alpha=0.35, width=0.6)
-        axes.plot(place + np.linspace(-0.2, 0.2, len(scaled)), scaled, ".", color=color, ms=5)
+        axes.plot(place + np.linspace(-0.2, 0.2, len(scaled)), scaled, ".", color=color, ms=5, clip_on=False)
     axes.set_xticks(range(len(values)), [group.replace(" ", "\n") for group in values], fontsize=9)
 
 
@@ -215,16 +215,17 @@ def _networks(results: ShimResults, folder: Path) -> FigureEntry | None:
     if len(results.answers) < 2:
         return None
     truth = results.truth
-    with new_figure(7.4, 0.5 * len(results.answers) + 1.6, 1, 2, sharey=True) as (figure, axes):
+    with new_figure(8.6, 0.5 * len(results.answers) + 1.6, 1, 2, sharey=True) as (figure, axes):
         places = np.arange(len(results.answers))[::-1]
         for place, (name, answers) in zip(places, results.answers.items()):
             color = COLORS[0] if name == MAIN else COLORS[6]
             metrics = tear_class_metrics(truth, answers.predicted)
             axes[0].barh(place, 100 * metrics.top1, color=color, alpha=0.6, height=0.6)
-            axes[0].plot(100 * metrics.tear.accuracy, place, "D", color=color, ms=6)
+            axes[0].plot(100 * metrics.tear.accuracy, place, "D", color=color, ms=6, clip_on=False)
             axes[1].barh(place, np.median(answers.seconds), color=color, alpha=0.6, height=0.6)
         axes[0].set_yticks(places, [results.titles[name] for name in results.answers])
         axes[0].set_xlim(0, 100)
+        axes[0].set_xticks((0, 25, 50, 75, 100))
         axes[0].set_xlabel("Top-1 (bars), binary accuracy (◆) (%)")
         axes[1].set_xlabel("Time for a case, median (s)")
         caption = f"{_source(results)} On {results.device_name}; the rivals are not in the paper."
