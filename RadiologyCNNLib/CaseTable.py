@@ -120,7 +120,7 @@ class CaseTable:
             _text, column, direction = self._orders[name]
             self._table.sortItems(column, direction)
             self._remember(name)
-            self.select(self.selectedId)
+            self.select(self.nextOpen(""))
 
     def _onSorted(self, column, direction) -> None:
         """A heading was clicked, or an order chosen."""

@@ -115,19 +115,20 @@ class AnnotationLogic:
 
     # A case
 
-    def openCase(self, caseId, prepared=None):
+    def openCase(self, caseId, prepared=None, isBrainWindow=True):
         """Load a case's scan, write it down where that is not done yet, start the clock; returns the volume node.
 
         Args:
             caseId: which.
             prepared: PreparedCase of it, where the worker has read it already.
+            isBrainWindow: whether it will be shown in that window.
 
         Raises:
             InputError: the scan is gone, cannot be read, or is not what it was.
         """
         self.forgetCase()
         scan = self._scans[caseId]
-        volumeNode = self._addPrepared(prepared)
+        volumeNode = self._addPrepared(prepared, isBrainWindow)
         isWritten = volumeNode is not None and prepared.isImageKept
         if volumeNode is None:
             volumeNode = slicer.mrmlScene.GetNodeByID(scan) if isinstance(scan, str) else self._load(scan.path, caseId)
@@ -146,12 +147,12 @@ class AnnotationLogic:
         self.clock.restart(word.seconds)
         return volumeNode
 
-    def _addPrepared(self, prepared):
+    def _addPrepared(self, prepared, isBrainWindow):
         """The node of a prepared scan; None where it is not prepared, or not on the grid that its masks are on."""
         if prepared is None:
             return None
         try:
-            volumeNode = prepared.addVolumeNode()
+            volumeNode = prepared.addVolumeNode(isBrainWindow)
         except (OSError, ValueError):
             return None
         try:

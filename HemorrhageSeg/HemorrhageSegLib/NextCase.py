@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 
+from HemorrhageSegLib.BrainWindow import LEVEL_HU, WINDOW_HU
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 
@@ -28,15 +29,24 @@ class PreparedCase:
     segmentation: dict | None
     folder: Path
 
-    def addVolumeNode(self):
+    def addVolumeNode(self, isBrainWindow=True):
         """The scan as a new node of the scene.
+
+        Args:
+            isBrainWindow: whether it will be shown in that window; Slicer then need not look for a window by itself,
+                which is most of the time that a large scan takes to open.
 
         Raises:
             OSError, ValueError: its file is gone or broken.
         """
         voxels = np.load(self.volume["array"], mmap_mode="r", allow_pickle=False)
         ijkToRas = LPS_TO_RAS @ np.array(self.volume["ijk_to_lps"], float)
-        return slicer.util.addVolumeFromArray(voxels, ijkToRAS=ijkToRas, name=self.caseId)
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", self.caseId)
+        slicer.util.updateVolumeFromArray(node, voxels)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+        if isBrainWindow:
+            _showInBrainWindow(node)
+        return node
 
     def probability(self) -> np.ndarray:
         """The network's probability, a float32 crop, (K, J, I) or (labels, K, J, I)."""
@@ -44,6 +54,16 @@ class PreparedCase:
 
     def release(self) -> None:
         VolumeExchange.removeFolder(self.folder)
+
+
+def _showInBrainWindow(volumeNode) -> None:
+    display = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.UnRegister(None)  # CreateNodeByClass counts one reference too many for Python
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(WINDOW_HU, LEVEL_HU)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    slicer.mrmlScene.AddNode(display)
+    volumeNode.SetAndObserveDisplayNodeID(display.GetID())
 
 
 class NextCase:

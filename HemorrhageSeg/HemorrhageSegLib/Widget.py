@@ -3,9 +3,13 @@
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import NetworkOutline
+from HemorrhageSegLib import NetworkOutline, RaterSegments
+from HemorrhageSegLib.AgreementSection import AgreementSection
 from HemorrhageSegLib.CorrectSection import CorrectSection
+from HemorrhageSegLib.DatasetJobs import DatasetJobs
+from HemorrhageSegLib.ImproveSection import ImproveSection
 from HemorrhageSegLib.Logic import HemorrhageSegLogic
+from HemorrhageSegLib.RankList import RankList
 from HemorrhageSegLib.ResultSection import ResultSection
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.WorklistSection import WorklistSection
@@ -39,13 +43,41 @@ class HemorrhageSegWidget(PanelWidget):
         self.results.canTakeBack = lambda: self.correct.isActive
         self.worklist = WorklistSection(self.ui, self)
         self.results.maskEdited.connect(self.worklist.noteChange)
+        self._setupDatasetParts()
         for signal in (self.results.resultShown, self.logic.failed):
             signal.connect(lambda _what: self.worklist.caseChanged())
         for signal in (self.logic.jobStarted, self.logic.cancelled):
             signal.connect(self.worklist.caseChanged)
 
+    def _setupDatasetParts(self) -> None:
+        """What is done with a whole list of cases: rank it, compare its raters, learn from it."""
+        widget = slicer.util.loadUI(self.resourcePath("UI/HemorrhageSegDataset.ui"))
+        self.ui.datasetPartsLayout.addWidget(widget)
+        self.datasetUi = ui = slicer.util.childWidgetVariables(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
+        ui.agreementCollapsibleButton.collapsed = ui.improveCollapsibleButton.collapsed = True
+        self.jobs = DatasetJobs()
+        self.ranking = RankList(self.ui, self.jobs, self.worklist, self.inputs)
+        self.agreement = AgreementSection(ui, self.jobs, self.worklist)
+        self.improvement = ImproveSection(ui, self.jobs, self.worklist, self.inputs, self._takeImprovedModel)
+        for part in (self.ranking, self.agreement, self.improvement):
+            self.worklist.listChanged.connect(part.update)
+        self.worklist.shownCaseChanged.connect(self.agreement.caseChanged)
+
+    def _takeImprovedModel(self, modelId) -> None:
+        """A better model was made from this one: choose it; the old one stays in the list."""
+        self.inputs.refreshModels(modelId)
+        self.onModelChosen(self.ui.modelSelector.currentIndex)
+
+    def _inputsChosen(self) -> None:
+        super()._inputsChosen()
+        for part in (self.ranking, self.improvement):
+            part.update()
+
     def enter(self) -> None:
         super().enter()
+        self.ranking.update()
+        self.improvement.update()
         self.correct.enter()
         self.worklist.enter()
 
@@ -58,11 +90,14 @@ class HemorrhageSegWidget(PanelWidget):
         self.worklist.release()
         self.correct.release()
         super().onSceneStartClose(caller, event)
+        self.agreement.sceneClosed()
+        self.improvement.sceneClosed()
 
     def cleanup(self) -> None:
         if self.logic is not None:
             self.worklist.release()
             self.correct.release()
+            self.jobs.abandon()
         super().cleanup()
 
     def mayRun(self) -> bool:
@@ -103,6 +138,7 @@ class HemorrhageSegWidget(PanelWidget):
         result = SceneResult.ofVolume(volumeNode)
         if result is not None:
             NetworkOutline.remove(result)
+            RaterSegments.remove(result)
             for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
                 removeWhole(node)
         removeWhole(volumeNode)

@@ -12,6 +12,7 @@ from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
 from RadiologyCNNLib.RaterSetting import savedRater, saveRater
+from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkClock import clockText
 
 ACCEPT_KEY, FLAG_KEY, REJECT_KEY = "A", "Shift+F", "Shift+X"
@@ -23,6 +24,10 @@ KEEP_MS = 400  # after the next case is on the screen
 class WorklistSection:
     """Leads through a list of cases.
 
+    Signals:
+        listChanged(): another list is open, or a case of it was decided.
+        shownCaseChanged(): another case, or none, is on the screen.
+
     Args:
         ui: the panel's widgets.
         panel: HemorrhageSegWidget: shows scans, runs the network, says messages.
@@ -30,6 +35,8 @@ class WorklistSection:
 
     def __init__(self, ui, panel) -> None:
         self.ui, self.panel = ui, panel
+        self.listChanged = Signal()
+        self.shownCaseChanged = Signal()
         self.cases = AnnotationLogic()
         self.nextCase = NextCase(panel.logic)
         self.table = CaseTable(ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector)
@@ -156,6 +163,11 @@ class WorklistSection:
         else:
             ui.listStatusLabel.text = _("Give your rater id, then open a folder of head CTs.")
         self._updateCase()
+        self.listChanged.emit()
+
+    def showRows(self) -> None:
+        """What the network says of the cases has changed."""
+        self.table.show(self.cases.rows())
 
     # The case
 
@@ -177,7 +189,7 @@ class WorklistSection:
         self._isOpening = True
         prepared = self.nextCase.take(caseId)
         try:
-            volumeNode = self.cases.openCase(caseId, prepared)
+            volumeNode = self.cases.openCase(caseId, prepared, self.panel.parameterNode.brainWindow)
             self.panel.showScan(volumeNode)
             self.panel.removeScan(before)
             self._isOpening = False
@@ -259,7 +271,7 @@ class WorklistSection:
 
     def _prepareNext(self) -> None:
         """Have the case that Accept will open read and segmented meanwhile."""
-        if self._result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
+        if self.result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
             return
         caseId = self.table.nextOpen(self.cases.caseId)
         path = self.cases.scanPath(caseId)
@@ -284,8 +296,17 @@ class WorklistSection:
         )
 
     @property
-    def _result(self):
+    def result(self):
+        """The open case's SceneResult, or None."""
         return self.panel.results.result if self._isCaseShown() else None
+
+    @property
+    def isCaseDecided(self) -> bool:
+        """Whether the open case is one that this rater has decided."""
+        if self.result is None:
+            return False
+        word = self.cases.store.annotation(self.cases.caseId)
+        return word is not None and word.is_decided
 
     def noteChange(self, result=None) -> None:
         """The mask was changed."""
@@ -302,7 +323,7 @@ class WorklistSection:
         self.panel.results.finishEdit()
         caseId = self.cases.caseId
         try:
-            self.cases.decide(self._result, status, self.ui.commentLineEdit.text.strip())
+            self.cases.decide(self.result, status, self.ui.commentLineEdit.text.strip())
         except RadiologyCNNError as error:
             self.panel.showMessage(error.message, error.hint)
             return False
@@ -314,9 +335,9 @@ class WorklistSection:
         return not following or self.openCase(following) or True
 
     def _saveDraft(self) -> None:
-        if self.cases.caseId and self._result is not None:
+        if self.cases.caseId and self.result is not None:
             try:
-                if self.cases.saveDraft(self._result, self.ui.commentLineEdit.text.strip()):
+                if self.cases.saveDraft(self.result, self.ui.commentLineEdit.text.strip()):
                     self.table.show(self.cases.rows())
             except RadiologyCNNError as error:
                 logging.warning("HemorrhageSeg: the draft of %s was not kept: %s", self.cases.caseId, error)
@@ -328,7 +349,7 @@ class WorklistSection:
         ui = self.ui
         shown = self._isCaseShown()
         ui.decisionFrame.visible = shown
-        ui.acceptButton.enabled = shown and self._result is not None and not self.panel.logic.isRunning
+        ui.acceptButton.enabled = shown and self.result is not None and not self.panel.logic.isRunning
         for widget in (ui.flagButton, ui.rejectButton, ui.commentLineEdit):
             widget.enabled = shown
         # a case can be flagged or rejected without a mask
@@ -345,6 +366,7 @@ class WorklistSection:
             self._tickTimer.stop()
             self._dropShortcuts()
         self._tick()
+        self.shownCaseChanged.emit()
 
     def caseChanged(self) -> None:
         """Another scan or result is on the screen, or the network has begun or ended."""

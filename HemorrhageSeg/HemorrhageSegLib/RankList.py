@@ -1,0 +1,86 @@
+"""The "Rank the list" button: the network reads the cases of the list in the background, to order them by."""
+
+from slicer.i18n import tr as _
+
+from HemorrhageSegLib.DatasetJobs import RANK
+from RadiologyCNNLib.PanelTexts import messageHtml
+
+
+class RankList:
+    """Starts and stops the ranking and says how it goes.
+
+    Args:
+        ui: the panel's widgets.
+        jobs: DatasetJobs.
+        worklist: WorklistSection.
+        inputs: InputsSection of the panel.
+    """
+
+    def __init__(self, ui, jobs, worklist, inputs) -> None:
+        self.ui, self.jobs, self.worklist, self.inputs = ui, jobs, worklist, inputs
+        self._stage = ""
+        ui.rankButton.connect("clicked(bool)", self.onRankButton)
+        jobs.started.connect(lambda _kind: self.update())
+        jobs.progressed.connect(self._onProgress)
+        jobs.finished.connect(self._onFinished)
+        jobs.failed.connect(self._onFailed)
+        jobs.cancelled.connect(self._onCancelled)
+        self._say("")
+        self.update()
+
+    def update(self) -> None:
+        isRunning = self.jobs.isRunning(RANK)
+        self.ui.rankButton.text = _("Cancel") if isRunning else _("Rank the list")
+        self.ui.rankButton.enabled = isRunning or (bool(self._scans()) and not self.inputs.modelProblem)
+
+    def _scans(self) -> list:
+        cases = self.worklist.cases
+        rows = cases.rows()
+        return [{"case": row.id, "path": str(path)} for row in rows if (path := cases.scanPath(row.id)) is not None]
+
+    def _say(self, message, hint="") -> None:
+        self.ui.rankLabel.text = messageHtml(message, hint)
+        self.ui.rankLabel.visible = bool(message)
+
+    def onRankButton(self, clicked=False) -> None:
+        if self.jobs.isRunning(RANK):
+            self.ui.rankButton.enabled = False
+            self.jobs.cancel(RANK)
+            return
+        self._say(_("Starting…"))
+        self._stage = ""
+        self.jobs.request(
+            RANK, dataset=str(self.worklist.cases.store.folder), scans=self._scans(),
+            model=self.inputs.modelId or None, device=self.inputs.deviceId,
+        )  # fmt: skip
+
+    def _onProgress(self, kind, fraction, stage, remaining) -> None:
+        if kind != RANK:
+            return
+        self._say(_("Ranking: {stage}").format(stage=stage))
+        if stage != self._stage:  # a case is done: its figures are in the dataset
+            self._stage = stage
+            self.worklist.showRows()
+
+    def _onFinished(self, kind, message) -> None:
+        if kind != RANK:
+            return
+        problems = message["problems"]
+        if problems:
+            text = _("{count} cases could not be ranked, such as {case}: {message}")
+            self._say(text.format(count=len(problems), case=problems[0]["case"], message=problems[0]["message"]))
+        else:
+            self._say("")
+        self.worklist.showRows()
+        self.update()
+
+    def _onFailed(self, kind, error) -> None:
+        if kind == RANK:
+            self._say(error.message, error.hint)
+        self.update()
+
+    def _onCancelled(self, kind) -> None:
+        if kind == RANK:
+            self._say("")
+            self.worklist.showRows()
+        self.update()
