@@ -377,3 +377,125 @@ def test_torch_and_telemetry_stay_out_of_a_process_that_openvino_serves(head_pac
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=repository, check=True)
     assert done.stdout.split(None, 1) == ["openvino", "[]\n"]
+
+
+# ---- where it fails ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing_runs(monkeypatch):
+    """Runs of OpenVINO that end as the given errors say, first things first; those after them are real."""
+    from radiologycnn.networks.openvino_runner import OpenVinoRunner
+
+    real, errors, runs = OpenVinoRunner.run, [], []
+
+    def run(self, image, report):
+        runs.append((self.precision, self.threads))
+        if errors:
+            raise errors.pop(0)
+        return real(self, image, report)
+
+    monkeypatch.setattr(OpenVinoRunner, "run", run)
+    return errors, runs
+
+
+def test_where_memory_ends_a_smaller_way_is_taken_and_said(head_package, failing_runs):
+    errors, runs = failing_runs
+    backend = open_backend(head_package, "openvino")
+    image = np.random.default_rng(0).random((64, 128, 128), np.float32)
+    whole = backend.probability(image, Stages(), (0.0, 1.0)).value
+    errors.append(ResourceError("out-of-memory", "There is not enough memory to run the network."))
+    said = []
+    outcome = backend.probability(image, Stages(), (0.0, 1.0), said.append)
+    assert runs[-1][1] == 1  # one thread
+    assert outcome.backend == "openvino" and outcome.precision == runs[-1][0]
+    assert said == list(outcome.fall_backs) and "memory" in said[0] and "smaller" in said[0]
+    assert np.abs(outcome.value - whole).mean() < 0.01
+    again = backend.probability(image, Stages(), (0.0, 1.0))
+    assert not again.fall_backs and np.array_equal(again.value, whole)
+
+
+def test_torch_does_what_openvino_cannot(shoulder_package, shoulder, failing_runs):
+    errors, _ = failing_runs
+    classifier = RotatorCuffClassifier(shoulder_package, "openvino")
+    expected = classifier.classify(shoulder)
+    errors += [ResourceError("openvino-failed", "OpenVINO could not run the network: a fault.")] * 2
+    result = classifier.classify(shoulder)
+    assert result.provenance["backend"] == "torch"
+    assert sum("a fault" in note for note in result.notes) == 2
+    assert result.classification.probabilities == pytest.approx(expected.classification.probabilities, abs=0.01)
+
+
+def test_without_torch_the_reason_is_the_end(shoulder_package, shoulder, failing_runs, monkeypatch):
+    from radiologycnn.networks import openvino_backend
+
+    errors, _ = failing_runs
+    classifier = RotatorCuffClassifier(shoulder_package, "openvino")
+    monkeypatch.setattr(openvino_backend, "is_installed", lambda name: False)
+    errors += [ResourceError("out-of-memory", "There is not enough memory to run the network.")] * 2
+    with pytest.raises(ResourceError, match="not enough memory"):
+        classifier.classify(shoulder)
+
+
+def test_the_librarys_own_errors_are_told_apart(head_package):
+    from radiologycnn.networks.openvino_runner import OpenVinoRunner
+
+    runner = OpenVinoRunner(head_package.read_onnx())
+    with pytest.raises(ResourceError, match="OpenVINO could not run the network") as caught:
+        runner.run(np.zeros((1, 1, 8, 8, 8), np.float32), lambda share: None)
+    assert caught.value.code == "openvino-failed"
+
+    def full(share):
+        raise MemoryError
+
+    with pytest.raises(ResourceError) as caught:
+        runner.run(np.zeros((1, 1, 64, 128, 128), np.float32), full)
+    assert caught.value.code == "out-of-memory"
+
+
+def test_normalization_over_many_voxels_keeps_its_digits(tmp_path):
+    """A head is mostly air: sums that run through all of it must not drift."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv3d(1, 4, 3, padding=1), torch.nn.InstanceNorm3d(4, affine=True), torch.nn.LeakyReLU()]
+    network = torch.nn.Sequential(*layers, torch.nn.Conv3d(4, 1, 1)).eval()
+    image = np.zeros((1, 1, 64, 128, 128), np.float32)
+    image[..., 20:50, 30:90, 40:100] = np.random.default_rng(0).random((30, 60, 60)) * 0.4
+    with torch.no_grad():
+        expected = torch.sigmoid(network.double()(torch.from_numpy(image).double())).numpy()
+    network.options = type("Options", (), {"in_channels": 1})
+    from radiologycnn.networks.openvino_runner import OpenVinoRunner
+
+    found = OpenVinoRunner(export_network(network.float(), image.shape[2:])).run(image, lambda share: None)
+    assert np.abs(found["probability"] - expected).max() < 3e-6
+
+
+# ---- the cache ----------------------------------------------------------------------------------------
+
+
+def test_the_cache_forgets_old_versions_other_machines_and_what_is_too_much(tmp_path, monkeypatch):
+    import os
+
+    from radiologycnn.networks.openvino_cache import CACHE_VARIABLE, cache_folder, prune
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    day, now = 86400, 1_800_000_000
+    present, older = (cache_folder(version, "CPU X") for version in ("2026.1.0-1", "2025.4.1-9"))
+    elsewhere, forgotten = (cache_folder("2026.1.0-1", f"CPU {name}") for name in "YZ")
+    assert len({present, older, elsewhere, forgotten}) == 4 and all(p.parent == tmp_path for p in (present, older))
+
+    def blob(folder, name, size, days):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(bytes(size))
+        os.utime(folder / name, (now - days * day,) * 2)
+        os.utime(folder, (now - days * day,) * 2)
+
+    blob(older, "a.blob", 10, 8)
+    blob(elsewhere, "a.blob", 10, 8)
+    blob(forgotten, "a.blob", 10, 91)
+    for name, days in (("old.blob", 5), ("new.blob", 1), ("newest.blob", 0)):
+        blob(present, name, 40, days)
+    removed = prune(present, largest_bytes=100, now=now)
+    assert sorted(p.name for p in present.iterdir()) == ["new.blob", "newest.blob"]
+    assert not older.exists() and not forgotten.exists() and elsewhere.exists()
+    assert set(removed) == {older, forgotten, present / "old.blob"}
+    assert prune(present, largest_bytes=100, now=now) == []

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +13,8 @@ import numpy as np
 
 from radiologycnn.errors import MEMORY_WORDS, InputError, ResourceError
 from radiologycnn.networks.backends import AUTO
-
-CACHE_VARIABLE = "RADIOLOGYCNN_CACHE"
+from radiologycnn.networks.openvino_cache import cache_folder, prune
+from radiologycnn.networks.openvino_graph import make_normalization_exact, take_constants
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 #: What a CPU must say of itself for a precision to be faster than float32 there.
@@ -68,6 +65,8 @@ class OpenVinoRunner:
     Args:
         content: of the ONNX file.
         precision: "auto" or one of ``backends.PRECISIONS``.
+        small: take as little memory as can be: one thread, and half precision where the CPU has it and ``precision``
+            leaves the choice.
 
     Attributes:
         precision: that it runs in.
@@ -77,26 +76,28 @@ class OpenVinoRunner:
 
     Raises:
         InputError: the content is no network, or the CPU has no such precision.
-        ResourceError: OpenVINO cannot be loaded.
+        ResourceError: OpenVINO cannot be loaded, or not load the network ("out-of-memory", "openvino-failed").
     """
 
-    def __init__(self, content: bytes, precision: str = AUTO) -> None:
+    def __init__(self, content: bytes, precision: str = AUTO, small: bool = False) -> None:
         openvino = import_openvino()
         self.version = str(openvino.__version__)
         core = openvino.Core()
         capabilities = set(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        self.precision = _chosen_precision(precision, capabilities)
+        self.precision = _chosen_precision(precision, capabilities, small)
         try:
             model = core.read_model(content)
         except RuntimeError as error:
             raise InputError(
                 "bad-model", "The model's exported network cannot be read.", "Export or install the model again."
             ) from error
-        self.constants = _take_constants(model)
+        self.constants = take_constants(model)
+        if self.precision == "float32" and not small:
+            make_normalization_exact(openvino, model)
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
-            **_thread_option(),
+            **({"INFERENCE_NUM_THREADS": 1} if small else _thread_option()),
         }
         compiled = _compile(core, model, options, self.version)
         self._request = compiled.create_infer_request()
@@ -115,7 +116,7 @@ class OpenVinoRunner:
                 run between two layers.
 
         Raises:
-            ResourceError: not enough memory.
+            ResourceError: "out-of-memory", or "openvino-failed" with the library's reason.
         """
         batch = np.ascontiguousarray(image, np.float32)
         start = time.perf_counter()
@@ -126,12 +127,8 @@ class OpenVinoRunner:
             self._request.wait()
         except BaseException as error:
             self._stop()
-            if isinstance(error, MemoryError | RuntimeError) and _is_out_of_memory(error):
-                raise ResourceError(
-                    "out-of-memory",
-                    "There is not enough memory to run the network.",
-                    "Close other programs or scans, or use a machine with more memory.",
-                ) from error
+            if isinstance(error, MemoryError | RuntimeError):
+                raise _failure(error, "run") from error
             raise
         self._last_run_s = time.perf_counter() - start
         report(1.0)
@@ -152,32 +149,18 @@ class OpenVinoRunner:
             pass  # it says that it was cancelled, or again what ended it
 
 
-def _chosen_precision(wish: str, capabilities: set[str]) -> str:
+def _chosen_precision(wish: str, capabilities: set[str], small: bool) -> str:
     # In bfloat16, masks of simulated bleeds overlapped with those of torch in float32 with a Dice of 0.9985 to 0.9997
     # and volumes differed by up to 0.3 %; in float32 by 0.9996 to 1 and 0.04 %. Results of all ways are to agree in
     # Dice to 0.999, so the faster one is for those who choose it. float16 was no faster than float32.
     if wish == AUTO:
-        return "float32"
+        return next((name for name, needed in _CAPABILITIES.items() if small and needed in capabilities), "float32")
     needed = _CAPABILITIES.get(wish)
     if needed and needed not in capabilities:
         raise InputError(
             "unknown-precision", f"This computer's CPU does not calculate in {wish}.", "Use auto or float32."
         )
     return wish
-
-
-def _take_constants(model: Any) -> dict[str, np.ndarray]:
-    """Outputs that are constants, by name; they are removed from the model, whose precision could change them."""
-    constants = {}
-    for result in list(model.get_results()):
-        source = result.input_value(0)
-        node = source.get_node()
-        while node.get_type_name() in ("Identity", "Convert") and len(node.inputs()) == 1:
-            node = node.input_value(0).get_node()
-        if node.get_type_name() == "Constant":
-            constants[source.any_name] = np.array(node.data, np.float32)
-            model.remove_result(result)
-    return constants
 
 
 def _thread_option() -> dict[str, int]:
@@ -191,36 +174,29 @@ def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str) ->
     folder = cache_folder(version, str(core.get_property("CPU", "FULL_DEVICE_NAME")))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return core.compile_model(model, "CPU", {**options, "CACHE_DIR": str(folder)})
+        compiled = core.compile_model(model, "CPU", {**options, "CACHE_DIR": str(folder)})
+        prune(folder)
+        return compiled
     except (OSError, RuntimeError):
         try:
             return core.compile_model(model, "CPU", dict(options))
-        except RuntimeError as error:
-            if _is_out_of_memory(error):
-                raise ResourceError(
-                    "out-of-memory",
-                    "There is not enough memory to load the network.",
-                    "Close other programs or scans, or use a machine with more memory.",
-                ) from error
-            raise
+        except (RuntimeError, MemoryError) as error:
+            raise _failure(error, "load") from error
 
 
-def cache_folder(version: str, cpu_name: str) -> Path:
-    """Where compiled networks are kept: one folder a user, machine and version. RADIOLOGYCNN_CACHE overrides its root.
-
-    A home folder may be shared by machines with different CPUs, so the machine is part of the name.
-    """
-    machine = hashlib.sha256(f"{platform.node()} {cpu_name} {version}".encode()).hexdigest()[:12]
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        base = Path(chosen).expanduser()
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "RadiologyCNN" / "cache"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches" / "RadiologyCNN"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "RadiologyCNN"
-    return base / f"openvino-{machine}"
+def _failure(error: RuntimeError | MemoryError, verb: str) -> ResourceError:
+    if _is_out_of_memory(error):
+        return ResourceError(
+            "out-of-memory",
+            f"There is not enough memory to {verb} the network.",
+            "Close other programs or scans, or use a machine with more memory.",
+        )
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    return ResourceError(
+        "openvino-failed",
+        f"OpenVINO could not {verb} the network: {reason}",
+        "Use the device torch-cpu, which needs PyTorch.",
+    )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
