@@ -53,6 +53,8 @@ class Population:
         write: (folder, name, scan): writes image and mask.
         file_names: (name) to the image's and the mask's file names, for the manifest.
         options: what else decides the scans' content, beside seed and settings.
+        manifest: columns of the manifest beside id, image, mask and split, each with the column of ``truth.csv`` that
+            it repeats.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Population:
     write: Callable[[Path, str, SimulatedScan], None] = write_nifti
     file_names: tuple[str, str] = ("{}.nii.gz", "{}-mask.nii.gz")
     options: dict[str, Any] = field(default_factory=dict)
+    manifest: dict[str, str] = field(default_factory=dict)
 
     def case_id(self, seed: int, index: int) -> str:
         return f"{self.kind}-{seed}-{index:05d}"
@@ -148,16 +151,18 @@ def _write_tables(population: Population, folder: Path) -> None:
     paths = sorted(folder.glob(f"{population.kind}-*.json"))
     truths = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     names = [population.case_id(truth["seed"], truth["index"]) for truth in truths]
+    rows = [population.row(truth) for truth in truths]
     with (folder / "truth.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ("id", *population.columns), extrasaction="ignore")
         writer.writeheader()
-        for name, truth in zip(names, truths):
-            writer.writerow({**population.row(truth), "id": name})
+        for name, row in zip(names, rows):
+            writer.writerow({**row, "id": name})
     with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("id", "image", "mask", "split"))
-        for name in names:
-            writer.writerow((name, *(pattern.format(name) for pattern in population.file_names), ""))
+        writer.writerow(("id", "image", "mask", "split", *population.manifest))
+        for name, row in zip(names, rows):
+            files = [pattern.format(name) for pattern in population.file_names]
+            writer.writerow((name, *files, "", *(row[column] for column in population.manifest.values())))
 
 
 def _write_text(path: Path, text: str) -> None:

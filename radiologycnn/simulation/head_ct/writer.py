@@ -17,7 +17,9 @@ TRUTH_COLUMNS = (
 
 def head_ct_population() -> Population:
     """Head CTs, to be written with :func:`..population.write_population`."""
-    return Population("head-ct", SIMULATOR_VERSION, simulate_head_ct, truth_row, TRUTH_COLUMNS, preview)
+    return Population(
+        "head-ct", SIMULATOR_VERSION, simulate_head_ct, truth_row, TRUTH_COLUMNS, preview, manifest={"types": "kinds"}
+    )
 
 
 def truth_row(truth: dict[str, Any]) -> dict[str, Any]:
