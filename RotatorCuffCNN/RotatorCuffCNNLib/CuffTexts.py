@@ -7,8 +7,9 @@ from slicer.i18n import tr as _
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RotatorCuffCNNLib.CuffTable import METHOD_NAMES, percent
 
-#: From this confidence on, a found humeral head is not asked to be looked at.
-SURE_CONFIDENCE = 0.6
+#: From this confidence on, a found humeral head is not asked to be looked at. On simulated shoulders none of the places
+#: above it was off by more than 8 mm, and about a quarter of those below it.
+SURE_CONFIDENCE = 0.8
 
 
 def sideText(side: str) -> str:

@@ -20,7 +20,8 @@ def updateTables(comparison: dict) -> list:
         ("binary", _("Tear or none: mean ± SD"), *_binary(comparison, groups)),
         ("readers", _("Each reader"), *_readers(comparison)),
         ("same cases", _("Network and readers on the same cases"), *_sameCases(comparison)),
-        ("marks", _("Map's peak and readers' marks"), *_marks(comparison)),
+        ("boxes", _("Map's peak in the readers' boxes"), *_boxes(comparison)),
+        ("marks", _("Map's peak and each mark"), *_marks(comparison)),
     ]
     found = []
     for key, name, headings, rows in tables:
@@ -94,6 +95,32 @@ def _sameCases(comparison) -> tuple:
         _("p tear or none (McNemar)"), _("p AUC (DeLong)"),
     ]  # fmt: skip
     return headings, rows
+
+
+def _boxes(comparison) -> tuple:
+    """How often the peak lies in a reader's box around the tear, and how far from it it is (Figure 6 as numbers)."""
+    marks = comparison.get("marks") or {}
+    tolerance = f"{marks.get('tolerance_mm', 0):g}"
+    near = f"peak_within_{tolerance}_mm"
+    rows = [
+        [
+            reader,
+            str(found["tears"]),
+            _shareWords(found["peak_in_tear"], found["peak_in_tear_chance"]),
+            _shareWords(found[near], found[f"{near}_chance"]),
+            f"{found['distance_mm_median']:.1f}",
+        ]
+        for reader, found in (marks.get("summary") or {}).items()
+    ]
+    headings = [
+        _("Reader"), _("Boxes"), _("Inside (chance)"), _("Within {mm} mm (chance)").format(mm=tolerance),
+        _("Median distance (mm)"),
+    ]  # fmt: skip
+    return headings, rows
+
+
+def _shareWords(share: float, chance: float) -> str:
+    return f"{100 * share:.0f} % ({100 * chance:.1f} %)"
 
 
 def _marks(comparison) -> tuple:

@@ -230,9 +230,11 @@ class RegionSection(VTKObservationMixin):
         if self._roiNode is None:
             problem = self._problems.get(self._volumeNode.GetID(), "")
             return ("", problem) if problem else (_("Classify finds it"), "")
-        state, advice = confidenceText(self.location)
-        advice = self.problem() or advice
-        return state, f"<b>{html.escape(advice)}</b>" if advice else ""
+        location, problem = self.location, self.problem()
+        state, advice = confidenceText(location)
+        text = html.escape(problem or advice)
+        isInTheWay = problem or (location is not None and not location.get("found", True))
+        return state, f"<b>{text}</b>" if isInTheWay else text  # most places that are to be checked are right
 
     def _placeText(self) -> str:
         """Where the box is, in mm."""

@@ -502,6 +502,39 @@ def testComparisonIsShownAsTables(compared):
     assert [row[0] for row in cells] == ["Network", "R01", "R02"]
 
 
+def testReadersBoxesAgainstTheMapsPeakAreGivenAsNumbers(clinic, folder):
+    """Two boxes by one reader: the map's peak is in the middle of the first, and 13 mm beside the second."""
+    from radiologycnn.images import write_image
+    from radiologycnn.readers.outputs import write_comparison
+
+    peak = np.zeros((10, 10, 10), np.float32)
+    peak[5, 5, 5] = 1.0
+    matrix = np.diag([4.0, 4.0, 4.0, 1.0])
+    matrix[:3, 3] = (-20, -10, -16)  # the peak's voxel is centred on L 0, P 10, S 4
+    for case in CASES:
+        classified(folder, case, (0.0, -10.0, 4.0))
+        write_image(folder / "network" / case / "cam_raw.nii.gz", peak, matrix)
+    clinic.start()
+    for place in ((0, -10, 4), (18, -10, 4)):
+        clinic.click(clinic.study.markBoxButton)
+        clinic.section.scene.markNode.SetCenterWorld(*place)
+        clinic.section.scene.markNode.SetSize(10, 10, 10)
+        clinic.read(4)
+    clinic.read(1)
+    clinic.read(1)
+    clinic.click(clinic.study.compareButton)
+    job, fields = clinic.sent("compare_readers")
+    record = write_comparison(folder, Path(fields["output"]))
+    clinic.client.result.emit(job, {"comparison": record, "page": str(Path(fields["output"]) / "report.html")})
+    clinic.choose(clinic.study.comparisonTableSelector, "Map's peak in the readers' boxes")
+    ((reader, boxes, inside, near, distance),) = clinic.cellsOf(clinic.study.comparisonTable.mrmlTableNode())
+    assert (reader, boxes) == ("R01", "2")
+    assert inside.startswith("50 % (")
+    assert near.startswith("50 % (")
+    assert float(distance) == pytest.approx(6.5)
+    assert "Peak inside the box" in (Path(fields["output"]) / "report.html").read_text(encoding="utf-8")
+
+
 def testComparisonIsThereAsCharts(compared):
     util = compared.slicer.util
     charts = {node.GetTitle(): node for node in util.getNodesByClass("vtkMRMLPlotChartNode")}

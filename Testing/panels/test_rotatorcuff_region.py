@@ -35,7 +35,7 @@ def testChoosingAScanFindsTheHeadInTheBackground(clinic):
     ("changes", "words"),
     [
         ({"found": False, "confidence": 0.1}, "Drag the box onto the humeral head."),
-        ({"confidence": 0.45}, "Please check that the box lies around the humeral head"),
+        ({"confidence": 0.7}, "Please check that the box lies around the humeral head"),
     ],
 )
 def testUnsurePlaceIsSaidAndDraggingSettlesIt(clinic, changes, words):
