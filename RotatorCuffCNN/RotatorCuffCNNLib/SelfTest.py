@@ -16,10 +16,12 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RegionRecord
 from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_VERSUS_NONE, class_records
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib import SliceViews, VolumeExchange
+from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.Installer import Installer
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
+from RotatorCuffCNNLib.ResultCleaning import ResultCleaning
 from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
 
 WORKER_SECONDS = 240
@@ -177,6 +179,43 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
         self._addVolume()
         slicer.app.processEvents()
         self.assertEqual(slicer.util.selectedModule(), "RotatorCuffCNN")
+
+    def test_viewsTurnToTheScansPlanesAndBack(self) -> None:
+        if slicer.app.layoutManager() is None:
+            self._leftOut("the slice views: Slicer runs without a main window")
+            return
+        node = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+        before = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3]
+        volume = self._addVolume()
+        SliceViews.showVolume(volume)
+        SliceViews.turnTo(volume)
+        turned = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3]
+        scan = self.shoulder.ijkToRas[:3, :3] / np.linalg.norm(self.shoulder.ijkToRas[:3, :3], axis=0)
+        self.assertTrue(np.allclose(np.abs(turned.T @ scan).max(axis=0), 1.0, atol=1e-3))
+        SliceViews.turnBack()
+        self.assertTrue(np.allclose(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3], before))
+
+    def test_deletedMapTakesItsResultWithIt(self) -> None:
+        cleaning = ResultCleaning()
+        try:
+            result = self._result()
+            CamDisplay.setLegend(result, True)
+            parts = CuffPresenter.partsOf(result)
+            slicer.mrmlScene.RemoveNode(result.camNode)
+            self.assertEqual([part.GetName() for part in parts if slicer.mrmlScene.IsNodePresent(part)], [])
+        finally:
+            cleaning.stop()
+
+    def test_changedVoxelsAreNoticed(self) -> None:
+        volume, seen = self._addVolume(), []
+        watch = InputWatch(seen.append)
+        watch.watch(volume)
+        volume.SetOrigin(1.0, 2.0, 3.0)
+        self.assertTrue(seen and not any(seen))
+        slicer.util.arrayFromVolume(volume)[0] = 0
+        slicer.util.arrayFromVolumeModified(volume)
+        self.assertTrue(any(seen))
+        watch.forget()
 
     def test_torchIsNotInThisProcess(self) -> None:
         self.assertNotIn("torch", sys.modules)
