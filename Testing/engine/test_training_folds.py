@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.models.package import load_package
+from radiologycnn.reproduction.workspace import split_rows
 from radiologycnn.training.case_files import read_manifest, split_cases
 from radiologycnn.training.folds import assign_folds, cross_validate, read_rows, table_of
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
@@ -249,3 +250,12 @@ def test_folds_of_shoulders_by_class(tmp_path, monkeypatch) -> None:
 def test_runs_that_do_not_go_together_are_refused(heads, tmp_path, options: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["train", "hemorrhage", "--data", str(heads), "-o", str(tmp_path), *options])
     assert done.exit_code and said in str(done.exception)
+
+
+def test_reproductions_keep_patients_together_too() -> None:
+    rows = [{"id": f"c{n}", "split": "", "patient": f"p{n // 3}"} for n in range(30)]
+    for seed in range(5):
+        parts = split_rows(rows, seed, 0.2, 0.2)
+        assert {name: len(part) for name, part in parts.items()} == {"train": 18, "validation": 6, "test": 6}
+        people = [{row["patient"] for row in part} for part in parts.values()]
+        assert not (people[0] & people[1] or people[0] & people[2] or people[1] & people[2])

@@ -131,21 +131,25 @@ def split_rows(
 ) -> dict[str, list]:
     """Rows of a manifest by "train", "validation" and "test"; what the manifest leaves open is drawn by the seed.
 
+    All scans of a patient go to one part; the shares are of patients.
+
     Raises:
         InputError: too few cases for three parts.
     """
     import numpy as np
 
     found: dict[str, list] = {"train": [], "validation": [], "test": []}
-    free = []
+    free: dict[str, list] = {}
     for row in rows:
-        (found[row["split"]] if row["split"] else free).append(row)
-    order = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
+        (found[row["split"]] if row["split"] else free.setdefault(row.get("patient") or row["id"], [])).append(row)
+    patients = list(free.values())
+    order = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
     for part, share in (("test", test_share), ("validation", validation_share)):
         if not found[part] and order:
             count = min(max(1, round(share * len(order))), max(len(order) - 2, 0))
-            found[part], order = order[:count], order[count:]
-    found["train"] += order
+            chosen, order = order[:count], order[count:]
+            found[part] = [row for one in chosen for row in one]
+    found["train"] += [row for one in order for row in one]
     if not all(found.values()):
         raise InputError(
             "too-few-cases",
