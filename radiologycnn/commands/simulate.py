@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 simulate_app = typer.Typer(help="Make simulated scans with known truth.", no_args_is_help=True)
 
+# What several of the commands have.
+_OUTPUT = typer.Option(..., "--output", "-o", help="Folder for the scans; an interrupted run goes on in it.")
+_COUNT = typer.Option(1, min=1, help="How many scans, pairs or shoulders.")
+_SEED = typer.Option(0, help="Seed of the population; with a scan's number it decides everything.")
+_FIRST = typer.Option(0, min=0, help="Number of the first one.")
+_MATRIX = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays.")
+_JOBS = typer.Option(1, min=1, help="Processes at a time.")
+_BLEED_FREE = typer.Option(None, min=0, max=1, help="Share of heads without a bleed [0.2].")
+_CONFIG = typer.Option(None, help="JSON file with numbers to change.")
 _FORMAT = typer.Option("nifti", "--format", help="nifti, or dicom: one series a scan.")
 _SYNTAX = typer.Option(
     "explicit", "--transfer-syntax", help="Of DICOM: explicit, implicit, deflated, rle, jpeg-lossless or jpeg-2000."
@@ -40,13 +49,13 @@ def _simulate() -> None:
 
 @simulate_app.command("head-ct")
 def head_ct(
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for the scans; an interrupted run goes on in it."),
-    count: int = typer.Option(1, min=1, help="How many scans."),
-    seed: int = typer.Option(0, help="Seed of the population; with a scan's number it decides everything."),
-    first: int = typer.Option(0, min=0, help="Number of the first scan."),
-    matrix: int = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays."),
-    jobs: int = typer.Option(1, min=1, help="Processes at a time."),
-    bleed_free: float = typer.Option(None, min=0, max=1, help="Share of scans without a bleed [0.2]."),
+    output: Path = _OUTPUT,
+    count: int = _COUNT,
+    seed: int = _SEED,
+    first: int = _FIRST,
+    matrix: int = _MATRIX,
+    jobs: int = _JOBS,
+    bleed_free: float = _BLEED_FREE,
     preset: str = _PRESET,
     gantry_tilt: float = _GANTRY_TILT,
     file_format: str = _FORMAT,
@@ -54,7 +63,7 @@ def head_ct(
     thick_vault: bool = _THICK_VAULT,
     lost_slice: bool = _LOST_SLICE,
     raters: int = _RATERS,
-    config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    config: Path = _CONFIG,
 ) -> None:
     """Head CTs without contrast, with and without bleeds: image and label map, truth.csv, contact sheet."""
     from radiologycnn.simulation.head_ct.writer import head_ct_population
@@ -66,20 +75,20 @@ def head_ct(
 
 @simulate_app.command("head-ct-pairs")
 def head_ct_pairs(
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for the scans; an interrupted run goes on in it."),
-    count: int = typer.Option(1, min=1, help="How many pairs."),
-    seed: int = typer.Option(0, help="Seed of the population; with a pair's number it decides everything."),
-    first: int = typer.Option(0, min=0, help="Number of the first pair."),
-    matrix: int = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays."),
-    jobs: int = typer.Option(1, min=1, help="Processes at a time."),
-    bleed_free: float = typer.Option(None, min=0, max=1, help="Share of heads without a bleed [0.2]."),
+    output: Path = _OUTPUT,
+    count: int = _COUNT,
+    seed: int = _SEED,
+    first: int = _FIRST,
+    matrix: int = _MATRIX,
+    jobs: int = _JOBS,
+    bleed_free: float = _BLEED_FREE,
     preset: str = _PRESET,
     gantry_tilt: float = _GANTRY_TILT,
     file_format: str = _FORMAT,
     transfer_syntax: str = _SYNTAX,
     thick_vault: bool = _THICK_VAULT,
     lost_slice: bool = _LOST_SLICE,
-    config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    config: Path = _CONFIG,
 ) -> None:
     """Baseline and follow-up of one head each, in two positions: bleeds that grew, stayed or shrank by known mL."""
     from radiologycnn.simulation.head_ct.pair_writer import head_ct_pair_population
@@ -91,12 +100,12 @@ def head_ct_pairs(
 
 @simulate_app.command("shoulder-mr")
 def shoulder_mr(
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for the scans; an interrupted run goes on in it."),
-    count: int = typer.Option(1, min=1, help="How many shoulders."),
-    seed: int = typer.Option(0, help="Seed of the population; with a shoulder's number it decides everything."),
-    first: int = typer.Option(0, min=0, help="Number of the first shoulder."),
-    matrix: int = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays."),
-    jobs: int = typer.Option(1, min=1, help="Processes at a time."),
+    output: Path = _OUTPUT,
+    count: int = _COUNT,
+    seed: int = _SEED,
+    first: int = _FIRST,
+    matrix: int = _MATRIX,
+    jobs: int = _JOBS,
     plane: str = typer.Option("coronal", help="coronal, sagittal (both oblique) or axial; the shoulders are the same."),
     weighting: str = typer.Option(None, help="T2, PD or T1 [by the plane]."),
     class_shares: str = typer.Option(
@@ -106,7 +115,7 @@ def shoulder_mr(
     transfer_syntax: str = _SYNTAX,
     lost_slice: bool = _LOST_SLICE,
     raters: int = _RATERS,
-    config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    config: Path = _CONFIG,
 ) -> None:
     """Shoulder MR with and without rotator cuff tears: image and tear mask, truth.csv, contact sheet."""
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
