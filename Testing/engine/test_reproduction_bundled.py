@@ -1,0 +1,96 @@
+"""Finished models on unseen simulated scans: chosen seed and number of cases, no training, a report to keep."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.reproduction.settings import ReproductionSettings
+from radiologycnn.reproduction.workspace import bundled_model
+from radiologycnn.reproduction.workspace import test_seed as seed_of_test_scans
+
+
+def run(paper: str, output: Path, report: Path, *more: str) -> None:
+    words = ["reproduce", paper, "--quick", "--models", "bundled", "--device", "cpu", "--seed", "31"]
+    result = CliRunner().invoke(app, [*words, "-o", str(output), "--report", str(report), *more])
+    assert result.exit_code == 0, result.output
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def check_small(report: Path, model: str) -> str:
+    names = {path.name for path in report.iterdir()}
+    assert names == {"report.md", "report.html", "tables.csv", "cases.csv"}
+    assert sum(path.stat().st_size for path in report.iterdir()) < 2_000_000
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert (
+        "No network was trained" in text and model in text and f"simulated test scans: {seed_of_test_scans(31)}" in text
+    )
+    return text
+
+
+def test_head_model_beside_a_threshold(tmp_path) -> None:
+    output, report = tmp_path / "run", tmp_path / "report"
+    run("arab2020", output, report, "--cases", "2")
+    model = bundled_model("hemorrhage-segmentation")
+    text = check_small(report, model.id)
+    assert "## Table 3." in text and "| Main type" in text and "Threshold + largest component: Dice" in text
+    cases = rows_of(report / "cases.csv")
+    assert [row["method"] for row in cases] == ["cnn_ds"] * 2 + ["threshold"] * 2
+    # The figures of the table are those of the cases.
+    table = {row["what"]: row["run"] for row in rows_of(report / "tables.csv")}
+    for name, title in (("cnn_ds", "CNN-DS: Dice"), ("threshold", "Threshold + largest component: Dice")):
+        mean = sum(float(row["dice"]) for row in cases if row["method"] == name) / 2
+        assert float(table[title].split(" ")[0]) == pytest.approx(mean, abs=0.0051)
+    assert not list((output / "methods").rglob("*.pt")) and not (output / "data" / "learning").exists()
+    # Nothing is done again, and nothing changes.
+    masks = {path: path.stat().st_mtime_ns for path in (output / "masks").rglob("*.nii.gz")}
+    before = (report / "cases.csv").read_bytes()
+    run("arab2020", output, report, "--cases", "2")
+    assert {path: path.stat().st_mtime_ns for path in masks} == masks
+    assert (report / "cases.csv").read_bytes() == before
+
+
+def test_shoulder_model_by_class_and_confounder(tmp_path) -> None:
+    output, report = tmp_path / "run", tmp_path / "report"
+    run("shim2020", output, report, "--cases", "4", "--repeats", "2")
+    text = check_small(report, bundled_model("rotator-cuff-classification").id)
+    assert "Always" in text and "At the model's threshold: accuracy" in text
+    cases = rows_of(report / "cases.csv")
+    truths = [json.loads(path.read_text()) for path in sorted((output / "data" / "test").glob("shoulder-mr-*.json"))]
+    assert [row["side"] for row in cases] == [truth["side"] for truth in truths]
+    table = {row["what"]: row["run"] for row in rows_of(report / "tables.csv") if "right answers" in row["table"]}
+    for side in {row["side"] for row in cases}:
+        own = [row for row in cases if row["side"] == side]
+        right = sum(row["true_class"] == row["predicted"] for row in own)
+        assert table[f"{side.capitalize()} shoulder"].split(" · ")[1] == f"{100 * right / len(own):.0f}"
+
+
+def test_what_must_be_trained_is_refused() -> None:
+    with pytest.raises(InputError, match="must be trained: forest"):
+        ReproductionSettings.of("arab2020", models="bundled", methods=("cnn_ds", "forest"))
+    with pytest.raises(InputError, match="A model was named"):
+        ReproductionSettings.of("arab2020", model="hemorrhage-demo")
+    assert ReproductionSettings.of("arab2020", models="bundled").methods == ("cnn_ds", "threshold")
+
+
+def test_any_model_can_be_named() -> None:
+    own = bundled_model("hemorrhage-segmentation")
+    assert bundled_model("hemorrhage-segmentation", str(own.path)).weights_sha256 == own.weights_sha256
+    with pytest.raises(InputError, match="not for rotator-cuff-classification"):
+        bundled_model("rotator-cuff-classification", own.id)
+
+
+def test_runs_of_older_versions_without_a_model_go_on() -> None:
+    settings = ReproductionSettings.of("arab2020", "quick")
+    record = json.loads(json.dumps(settings.to_dict()))
+    del record["model"]
+    assert settings.differing(record) == []
+    assert ReproductionSettings.of("arab2020", "quick", models="bundled", model="x").differing(record)
