@@ -38,7 +38,8 @@ class HemorrhageSeg(ScriptedLoadableModule):
             "The network is the deeply supervised CNN of Arab et al., Scientific Reports 10 (2020) 19389. "
             "ABC/2 follows Kothari et al., Stroke 27 (1996) 1304."
         )
-        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("head-ct"))
+        icons = Path(__file__).parent / "Resources" / "Icons"
+        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("head-ct", icons))
 
 
 class HemorrhageSegWidget(_Widget.HemorrhageSegWidget):

@@ -70,8 +70,10 @@ class CaseTable:
         table.setHorizontalHeaderLabels(headings)
         self._explainHeadings()
         table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(22)
         header = table.horizontalHeader()
         header.setStretchLastSection(True)
+        header.setMinimumSectionSize(24)  # in a narrow panel the comment gives way, and is read as tool tip
         header.setSortIndicatorShown(True)
         table.setSortingEnabled(True)
         choices = [(_("All"), ""), (_("Not decided"), "open")]

@@ -124,7 +124,8 @@ class AgreementSection:
 
     def _onProgress(self, kind, fraction, stage, remaining) -> None:
         if kind in (AGREEMENT, CONSENSUS):
-            self._say(f"{stage} · {round(100 * fraction)} %")
+            self.ui.agreementLabel.text = f"{stage} · {round(100 * fraction)} %"
+            self.ui.agreementLabel.visible = True
 
     def _onFinished(self, kind, message) -> None:
         if kind == AGREEMENT:
@@ -139,7 +140,7 @@ class AgreementSection:
         else:
             return
         notes = "<br>".join(html.escape(note) for note in message["notes"])
-        self.ui.agreementLabel.text = notes
+        self.ui.agreementLabel.text = f"<span>{notes}</span>"  # a tag, so that the label takes it for HTML
         self.ui.agreementLabel.visible = bool(notes)
         self.update()
 

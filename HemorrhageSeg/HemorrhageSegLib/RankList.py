@@ -47,7 +47,8 @@ class RankList:
             self.ui.rankButton.enabled = False
             self.jobs.cancel(RANK)
             return
-        self._say(_("Starting…"))
+        self.ui.rankLabel.text = _("Starting…")
+        self.ui.rankLabel.visible = True
         self._stage = ""
         self.jobs.request(
             RANK, dataset=str(self.worklist.cases.store.folder), scans=self._scans(),
@@ -57,7 +58,8 @@ class RankList:
     def _onProgress(self, kind, fraction, stage, remaining) -> None:
         if kind != RANK:
             return
-        self._say(_("Ranking: {stage}").format(stage=stage))
+        self.ui.rankLabel.text = _("Ranking: {stage}").format(stage=stage)
+        self.ui.rankLabel.visible = True
         if stage != self._stage:  # a case is done: its figures are in the dataset
             self._stage = stage
             self.worklist.showRows()

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import qt
 import slicer
+import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
@@ -195,6 +196,66 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
             mask = again.store.read_mask(again.store.annotation("case-0001"))
             self.assertEqual(int(np.count_nonzero(mask.crop)), int(np.count_nonzero(self.head.truth)))
             logic.disconnect()
+
+    def test_preparedCaseOpensAsTheWorkerReadIt(self) -> None:
+        """What the worker has read beforehand becomes the scan; no window has to be looked for."""
+        import tempfile
+        from pathlib import Path
+
+        from HemorrhageSegLib.NextCase import PreparedCase
+        from radiologycnn.images.volume import LPS_TO_RAS
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "scan.npy")
+            np.save(path, self.head.array)
+            field = {"array": path, "ijk_to_lps": (LPS_TO_RAS @ self.head.ijkToRas).tolist()}
+            volume = PreparedCase("case-0001", field, False, None, Path(folder)).addVolumeNode()
+            self.assertTrue(np.array_equal(slicer.util.arrayFromVolume(volume), self.head.array))
+            matrix = vtk.vtkMatrix4x4()
+            volume.GetIJKToRASMatrix(matrix)
+            self.assertTrue(np.allclose(slicer.util.arrayFromVTKMatrix(matrix), self.head.ijkToRas))
+            self.assertEqual(volume.GetDisplayNode().GetWindow(), 80)
+
+    def test_caseTableSortsNumbersAndPutsUnknownOnesLast(self) -> None:
+        """Slicer's real table widget: the order of a list, which rows lack the figure that is sorted by."""
+        from RadiologyCNNLib.CaseTable import CaseRow, CaseTable
+
+        tableWidget = qt.QTableWidget()
+        filters, orders = qt.QComboBox(), qt.QComboBox()
+        table = CaseTable(tableWidget, filters, orders)
+        before = table.orderName
+        figures = (0.2, None, 0.71, 0.05)
+        table.show([CaseRow(f"case-{n}", "to-do", uncertainty=value) for n, value in enumerate(figures)])
+        orders.setCurrentIndex(orders.findData("learn"))
+        shown = [tableWidget.item(row, 0).text() for row in range(tableWidget.rowCount)]
+        self.assertEqual(shown, ["case-2", "case-0", "case-3", "case-1"])
+        self.assertEqual(table.nextOpen("case-0"), "case-2")
+        orders.setCurrentIndex(max(orders.findData(before), 0))  # it is remembered, also for the person
+
+    def test_agreementIsInTablesAndCharts(self) -> None:
+        """Nodes of a comparison, and the views of this application that show them."""
+        from HemorrhageSegLib import AgreementScene
+        from RadiologyCNNLib import SceneFigures
+
+        plot = {
+            "first": "ab", "second": "cd", "cases": ["case-0001", "case-0002"], "first_ml": [10.0, 20.0],
+            "second_ml": [12.0, 21.0], "mean_ml": [11.0, 20.5], "difference_ml": [2.0, 1.0],
+            "line": {"x": [10.0, 20.0], "y": [12.0, 21.0]}, "limits": {"bias": 1.5, "lower": 0.1, "upper": 2.9},
+        }  # fmt: skip
+        matrix = {"raters": ["ab", "cd"], "absolute": [[0.0, 0.1], [0.1, 0.0]], "signed": [[0.0, 0.1], [-0.1, 0.0]]}
+        message = {
+            "table": {"columns": ["Raters"], "rows": [["ab – cd"]]}, "matrix": matrix, "case_rows": [], "plots": [plot],
+        }  # fmt: skip
+        tables, charts = AgreementScene.updateTables(message), AgreementScene.updateCharts(message)
+        self.assertEqual([node.GetNumberOfRows() for _name, node in tables], [1, 2, 2])
+        self.assertEqual([node.GetNumberOfPlotSeriesNodes() for _name, node in charts], [4, 3])
+        if SceneFigures.canShowCharts() and SceneFigures.canShowTables():
+            layout = slicer.app.layoutManager().layout
+            SceneFigures.showChart(charts[0][1])
+            SceneFigures.showTable(tables[0][1])
+            slicer.app.layoutManager().setLayout(layout)
+        else:
+            self._leftOut("plot and table views: this application has none")
 
     def test_torchIsNotInThisProcess(self) -> None:
         self.assertNotIn("torch", sys.modules)
