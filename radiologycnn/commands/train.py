@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,18 +81,21 @@ def hemorrhage(
     from radiologycnn.training.hemorrhage.run import HemorrhageTask
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
-    _check_source(data, simulate)
-    changes = {
-        "epochs": epochs,
-        "coarse_epochs": coarse_epochs,
-        "base_filters": base_filters,
-        "learning_rate": learning_rate,
-        "grid_shape_ijk": _grid_shape(grid),
-        "seed": seed,
-    }
-    chosen = _settings(TrainingSettings, HemorrhageTask.name, preset, settings, changes)
-    task = HemorrhageTask(chosen, data, simulate, jobs, device)
-    _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+    def lead(where: str) -> None:
+        _check_source(data, simulate)
+        changes = {
+            "epochs": epochs,
+            "coarse_epochs": coarse_epochs,
+            "base_filters": base_filters,
+            "learning_rate": learning_rate,
+            "grid_shape_ijk": _grid_shape(grid),
+            "seed": seed,
+        }
+        chosen = _settings(TrainingSettings, HemorrhageTask.name, preset, settings, changes)
+        task = HemorrhageTask(chosen, data, simulate, jobs, where)
+        _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+
+    _in_team(device, lead)
 
 
 @train_app.command("rotator-cuff")
@@ -130,19 +133,36 @@ def rotator_cuff(
     from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
     from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 
-    _check_source(data, simulate)
-    changes = {
-        "epochs": epochs,
-        "coarse_epochs": coarse_epochs,
-        "batch_size": batch_size,
-        "base_filters": base_filters,
-        "learning_rate": learning_rate,
-        "localization_weight": localization_weight,
-        "seed": seed,
-    }
-    chosen = _settings(TrainingSettings, RotatorCuffTask.name, preset, settings, changes)
-    task = RotatorCuffTask(chosen, data, simulate, jobs, device, codes, matrix)
-    _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+    def lead(where: str) -> None:
+        _check_source(data, simulate)
+        changes = {
+            "epochs": epochs,
+            "coarse_epochs": coarse_epochs,
+            "batch_size": batch_size,
+            "base_filters": base_filters,
+            "learning_rate": learning_rate,
+            "localization_weight": localization_weight,
+            "seed": seed,
+        }
+        chosen = _settings(TrainingSettings, RotatorCuffTask.name, preset, settings, changes)
+        task = RotatorCuffTask(chosen, data, simulate, jobs, where, codes, matrix)
+        _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+
+    _in_team(device, lead)
+
+
+def _in_team(device: str, lead: Callable[[str], None]) -> None:
+    """Do the work on this process's device, together with the processes that ``torchrun`` started beside it, if any."""
+    from radiologycnn.terminal import stop_on_interrupt
+    from radiologycnn.training.distributed import joined_team
+
+    with joined_team(device) as team:
+        if team.leads:
+            with team.leading():
+                lead(team.device)
+        else:
+            with stop_on_interrupt() as cancelled:
+                team.follow(cancelled)
 
 
 def _check_source(data: Path | None, simulate: int) -> None:

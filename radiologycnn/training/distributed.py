@@ -1,16 +1,17 @@
 """Several processes that train one network, started by ``torchrun`` (PyTorch's distributed engine): who does what.
 
-Every process goes through the same program with the same settings. A batch is the same cases as in one process, shared
-out; gradients are summed, and each process computes its share of the batch's own mean, so that the result is that of
-one process up to rounding. The first process, which leads, alone prepares cases and writes. Without ``torchrun`` all
-of this is a team of one, in which nothing is sent.
+The first process leads: it alone runs the program that one process would run (prepares cases, writes, speaks), and
+summons the others for each training. They go through the same training with the same settings. A batch is the same
+cases as in one process, shared out; gradients are summed, and each process computes its part of the batch's own mean,
+so that the result is that of one process up to rounding. Without ``torchrun`` all of this is a team of one, in which
+nothing is sent.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.networks.devices import resolve_device
 
-# The others may have to wait while the first process simulates the cases or tests the model.
+# The others have to wait while the first process simulates cases or tests a model.
 LONGEST_WAIT = timedelta(hours=24)
 
 T = TypeVar("T")
@@ -34,15 +35,53 @@ class Team:
     Attributes:
         rank: this one's number, from 0.
         size: how many there are.
+        device: this one's: with several processes on a machine each has a GPU of its own, or all use the CPU. In a
+            team of one it is as the person wrote it.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
-        self.rank, self.size = rank, size
+    def __init__(self, rank: int = 0, size: int = 1, device: str = "auto") -> None:
+        self.rank, self.size, self.device = rank, size, device
 
     @property
     def leads(self) -> bool:
-        """Whether this process prepares, writes and speaks."""
+        """Whether this process runs the program, writes and speaks."""
         return self.rank == 0
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """The leader's program; when it is over, whatever way, the others stop following."""
+        try:
+            yield
+        finally:
+            with suppress(ResourceError):  # a teammate that has stopped needs no word
+                self._send(None)
+
+    def summon(self, work: Callable[..., Any], *args: Any) -> None:
+        """The leader is about to do ``work(*args)`` and wants the others to do the same, on their own devices."""
+        if self.leads:
+            self._send((work, args))
+
+    def follow(self, cancelled: Callable[[], bool]) -> None:
+        """Do what the leader summons to, until its program is over.
+
+        Args:
+            cancelled: asked by the work; that one process was asked to stop stops all.
+
+        Raises:
+            ResourceError: the leader stopped without a word.
+        """
+        while (call := self._send(None)) is not None:
+            work, args = call
+            with suppress(Cancelled):  # by everyone
+                work(*args, device=self.device, cancelled=cancelled)
+
+    def _send(self, message: Any) -> Any:
+        """The leader's message, which it gives and the others get."""
+        box = [message]
+        if self.size > 1:
+            with _teammates_may_leave():
+                dist.broadcast_object_list(box, 0)
+        return box[0]
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """What this process does of some work: every ``size``-th item."""
@@ -82,26 +121,6 @@ class Team:
         if any(part is None for part in parts):
             raise Cancelled
         return [parts[number % self.size][number // self.size] for number in range(len(items))]
-
-    def led(self, work: Callable[[], T], after: Callable[[], T]) -> T:
-        """The first process does the work; when it is done, the others take up its outcome with ``after``.
-
-        Raises:
-            ResourceError: in the others, where the first process failed.
-        """
-        if self.size == 1:
-            return work()
-        if self.leads:
-            done = False
-            try:
-                result = work()
-                done = True
-            finally:
-                self.gather(done)
-            return result
-        if not self.gather(True)[0]:
-            raise _left()
-        return after()
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter], more: Tensor) -> Tensor:
         """Replace each gradient by the sum over all processes, in one message; one that is missing counts as zero.
@@ -149,55 +168,47 @@ def joined_team(device: str = "auto") -> Iterator[Team]:
         device: as the person wrote it; "cpu" keeps all processes from the GPUs.
 
     Raises:
-        InputError: more processes on this machine than it has GPUs, where these are asked for by name.
+        InputError: no GPU for each process, where these are asked for by name.
     """
     global _team
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or not dist.is_torchelastic_launched():
-        yield _team
+        yield Team(device=device)
         return
-    place = torch.device(_device_of_many(device))
+    place = torch.device(_own_device(device))
     if place.type == "cuda":
         torch.cuda.set_device(place)
-    # Decisions and lists go over the CPU in any case.
+    # Words between the processes go over the CPU in any case.
     dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
-    _team = Team(dist.get_rank(), size)
-    together = False
+    _team = Team(dist.get_rank(), size, str(place))
+    in_order = False
     try:
         yield _team
-        together = True
-    except Cancelled:  # everyone's, see TrainingLoop
-        together = True
+        in_order = True
+    except Cancelled:
+        in_order = True
         raise
     finally:
         _team = Team()
-        if together:  # after an error a teammate may be gone, and leaving in good order would wait for it
+        if in_order:  # after an error this would wait for a teammate that is gone; the end of the process does it
             dist.destroy_process_group()
 
 
-def own_device(device: str = "auto") -> str:
-    """The device of this process: with several on a machine each has a GPU of its own, or all use the CPU.
-
-    Raises:
-        InputError: there is no such device, or not one for each process.
-    """
-    return _device_of_many(device) if current_team().size > 1 else str(resolve_device(device))
-
-
-def _device_of_many(device: str) -> str:
+def _own_device(device: str) -> str:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if device == "auto" and torch.cuda.device_count() < here:
+    gpus = torch.cuda.device_count()
+    if device == "cpu" or (device == "auto" and gpus < here):
         return "cpu"
     if device not in ("auto", "cuda"):
-        if device != "cpu" and here > 1:
+        if here > 1:
             raise InputError(
                 "one-device-for-many", f"{here} processes cannot share {device}.", "Use --device cuda, auto or cpu."
             )
         return str(resolve_device(device))
-    if torch.cuda.device_count() < here:
+    if gpus < here:
         raise InputError(
             "too-few-devices",
-            f"{here} processes on this machine want a GPU each, and it has {torch.cuda.device_count()}.",
+            f"{here} processes on this machine want a GPU each, and it has {gpus}.",
             "Start as many processes as it has GPUs, or use the CPU with --device cpu.",
         )
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
@@ -274,4 +285,4 @@ def _left() -> ResourceError:
     )
 
 
-__all__ = ["JoinedBatchNorm", "Team", "current_team", "joined_normalization", "joined_team", "own_device"]
+__all__ = ["JoinedBatchNorm", "Team", "current_team", "joined_normalization", "joined_team"]

@@ -63,7 +63,9 @@ def in_advance(batches: Sequence[Sequence[T]], prepare: Callable[[T], R], thread
             yield [prepare(item) for item in batch]
         return
     rest = iter(batches)
-    with ThreadPoolExecutor(threads, "loading") as pool:
+    # One core each: the others belong to the network. Threads that start later take the number that was set last.
+    cores = torch.get_num_threads()
+    with ThreadPoolExecutor(threads, "loading", torch.set_num_threads, (1,)) as pool:
         try:
             ahead = deque([pool.submit(prepare, item) for item in batch] for batch in islice(rest, threads + 1))
             while ahead:
@@ -72,6 +74,7 @@ def in_advance(batches: Sequence[Sequence[T]], prepare: Callable[[T], R], thread
                 yield ready
         finally:
             pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(cores)
 
 
 __all__ = ["Sample", "collate", "draw_batches", "draw_seeds", "in_advance"]

@@ -163,8 +163,16 @@ class TrainingLoop:
         """Whether the running epoch is one of the coarse stage."""
         return self.epoch < self.settings.coarse_epochs
 
-    def run(self, resume: bool = False, progress: Callable[[float, str], None] | None = None) -> TrainingResult:
+    def run(
+        self,
+        resume: bool = False,
+        progress: Callable[[float, str], None] | None = None,
+        summon: Callable[[], None] = lambda: None,
+    ) -> TrainingResult:
         """All epochs that are still to be made.
+
+        Args:
+            summon: called when nothing stands against beginning: has the other processes do the same.
 
         Raises:
             InputError: nothing to resume from, or a checkpoint of other settings.
@@ -172,6 +180,7 @@ class TrainingLoop:
         """
         if resume:
             self._restore()
+        summon()
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
         patience = self.settings.stop_after

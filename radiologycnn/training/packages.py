@@ -65,6 +65,8 @@ def describe(
     licence: str = "Apache-2.0",
 ) -> dict[str, Any]:
     """The ``model.json`` record, see :class:`radiologycnn.models.package.ModelPackage`."""
+    if settings.frozen != "none":
+        training_data += f"; {settings.frozen} fixed as in the model that it started from, so that only the rest learned"
     return {
         "name": name,
         "version": version,

@@ -35,6 +35,7 @@ class CommonSettings:
             "none", or the "features", so that only the last part learns.
         focal_gamma: of the focal loss, where that is chosen: how much cases (or voxels) that are right already count
             less; 2 in Lin 2017, 0 is cross-entropy.
+        autocast: compute in bfloat16 where that is safe: faster on GPUs, and on CPUs that know it.
         validation_share: of cases that the manifest leaves without a split.
         seed: decides weights, order, augmentation and dropout.
         loading_threads: that make cases ready in the background; 0 none. Changes no result.
@@ -57,6 +58,7 @@ class CommonSettings:
     keep: str = "best"
     frozen: str = "none"
     focal_gamma: float = 2.0
+    autocast: bool = True
     validation_share: float = 0.1
     seed: int = 0
     loading_threads: int = 1

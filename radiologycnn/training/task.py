@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from radiologycnn.errors import InputError
 from radiologycnn.models.export import export_if_possible
+from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
 from radiologycnn.training.case_files import SPLITS, Progress, split_manifest
@@ -217,6 +218,8 @@ class TrainingTask(ABC):
         training, validation = self.split(self.prepare(output, progress))
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
         source = self.describe_cases(len(training))
+        if start_from:
+            source += f"; started from the model {load_package(start_from).id}"
         return self.finish(output / model.folder, result, validation, source, model, test, progress)
 
     def finish(

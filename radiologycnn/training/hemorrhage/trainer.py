@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
+from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
@@ -46,14 +47,16 @@ def train(
         train_paths, validation_paths: prepared cases (:mod:`radiologycnn.training.hemorrhage.cases`).
         start_weights: of an earlier training of the same network, to go on from.
     """
-    check_start(settings, start_weights, resume)
+    if current_team().leads:  # the others get their weights from it
+        check_start(settings, start_weights, resume)
     torch.manual_seed(settings.seed)
     network = build_network(architecture_of(settings)).to(device, memory_format=torch.channels_last_3d)
     if start_weights is not None:
         network.load_state_dict(start_weights)
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
     loop = SegmentationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
-    return loop.run(resume, progress)
+    same = (train_paths, validation_paths, settings, folder, resume)
+    return loop.run(resume, progress, lambda: loop.team.summon(train, *same))
 
 
 class SegmentationLoop(TrainingLoop):
@@ -128,7 +131,7 @@ class SegmentationLoop(TrainingLoop):
     def _loss(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         image = image.to(self.device, memory_format=torch.channels_last_3d, non_blocking=True)
         mask = mask.to(self.device, non_blocking=True)
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.settings.autocast):
             logits = self.network(image)
         logits = logits.float()
         return segmentation_loss(logits, mask, self.settings.loss, self.settings.focal_gamma), logits

@@ -149,10 +149,10 @@ class RotatorCuffTask(TrainingTask):
             *tear_probabilities(network.to(self.device), validation, self.settings.preprocessing(), self.device)
         )
         kind = "simulated shoulders" if self.simulated else "cases"
+        chosen = "the operating point" if self.settings.keep == "last" else "the epoch and the operating point"
         return threshold, {
             "validation": {
-                "data": f"{len(validation)} {kind}, prepared as for training; they chose the epoch and the operating "
-                "point",
+                "data": f"{len(validation)} {kind}, prepared as for training; they chose {chosen}",
                 **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
             }
         }

@@ -32,7 +32,6 @@ class TrainingSettings(CommonSettings):
         class_weights: "none" (the paper), or "balanced", so that each class counts the same.
         localization_weight: of a loss that asks the map of tear versus none to lie in the tear, for cases with a mask;
             0 is learning from the classes alone (the paper).
-        autocast: compute in bfloat16 where that is safe: faster, also on CPUs with AMX.
         network_preset, base_filters, dropout: of VRN.
         head_norm: statistics of the normalization before the fully connected layer while training: "batch" (the
             paper), or "running", the averages that are used at test time. A batch of eight says little about the
@@ -59,7 +58,6 @@ class TrainingSettings(CommonSettings):
     label_smoothing: float = 0.1
     class_weights: str = "balanced"
     localization_weight: float = 0.0
-    autocast: bool = True
     network_preset: str = "default"
     base_filters: int = 32
     dropout: str = "stochastic_depth"

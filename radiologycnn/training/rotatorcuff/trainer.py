@@ -17,6 +17,7 @@ from radiologycnn.networks.cam import feature_stride
 from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
@@ -75,7 +76,8 @@ def train(
         validation_paths: the same; may be empty, as in the paper: then the last epoch's weights are kept.
         start_weights: of an earlier training of the same network, to go on from.
     """
-    check_start(settings, start_weights, resume)
+    if current_team().leads:  # the others get their weights from it
+        check_start(settings, start_weights, resume)
     torch.manual_seed(settings.seed)
     network = build_network(architecture_of(settings))
     if start_weights is not None:
@@ -83,7 +85,8 @@ def train(
     network = network.to(device, memory_format=torch.channels_last_3d)
     optimizer = make_optimizer(network, settings)
     loop = ClassificationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
-    return loop.run(resume, progress)
+    same = (train_paths, validation_paths, settings, folder, resume)
+    return loop.run(resume, progress, lambda: loop.team.summon(train, *same))
 
 
 def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
