@@ -66,7 +66,9 @@ def describe(
 ) -> dict[str, Any]:
     """The ``model.json`` record, see :class:`radiologycnn.models.package.ModelPackage`."""
     if settings.frozen != "none":
-        training_data += f"; {settings.frozen} fixed as in the model that it started from, so that only the rest learned"
+        training_data += (
+            f"; {settings.frozen} fixed as in the model that it started from, so that only the rest learned"
+        )
     return {
         "name": name,
         "version": version,
