@@ -7,8 +7,8 @@ from slicer.i18n import tr as _
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RotatorCuffCNNLib.CuffTable import METHOD_NAMES, percent
 
-#: From this confidence on, a found humeral head is not asked to be looked at. Of the 54 simulated shoulders on which it was
-#: chosen, 45 reached it, and none was off by more than 5 mm; 2 of the 8 that were found below it were off by 8 to 11 mm.
+#: From this confidence on, a found humeral head is not asked to be looked at. Of the 54 simulated shoulders that it was
+#: chosen on, 45 reached it, none of them off by over 5 mm; of 8 that were found below it, 2 were off by 8 to 11 mm.
 SURE_CONFIDENCE = 0.8
 
 
