@@ -184,6 +184,9 @@ class TrainingLoop:
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
         patience = self.settings.stop_after
+        idle = self.team.size - self.settings.batch_size
+        if progress and self.team.leads and idle > 0:
+            progress(self.epoch / total, f"Batches of {self.settings.batch_size} leave {idle} processes without work")
         while self.epoch < total and not (patience and self.since_better >= patience):
             self._one_epoch()
             if progress and self.team.leads:
