@@ -1,7 +1,9 @@
 # make demo   simulated head CT and shoulder MRI -> the real panels -> their buttons clicked -> demo-output/
 # make test   style, engine, worker, panel and packaging tests
 # make lint   style only
-# make bench  timings of every stage as a table
+# make bench  time and memory as one table: the networks beside their arithmetic floor, both clicks stage by stage, larger
+#             scans, a folder of scans, other ways to segment; BENCH_ARGS="--quick" in minutes, BENCH_ARGS="--parts network
+#             segment classify size folder peers" for some of them
 #
 # Each makes what it needs: a virtual environment (.venv) and, as root on Debian, the system libraries for drawing.
 
@@ -29,9 +31,7 @@ lint: environment
 	$(BIN)/ruff format --check .
 
 bench: environment
-	$(BIN)/python -m Testing.benchmarks.backends
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.segment_click
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.benchmarks.classify_click
+	$(BIN)/python -m Testing.benchmarks $(BENCH_ARGS)
 
 environment: $(READY)
 

@@ -1,4 +1,4 @@
-"""Benchmark of the network alone: every backend and precision on this CPU, and the arithmetic floor, in one run.
+"""Benchmark of the network alone: every backend and precision here, and the arithmetic floor, in one run.
 
 ``python -m Testing.benchmarks.backends`` from the repository's root. The ways take turns, so that other programs' load
 falls on all of them; the fastest turn of each is shown, as a multiple of plain torch's.
@@ -34,14 +34,19 @@ WAYS = (
     ("torch-cpu", "bfloat16"),
     ("openvino", "float32"),
     ("openvino", "bfloat16"),
+    ("cuda", "float32"),
+    ("cuda", "bfloat16"),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="turns of each way")
+    parser.add_argument("--quick", action="store_true", help="two turns of each way")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
     options = parser.parse_args()
+    if options.quick:
+        options.runs = 2
     machine = click.machine("networks of the papers' sizes, random weights")
     print(machine, flush=True)
     rows: list[Row] = []
@@ -58,10 +63,12 @@ def _rows(name: str, package: Any, runs: int) -> Iterator[Row]:
     from radiologycnn.errors import RadiologyCNNError
     from radiologycnn.networks.backends import open_backend
 
-    yield Row(f"{name}: the network alone, on the CPU")
+    yield Row(f"{name}: the network alone")
     image = np.random.default_rng(0).random(_grid(package), dtype=np.float32)
     ways: dict[str, Callable[[], float]] = {}
     for device, precision in WAYS:
+        if device == "cuda" and not _has_cuda():
+            continue
         label = f"{device.removesuffix('-cpu')} {precision}"
         try:
             ways[label] = _timed(open_backend(package, device, precision), image)
@@ -80,7 +87,9 @@ def _rows(name: str, package: Any, runs: int) -> Iterator[Row]:
     plain = best["torch float32"]
     for label in ways:
         above = best[label] / floor_s[label.split()[1]]
-        remark = f"{plain / best[label]:.1f} x plain torch, {above:.1f} x its floor"
+        remark = f"{plain / best[label]:.1f} x plain torch"
+        if not label.startswith("cuda"):  # the floor is the CPU's
+            remark += f", {above:.1f} x its floor, {best[label] / floor_s['bfloat16']:.1f} x that in bfloat16"
         target = NETWORK_PER_FLOOR * floor_s[label.split()[1]] if label.startswith("openvino") else None
         yield Row(label, best[label], target=target, remark=remark)
     for label, value in floor_s.items():
@@ -139,6 +148,12 @@ def _matrix_product(precision: str) -> Callable[[], float]:
         return time.perf_counter() - start
 
     return run
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _gflop(package: Any) -> float:

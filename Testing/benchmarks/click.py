@@ -69,11 +69,16 @@ def report(machine: str, parts: Iterable[list[Row]], options: argparse.Namespace
 
 def models_to_measure(task: str, paper_model: str, options: argparse.Namespace, otherwise: str) -> list[str]:
     """The bundled model, or ``otherwise`` where there is none, and the one of the paper's size."""
+    first = bundled_model(task) or otherwise
+    return list(dict.fromkeys([first] if options.quick else [first, paper_model]))
+
+
+def bundled_model(task: str) -> str:
+    """Id of the model that comes with the project, whatever else lies in the work folder; "" where there is none."""
     from radiologycnn.models.catalog import bundled_models_folder, list_models
 
-    bundled = [p.id for p in list_models(task) if not p.problem and bundled_models_folder() in p.path.parents]
-    first = bundled[0] if bundled else otherwise
-    return list(dict.fromkeys([first] if options.quick else [first, paper_model]))
+    bundled = (p.id for p in list_models(task) if not p.problem and bundled_models_folder() in p.path.parents)
+    return next(bundled, "")
 
 
 def cold_and_warm(panel: BenchmarkPanel, model: str, runs: int) -> tuple[ClickTimes, list[ClickTimes]]:
