@@ -4,11 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume
+from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.series import describe_series
-from radiologycnn.simulation import samples
+from radiologycnn.simulation import sample_thumbnails, samples
+from radiologycnn.simulation.sample_thumbnails import thumbnail
 from radiologycnn.worker import simulation_jobs
 from radiologycnn.worker.progress import JobProgress
 from radiologycnn.worker.protocol import encode, parse_request
@@ -46,3 +49,36 @@ def test_worker_writes_the_sample_where_it_was_asked_to(tmp_path, monkeypatch) -
     np.testing.assert_allclose(written.ijk_to_lps, made[0].ijk_to_lps, atol=1e-9)
     with pytest.raises(InputError, match=sample.key):
         simulation_jobs.simulate(None, {**request, "sample": "nothing"}, progress, lambda: False)
+
+
+def test_scan_of_another_simulator_is_another_file() -> None:
+    from radiologycnn.simulation.head_ct.simulate import SIMULATOR_VERSION as HEAD_CT
+    from radiologycnn.simulation.shoulder_mr import simulate as shoulder_mr
+
+    assert samples.VERSIONS == {"head-ct": HEAD_CT, "shoulder-mr": shoulder_mr.SIMULATOR_VERSION}
+    assert len({sample.file_stem for sample in samples.SAMPLES}) == len(samples.SAMPLES)
+
+
+def test_thumbnail_is_the_lesions_slice_in_the_brain_window() -> None:
+    array = np.zeros((5, 256, 256), np.int16)
+    array[3] = 60
+    array[3, :128] = 20
+    labels = np.zeros(array.shape, np.uint8)
+    labels[3, 100:120, 100:120] = 1
+    volume = Volume(array, np.diag([0.9, 0.9, 5.0, 1.0]), "CT")
+    picture = thumbnail(volume, labels)
+    assert picture.shape == (128, 128) and picture.dtype == np.uint8
+    assert set(np.unique(picture[:64])) == {64} and set(np.unique(picture[64:])) == {191}
+    assert not thumbnail(volume).any()  # without a lesion a slice of the middle
+    odd = Volume(np.full((3, 200, 300), 40, np.int16), np.eye(4), "CT")
+    assert set(np.unique(thumbnail(odd))) == {128}
+
+
+def test_thumbnails_are_written_for_each_module_from_the_samples(tmp_path, monkeypatch) -> None:
+    scans = {sample.key: samples.simulate_sample_scan(sample, COARSE) for sample in samples.SAMPLES}
+    monkeypatch.setattr(sample_thumbnails, "simulate_sample_scan", lambda sample: scans[sample.key])
+    monkeypatch.setattr(sample_thumbnails, "SIZE", 32)
+    files = sample_thumbnails.write_thumbnails(tmp_path)
+    assert [file.relative_to(tmp_path).parts[0] for file in files] == ["HemorrhageSeg"] * 2 + ["RotatorCuffCNN"] * 2
+    for file in files:
+        assert sitk.GetArrayFromImage(sitk.ReadImage(str(file))).std() > 10

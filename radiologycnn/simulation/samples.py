@@ -12,6 +12,11 @@ from radiologycnn.errors import InputError
 
 if TYPE_CHECKING:
     from radiologycnn.images.volume import Volume
+    from radiologycnn.simulation.population import SimulatedScan
+
+
+#: ``SIMULATOR_VERSION`` of each population, without importing the simulators.
+VERSIONS = {"head-ct": "4", "shoulder-mr": "1"}
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Sample:
 
     @property
     def file_stem(self) -> str:
-        """File name without ending; another number or size of scan is another file."""
-        return f"RadiologyCNN-{self.population}-{self.index}-{self.matrix}"
+        """File name without ending; another number, size or simulator of a scan is another file."""
+        return f"RadiologyCNN-{self.population}-{VERSIONS[self.population]}-{self.index}-{self.matrix}"
 
 
 SAMPLES = (
@@ -63,13 +68,17 @@ def find_sample(key: str) -> Sample:
 
 def simulate_sample(sample: Sample, coarser: dict[str, Any] | None = None) -> tuple[Volume, dict[str, Any]]:
     """The scan and its truth; ``coarser`` changes numbers of the scanner's settings, for quick tests."""
+    scan = simulate_sample_scan(sample, coarser)
+    return scan.volume, scan.truth
+
+
+def simulate_sample_scan(sample: Sample, coarser: dict[str, Any] | None = None) -> SimulatedScan:
+    """The same with its labels."""
     scanner = {"scanner": {"matrix": sample.matrix, **(coarser or {})}}
     if sample.population == "head-ct":
         from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
-        scan = simulate_head_ct(sample.index, 0, HeadCtConfig.from_dict(scanner))
-        return scan.volume, scan.truth
+        return simulate_head_ct(sample.index, 0, HeadCtConfig.from_dict(scanner))
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
 
-    shoulder = simulate_shoulder_mr(sample.index, 0, ShoulderMrConfig.from_dict(scanner))
-    return shoulder.volume, shoulder.truth
+    return simulate_shoulder_mr(sample.index, 0, ShoulderMrConfig.from_dict(scanner))

@@ -98,11 +98,18 @@ def draw_person(rng: np.random.Generator, config: AnatomyConfig) -> Person:
     )
 
 
-def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator, orbital_roof_mm: float = 0.0) -> Cavity:
+def build_cavity(
+    grid: HeadGrid,
+    person: Person,
+    rng: np.random.Generator,
+    orbital_roof_mm: float = 0.0,
+    temporalis_mm: float = 0.0,
+) -> Cavity:
     """The cavity (vault cut by the stepped skull base), the bone around it, and the head's outside.
 
     Args:
         orbital_roof_mm: bone over the orbits, which bulge into the anterior fossa; 0: a flat and thick floor there.
+        temporalis_mm: thickness of the muscle at the temples, which the scalp is wider by in part.
     """
     x, y, z = grid.coarse
     wobble = grid.noise(rng, 24.0)
@@ -143,6 +150,7 @@ def build_cavity(grid: HeadGrid, person: Person, rng: np.random.Generator, orbit
     skull = np.clip(skull, orbital_roof_mm or 3.5, None).astype(np.float32)
 
     scalp = person.scalp_mm * (1 + 0.1 * wobble) + 5 * smooth_step(-z, 10, 60) * smooth_step(side, 40, 70)
+    scalp = scalp + 0.6 * temporalis_mm * _temple(side, y, z)
     neck = (1 - np.hypot(x / 64, (y + 8) / np.where(y < -8, 92, 86))) * 70 - np.maximum(z + 22, 0) * 1.3
     neck = neck - np.maximum(-z - 72, 0) * 0.35
     head = np.maximum(np.minimum(inside, vault) + skull + scalp, neck)
@@ -340,11 +348,12 @@ def render_head(
 
     hu = np.full(grid.fine_shape, -1000, np.float32)
     lump = grid.to_fine(grid.noise(rng, 5.0))
-    muscle = np.clip(0.5 + 2.0 * lump + np.where(z < -35, 0.6, -0.5), 0, 1)
+    muscle = _scalp_muscle(head, -(inside + skull), lump, (x, y, z), h, config)
     tissue = config.fat_hu + muscle * (rng.uniform(*config.muscle_hu) - config.fat_hu)
-    tissue = np.where(head < 2.0, 70.0, tissue)  # skin
+    tissue += fraction(config.skin_mm - head, h) * (config.skin_hu - tissue)
     blend(hu, fraction(head, h), tissue)
     _render_face(grid, hu, person, head, rng)
+    _render_ears(grid, hu, head, rng.spawn(1)[0], config)
 
     # Bone: two tables with diploe between; the base is denser, and cellular at the mastoids.
     tables = fraction(
@@ -368,7 +377,7 @@ def render_head(
     share = fraction(np.minimum(inside + skull, -inside), h)
     blend(hu, share, bone)
     air = np.maximum(ellipsoid(x, y, z, (3, -20, -40), (13, 10, 8)), ellipsoid(x, y, z, (0, -52, -38), (12, 20, 14)))
-    air = np.where(np.abs(x - 1) < 0.7, -1, air)
+    air = np.where(np.abs(x - 1) < 0.7, -9, air)
     frontal = ellipsoid(np.abs(x - 2), y, z, (9, -(person.half_length_mm + 4), -8), (10, 4, 12))
     air = np.maximum(air, frontal) + 0.8 * lump
     blend(hu, fraction(air, h) * fraction(-inside - 1.2, h), -980)
@@ -420,6 +429,35 @@ def render_head(
     }
 
 
+def _scalp_muscle(
+    head: np.ndarray,
+    outside_bone: np.ndarray,
+    lump: np.ndarray,
+    axes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    voxel_mm: float,
+    config: AnatomyConfig,
+) -> np.ndarray:
+    """Share of muscle in the soft tissue round the skull; the rest is fat.
+
+    The galea is a thin sheet on the bone everywhere, temporalis a thick one at the temples, and the neck is muscle
+    with planes of fat between.
+
+    Args:
+        head, outside_bone: depth under the skin and distance to the skull's outside, mm.
+    """
+    x, y, z = axes
+    thickness = config.galea_mm + config.temporalis_mm * _temple(np.abs(x), y, z)
+    muscle = fraction(thickness - outside_bone, voxel_mm)
+    neck = smooth_step(-z, 28, 48) * smooth_step(head, 5, 8) * np.clip(0.9 + 1.6 * lump, 0, 1)
+    return np.maximum(muscle, neck)
+
+
+def _temple(side: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """1 where temporalis is thickest, 0 where it is not: from the orbit's edge to the ear, below the temporal line."""
+    along = np.exp(-(((y + 22) / 26) ** 4))
+    return along * smooth_step(-z, -32, 6) * smooth_step(side, 42, 60)
+
+
 def _render_face(grid: HeadGrid, hu: np.ndarray, person: Person, head: np.ndarray, rng: np.random.Generator) -> None:
     """Orbits with globes, maxillary sinuses and the nasal passage, roughly; what matters is that they are no brain."""
     x, y, z = grid.fine_axes
@@ -433,3 +471,21 @@ def _render_face(grid: HeadGrid, hu: np.ndarray, person: Person, head: np.ndarra
     blend(hu, fraction(1.2 - shell, h) * fraction(head - 6, h) * (y > front + 2), 900.0)
     blend(hu, fraction(ellipsoid(side, y, z, (24, front + 20, -72), (14, 15, 17)), h) * deep, -1000.0)
     blend(hu, fraction(ellipsoid(x, y, z, (0, front + 24, -70), (8, 24, 30)), h) * deep, -1000.0)
+
+
+def _render_ears(
+    grid: HeadGrid, hu: np.ndarray, head: np.ndarray, rng: np.random.Generator, config: AnatomyConfig
+) -> None:
+    """The pinnae: plates of cartilage and skin that stand off the head backwards, more or less."""
+    x, y, z = grid.fine_axes
+    rows, heights = slice(*np.searchsorted(y[0, :, 0], (-4, 46))), slice(*np.searchsorted(z[:, 0, 0], (-64, 4)))
+    for side in (-1, 1):
+        width, slant = rng.uniform(*config.ear_mm), rng.uniform(*config.ear_slant)
+        first = int(np.searchsorted(x[0, 0], 50)) if side > 0 else 0
+        last = x.shape[2] if side > 0 else int(np.searchsorted(x[0, 0], -50))
+        window = (heights, rows, slice(first, last))
+        away = -head[window]
+        reach = width * (1 - ((z[heights] + 30) / 30) ** 2) - away
+        plate = 2.2 - np.abs(y[:, rows] - 4 - slant * away) / np.hypot(1, slant)
+        share = fraction(np.minimum(plate, reach), grid.fine_mm) * fraction(away, grid.fine_mm)
+        blend(hu[window], share, config.ear_hu)

@@ -37,6 +37,13 @@ class AnatomyConfig:
     skull_mm: Range = (6.0, 9.5)  # tables 2 x 1.5-2 mm + diploe 3-5 mm [ref]
     table_mm: Range = (1.4, 2.0)  # [ref]
     scalp_mm: Range = (4.0, 7.0)  # [ref: 4-6]
+    skin_mm: float = 2.0  # [anat: 1.5-2.5 with epidermis and dermis]
+    skin_hu: float = 55.0  # dermis, denser than fat [choice]
+    galea_mm: float = 1.2  # galea with epicranial muscle, on the bone everywhere [anat: 1-2]
+    temporalis_mm: float = 7.0  # at its thickest above the arch, relaxed [anat: 5-10]
+    ear_mm: Range = (4.0, 14.0)  # how far the pinna stands off; pressed flat by the head rest in some [choice]
+    ear_slant: Range = (0.6, 2.2)  # mm backwards for each mm off the head [choice]
+    ear_hu: float = 45.0  # elastic cartilage and skin [choice]
     table_hu: Range = (1000.0, 1700.0)  # [ref: 1000-1800]
     diploe_hu: Range = (300.0, 700.0)  # [ref]
     petrous_hu: Range = (1500.0, 2300.0)  # [ref]
@@ -88,8 +95,10 @@ class BleedConfig:
         default_factory=lambda: {
             "iph": (43.0, 66.0),  # region means 33/41/48/54/61 at 5/25/50/75/95 % [ref], as of the others
             "ivh": (40.0, 62.0),
-            "sdh": (44.0, 72.0),
-            "edh": (47.0, 74.0),
+            # Layers take HU from the bone beside them and its haze (2-4 under little haze, 27
+            # under much, at 512 x 512 [measured]), so their cores lie lower than the region means.
+            "sdh": (26.0, 58.0),  # means 27/43/51/59/69 [ref]
+            "edh": (32.0, 62.0),  # means 37/49/56/63/72 [ref]
             "sah": (48.0, 68.0),
         }
     )
@@ -99,11 +108,12 @@ class BleedConfig:
     )
     label_below_hu: float = 130.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
     heterogeneity_hu: Range = (2.0, 6.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
-    # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice].
-    sdh_reach_rad: Range = (0.35, 0.7)
+    # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice]. By ABC/2
+    # a crescent of 90 x 50 x 8 mm holds 18 mL, which is 0.45 rad on a sphere of 75 mm.
+    sdh_reach_rad: Range = (0.34, 0.55)
     edh_reach_rad: Range = (0.42, 0.62)
     # The reach grows with this power of the volume (over 18 and 20 mL); a third keeps the form, 0 thins small ones.
-    sdh_reach_power: float = 0.25
+    sdh_reach_power: float = 0.33
     edh_reach_power: float = 0.33
     oedema_mm: Range = (2.0, 10.0)  # [ref]
     oedema_hu: Range = (16.0, 25.0)  # 10-25 [ref]

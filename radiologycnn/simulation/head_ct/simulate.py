@@ -18,8 +18,10 @@ from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "3"
-"""3: haze near bone in the default population (``PhysicsConfig.haze_hu``); the plain preset's scans stay as in 2."""
+SIMULATOR_VERSION = "4"
+"""What changed: 3, haze near bone in the default population (``PhysicsConfig.haze_hu``; none in the preset plain).
+4, scalp in layers, temporalis and ears in all populations; in the default one subdural and epidural blood less bright,
+subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``)."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def draw_head(
     bleeds = plan_bleeds(plan, config.bleeds)
     if change:
         change(bleeds)
-    cavity = build_cavity(grid, person, shape, config.anatomy.orbital_roof_mm)
+    cavity = build_cavity(grid, person, shape, config.anatomy.orbital_roof_mm, config.anatomy.temporalis_mm)
     displacement = shape_bleeds(grid, bleeds, cavity, blood, config.bleeds)
     brain = build_brain(grid, person, cavity, displacement, shape, config.anatomy)
     head = render_head(grid, person, cavity, brain, tissue, config.anatomy, config.confounders)
