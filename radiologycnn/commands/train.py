@@ -208,11 +208,11 @@ def _run(
     from radiologycnn.training.grid_search import BEST_NAME, RESULTS_NAME, parse_grid, search
     from radiologycnn.training.task import ModelName
 
-    _check_kind_of_run(folds, searched, test, start_from)
+    _check_kind_of_run(folds, searched, test)
     with stop_on_interrupt() as cancelled:
         if searched:
             grid = parse_grid(searched, type(task), task.settings)
-            rows = search(task, output, grid, resume, _say, cancelled)
+            rows = search(task, output, grid, resume, _say, cancelled, start_from)
             _print_points(rows)
             typer.echo(f"All {len(rows)} points: {output / RESULTS_NAME}; the best: {output / BEST_NAME}")
         elif folds:
@@ -226,7 +226,7 @@ def _run(
             _print_package(task.run(output, ModelName(*model), test, resume, start_from, _say, cancelled))
 
 
-def _check_kind_of_run(folds: int, searched: list[str] | None, test: int, start_from: Path | None) -> None:
+def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> None:
     if folds and searched:
         raise InputError(
             "two-runs", "Folds and a search are two runs.", "Search first, then give the best to --settings."
@@ -235,8 +235,6 @@ def _check_kind_of_run(folds: int, searched: list[str] | None, test: int, start_
         raise InputError(
             "two-runs", "Folds and searches are judged by their own cases.", "Leave --test out, or train one model."
         )
-    if searched and start_from:
-        raise InputError("two-runs", "A search begins with fresh weights.", "Leave --start-from out.")
 
 
 def _say(part: float, text: str) -> None:

@@ -28,6 +28,7 @@ ROWS_NAME = "out-of-fold.csv"
 FOLDS_NAME = "folds.csv"
 _FOLD_ROWS_NAME = "out-of-fold.json"
 _RESAMPLES = 1000
+_TRAINED = 0.9  # of a fold's progress; the rest is trying the model
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,12 @@ def cross_validate(
         if (folder / _FOLD_ROWS_NAME).exists():
             continue
 
-        def say(part: float, text: str, fold: int = fold) -> None:
-            report((fold - 1 + min(part, 1.0)) / folds, f"Fold {fold} of {folds}: {text}")
+        def say(part: float, text: str, begin: float = 0.0, end: float = _TRAINED, fold: int = fold) -> None:
+            done = begin + (end - begin) * min(part, 1.0)
+            report((fold - 1 + done) / folds, f"Fold {fold} of {folds}: {text}")
+
+        def say_later(part: float, text: str, say: Progress = say) -> None:
+            say(part, text, _TRAINED, 1.0)
 
         held_out = [path for path in paths if fold_of[path.stem] == fold]
         training, validation = _split(task, [path for path in paths if fold_of[path.stem] != fold], cases)
@@ -138,7 +143,7 @@ def cross_validate(
         package = task.finish(folder / model.folder, result, validation, source, model, export=False)
         rows = [
             {"case": row["case"], "patient": cases.patients.get(row["case"], row["case"]), "fold": fold, **row}
-            for row in task.assess(package, held_out, say, cancelled)
+            for row in task.assess(package, held_out, say_later, cancelled)
         ]
         write_record(folder / _FOLD_ROWS_NAME, {"rows": rows})
     rows = [row for fold in range(1, folds + 1) for row in read_rows(output / f"fold-{fold}")]
