@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-#: Generous, because a loaded machine imports torch slowly; nothing waits this long unless something is wrong.
-PATIENCE_S = 90.0
+#: Without a word. Generous, because a loaded machine imports torch slowly; nothing waits so long unless it is wrong.
+PATIENCE_S = 180.0
 
 
 class WorkerProcess:
@@ -69,6 +69,7 @@ class WorkerProcess:
             except queue.Empty:
                 assert self.process.poll() is None, f"the worker ended: {self.errors.decode()}"
                 continue
+            end = time.monotonic() + PATIENCE_S  # it works, and says so
             if accept(message):
                 return message
             assert message["event"] != "error", f"waiting for {what!r}: {message}"

@@ -60,7 +60,9 @@ def test_cases_that_nobody_has_opened_are_ranked(start_worker: Callable, head_vo
     scans.append({"case": "case-0001", "path": str(tmp_path / "scan-0.nii.gz")})
     scans.append({"case": "case-0009", "path": str(tmp_path / "scan-0.nii.gz")})
     worker = start_worker()
-    worker.send(cmd="rank_cases", job="r", dataset=str(store.folder), scans=scans, device="torch-cpu")
+    worker.send(
+        cmd="rank_cases", job="r", dataset=str(store.folder), scans=scans, model="tiny-1.0.0", device="torch-cpu"
+    )
     answer = worker.wait_for("result", "r")
     assert [row["case"] for row in answer["cases"]] == ["case-0001", "case-0002"]
     assert [one["case"] for one in answer["problems"]] == ["case-0009"]
@@ -70,5 +72,7 @@ def test_cases_that_nobody_has_opened_are_ranked(start_worker: Callable, head_vo
     assert kept["case-0001"].model["id"] == "tiny-1.0.0"
     assert not list((store.folder / "images").iterdir()), "an image enters when a rater opens the case"
     # again: both are known
-    worker.send(cmd="rank_cases", job="s", dataset=str(store.folder), scans=scans[:2], device="torch-cpu")
+    worker.send(
+        cmd="rank_cases", job="s", dataset=str(store.folder), scans=scans[:2], model="tiny-1.0.0", device="torch-cpu"
+    )
     assert worker.wait_for("result", "s")["cases"] == answer["cases"]
