@@ -19,8 +19,13 @@ CATEGORY = "RadiologyCNN"
 _SHARED_NAME = "_RadiologyCNNSamples"
 
 
-def registerSampleScans(population: str) -> None:
-    """Put the samples of a population ("head-ct", "shoulder-mr") into Sample Data; again after a reload."""
+def registerSampleScans(population: str, iconsFolder: Path | None = None) -> None:
+    """Put the samples of a population ("head-ct", "shoulder-mr") into Sample Data; again after a reload.
+
+    Args:
+        iconsFolder: holds ``<key>.png``, the preview on the sample's button, made by
+            ``radiologycnn.simulation.sample_thumbnails``; one that is missing leaves the button without a picture.
+    """
     try:
         from SampleData import SampleDataLogic
     except ImportError:  # a Slicer without that module
@@ -33,12 +38,14 @@ def registerSampleScans(population: str) -> None:
             continue
         registered[:] = [source for source in registered if source.sampleName != sample.key]
         file = cacheFolder() / f"{sample.file_stem}.nrrd"
+        picture = iconsFolder / f"{sample.key}.png" if iconsFolder else None
         SampleDataLogic.registerCustomSampleDataSource(
             category=CATEGORY,
             sampleName=sample.key,
             uris=file.as_uri(),  # nothing is downloaded: the file is there before anybody looks for it
             fileNames=file.name,
             nodeNames=sample.name,
+            thumbnailFileName=str(picture) if picture and picture.is_file() else None,
             customDownloader=loadSampleScan,
         )
 

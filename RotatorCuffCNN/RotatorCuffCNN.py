@@ -39,7 +39,8 @@ class RotatorCuffCNN(ScriptedLoadableModule):
             "The network is the Voxception-ResNet of Shim et al., Scientific Reports 10 (2020), after Brock et al. "
             "(2016); the activation map follows Zhou et al. (2016)."
         )
-        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("shoulder-mr"))
+        icons = Path(__file__).parent / "Resources" / "Icons"
+        slicer.app.connect("startupCompleted()", lambda: registerSampleScans("shoulder-mr", icons))
 
 
 class RotatorCuffCNNWidget(_Widget.RotatorCuffCNNWidget):

@@ -2,9 +2,11 @@
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 pytestmark = pytest.mark.usefixtures("slicerHost")
 
@@ -29,11 +31,12 @@ def sampleData(monkeypatch):
 
         @staticmethod
         def registerCustomSampleDataSource(
-            category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None
-        ) -> None:
+            category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
+            thumbnailFileName=None,
+        ) -> None:  # fmt: skip
             source = Source(
                 sampleName=sampleName, uris=uris, fileNames=fileNames, nodeNames=nodeNames,
-                customDownloader=customDownloader,
+                customDownloader=customDownloader, thumbnailFileName=thumbnailFileName,
             )  # fmt: skip
             sources.setdefault(category, []).append(source)
 
@@ -153,3 +156,16 @@ def test_modules_offer_their_samples_when_slicer_has_started(sampleData, loadMod
     slicerHost.app.startupCompleted.emit()
     keys = {source.sampleName for source in sampleData.sampleDataSourcesByCategory(CATEGORY)}
     assert {"SimulatedHeadCT", "SimulatedShoulderMR"} <= keys
+    for source in sampleData.sampleDataSourcesByCategory(CATEGORY):
+        picture = source.thumbnailFileName  # a picture of something, small enough for a button
+        assert picture and Path(picture).name == f"{source.sampleName}.png"
+        pixels = sitk.GetArrayFromImage(sitk.ReadImage(picture))
+        assert pixels.shape == (128, 128) and pixels.std() > 20
+        assert Path(picture).stat().st_size < 30_000
+
+
+def test_sample_without_a_picture_is_offered_all_the_same(sampleData, tmp_path) -> None:
+    from RadiologyCNNLib.SampleScans import registerSampleScans
+
+    registerSampleScans("head-ct", tmp_path)
+    assert sourceOf(sampleData, "SimulatedHeadCT").thumbnailFileName is None
