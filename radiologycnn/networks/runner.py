@@ -27,6 +27,7 @@ class NetworkRunner:
         device: "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
         precision: "float32" gives the same numbers everywhere; "bfloat16" is about 2.5 times as fast on new CPUs and
             changes the numbers slightly.
+        before_release: called before the network leaves a device whose memory was not enough.
 
     Attributes:
         device: torch.device that is used first.
@@ -36,12 +37,19 @@ class NetworkRunner:
         InputError: the device or precision does not exist.
     """
 
-    def __init__(self, network: nn.Module, device: str = "auto", precision: str = "float32") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        device: str = "auto",
+        precision: str = "float32",
+        before_release: Callable[[], None] = lambda: None,
+    ) -> None:
         if precision not in PRECISIONS:
             raise InputError(
                 "unknown-precision", f"The precision {precision!r} is unknown.", f"Use one of {', '.join(PRECISIONS)}."
             )
         self.network = network
+        self._before_release = before_release
         self.precision = precision
         self.device = resolve_device(device)
         self.device_name = describe_device(self.device)
@@ -67,7 +75,7 @@ class NetworkRunner:
         fall_backs: list[str] = []
         for number, (device, precision) in enumerate(attempts):
             try:
-                value = work(self.network.to(device), device, _autocast(device, precision))
+                value = work(_placed(self.network, device), device, _autocast(device, precision))
                 made_by = {"torch": torch.__version__}
                 name = describe_device(device)
                 return Outcome(value, str(device), name, "torch", precision, made_by, tuple(fall_backs))
@@ -102,11 +110,21 @@ class NetworkRunner:
         return attempts
 
     def _release(self, device: torch.device) -> None:
-        self.network.to("cpu")
+        self._before_release()
+        self.network.to("cpu", memory_format=torch.contiguous_format)
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def _autocast(device: torch.device, precision: str) -> AbstractContextManager:
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network on a device; on CUDA channels last, which its tensor cores want."""
+    # A plain layout on the CPU, which gives the reference's numbers also after a time on CUDA.
+    layout = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
+    return network.to(device, memory_format=layout)
+
+
+def _autocast(device: torch.device, precision: str) -> torch.autocast:
     number_type = PRECISIONS[precision]
-    return torch.autocast(device.type, dtype=number_type, enabled=number_type is not torch.float32)
+    # Each weight is used once a pass, so a cache of them is no gain, and a CUDA graph must not hold it.
+    is_half = number_type is not torch.float32
+    return torch.autocast(device.type, dtype=number_type, enabled=is_half, cache_enabled=device.type != "cuda")

@@ -17,6 +17,7 @@ from radiologycnn.models.weights import load_network
 from radiologycnn.networks.activation import Activation
 from radiologycnn.networks.backends import Outcome
 from radiologycnn.networks.cam import activation_maps
+from radiologycnn.networks.cuda_graph import CudaGraphForward
 from radiologycnn.networks.devices import to_array, to_tensor
 from radiologycnn.networks.gap_classifier import DROPOUT_KINDS, GapClassifier, monte_carlo_dropout
 from radiologycnn.networks.layer_progress import LayerProgress
@@ -41,7 +42,8 @@ class TorchBackend:
 
     def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "float32") -> None:
         self.network = load_network(package, "cpu")
-        self._runner = NetworkRunner(self.network, device, precision)
+        self._graph = CudaGraphForward()
+        self._runner = NetworkRunner(self.network, device, precision, before_release=self._graph.forget)
         self.device = self._runner.device
         self.device_name = self._runner.device_name
 
@@ -69,11 +71,25 @@ class TorchBackend:
         batch = to_tensor(image[None, None])
 
         def run(network: nn.Module, device: torch.device, autocast: torch.autocast) -> np.ndarray:
+            if device.type == "cuda":
+                return self._probability_on_cuda(network, batch.to(device), autocast, log)
             with torch.inference_mode(), LayerProgress(network, batch.shape, stages.within(*part)), autocast:
                 probability = torch.sigmoid(network(batch.to(device)).float())
             return to_array(probability[0].cpu())
 
         return self._runner.run(run, stages, log)
+
+    def _probability_on_cuda(
+        self, network: nn.Module, batch: torch.Tensor, autocast: torch.autocast, log: Callable[[str], None] | None
+    ) -> np.ndarray:
+        """Recorded once and replayed: too short for progress and cancels between its layers."""
+        known_problem = self._graph.problem
+        batch = batch.contiguous(memory_format=torch.channels_last_3d)
+        logits = self._graph(network, batch, autocast, str(autocast.fast_dtype))
+        if self._graph.problem and not known_problem and log:
+            log(f"The network runs without a CUDA graph: {self._graph.problem}")
+        with torch.no_grad():
+            return to_array(torch.sigmoid(logits.float())[0].contiguous().cpu())
 
     def activation(
         self,
