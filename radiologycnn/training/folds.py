@@ -139,7 +139,7 @@ def cross_validate(
         training, validation = _split(task, [path for path in paths if fold_of[path.stem] != fold], cases)
         goes_on = (folder / CHECKPOINT_NAME).exists()
         result = task.train(training, validation, folder, goes_on, say, cancelled, weights)
-        source = f"{task.describe_cases(len(training))}; fold {fold} of {folds} held out"
+        source = f"{task.describe_source(len(training), start_from)}; fold {fold} of {folds} held out"
         package = task.finish(folder / model.folder, result, validation, source, model, export=False)
         rows = [
             {"case": row["case"], "patient": cases.patients.get(row["case"], row["case"]), "fold": fold, **row}

@@ -185,6 +185,11 @@ class TrainingTask(ABC):
             )
         return training, validation
 
+    def describe_source(self, count: int, start_from: Path | None) -> str:
+        """What a model learned from, for its card."""
+        started = f"; started from the model {load_package(start_from).id}" if start_from else ""
+        return self.describe_cases(count) + started
+
     def start_weights(self, package: Path | None) -> dict[str, Any] | None:
         """Weights to start from.
 
@@ -217,9 +222,7 @@ class TrainingTask(ABC):
         weights = self.start_weights(start_from)
         training, validation = self.split(self.prepare(output, progress))
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
-        source = self.describe_cases(len(training))
-        if start_from:
-            source += f"; started from the model {load_package(start_from).id}"
+        source = self.describe_source(len(training), start_from)
         return self.finish(output / model.folder, result, validation, source, model, test, progress)
 
     def finish(
