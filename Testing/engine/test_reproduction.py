@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.errors import Cancelled, InputError
@@ -76,6 +77,14 @@ def test_arab_gains_in_the_text_follow_from_the_tables() -> None:
     assert [f"{value:.2f}" for value in lost] == ["0.05", "0.04", "0.06"]
     seconds = [float(arab2020.METHODS[name].seconds.split(" ")[0]) for name in ("forest", "cnn_ds")]
     assert round(seconds[0] / seconds[1], -2) == 1900
+
+
+def test_arab_ages_give_the_printed_t() -> None:
+    age = next(row for row in arab2020.DEMOGRAPHICS if row[0].startswith("Age"))
+    groups = [tuple(float(number) for number in text.split(" ± ")) for text in age[1:]]
+    found = stats.ttest_ind_from_stats(*groups[0], arab2020.TRAINING_CASES, *groups[1], arab2020.TEST_CASES)
+    printed = next(figure for key, _, figure, _ in arab2020.TEXT_FIGURES if key == "age_t")
+    assert f"{found.statistic:.1f} (p = {found.pvalue:.2f})" == printed
 
 
 def test_arab_f1_scores_that_do_not_follow_are_noted() -> None:

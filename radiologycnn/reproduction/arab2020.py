@@ -127,6 +127,7 @@ HYPER_PARAMETERS: tuple[tuple[str, str, str], ...] = (
 
 #: Figures of the text: key, label, printed, note.
 TEXT_FIGURES: tuple[tuple[str, str, str, str], ...] = (
+    ("age_t", "Age, training less testing set: t", "-1.6 (p = 0.12)", "follows from Table 1 (pooled variance)"),
     ("train_dice", "Dice on the training set", "0.82 ± 0.06", ""),
     ("train_seconds", "Time on the training set (s)", "0.59 ± 0.02", "test set 0.74 s, though the same work"),
     ("kappa_experts", "Kappa among experts", "0.88 ± 0.01", "SD of the three pairs' means"),

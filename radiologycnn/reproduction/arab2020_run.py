@@ -6,7 +6,7 @@ import csv
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class ArabResults:
         truths: of simulated scans by case id; empty for others.
         fits: by method; ``titles`` are what people read.
         metrics: by method, a row a test case (``case_metrics``).
-        seconds: by method, of one test case each.
+        seconds: by method, of one test case each; ``cold_seconds`` of the very first one, before anything is warm.
         training_metrics: of the main method on some training cases: dice and seconds by case.
         pairs, comparison: agreement of raters; None without raters.
         consensus_dice: of the main method against the raters' majority, by test case.
@@ -67,6 +67,7 @@ class ArabResults:
     consensus_dice: list[float]
     masks: dict[str, dict[str, Path]]
     device_name: str
+    cold_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run_arab2020(
@@ -90,12 +91,13 @@ def run_arab2020(
     workspace.plan(2 + 2 * len(methods) + 2)
     cases, truths = _cases(workspace, data, jobs)
     segmenters = [make_segmenter(name, workspace, str(where)) for name in methods]
-    fits, masks, seconds = {}, {}, {}
+    fits, masks, seconds, cold = {}, {}, {}, {}
     for segmenter in segmenters:
         folder = workspace.folder / "methods" / segmenter.name
         report = workspace.stage(f"Learning, {segmenter.title}")
         fits[segmenter.name] = segmenter.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
-        masks[segmenter.name], seconds[segmenter.name] = _predict(workspace, segmenter, cases["test"])
+        name = segmenter.name
+        masks[name], seconds[name], cold[name] = _predict(workspace, segmenter, cases["test"])
     metrics = {}
     for name in methods:
         pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
@@ -105,7 +107,7 @@ def run_arab2020(
     by_pair, comparison, consensus_dice = _agreement(workspace, cases["test"], masks[main.name], raters)
     return ArabResults(
         workspace, data is None, raters is None, cases, truths, fits, {s.name: s.title for s in segmenters}, metrics,
-        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where),
+        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where), cold,
     )  # fmt: skip
 
 
@@ -196,29 +198,34 @@ def _cases(
 
 def _predict(
     workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]
-) -> tuple[dict[str, Path], list[float]]:
-    """Masks of the test cases as files, and the seconds that each took: whole, from scan to mask, warm."""
+) -> tuple[dict[str, Path], list[float], float]:
+    """Masks of the test cases as files, the seconds that each took, from scan to mask, warm, and the first one cold."""
     report = workspace.stage(f"Testing, {segmenter.title}")
     folder = workspace.folder / "masks" / segmenter.name
     folder.mkdir(parents=True, exist_ok=True)
-    masks, seconds, warm = {}, [], False
+    masks, seconds, warm, cold = {}, [], False, None
     for number, case in enumerate(cases):
         path, record = folder / f"{case.id}.nii.gz", folder / f"{case.id}.json"
         if not path.exists() or not record.exists():
             workspace.check()
             report(number / len(cases), f"case {number + 1} of {len(cases)}")
             volume = read_volume(case.image)
+            timed = {}
             if not warm:
+                started = time.perf_counter()
                 segmenter.predict(volume)
+                timed["cold_seconds"] = time.perf_counter() - started
                 warm = True
             started = time.perf_counter()
             mask = segmenter.predict(volume)
-            taken = time.perf_counter() - started
-            write_atomically(record, json.dumps({"seconds": taken}).encode())
+            timed["seconds"] = time.perf_counter() - started
+            write_atomically(record, json.dumps(timed).encode())
             write_image(path, mask.astype(np.uint8), volume.ijk_to_lps)
         masks[case.id] = path
-        seconds.append(float(json.loads(record.read_text(encoding="utf-8"))["seconds"]))
-    return masks, seconds
+        timed = json.loads(record.read_text(encoding="utf-8"))
+        seconds.append(float(timed["seconds"]))
+        cold = cold or timed.get("cold_seconds")
+    return masks, seconds, cold or float("nan")
 
 
 def _on_training(workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]) -> list[dict[str, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import ttest_ind
 
 from radiologycnn.evaluation.hypothesis_tests import friedman, wilcoxon
 from radiologycnn.reproduction import arab2020 as paper
@@ -149,7 +150,11 @@ def _methods(results: ArabResults, run: str) -> Table:
         f"Times of this run: from scan in memory to mask on its grid, after one run to warm up, {results.device_name}; "
         "the paper's are of one GPU, for PItcHPERFeCT of a CPU.",
         "95 %: interval of the mean by bootstrap over cases.",
+        "Both masks empty: overlap 1; one of them empty: overlap 0. Overlaps are taken case by case, then averaged.",
     ]
+    cold = [f"{results.titles[name]} {number(value)} s" for name, value in results.cold_seconds.items() if value > 0]
+    if cold:
+        notes.append(f"First scan of each method, before anything was warm: {', '.join(cold)}.")
     forest = results.fits.get("forest")
     if forest:
         notes.append(f"PItcHPERFeCT of this run is own code, without: {', '.join(forest.facts['left_out'])}.")
@@ -180,7 +185,8 @@ def _hyper_parameters(results: ArabResults) -> Table:
             "Grid": " x ".join(map(str, used.grid_shape_ijk)),
         }
     rows = [Row(label, value, str(own.get(label, "")), note) for label, value, note in paper.HYPER_PARAMETERS]
-    return Table("table-5-hyper-parameters", "Table 5. Hyper-parameters", rows)
+    notes = ["No network was trained in this run; how this one was stands on its model's card."] if not own else []
+    return Table("table-5-hyper-parameters", "Table 5. Hyper-parameters", rows, notes=notes)
 
 
 def _text_figures(results: ArabResults, run: str) -> Table:
@@ -197,6 +203,18 @@ def _text_figures(results: ArabResults, run: str) -> Table:
     intercepts = [row["intercept_p"] for row in results.pairs if row["intercept_p"] is not None]
     own["slope_p_largest"] = f"{max(slopes):.2g}" if slopes else ""
     own["intercept_p_smallest"] = f"{min(intercepts):.3f}" if intercepts else ""
+    ages = [
+        [
+            results.truths[case.id]["age_years"]
+            for part in parts
+            for case in results.cases[part]
+            if case.id in results.truths
+        ]
+        for parts in (("train", "validation"), ("test",))
+    ]
+    if min(map(len, ages)) > 1:
+        test = ttest_ind(*ages)
+        own["age_t"] = with_p(float(test.statistic), float(test.pvalue), 1)
     for key in ("mann_whitney_p", "equivalence_p", "mixed_model_p"):
         own[key] = p_value(results.comparison.get(key))
     own["mixed_model_effect"] = number(results.comparison.get("mixed_model_effect"), 3)
