@@ -1,0 +1,183 @@
+"""What a training can be told: focal losses, fixed features, the epoch to keep, background loading."""
+
+import math
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from radiologycnn.errors import InputError
+from radiologycnn.networks.dice_loss import dice_loss
+from radiologycnn.training.checkpoints import load_checkpoint
+from radiologycnn.training.hemorrhage import trainer as hemorrhage
+from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
+from radiologycnn.training.hemorrhage.losses import focal_loss, segmentation_loss
+from radiologycnn.training.hemorrhage.settings import TrainingSettings as HemorrhageSettings
+from radiologycnn.training.loading import in_advance
+from radiologycnn.training.rotatorcuff import cases as shoulders
+from radiologycnn.training.rotatorcuff import trainer as rotator_cuff
+from radiologycnn.training.rotatorcuff.losses import class_loss
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings as RotatorCuffSettings
+
+TINY = {"grid_shape_ijk": (16, 16, 16), "base_filters": 2, "epochs": 3, "coarse_epochs": 0, "seed": 3, "depth": 3}
+TINY_CUBE = {"grid_size": 16, "base_filters": 4, "epochs": 2, "coarse_epochs": 0, "seed": 3, "batch_size": 3}
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("heads")
+    for number in range(4):
+        mask = np.zeros((16, 16, 16), np.uint8)
+        mask[4:9, 5 : 9 + number, 3:8] = 1
+        image = 0.3 + 0.3 * mask + 0.02 * np.random.default_rng(number).standard_normal(mask.shape)
+        save_case(PreparedCase(f"c{number}", image.astype(np.float16), mask, 0.01), folder)
+    return sorted(folder.glob("*.npz"))
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("cubes")
+    for number in range(6):
+        grey = np.random.default_rng(number).integers(0, 255, (20, 20, 20)).astype(np.uint8)
+        shoulders.save_case(shoulders.PreparedCase(f"c{number}", grey, number % 5, None), folder)
+    return sorted(folder.glob("*.npz"))
+
+
+def head_settings(**changes) -> HemorrhageSettings:
+    return HemorrhageSettings.from_preset("default", TINY | changes)
+
+
+def cube_settings(preset: str = "default", **changes) -> RotatorCuffSettings:
+    return RotatorCuffSettings.from_preset(preset, TINY_CUBE | changes)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_focal_loss_of_voxels_by_hand() -> None:
+    # Probabilities 0.9 and 0.2 where the truth is 1, 0.3 where it is 0.
+    logits, truth = torch.logit(torch.tensor([0.9, 0.2, 0.3])), torch.tensor([1.0, 1.0, 0.0])
+    parts = [0.1**2 * -math.log(0.9), 0.8**2 * -math.log(0.2), 0.3**2 * -math.log(0.7)]
+    assert float(focal_loss(logits, truth, 2.0)) == pytest.approx(sum(parts) / 3, rel=1e-5)
+    weighted = (8 * parts[0] + 8 * parts[1] + parts[2]) / 3
+    assert float(focal_loss(logits, truth, 2.0, positive_weight=8)) == pytest.approx(weighted, rel=1e-5)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
+    assert float(focal_loss(logits, truth, 0.0)) == pytest.approx(float(entropy))
+    sure = torch.tensor([60.0, -60.0], requires_grad=True)
+    focal_loss(sure, torch.tensor([1.0, 1.0]), 0.5).backward()
+    assert bool(torch.isfinite(sure.grad).all()) and sure.grad[1] < -0.4
+
+
+def test_segmentation_losses_are_dice_and_a_loss_of_voxels() -> None:
+    torch.manual_seed(0)
+    logits, truth = torch.randn(2, 1, 4, 4, 4), (torch.rand(2, 1, 4, 4, 4) < 0.2).float()
+    paper, both, focal = (float(segmentation_loss(logits, truth, kind)) for kind in ("dice", "dice_ce", "dice_focal"))
+    assert paper == pytest.approx(float(dice_loss(logits, truth)))
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=torch.tensor(8.0))
+    assert both == pytest.approx(float(dice_loss(logits, truth, 100.0) + 8 * entropy), rel=1e-5)
+    assert float(segmentation_loss(logits, truth, "dice_focal", 0.0)) == pytest.approx(both, rel=1e-6)
+    assert focal < both
+
+
+def test_focal_loss_of_classes_by_hand() -> None:
+    logits = torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]]))
+    targets = torch.tensor([[1.0, 0, 0], [0.1, 0.9, 0]])
+    first = 0.3**2 * -math.log(0.7)
+    second = 0.1 * 0.75**2 * -math.log(0.25) + 0.9 * 0.75**2 * -math.log(0.25)
+    assert float(class_loss(logits, targets, gamma=2.0)) == pytest.approx((first + second) / 2, rel=1e-5)
+    weights = torch.tensor([1.0, 3.0])
+    assert float(class_loss(logits, targets, weights, 2.0)) == pytest.approx((first + 3 * second) / 4, rel=1e-5)
+    entropy = torch.nn.functional.cross_entropy(logits, targets)
+    assert float(class_loss(logits, targets)) == pytest.approx(float(entropy), rel=1e-5)
+
+
+def test_both_networks_learn_with_their_focal_loss(heads, cubes, tmp_path) -> None:
+    found = hemorrhage.train(heads[:3], heads[3:], head_settings(loss="dice_focal", epochs=1), tmp_path / "head")
+    assert math.isfinite(found.figures["validation_loss"])
+    found = rotator_cuff.train(cubes, cubes, cube_settings(loss="focal", epochs=1), tmp_path / "cube")
+    assert math.isfinite(found.figures["validation_loss"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"loss": "focus"}, {"keep": "first"}, {"frozen": "all"}, {"focal_gamma": -1}, {"loading_threads": -1}]
+)
+def test_impossible_settings_are_named(changes) -> None:
+    for make in (head_settings, cube_settings):
+        with pytest.raises(InputError, match="cannot be used"):
+            make(**changes)
+
+
+def test_fixed_features_of_cnn_ds_stay_and_the_rest_learns(heads, tmp_path) -> None:
+    start = hemorrhage.train(heads[:3], heads[3:], head_settings(epochs=1), tmp_path / "start").state_dict
+    wanted = head_settings(epochs=1, frozen="features")
+    found = hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / "on", start_weights=start).state_dict
+    fixed = [name for name in start if name.startswith(("in_convs.", "contexts."))]
+    assert fixed and same({name: start[name] for name in fixed}, found)
+    learned = [name for name in start if name.startswith(("upscalings.", "localizations.", "segmentations."))]
+    assert len(fixed) + len(learned) == len(start)
+    assert all(not torch.equal(start[name], found[name]) for name in learned if start[name].dim() == 5)
+    with pytest.raises(InputError, match="has learned them"):
+        hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / "nothing")
+
+
+def test_fixed_features_of_vrn_stay_with_their_statistics(cubes, tmp_path) -> None:
+    start = rotator_cuff.train(cubes, [], cube_settings(epochs=1), tmp_path / "start").state_dict
+    wanted = cube_settings(epochs=1, frozen="features")
+    found = rotator_cuff.train(cubes, [], wanted, tmp_path / "on", start_weights=start).state_dict
+    head = [name for name in start if name.startswith(("head_norm.", "classifier."))]
+    fixed = {name: tensor for name, tensor in start.items() if name not in head}
+    assert any("running_var" in name for name in fixed) and same(fixed, found)
+    assert not torch.equal(start["classifier.weight"], found["classifier.weight"])
+    assert not torch.equal(start["head_norm.running_mean"], found["head_norm.running_mean"])
+    assert rotator_cuff.train(cubes, [], wanted, tmp_path / "on", resume=True).epoch == 1  # starts from its checkpoint
+
+
+def test_paper_of_the_rotator_cuff_keeps_the_last_epoch_and_others_the_best(cubes, tmp_path) -> None:
+    assert (cube_settings("paper").keep, cube_settings().keep, head_settings().keep) == ("last", "best", "best")
+    # No later epoch can be better by as much as this, so that the best is the first one.
+    for keep, epoch in (("best", 1), ("last", 3)):
+        wanted = cube_settings(epochs=3, min_delta=1e9, keep=keep)
+        found = rotator_cuff.train(cubes[:4], cubes[4:], wanted, tmp_path / keep)
+        assert found.epoch == epoch
+        state = load_checkpoint(tmp_path / keep)
+        assert state["since_better"] == 2
+        assert same(found.state_dict, state["network"]) == (keep == "last")
+
+
+def test_background_loading_changes_no_bit(heads, cubes, tmp_path) -> None:
+    for threads in (0, 1, 3):
+        wanted = head_settings(loading_threads=threads, epochs=1, batch_size=2)
+        head = hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / f"head{threads}")
+        cube = rotator_cuff.train(cubes, [], cube_settings(loading_threads=threads, epochs=1), tmp_path / f"c{threads}")
+        if threads == 0:
+            first = (head, cube)
+        assert same(first[0].state_dict, head.state_dict) and same(first[1].state_dict, cube.state_dict)
+    # ... and neither does going on with another number of them.
+    hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / "head0", resume=True)
+    with pytest.raises(InputError, match="seed"):
+        hemorrhage.train(heads[:3], heads[3:], head_settings(epochs=1, seed=4), tmp_path / "head0", resume=True)
+
+
+def test_next_batches_are_prepared_while_one_is_worked_on() -> None:
+    names: list[str] = []
+    prepared = threading.Event()
+
+    def prepare(item: int) -> int:
+        names.append(threading.current_thread().name)
+        if item == 2:
+            prepared.set()
+        return 10 * item
+
+    cores = torch.get_num_threads()
+    batches = in_advance([[0, 1], [2], [3, 4]], prepare, 1)
+    assert next(batches) == [0, 10]
+    assert prepared.wait(20)  # nobody has asked for the second batch
+    assert list(batches) == [[20], [30, 40]]
+    assert all(name.startswith("loading") for name in names) and torch.get_num_threads() == cores
+    broken = in_advance([[1], [0]], lambda item: 1 / item, 2)
+    assert next(broken) == [1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(broken)
