@@ -1,4 +1,4 @@
-"""The crop of a probability holds what the whole map holds, digit for digit: at borders, empty, full, turned, sheared."""
+"""The crop of a probability holds what the whole map holds, digit for digit: at borders, empty, full, turned."""
 
 from __future__ import annotations
 

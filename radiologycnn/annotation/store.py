@@ -120,9 +120,7 @@ class AnnotationStore(AnnotationDataset):
             )
         return case
 
-    def write_scan(
-        self, case_id: str, array: np.ndarray, ijk_to_lps: np.ndarray, is_written: bool = False
-    ) -> Case:
+    def write_scan(self, case_id: str, array: np.ndarray, ijk_to_lps: np.ndarray, is_written: bool = False) -> Case:
         """Keep a case's voxels and geometry, and nothing else of its scan; once, for all raters.
 
         Args:
