@@ -140,7 +140,7 @@ class AgreementSection:
         else:
             return
         notes = "<br>".join(html.escape(note) for note in message["notes"])
-        self.ui.agreementLabel.text = f"<span>{notes}</span>"  # a tag, so that the label takes it for HTML
+        self.ui.agreementLabel.text = notes
         self.ui.agreementLabel.visible = bool(notes)
         self.update()
 

@@ -47,7 +47,7 @@ class ImproveSection:
             ui.learnFromLabel.text = _("Open a case list first.")
         elif not isRunning:
             count = len({word.case for word in store.annotations() if word.status == ACCEPTED})
-            text = _("{model} learns from {count} accepted cases; some of them are held out to test it.")
+            text = _("{model} learns from the accepted cases, {count} so far; some of them are held out to test it.")
             ui.learnFromLabel.text = text.format(model=self.inputs.modelId or _("The model"), count=count)
 
     def _say(self, message, hint="") -> None:
