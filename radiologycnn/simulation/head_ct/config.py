@@ -143,8 +143,9 @@ class PhysicsConfig:
     rim_mm: Range = (1.5, 4.0)
     # Haze: HU for 1000 HU of bone all round, falling off with a Gaussian of haze_mm. On the one real scan of a dual
     # slice scanner (STD+ kernel, 4 and 7 mm) least squares over the brain of the vault give 167 at 24 mm, simulated
-    # scans without it 25-50; later scanners correct more of it, so the median lies well below [measured; choice].
-    haze_hu: LogNormal = (45.0, 0.9, 0.0, 200.0)
+    # scans without it 25-50. Later scanners correct it nearly away (residual cupping 2-6 HU [ref]), so that scanner
+    # is where the distribution ends, not its middle [measured; choice].
+    haze_hu: LogNormal = (25.0, 0.9, 0.0, 130.0)
     haze_mm: Range = (16.0, 30.0)  # the real scan's fit is best at 24 [measured]
     interpetrous_hu: Range = (4.0, 22.0)  # -10..-25 [ref]
     streak_hu: Range = (0.0, 6.0)  # [choice]

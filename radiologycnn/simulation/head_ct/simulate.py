@@ -18,10 +18,10 @@ from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "4"
+SIMULATOR_VERSION = "5"
 """What changed: 3, haze near bone in the default population (``PhysicsConfig.haze_hu``; none in the preset plain).
 4, scalp in layers, temporalis and ears in all populations; in the default one subdural and epidural blood less bright,
-subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``)."""
+subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``). 5, less haze."""
 
 
 @dataclass(frozen=True)
