@@ -106,9 +106,7 @@ class ReaderStudyScene:
             mapNode.RemoveAllDisplayNodeIDs()
             CamDisplay.prepareDisplay(mapNode)
         self._setLayers(self.volumeNode, self._mapNode())
-        for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-            sliceNode.SetOrientationToDefault()  # else planes could change places
-            sliceNode.RotateToVolumePlane(self.volumeNode)
+        SliceViews.turnTo(self.volumeNode)
         if slicer.app.layoutManager() is not None:
             slicer.app.layoutManager().resetSliceViews()
         SliceViews.jumpTo(_middle(self.volumeNode))

@@ -39,6 +39,7 @@ def small_model(folder: Path) -> Path:
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
     from radiologycnn.training.hemorrhage.trainer import architecture_of, train
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     preprocessing = Preprocessing((32, 32, 16), order="clamp_then_resample", antialias=True)
     for number in range(10):
@@ -49,6 +50,7 @@ def small_model(folder: Path) -> Path:
     changes = {"grid_shape_ijk": (32, 32, 16), "base_filters": 4, "epochs": 12, "coarse_epochs": 0, "seed": 1}
     settings = TrainingSettings.from_preset("default", {**changes, "learning_rate": 5e-3})
     result = train(paths[:9], paths[9:], settings, folder / "training")
+    torch.set_num_threads(threads)
     description = {
         "name": "small",
         "version": "0.2.1",

@@ -15,6 +15,7 @@ LIGHT_ENGINE = (
     "radiologycnn.annotation.records",
     "radiologycnn.annotation.scan_folder",
     "radiologycnn.annotation.store",
+    "radiologycnn.annotation.training_masks",
     "radiologycnn.errors",
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.results",
