@@ -14,7 +14,7 @@ from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 THRESHOLD_LIMIT = 0.5
 #: The forest has to stay this far below the network that is shipped (mean Dice on its card).
 BELOW_NETWORK = 0.10
-NETWORK_DICE = 0.749
+NETWORK_DICE = 0.651
 
 
 def head_ct_gates(
