@@ -80,6 +80,8 @@ class TrainingTask(ABC):
 
     #: The package's task.
     name: ClassVar[str]
+    #: What trains its network: the ``train`` of the task's ``trainer`` module.
+    trainer: ClassVar[Callable[..., TrainingResult]]
     #: Parameters of the architecture that a model to start from may differ in, as no weight depends on them.
     free_parameters: ClassVar[tuple[str, ...]]
     #: Values that the task's paper tuned over, by setting.
@@ -140,7 +142,6 @@ class TrainingTask(ABC):
     def stratum(self, path: Path) -> str:
         """The kind of a prepared case that every fold should hold its share of."""
 
-    @abstractmethod
     def train(
         self,
         training: list[Path],
@@ -152,6 +153,9 @@ class TrainingTask(ABC):
         start_weights: Mapping[str, Tensor] | None = None,
     ) -> TrainingResult:
         """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors."""
+        return self.trainer(
+            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
+        )
 
     @abstractmethod
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:

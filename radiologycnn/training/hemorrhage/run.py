@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from radiologycnn.training.hemorrhage.cases import (
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
 from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TASK = "hemorrhage-segmentation"
 
@@ -63,6 +60,7 @@ class HemorrhageTask(TrainingTask):
     """CNN-DS on head CTs; out-of-fold figures are taken on the scans' own grid, as ``segment`` works."""
 
     name = TASK
+    trainer = staticmethod(train)
     free_parameters = ("dropout",)
     # Arab 2020, Methods: tuned by grid search on the validation set; Table 5 has the outcome (4, .005, .3).
     paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {
@@ -109,20 +107,6 @@ class HemorrhageTask(TrainingTask):
 
     def stratum(self, path: Path) -> str:
         return "bleed" if has_bleed(path) else "no bleed"
-
-    def train(
-        self,
-        training: list[Path],
-        validation: list[Path],
-        folder: Path,
-        resume: bool = False,
-        progress: Progress | None = None,
-        cancelled: Cancelled = lambda: False,
-        start_weights: Mapping[str, Tensor] | None = None,
-    ) -> TrainingResult:
-        return train(
-            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
-        )
 
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         network = build_network(self.architecture())

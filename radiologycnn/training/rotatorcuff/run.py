@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,9 +26,6 @@ from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, load_class, pr
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
 from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def cache_name(settings: TrainingSettings) -> str:
@@ -63,6 +60,7 @@ class RotatorCuffTask(TrainingTask):
     """
 
     name = TASK
+    trainer = staticmethod(train)
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
     figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
@@ -125,20 +123,6 @@ class RotatorCuffTask(TrainingTask):
 
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
-
-    def train(
-        self,
-        training: list[Path],
-        validation: list[Path],
-        folder: Path,
-        resume: bool = False,
-        progress: Progress | None = None,
-        cancelled: Cancelled = lambda: False,
-        start_weights: Mapping[str, Tensor] | None = None,
-    ) -> TrainingResult:
-        return train(
-            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
-        )
 
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         if not validation:  # as in the paper
