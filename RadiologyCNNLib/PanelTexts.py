@@ -10,6 +10,12 @@ def messageHtml(message: str, hint: str = "") -> str:
     return f"<b>{html.escape(message)}</b> {html.escape(hint or '')}".strip() if message else ""
 
 
+def linesHtml(lines) -> str:
+    """Sentences, one below the other, as rich text; "" for none. The label that shows them has to be a rich text one,
+    as text without a tag would be taken as plain, with the codes of its apostrophes."""
+    return "<br>".join(html.escape(str(line)) for line in lines)
+
+
 def scaledFont(font, factor: float, atLeastPoints: float = 0.0, isBold: bool = True):
     """A font some times as large as the given one, so that it follows the person's own setting."""
     scaled = qt.QFont(font)

@@ -56,6 +56,23 @@ def turnBack() -> None:
         _turnBack(node)
 
 
+def placement() -> list:
+    """How the views lie, for :func:`restorePlacement`."""
+    return [
+        (node.GetID(), slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()), node.GetAttribute(TURNED_ATTRIBUTE))
+        for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    ]
+
+
+def restorePlacement(views: list) -> None:
+    """Views that are still there lie again as :func:`placement` found them, and can be turned back as then."""
+    for identifier, matrix, turned in views:
+        node = slicer.mrmlScene.GetNodeByID(identifier)
+        if node is not None:
+            _place(node, matrix)
+            node.SetAttribute(TURNED_ATTRIBUTE, turned)
+
+
 def jumpTo(positionRas) -> None:
     """Move every slice view to a point (RAS, mm), without changing zoom or pan."""
     sliceNode = slicer.vtkMRMLSliceNode
@@ -68,8 +85,12 @@ def _turnBack(node) -> None:
     if turned and np.allclose(turned["after"], _axes(node), atol=1e-4):
         matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
         matrix[:3, :3] = turned["before"]
-        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(matrix))
-        node.UpdateMatrices()
+        _place(node, matrix)
+
+
+def _place(node, sliceToRas) -> None:
+    node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRas))
+    node.UpdateMatrices()
 
 
 def _axes(node) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The panel's "Agreement" part: the raters of the dataset compared, and one mask made of theirs."""
 
-import html
-
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -13,7 +11,7 @@ from radiologycnn.annotation.training_masks import TrainingChoice
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SceneFigures
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.PanelTexts import messageHtml
+from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
 
 
 class AgreementSection:
@@ -139,7 +137,7 @@ class AgreementSection:
             self._showTable(node.GetID())
         else:
             return
-        notes = "<br>".join(html.escape(note) for note in message["notes"])
+        notes = linesHtml(message["notes"])
         self.ui.agreementLabel.text = notes
         self.ui.agreementLabel.visible = bool(notes)
         self.update()

@@ -1,8 +1,8 @@
 """What the panel says of a result, in words."""
 
-import html
-
 from slicer.i18n import tr as _
+
+from RadiologyCNNLib.PanelTexts import linesHtml
 
 
 def volumeText(volumeMl: float) -> str:
@@ -20,7 +20,7 @@ def measuredText(measurements) -> str:
     lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
     if len(measurements.totals) > 1:
         lines += [f"{t.label_name} {volumeText(t.volume_ml)}" for t in measurements.totals if t.lesion_count]
-    return "<br>".join(html.escape(line) for line in lines)
+    return linesHtml(lines)
 
 
 def notesText(result, saidAlready="") -> str:
@@ -37,4 +37,4 @@ def notesText(result, saidAlready="") -> str:
     if record.get("device_name"):
         model = record.get("model") or _("unknown")
         notes.append(_("Model {model} on {device}.").format(model=model, device=record["device_name"]))
-    return "<br>".join(html.escape(note) for note in notes)
+    return linesHtml(notes)

@@ -5,6 +5,7 @@ import html
 from slicer.i18n import tr as _
 
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
+from RadiologyCNNLib.PanelTexts import linesHtml
 from RotatorCuffCNNLib.CuffTable import METHOD_NAMES, percent
 
 #: From this confidence on, a found humeral head is not asked to be looked at. Of the 54 simulated shoulders that it was
@@ -100,7 +101,7 @@ def notesText(result, saidAlready=()) -> str:
     if record.get("device_name"):
         model = record.get("model") or _("unknown")
         notes.append(_("Model {model} on {device}.").format(model=model, device=record["device_name"]))
-    return "<br>".join(html.escape(note) for note in notes)
+    return linesHtml(notes)
 
 
 def targetChoices(result) -> list:

@@ -1,6 +1,5 @@
 """The comparison in the panel: made by the worker; tables, figures, report, export of answers."""
 
-import html
 from pathlib import Path
 
 import qt
@@ -12,7 +11,7 @@ from radiologycnn.readers.answers import AnswerFile, readers_of, write_answers
 from radiologycnn.readers.study import COMPARISON_FOLDER
 from RadiologyCNNLib import SceneFigures
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.PanelTexts import messageHtml
+from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
 from RotatorCuffCNNLib import ReaderStudyPlots, ReaderStudyTables
 
 
@@ -105,7 +104,7 @@ class ReaderStudyResults:
         self.comparison, self.page = message["comparison"], message["page"]
         self.tables.setChoices([(node.GetID(), name) for name, node in ReaderStudyTables.updateTables(self.comparison)])
         self.figures.setChoices([(node.GetID(), name) for name, node in ReaderStudyPlots.updateCharts(self.comparison)])
-        notes = "<br>".join(html.escape(note) for note in self.comparison["notes"])
+        notes = linesHtml(self.comparison["notes"])
         self.ui.comparisonLabel.text = notes
         self.ui.comparisonLabel.visible = bool(notes)
         self.update()

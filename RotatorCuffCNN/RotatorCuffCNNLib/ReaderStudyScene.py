@@ -35,11 +35,7 @@ class ReaderStudyScene:
             (composite.GetID(), composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(),
              composite.GetLabelVolumeID(), composite.GetForegroundOpacity())
             for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        ], [
-            (node.GetID(), slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()),
-             node.GetAttribute(SliceViews.TURNED_ATTRIBUTE))
-            for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")
-        ]  # fmt: skip
+        ], SliceViews.placement()  # fmt: skip
         self._hidden = []
         for display in slicer.util.getNodesByClass("vtkMRMLDisplayNode"):
             if display.GetVisibility() and not display.IsA("vtkMRMLVolumeDisplayNode"):
@@ -63,13 +59,7 @@ class ReaderStudyScene:
                 composite.SetForegroundVolumeID(foreground)
                 composite.SetLabelVolumeID(label)
                 composite.SetForegroundOpacity(opacity)
-        for identifier, matrix, turned in slices:
-            node = scene.GetNodeByID(identifier)
-            if node is not None:
-                node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(matrix))
-                node.UpdateMatrices()
-                # So that a view that the panel had turned to a scan's planes can still be turned back.
-                node.SetAttribute(SliceViews.TURNED_ATTRIBUTE, turned)
+        SliceViews.restorePlacement(slices)
         for identifier in self._hidden:
             display = scene.GetNodeByID(identifier)
             if display is not None:

@@ -11,7 +11,7 @@ from slicer.util import VTKObservationMixin
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.PanelTexts import messageHtml
+from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
 from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
@@ -254,7 +254,7 @@ class RegionSection(VTKObservationMixin):
         series = said.get("series") or {}
         self.ui.seriesLabel.text = seriesText(series)
         notes = said.get("notes") or ()
-        self.ui.seriesNotesLabel.text = "<br>".join(html.escape(str(note)) for note in notes)
+        self.ui.seriesNotesLabel.text = linesHtml(notes)
         self.ui.seriesNotesLabel.visible = bool(notes)
         automatic = _("Automatic")
         if series:
