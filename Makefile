@@ -1,5 +1,5 @@
 # make demo   simulated head CT and shoulder MRI -> the real panels -> their buttons clicked -> demo-output/
-# make test   style, engine, worker, panel and packaging tests
+# make test   style, engine, worker, panel and packaging tests, on up to four cores; PYTEST_ARGS="Testing/worker -x" for some
 # make lint   style only
 # make bench  time and memory as one table: the networks beside their arithmetic floor, both clicks stage by stage, larger
 #             scans, a folder of scans, other ways to segment; BENCH_ARGS="--quick" in minutes, BENCH_ARGS="--parts network
@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST_ARGS ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 SYSTEM_PACKAGES := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libglib2.0-0 libdbus-1-3 libfontconfig1 libfreetype6 \
   libx11-6 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
   libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libx11-xcb1 \

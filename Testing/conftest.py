@@ -1,16 +1,28 @@
-"""What every test may ask for: the repository's root and the real images that are not part of the repository."""
+"""What every test may ask for: the repository's root and the real images that are not part of the repository.
+
+Each process that runs tests has a cache and a folder of installed models of its own: neither a person's own nor another
+process's networks are seen or written.
+"""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
-# Networks that tests compile are no business of the person's own cache; shared by all of a run's processes.
-os.environ.setdefault("RADIOLOGYCNN_CACHE", str(Path(tempfile.gettempdir()) / "radiologycnn-test-cache"))
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="radiologycnn-test-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["RADIOLOGYCNN_CACHE"] = str(folder / "cache")
+    os.environ["RADIOLOGYCNN_MODELS"] = str(folder / "models")
+    together = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if together > 1:  # before torch is imported: processes that each take all cores only get into each other's way
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // together)))
 
 
 @pytest.fixture(scope="session")
