@@ -1,9 +1,14 @@
 """Simulated scans as DICOM: what is written is read back, value for value and place for place, by several readers."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
 from radiologycnn.errors import InputError
 from radiologycnn.images import Volume, list_series, read_volume
@@ -11,6 +16,8 @@ from radiologycnn.simulation.acquired_slices import AcquiredSlices
 from radiologycnn.simulation.dicom_series import TRANSFER_SYNTAXES, SeriesIdentity, write_dicom_series
 
 IDENTITY = SeriesIdentity("HEAD-CT", "{}", 3, 7, description="Head CT without contrast", age_years=64)
+
+needs_dcm2niix = pytest.mark.skipif(not shutil.which("dcm2niix"), reason="dcm2niix is not installed")
 
 
 def volume(tilt_deg: float = 0.0, modality: str = "CT", oblique: bool = False) -> Volume:
@@ -150,3 +157,68 @@ def test_same_scan_has_same_uids_and_another_others(tmp_path) -> None:
 def test_unknown_transfer_syntax_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="deflated"):
         write_dicom_series(tmp_path / "s", AcquiredSlices.of(volume()), "CT", IDENTITY, "zip")
+
+
+def convert_with_dcm2niix(folder: Path, slices: AcquiredSlices, modality: str = "CT", syntax: str = "explicit"):
+    """Images by name with their rows in DICOM's order (dcm2niix stores them upside down), and what dcm2niix said."""
+    write_dicom_series(folder / "s", slices, modality, IDENTITY, syntax)
+    (folder / "o").mkdir()
+    command = ["dcm2niix", "-b", "n", "-z", "n", "-f", "scan", "-o", str(folder / "o"), str(folder / "s")]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return {path.stem: sitk.Flip(sitk.ReadImage(path), (False, True, False)) for path in folder.glob("o/*.nii")}, said
+
+
+def place(image: sitk.Image, index_ijk) -> np.ndarray:
+    return np.array(image.TransformContinuousIndexToPhysicalPoint([float(n) for n in index_ijk]))
+
+
+# dcm2niix shares no code with the project's reader or ITK. It knows no deflated files, and says so.
+@needs_dcm2niix
+@pytest.mark.parametrize("syntax", sorted(set(TRANSFER_SYNTAXES) - {"deflated"}))
+def test_dcm2niix_finds_voxels_and_places_of_every_transfer_syntax(tmp_path, syntax) -> None:
+    scan = volume(oblique=True)
+    images, _ = convert_with_dcm2niix(tmp_path, AcquiredSlices.of(scan), syntax=syntax)
+    image = images["scan"]
+    assert np.array_equal(sitk.GetArrayFromImage(image), scan.array)
+    for index in ((0, 0, 0), (35, 0, 0), (0, 39, 0), (35, 39, 11)):
+        np.testing.assert_allclose(place(image, index), (scan.ijk_to_lps @ [*index, 1])[:3], atol=1e-3)
+
+
+@needs_dcm2niix
+def test_dcm2niix_sees_the_tilt_and_straightens_to_the_same_places(tmp_path) -> None:
+    scan = volume(tilt_deg=14.0)
+    images, said = convert_with_dcm2niix(tmp_path, AcquiredSlices.of(scan))
+    assert "Gantry Tilt based on 0018,1120 14, estimated from slice vector 14" in said
+    assert np.array_equal(sitk.GetArrayFromImage(images["scan"]), scan.array)
+    # It shifts rows within each slice: a straightened voxel holds what the slice shows at that place.
+    straight = images["scan_Tilt_1"]
+    found = sitk.GetArrayFromImage(straight)
+    to_ijk = np.linalg.inv(scan.ijk_to_lps)
+    compared = 0
+    for k in (0, 4, 11):
+        for j in range(straight.GetHeight()):
+            i, row, slice_ = (to_ijk @ [*place(straight, (5, j, k)), 1])[:3]
+            if 0 <= row <= 39:
+                assert (i, slice_) == pytest.approx((5, k), abs=0.01)
+                expected = ndimage.map_coordinates(scan.array[k, :, 5].astype(float), [[row]], order=1)[0]
+                assert found[k, j, 5] == pytest.approx(expected, abs=12)  # places are kept as float32
+                compared += 1
+    assert compared >= 3 * 38
+
+
+@needs_dcm2niix
+def test_dcm2niix_tells_uneven_gaps_and_changes_no_slice(tmp_path) -> None:
+    slices = AcquiredSlices.of(volume()).joined_above(4)
+    images, said = convert_with_dcm2niix(tmp_path, slices)
+    assert "Interslice distance varies" in said
+    assert np.array_equal(sitk.GetArrayFromImage(images["scan"]), slices.array)
+    even = images["scan_Eq_1"]
+    assert np.array_equal(sitk.GetArrayFromImage(even)[:4], slices.array[:4])
+    np.testing.assert_allclose(place(even, (0, 0, 3)), slices.origins_lps_mm[3], atol=1e-3)
+
+
+@needs_dcm2niix
+def test_dcm2niix_finds_the_values_of_mr(tmp_path) -> None:
+    scan = volume(modality="MR", oblique=True)
+    images, _ = convert_with_dcm2niix(tmp_path, AcquiredSlices.of(scan, 0.3), "MR")
+    assert np.abs(sitk.GetArrayFromImage(images["scan"]) - scan.array).max() < 0.2  # half a step of 12 bits
