@@ -26,7 +26,7 @@ STEEPNESS = 8.0
 
 def write_scan(folder: Path) -> tuple[Any, np.ndarray]:
     """Write a head CT with one deep bleed: ``scan.npy`` (HU, int16, KJI) and its matrix; the volume and its truth."""
-    from radiologycnn.hemorrhage.preprocessing import check_head_ct
+    from radiologycnn.hemorrhage.head_check import check_head_ct
     from radiologycnn.simulation.head_ct.config import HeadCtConfig
     from radiologycnn.simulation.head_ct.simulate import simulate_head_ct
 

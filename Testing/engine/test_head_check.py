@@ -8,7 +8,7 @@ import pytest
 from engine.hand_made import head_phantom
 
 from radiologycnn.errors import InputError
-from radiologycnn.hemorrhage.preprocessing import check_head_ct
+from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 

@@ -6,6 +6,7 @@ from engine.hand_made import centred_matrix, head_phantom, lps_grid
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.hemorrhage.skull import find_skull
 from radiologycnn.images.separable import resize, resize_labels, resized_matrix
 from radiologycnn.images.volume import Volume
 
@@ -128,3 +129,55 @@ def test_settings_survive_json_and_every_wrong_one_is_named():
     with pytest.raises(InputError) as refusal:
         Preprocessing.from_dict(wrong)
     assert all(name in refusal.value.message for name in wrong)
+
+
+TURNED = {name: steps for name, steps in STEPS.items() if name != "upside down"}
+
+
+@pytest.mark.parametrize("steps", TURNED.values(), ids=TURNED)
+def test_a_crop_to_the_head_shows_the_head_alone_and_brings_the_answer_back_to_its_place(steps):
+    volume, truth = head_phantom((80, 200, 200), steps, head_centre_lps=(12, -9, 3))
+    cropped = Preprocessing((48, 56, 48), crop="head").prepare(volume)
+    whole = Preprocessing((48, 56, 48)).prepare(volume)
+    assert np.linalg.det(cropped.ijk_to_lps[:3, :3]) < 0.75 * np.linalg.det(whole.ijk_to_lps[:3, :3])
+    # Nothing of what is to be found was cropped away, and it lies where it lay.
+    on_network = cropped.labels_to_network(truth.astype(np.uint8)).astype(np.float32)
+    back = cropped.to_scan(on_network)
+    assert back.shape == volume.array.shape
+    found = back >= 0.5
+    points = lps_grid(volume.array.shape, volume.ijk_to_lps)
+    for axis in range(3):
+        assert points[axis][found].mean() == pytest.approx(points[axis][truth > 0].mean(), abs=0.7)
+    assert found.sum() == pytest.approx((truth > 0).sum(), rel=0.1)
+
+
+def test_outside_the_crop_nothing_is_found_and_a_part_of_the_scan_is_the_wholes_part():
+    volume, _ = head_phantom(head_centre_lps=(12, -9, 3))
+    cropped = Preprocessing((48, 64, 48), crop="head").prepare(volume)
+    everywhere = cropped.to_scan(np.ones(cropped.array.shape, np.float32))
+    k, j, i = find_skull(volume).box
+    assert (everywhere[k, j, i] == 1).all()
+    assert everywhere.sum() == everywhere[k, j, i].size
+    for box in (np.s_[3:9, 2:40, 1:30], np.s_[0:4, 0:3, 0:2], np.s_[20:40, 30:60, 20:70]):
+        assert np.array_equal(cropped.to_scan(np.ones(cropped.array.shape, np.float32), box), everywhere[box])
+
+
+def test_without_a_skull_the_crop_is_the_whole_scan():
+    volume = smooth_volume(STEPS["LPS"])
+    cropped, whole = (Preprocessing((32, 40, 24), crop=crop).prepare(volume) for crop in ("head", "none"))
+    assert np.array_equal(cropped.array, whole.array)
+    assert np.array_equal(cropped.ijk_to_lps, whole.ijk_to_lps)
+
+
+def test_the_head_looks_the_same_in_any_field_of_view():
+    volume, _ = head_phantom()
+    matrix = volume.ijk_to_lps.copy()
+    matrix[:3, 3] -= matrix[:3, :3] @ (40, 30, 12)
+    wide = np.pad(volume.array, ((12, 30), (30, 40), (40, 35)), constant_values=-1000)
+    settings = Preprocessing((48, 56, 48), crop="head")
+    narrow_view, wide_view = settings.prepare(volume), settings.prepare(Volume(wide, matrix, "CT"))
+    assert (
+        np.abs(narrow_view.ijk_to_lps - wide_view.ijk_to_lps).max() < 12
+    )  # a scan that ends at the vertex has no air there
+    scale = [np.abs(np.diag(view.ijk_to_lps)[:2]) for view in (narrow_view, wide_view)]
+    assert scale[0] == pytest.approx(scale[1], rel=0.05)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiologycnn.hemorrhage.head_check import _block_highest
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.hemorrhage.probability_map import ProbabilityMap
+from radiologycnn.hemorrhage.skull import _block_highest
 from radiologycnn.images.separable import resize
 from radiologycnn.images.volume import Volume
 

@@ -10,11 +10,13 @@ import numpy as np
 
 from radiologycnn import __version__
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
-from radiologycnn.hemorrhage.preprocessing import Preprocessing, check_head_ct
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, ProbabilityMap
 from radiologycnn.hemorrhage.results import Measurements
+from radiologycnn.hemorrhage.skull import find_skull
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
@@ -134,9 +136,10 @@ class HemorrhageSegmenter:
 
         stages.begin(0.0, "Checking the scan")
         check_array(volume)
-        notes += check_head_ct(volume)
+        skull = find_skull(volume)
+        notes += check_head_ct(volume, skull)
         stages.begin(_CHECKED, "Preparing the scan")
-        prepared = self.preprocessing.prepare(volume)
+        prepared = self.preprocessing.prepare(volume, skull)
         stages.begin(_PREPARED, "Running the network")
         outcome = self.backend.probability(prepared.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs

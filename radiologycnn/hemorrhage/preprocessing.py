@@ -2,7 +2,9 @@
 
 The paper resamples each scan to 128 x 128 x 64 voxels, whatever its spacing, and then sets HU below 0 to 0 and above
 100 to 100. That order lets bone bleed into neighbouring voxels, which then look like blood along the skull; the other
-order and an antialiasing resample are options, so that a model states what it was trained with.
+order, an antialiasing resample and a crop to the head are options, so that a model states what it was trained with.
+Without the crop a third to a half of the paper's grid shows air beside the head, and how large the network sees the
+head depends on the field of view.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.hemorrhage.head_check import check_head_ct
+from radiologycnn.hemorrhage.skull import Skull, find_skull
 from radiologycnn.images.boxes import Box
 from radiologycnn.images.grid import (
     oriented_box,
@@ -28,6 +30,7 @@ from radiologycnn.images.separable import reached_box, resize, resize_labels, re
 from radiologycnn.images.volume import Volume
 
 ORDERS = ("resample_then_clamp", "clamp_then_resample")
+CROPS = ("none", "head")
 
 # A tilt of the slices against their stacking axis beyond this is put straight before the network sees it.
 LARGEST_SHEAR_DEGREES = 2.0
@@ -40,11 +43,14 @@ class Preprocessing:
     """How a model wants its input; stands in ``model.json``.
 
     Attributes:
-        grid_shape_ijk: the network's grid; it covers the scan's whole extent, so its spacing differs between scans.
+        grid_shape_ijk: the network's grid; it covers the scan's whole extent, or that of the crop, so its spacing
+            differs between scans.
         hu_range: HU are clamped to this range.
         order: "resample_then_clamp" (the paper) or "clamp_then_resample".
         antialias: average over each network voxel's neighbourhood instead of reading 2 x 2 of 16 pixels.
         divide_by: clamped HU are divided by this.
+        crop: "none" (the paper), or "head": the box around the skull, where :func:`.skull.find_skull` sees one; outside
+            it nothing is ever segmented.
     """
 
     grid_shape_ijk: tuple[int, int, int] = (128, 128, 64)
@@ -52,6 +58,7 @@ class Preprocessing:
     order: str = "resample_then_clamp"
     antialias: bool = False
     divide_by: float = 100.0
+    crop: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,6 +79,8 @@ class Preprocessing:
             problems.append("'hu_range' must be two rising numbers")
         if result.order not in ORDERS:
             problems.append(f"'order' must be one of {', '.join(ORDERS)}")
+        if result.crop not in CROPS:
+            problems.append(f"'crop' must be one of {', '.join(CROPS)}")
         if not isinstance(result.antialias, bool):
             problems.append("'antialias' must be true or false")
         if not _is_number(result.divide_by) or result.divide_by <= 0:
@@ -82,21 +91,36 @@ class Preprocessing:
                 f"The model's preprocessing cannot be used: {'; '.join(problems)}.",
                 "Update RadiologyCNN, or ask the model's author for a corrected package.",
             )
-        return cls(tuple(shape), tuple(map(float, hu_range)), result.order, result.antialias, float(result.divide_by))
+        return replace(
+            result,
+            grid_shape_ijk=tuple(shape),
+            hu_range=tuple(map(float, hu_range)),
+            divide_by=float(result.divide_by),
+        )
 
-    def prepare(self, volume: Volume) -> NetworkInput:
-        """The scan as the network wants it: axes to L, P, S, resampled, clamped, divided."""
+    def prepare(self, volume: Volume, skull: Skull | None = None) -> NetworkInput:
+        """The scan as the network wants it: axes to L, P, S, cropped, resampled, clamped, divided.
+
+        Args:
+            volume: the scan.
+            skull: of this volume, where it is known; found here where it is needed and left out.
+        """
         low, high = self.hu_range
         straight = _straightened(volume)
         grid = straight or volume
         oriented = reorient_to_lps(grid)
-        image = oriented.array
+        crop = tuple(slice(0, size) for size in oriented.array.shape)
+        if self.crop == "head":
+            found = skull if skull is not None and straight is None else find_skull(grid)
+            crop = found.box or crop
+        image = oriented.array[crop]
         shape_kji = self.grid_shape_ijk[::-1]
         first_to = self.hu_range if self.order == "clamp_then_resample" else None
         resampled = resize(image, shape_kji, self.antialias, first_to)
         resampled = np.clip(resampled, low, high, out=resampled) / np.float32(self.divide_by)
-        matrix = resized_matrix(oriented.ijk_to_lps, image.shape, shape_kji)
-        return NetworkInput(resampled, matrix, volume, straight)
+        matrix = np.array(oriented.ijk_to_lps, float)
+        matrix[:3, 3] += matrix[:3, :3] @ [part.start for part in crop[::-1]]
+        return NetworkInput(resampled, resized_matrix(matrix, image.shape, shape_kji), volume, straight, crop)
 
 
 @dataclass(frozen=True)
@@ -113,13 +137,15 @@ class NetworkInput:
     ijk_to_lps: np.ndarray
     volume: Volume
     _straight: Volume | None
+    _crop: Box  # of the scan's (or its straightened copy's) grid with its axes to L, P, S
 
     def to_scan(self, on_network_grid: np.ndarray, box: Box | None = None) -> np.ndarray:
         """An array on the network's grid, such as a probability, on the scan's own grid: float32, (K, J, I).
 
         Trilinear. It is meant for probabilities, not logits: logits run far outside the bleed and only a little
         inside it, so that a boundary interpolated between them moves inwards and volumes shrink; probabilities are
-        bounded on both sides, which keeps the boundary half way between a voxel that is in and one that is out.
+        bounded on both sides, which keeps the boundary half way between a voxel that is in and one that is out. What
+        the network did not see, because it was cropped away, is 0.
 
         Args:
             on_network_grid: shape (K, J, I) of the network's grid.
@@ -127,8 +153,8 @@ class NetworkInput:
         """
         if self._straight is None:
             part = None if box is None else oriented_box(box, self.volume)
-            return restore_axes(resize(on_network_grid, self._oriented_shape, box=part), self.volume)
-        straight = restore_axes(resize(on_network_grid, self._oriented_shape), self._straight)
+            return restore_axes(self._uncropped(on_network_grid, part), self.volume)
+        straight = restore_axes(self._uncropped(on_network_grid), self._straight)
         shape_kji = self.volume.array.shape
         result = resample(straight, self._straight.ijk_to_lps, self.volume.ijk_to_lps, shape_kji)
         return result if box is None else result[box]
@@ -138,24 +164,43 @@ class NetworkInput:
 
         It may be larger than needed: the whole grid of a sheared scan. None where no voxel is True.
         """
-        box = reached_box(on_network_grid, self._oriented_shape)
+        box = reached_box(on_network_grid, self._crop_shape)
         if box is None:
             return None
         if self._straight is not None:
             return tuple(slice(0, size) for size in self.volume.array.shape)
-        return restore_box(box, self.volume)
+        return restore_box(tuple(_moved(part, crop.start) for part, crop in zip(box, self._crop)), self.volume)
 
     @property
-    def _oriented_shape(self) -> tuple[int, int, int]:
-        return oriented_shape(self._straight or self.volume)
+    def _crop_shape(self) -> tuple[int, int, int]:
+        return tuple(part.stop - part.start for part in self._crop)
+
+    def _uncropped(self, on_network_grid: np.ndarray, box: Box | None = None) -> np.ndarray:
+        """Back on the oriented grid, or on a part of it: interpolated in the crop, 0 outside."""
+        if box is None:
+            box = tuple(slice(0, size) for size in oriented_shape(self._straight or self.volume))
+        seen = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, self._crop))
+        if any(part.start >= part.stop for part in seen):
+            return np.zeros([part.stop - part.start for part in box], np.float32)
+        in_crop = tuple(_moved(part, -crop.start) for part, crop in zip(seen, self._crop))
+        values = resize(on_network_grid, self._crop_shape, box=in_crop)
+        if seen == box:
+            return values
+        whole = np.zeros([part.stop - part.start for part in box], np.float32)
+        whole[tuple(_moved(part, -outer.start) for part, outer in zip(seen, box))] = values
+        return whole
 
     def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
         """A mask or label map on the scan's grid, on the network's grid (nearest neighbour), for training."""
         grid = self._straight or self.volume
         if self._straight is not None:
             labels = resample(labels, self.volume.ijk_to_lps, grid.ijk_to_lps, grid.array.shape, "nearest")
-        oriented = reorient_to_lps(replace(grid, array=labels)).array
+        oriented = reorient_to_lps(replace(grid, array=labels)).array[self._crop]
         return np.ascontiguousarray(resize_labels(oriented, self.array.shape))
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def _is_number(value: Any) -> bool:
@@ -196,6 +241,3 @@ def _straightened(volume: Volume) -> Volume | None:
     shape_kji = tuple(int(n) for n in shape_ijk[::-1])
     array = resample(volume.array, matrix, straight, shape_kji, fill=AIR_HU)
     return Volume(array, straight, volume.modality, volume.name)
-
-
-__all__ = ["NetworkInput", "Preprocessing", "check_head_ct"]

@@ -35,13 +35,19 @@ TRAINING_MATRIX = 256
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
-    return Preprocessing(grid_shape_ijk=settings.grid_shape_ijk, order=settings.order, antialias=settings.antialias)
+    return Preprocessing(
+        grid_shape_ijk=settings.grid_shape_ijk,
+        order=settings.order,
+        antialias=settings.antialias,
+        crop=settings.crop,
+    )
 
 
 def cache_name(settings: TrainingSettings) -> str:
     """One cache a preprocessing: cases made for another grid must not slip in."""
     grid = "x".join(map(str, settings.grid_shape_ijk))
-    return f"{grid}-{settings.order}{'-antialias' if settings.antialias else ''}"
+    options = ("-antialias" if settings.antialias else "") + ("" if settings.crop == "none" else f"-{settings.crop}")
+    return f"{grid}-{settings.order}{options}"
 
 
 def _mean_where(bleed: bool, name: str) -> Callable[[Sequence[Mapping[str, Any]]], Figure]:

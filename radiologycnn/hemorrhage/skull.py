@@ -1,0 +1,149 @@
+"""Where the skull is in a CT: slices in which a closed ring of bone, of a head's size, surrounds soft tissue.
+
+Nothing else in the body has such rings: ribs and pelvis leave wide gaps, and limbs are too small. The rings say whether
+a scan shows a head at all, and which part of it the brain lies in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiologycnn.images.boxes import Box
+from radiologycnn.images.grid import reorient_to_lps
+from radiologycnn.images.volume import Volume
+
+AIR_BELOW_HU = -500
+BODY_ABOVE_HU = -300
+BONE_ABOVE_HU = 250
+SOFT_TISSUE_HU = (-60, 130)
+
+COARSE_STEP_MM = 2.5
+RAYS = 72
+RAY_STEP_MM = 2.0
+LONGEST_RAY_MM = 220.0
+
+# A craniectomy, a fracture or a burr hole opens the ring; ribs and pelvis close much less of it.
+CLOSED_SHARE = 0.75
+SOFT_SHARE = 0.75
+RING_DIAMETER_MM = (80.0, 215.0)
+
+# Below this height of rings there is no head.
+LEAST_RING_MM = 15.0
+
+# The box around the brain: this far beyond the inner table, for the bone and for what bulges through a gap in it; so
+# far above the highest ring, over which the vault closes; and no taller than this, so that a neck is left out.
+BESIDE_INNER_TABLE_MM = 15.0
+ABOVE_HIGHEST_RING_MM = 35.0
+TALLEST_BOX_MM = 190.0
+
+# A ray that ends this much farther out than its slice's median passed through a gap.
+THROUGH_A_GAP = 1.4
+
+
+@dataclass(frozen=True)
+class Skull:
+    """What was found of the skull.
+
+    Attributes:
+        ring_mm: height of the slices with a closed ring; 0 where there is no head.
+        top_share: cross-section of the uppermost slice against the largest ring's, where the stack ends in the head.
+        box: around the brain and the bone beside it, slices K, J, I of ``reorient_to_lps(volume)``; None where too
+            little of a skull was found.
+    """
+
+    ring_mm: float
+    top_share: float
+    box: Box | None = None
+
+
+def find_skull(volume: Volume) -> Skull:
+    """Look along rays from the middle of each axial slice for a ring of bone around soft tissue."""
+    oriented = reorient_to_lps(volume)
+    spacing = oriented.spacing_mm
+    step_i, step_j = (max(1, int(COARSE_STEP_MM / spacing[axis])) for axis in (0, 1))
+    step_k = max(1, int(COARSE_STEP_MM / spacing[2]))
+    hu = oriented.array[::step_k, ::step_j, ::step_i]
+    # Bone anywhere in a block counts, or thin bone would slip between the samples.
+    bone = _block_any(oriented.array[::step_k], step_j, step_i)
+    cell_i, cell_j = spacing[0] * step_i, spacing[1] * step_j
+    body = hu > BODY_ABOVE_HU
+    areas = body.sum(axis=(1, 2))
+
+    middle_j, middle_i = _middles(body)
+    angles = np.arange(RAYS) * 2 * np.pi / RAYS
+    radii = np.arange(0, LONGEST_RAY_MM, RAY_STEP_MM)
+    j = np.rint(middle_j[:, None, None] + np.sin(angles)[:, None] * radii / cell_j).astype(int)
+    i = np.rint(middle_i[:, None, None] + np.cos(angles)[:, None] * radii / cell_i).astype(int)
+    outside = (j < 0) | (j >= hu.shape[1]) | (i < 0) | (i >= hu.shape[2])
+    k = np.arange(len(hu))[:, None, None]
+    j, i = np.clip(j, 0, hu.shape[1] - 1), np.clip(i, 0, hu.shape[2] - 1)
+    hits = bone[k, j, i] & ~outside & (radii >= RING_DIAMETER_MM[0] / 4)
+    values = hu[k, j, i]
+
+    has_bone = hits.any(axis=2)
+    first_bone_mm = np.where(has_bone, radii[hits.argmax(axis=2)], np.nan)
+    closed = has_bone.mean(axis=1)
+    diameter = np.zeros(len(hu))
+    counted = closed > 0.5
+    diameter[counted] = 2 * np.nanmean(first_bone_mm[counted], axis=1)
+    # Soft tissue must fill what lies well inside the ring.
+    within = radii < 0.8 * np.nan_to_num(first_bone_mm)[..., None]
+    soft = (values > SOFT_TISSUE_HU[0]) & (values < SOFT_TISSUE_HU[1]) & within
+    soft_share = soft.sum(axis=(1, 2)) / np.maximum(within.sum(axis=(1, 2)), 1)
+    ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE) & (diameter >= RING_DIAMETER_MM[0])
+    # By the widest ring: what is wider than a head may still have narrower ends.
+    if not ring.any() or diameter[ring].max() > RING_DIAMETER_MM[1]:
+        return Skull(0.0, 0.0)
+    # Slices without an image (outside a tilted stack) are not the top of the head.
+    filled = np.flatnonzero(areas * cell_i * cell_j > 500)
+    top_share = float(areas[filled[-1]] / areas[ring].max()) if filled.size else 0.0
+    top_missing = filled.size and filled[-1] == len(hu) - 1
+    ring_mm = float(ring.sum() * step_k * spacing[2])
+    box = None
+    if ring_mm >= LEAST_RING_MM:
+        reach = first_bone_mm[ring]
+        reach = np.where(reach > THROUGH_A_GAP * np.nanmedian(reach, axis=1, keepdims=True), np.nan, reach)
+        aside = (middle_i[ring] * cell_i)[:, None] + np.cos(angles) * reach
+        along = (middle_j[ring] * cell_j)[:, None] + np.sin(angles) * reach
+        top = float(np.flatnonzero(ring)[-1] * step_k * spacing[2]) + ABOVE_HIGHEST_RING_MM
+        beside = BESIDE_INNER_TABLE_MM
+        box = (
+            _part(top - TALLEST_BOX_MM, top, spacing[2], oriented.array.shape[0]),
+            _part(np.nanmin(along) - beside, np.nanmax(along) + beside, spacing[1], oriented.array.shape[1]),
+            _part(np.nanmin(aside) - beside, np.nanmax(aside) + beside, spacing[0], oriented.array.shape[2]),
+        )
+    return Skull(ring_mm, top_share if top_missing else 0.0, box)
+
+
+def _part(low_mm: float, high_mm: float, spacing_mm: float, size: int) -> slice:
+    """Voxels of an axis from one place to another, in mm from its first voxel's centre."""
+    return slice(max(int(low_mm / spacing_mm), 0), min(int(np.ceil(high_mm / spacing_mm)) + 1, size))
+
+
+def _block_any(array: np.ndarray, step_j: int, step_i: int) -> np.ndarray:
+    """Whether a block of step_j x step_i pixels that begins at each coarse sample holds bone."""
+    rows = _block_highest(array, step_j, axis=1)
+    return _block_highest(rows, step_i, axis=2) > BONE_ABOVE_HU
+
+
+def _block_highest(array: np.ndarray, step: int, axis: int) -> np.ndarray:
+    """Highest value of each block of ``step`` along an axis; the last block may be shorter."""
+    array = np.moveaxis(array, axis, 0)
+    highest = array[::step].copy()
+    for offset in range(1, step):  # whole rows at a time: many times faster than block after block
+        others = array[offset::step]
+        np.maximum(highest[: len(others)], others, out=highest[: len(others)])
+    return np.moveaxis(highest, 0, axis)
+
+
+def _middles(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle of the body in each slice (j and i, fractional); a thin table or head rest hardly moves it."""
+    middles = []
+    for axis in (1, 2):
+        profile = body.sum(axis=3 - axis).astype(float)
+        position = np.arange(body.shape[axis])
+        total = profile.sum(axis=1)
+        middles.append((profile * position).sum(axis=1) / np.maximum(total, 1))
+    return middles[0], middles[1]
