@@ -12,6 +12,7 @@ reproduce_app = typer.Typer(help="Train, compare and print a paper's tables and 
 
 _OUTPUT = typer.Option(..., "--output", "-o", help="Folder for report, tables, figures and all steps; goes on there.")
 _QUICK = typer.Option(False, "--quick", help="A trial in minutes: tiny scans and networks, figures without meaning.")
+_REDUCED = typer.Option(False, "--reduced", help="Every method trained, small, in about an hour of one core.")
 _MODELS = typer.Option("train", help="train, or bundled: test the model that comes with the program on unseen scans.")
 _TRAINING = typer.Option(None, min=2, help="Simulated training cases.")
 _VALIDATION = typer.Option(None, min=1, help="Simulated validation cases.")
@@ -40,6 +41,7 @@ def _reproduce() -> None:
 def arab2020(
     output: Path = _OUTPUT,
     quick: bool = _QUICK,
+    reduced: bool = _REDUCED,
     models: str = _MODELS,
     model: str = _MODEL,
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, split) instead of simulated scans."),
@@ -57,8 +59,8 @@ def arab2020(
 ) -> None:
     """Hemorrhage on head CT: CNN-DS against its baselines and raters."""
     _run(
-        "arab2020", output, quick, models, model, data, readers, training, validation, test, methods, training_preset,
-        epochs, seed, device, jobs, report,
+        "arab2020", output, _preset(quick, reduced), models, model, data, readers, training, validation, test, methods,
+        training_preset, epochs, seed, device, jobs, report,
     )  # fmt: skip
 
 
@@ -89,15 +91,24 @@ def shim2020(
 ) -> None:
     """Rotator cuff tears on shoulder MRI: VRN against its rivals and readers."""
     _run(
-        "shim2020", output, quick, models, model, data, readers, training, validation, test, methods, training_preset,
-        epochs, seed, device, jobs, report, repeats=repeats, repeat_method=repeat_method,
+        "shim2020", output, _preset(quick), models, model, data, readers, training, validation, test, methods,
+        training_preset, epochs, seed, device, jobs, report, repeats=repeats, repeat_method=repeat_method,
     )  # fmt: skip
+
+
+def _preset(quick: bool, reduced: bool = False) -> str:
+    """How large the run is."""
+    from radiologycnn.errors import InputError
+
+    if quick and reduced:
+        raise InputError("two-sizes", "A quick run and a reduced one are two runs.", "Give one of them.")
+    return "quick" if quick else "reduced" if reduced else "default"
 
 
 def _run(
     paper: str,
     output: Path,
-    quick: bool,
+    preset: str,
     models: str,
     model: str | None,
     data: Path | None,
@@ -122,7 +133,7 @@ def _run(
         raise InputError("unknown-models", f"There are no models “{models}”.", f"Use {TRAIN} or {BUNDLED}.")
     settings = ReproductionSettings.of(
         paper,
-        "quick" if quick else "default",
+        preset,
         models=models,
         model=model,
         training=training,

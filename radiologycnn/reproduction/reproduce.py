@@ -16,9 +16,12 @@ from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
 from radiologycnn.reproduction.workspace import Workspace, test_seed
 
 REPORT_NAME = "report.html"
-_QUICK = (
-    "A quick run: a few small scans and networks far too small. Its figures mean nothing but that every step works."
-)
+_SIZES = {
+    "quick": "A quick run: a few small scans and networks far too small. Its figures mean nothing but that every step "
+    "works.",
+    "reduced": "A reduced run: every method learns for real, but from few coarse scans, with a narrow network on a "
+    "small grid and for a short time. Its figures compare the methods with each other, not with the paper.",
+}
 
 
 def reproduce(
@@ -81,8 +84,8 @@ def reproduce(
         )
     if simulated_people:
         labels.append(f"Human readers of this run are simulated: {simulated_people}.")
-    if settings.quick:
-        labels.append(_QUICK)
+    if settings.preset in _SIZES:
+        labels.append(_SIZES[settings.preset])
     if settings.models == BUNDLED:
         labels.append("No network was trained: a finished model was tested, on scans that it has not seen.")
     tables = [table for table in tables if table.rows]
