@@ -170,3 +170,16 @@ def test_dice_loss_of_a_perfect_answer_is_minus_one_with_and_without_a_bleed():
     assert dice_loss(torch.full_like(truth, -60.0), truth).item() == pytest.approx(-1, abs=1e-5)
     truth[0, 0, 1:3] = 1
     assert dice_loss((truth - 0.5) * 120, truth).item() == pytest.approx(-1, abs=1e-5)
+
+
+def test_a_single_case_is_normalized_in_training_as_in_a_batch():
+    (norm, *_) = (module for module in build_cnn_ds("small").modules() if isinstance(module, nn.InstanceNorm3d))
+    features = torch.randn(2, norm.num_features, 6, 7, 8, generator=torch.Generator().manual_seed(4)) * 3 + 5
+    features.requires_grad_()
+    wanted = torch.randn(features.shape, generator=torch.Generator().manual_seed(5))
+    both = norm(features)
+    alone = torch.cat([norm(features[:1]), norm(features[1:])])
+    assert torch.allclose(both, alone, atol=1e-5)
+    inputs = (features, norm.weight, norm.bias)
+    for in_batch, single in zip(*(torch.autograd.grad((output * wanted).sum(), inputs) for output in (both, alone))):
+        assert torch.allclose(in_batch, single, rtol=1e-4, atol=1e-4)

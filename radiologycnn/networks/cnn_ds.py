@@ -115,6 +115,15 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
+class _InstanceNorm(nn.InstanceNorm3d):
+    """The same figures; in training a single case goes through batch normalization, which copies no features."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training and len(features) == 1:
+            return functional.batch_norm(features, None, None, self.weight, self.bias, True, eps=self.eps)
+        return super().forward(features)
+
+
 class _InstanceNormWithEpsOnDeviation(nn.Module):
     """Instance normalization as in keras-contrib: (x - mean) / (standard deviation + eps), affine."""
 
@@ -135,7 +144,7 @@ def _block(channels_in: int, channels_out: int, kernel: int, options: CnnDsOptio
     layers: list[nn.Module] = [nn.Conv3d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2)]
     if options.normalization == "instance":
         if options.norm_eps_on == "variance":
-            layers.append(nn.InstanceNorm3d(channels_out, eps=options.norm_eps, affine=True))
+            layers.append(_InstanceNorm(channels_out, eps=options.norm_eps, affine=True))
         else:
             layers.append(_InstanceNormWithEpsOnDeviation(channels_out, options.norm_eps))
     if options.activation == "leaky_relu":
