@@ -4,15 +4,17 @@ from types import SimpleNamespace
 
 
 class Clinic:
-    """What the tests of both panels do with a panel; each panel's tests add their own scan and answers.
+    """What the tests of both panels do with a panel; each panel's own clinic adds a scan, ``answer`` and ``words``.
 
     Args:
         host: SlicerHost.
         widget: the panel's widget object, not yet entered.
-        moduleName: of the panel.
     """
 
-    def __init__(self, host, widget, moduleName) -> None:
+    MODULE = ""  #: the panel's name
+    TASK = ""  #: what the worker is asked for when the big button is clicked
+
+    def __init__(self, host, widget) -> None:
         import qt
         import slicer
 
@@ -22,7 +24,7 @@ class Clinic:
         self.slicer, self.qt = slicer, qt
         self.client = AnswerlessClient()
         widget.logic.client = self.client  # before the panel is entered: no real worker is started
-        slicer.util.selectModule(moduleName)
+        slicer.util.selectModule(self.MODULE)
         widget.enter()
         self.useModel()
 
@@ -53,6 +55,16 @@ class Clinic:
     def click(self, button) -> None:
         assert button.enabled, f"{button.objectName} is disabled: {button.toolTip}"
         self.host.click(button)
+
+    def start(self) -> str:
+        """Click the big button; returns the job. A slow machine may have sent another kind of job meanwhile."""
+        self.click(self.widget.runButton)
+        return self.sent(self.TASK)[0]
+
+    def run(self, **changes):
+        """From the click to the result."""
+        self.answer(self.start(), **changes)
+        return self.result
 
     def sent(self, wanted) -> tuple:
         """(job, fields) of the last request of a kind."""
@@ -91,6 +103,20 @@ class Clinic:
         """A point of the plane that a slice view shows, RAS."""
         matrix = self.slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().GetSliceToRAS()
         return tuple(matrix.GetElement(axis, 3) for axis in range(3))
+
+
+class StandInInstaller:
+    """Of which the test says what is missing, and how an installation ends."""
+
+    def __init__(self, outcome, *, isReady) -> None:
+        self.outcome, self.isReady, self.asked = outcome, isReady, []
+
+    def missing(self) -> list:
+        return [] if self.isReady else ["torch>=2.2"]
+
+    def ensure(self, withTorch=False):
+        self.asked.append(withTorch)
+        return self.outcome
 
 
 def unnamedWidgets(ui, uiFile) -> list:

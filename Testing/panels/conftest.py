@@ -5,6 +5,8 @@ One host lives for the whole test session, as the real application would; each t
 
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ for name in ("slicer", "PySide6"):
         pytest.skip(f"{name} is not installed (pip install radiologycnn[host])", allow_module_level=True)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MAKE_MODELS = """
+import sys
+from pathlib import Path
+from engine.hand_made import tiny_package
+from engine.hand_made_shoulder import make_package
+tiny_package(Path(sys.argv[1]) / "tiny-1.0.0")
+make_package(Path(sys.argv[1]) / "sees-light-1.0.0")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +77,89 @@ def cuff(slicerHost):
 
 
 @pytest.fixture
-def shoulderClinic(slicerHost):
-    """The opened panel of RotatorCuffCNN with a shoulder MRI in it, and a worker that answers what the test says."""
+def openClinic(slicerHost):
+    """openClinic(HeadClinic) opens the panel with a scan in it, and a worker that answers what the test says."""
+    clinics = []
+
+    def opened(kind):
+        clinics.append(kind(slicerHost, slicerHost.load_module(REPOSITORY / kind.MODULE, select=False)))
+        return clinics[-1]
+
+    yield opened
+    slicerHost.clear_scene()
+    for clinic in clinics:
+        getattr(clinic.slicer.modules, f"{clinic.MODULE}Widget").logic.client = None
+
+
+@pytest.fixture
+def headClinic(openClinic):
+    """The opened panel of HemorrhageSeg with a head CT in it."""
+    from panels.head_clinic import HeadClinic
+
+    return openClinic(HeadClinic)
+
+
+@pytest.fixture
+def shoulderClinic(openClinic):
+    """The opened panel of RotatorCuffCNN with a shoulder MRI in it."""
     from panels.shoulder_clinic import ShoulderClinic
 
-    widget = slicerHost.load_module(REPOSITORY / "RotatorCuffCNN", select=False)
-    clinic = ShoulderClinic(slicerHost, widget)
-    yield clinic
+    return openClinic(ShoulderClinic)
+
+
+@pytest.fixture(scope="session")
+def smallModels(tmp_path_factory):
+    """A folder with a small model for each panel, made in another process: torch stays out of this one."""
+    folder = tmp_path_factory.mktemp("models")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "Testing")])}
+    subprocess.run([sys.executable, "-c", MAKE_MODELS, str(folder)], check=True, env=environment, timeout=240)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sharedWorkerClient(slicerHost):
+    """One real worker behind all panels, as in Slicer: it imports torch only once."""
+    from RadiologyCNNLib.QtWorkerProcess import makeClient
+
+    client = makeClient()
+    yield client
+    client.stop()
+
+
+@pytest.fixture
+def realWorker(sharedWorkerClient, smallModels, monkeypatch):
+    """The real worker's client; worker and panels know the small models."""
+    monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(smallModels))
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
+    return sharedWorkerClient
+
+
+@pytest.fixture
+def openRealPanel(slicerHost, realWorker):
+    """openRealPanel("HemorrhageSeg") enters a panel behind which the real worker is; returns its widget object."""
+    import slicer
+
+    opened = []
+
+    def enter(name):
+        widget = slicerHost.load_module(REPOSITORY / name, select=False)
+        widget.logic.client = realWorker
+        opened.append(widget)
+        slicer.util.selectModule(name)
+        widget.enter()
+        return widget
+
+    yield enter
     slicerHost.clear_scene()
-    clinic.slicer.modules.RotatorCuffCNNWidget.logic.client = None
+    for widget in opened:
+        widget.logic.client = None
+
+
+@pytest.fixture
+def waitFor(slicerHost):
+    """waitFor(condition) lets the application run until it is true; generous, as a loaded machine is slow."""
+
+    def wait(condition):
+        assert slicerHost.process_events(240, until=condition), "nothing happened"
+
+    return wait

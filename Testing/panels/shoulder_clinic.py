@@ -9,14 +9,19 @@ from panels.clinic import Clinic
 class ShoulderClinic(Clinic):
     """The opened panel with a shoulder MRI in the scene."""
 
+    MODULE, TASK = "RotatorCuffCNN", "classify"
+
     def __init__(self, host, widget) -> None:
         from RotatorCuffCNNLib import SelfTest
         from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
 
-        super().__init__(host, widget, "RotatorCuffCNN")
+        super().__init__(host, widget)
         self.selfTest, self.syntheticShoulder = SelfTest, syntheticShoulder
         self.shoulder = syntheticShoulder()
-        self.volume = self.addShoulder(self.shoulder)
+        self.volume = self.addScan()
+
+    def addScan(self):
+        return self.addShoulder(self.shoulder)
 
     def addShoulder(self, shoulder, name="Shoulder"):
         return self.addVolume(shoulder.array, shoulder.ijkToRas, name)
@@ -50,10 +55,6 @@ class ShoulderClinic(Clinic):
 
     # Classification
 
-    def startClassification(self) -> str:
-        self.click(self.ui.classifyButton)
-        return self.sent("classify")[0]
-
     def answer(self, job, shoulder=None, maps=None, **changes) -> None:
         shoulder = shoulder or self.shoulder
         message = self.selfTest.resultMessage(shoulder)
@@ -65,9 +66,12 @@ class ShoulderClinic(Clinic):
         np.save(path, self.selfTest.resultMaps(shoulder) if maps is None else maps)
         self.client.result.emit(job, {**message, "maps": path, **changes})
 
-    def classify(self, **changes):
-        self.answer(self.startClassification(), **changes)
-        return self.result
+    classify = Clinic.run
+
+    @property
+    def words(self) -> str:
+        """The answer as the panel says it."""
+        return self.ui.predictedLabel.text
 
     def choose(self, selector, value) -> None:
         """Choose an entry as a person does, by what stands there."""

@@ -1,21 +1,13 @@
 """Both panels in one window, as a person who has both kinds of scans uses them: switching, one scene, one reload."""
 
 import pytest
-from panels.shoulder_clinic import ShoulderClinic
-from panels.test_hemorrhage_panel import HeadClinic
 
 
 @pytest.fixture
-def clinics(slicerHost, repository):
+def clinics(headClinic, shoulderClinic):
     """The two panels with a scan each in one scene; RotatorCuffCNN is the one that is shown."""
-    names = ("HemorrhageSeg", "RotatorCuffCNN")
-    panels = [slicerHost.load_module(repository / name, select=False) for name in names]
-    head, shoulder = HeadClinic(slicerHost, panels[0]), ShoulderClinic(slicerHost, panels[1])
-    head.volume.SetName("Head")
-    yield head, shoulder
-    slicerHost.clear_scene()
-    for panel in panels:
-        panel.logic.client = None
+    headClinic.volume.SetName("Head")
+    return headClinic, shoulderClinic
 
 
 def select(clinic, name) -> None:
@@ -66,7 +58,7 @@ def testTheScanOfOnePanelIsRefusedInWordsByTheOther(clinics):
     select(shoulder, "RotatorCuffCNN")
     nodes = shoulder.nodeCount()
     shoulder.ui.inputVolumeSelector.setCurrentNode(head.volume)
-    job = shoulder.startClassification()
+    job = shoulder.start()
     shoulder.fail(job, "not-a-shoulder", "This looks like a CT.", "Choose a shoulder MRI.")
     assert "This looks like a CT." in shoulder.ui.messageLabel.text
     assert head.result.volumeNode is head.volume and shoulder.nodeCount() <= nodes + 1  # a box at most

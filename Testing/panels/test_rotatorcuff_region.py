@@ -57,7 +57,7 @@ def testTheDraggedBoxIsWhatTheNetworkSees(clinic):
     clinic.locate()
     clinic.moveRoi(r=10, s=-4)
     clinic.roi.SetSize(70, 70, 70)
-    clinic.startClassification()
+    clinic.start()
     roi = clinic.sent("classify")[1]["roi"]
     assert roi["centre_lps_mm"] == pytest.approx(TO_LPS @ (np.array(clinic.shoulder.headRas) + [10, 0, -4]))
     assert roi["edge_mm"] == pytest.approx(70)
@@ -90,7 +90,7 @@ def testBoxIsShownHiddenAndLockedDuringARun(clinic):
     clinic.click(clinic.ui.findHeadButton)
     clinic.locate()
     assert roi.GetDisplayNode().GetVisibility()
-    job = clinic.startClassification()
+    job = clinic.start()
     assert roi.GetLocked()
     assert not clinic.ui.findHeadButton.enabled
     clinic.answer(job)
@@ -106,7 +106,7 @@ def testFindHumeralHeadShowsItInTheSlices(clinic):
 
 
 def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
-    job = clinic.startClassification()
+    job = clinic.start()
     assert clinic.sent("classify")[1]["roi"] is None
     clinic.answer(job)
     assert clinic.roiCentre() == pytest.approx(clinic.shoulder.headRas, abs=0.01)

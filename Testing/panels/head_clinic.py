@@ -1,0 +1,44 @@
+"""HeadClinic: the opened HemorrhageSeg panel with a head CT in it; the worker's answers are made up here."""
+
+from panels.clinic import Clinic
+
+
+class HeadClinic(Clinic):
+    """The opened panel with a head CT in the scene."""
+
+    MODULE, TASK = "HemorrhageSeg", "segment"
+
+    def __init__(self, host, widget) -> None:
+        from HemorrhageSegLib import SelfTest
+        from HemorrhageSegLib.SyntheticHead import syntheticHead
+
+        super().__init__(host, widget)
+        self.selfTest, self.syntheticHead = SelfTest, syntheticHead
+        self.head = syntheticHead()
+        self.volume = self.addScan()
+
+    def addScan(self):
+        return self.addHead(self.head)
+
+    def addHead(self, head, name="CT"):
+        return self.addVolume(head.array, head.ijkToRas, name)
+
+    segment = Clinic.run
+
+    def answer(self, job, head=None, **changes) -> None:
+        folder = self.sent("segment")[1]["output"]
+        message = self.selfTest.resultMessage(head or self.head, folder)
+        self.client.result.emit(job, {**message, **changes})
+
+    @property
+    def words(self) -> str:
+        """The answer as the panel says it."""
+        return self.ui.totalLabel.text
+
+    def waitForMeasuring(self) -> tuple:
+        """(job, fields) of the measuring that follows a changed mask."""
+        self.waitFor(lambda: self.count("measure"))
+        return self.sent("measure")
+
+    def tableCells(self) -> list:
+        return self.cellsOf(self.result.tableNode)
