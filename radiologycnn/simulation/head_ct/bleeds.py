@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from radiologycnn.simulation.head_ct.anatomy import Brain, Cavity, Person
+from radiologycnn.simulation.head_ct.brain import Brain
+from radiologycnn.simulation.head_ct.cavity import Cavity
 from radiologycnn.simulation.head_ct.config import BleedConfig, draw_lognormal
 from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, fraction, smooth_step
+from radiologycnn.simulation.head_ct.person import Person
 
 BLEED_LABELS = {"iph": 1, "ivh": 2, "sdh": 3, "edh": 4, "sah": 5}
 """Voxel value of each bleed type: intraparenchymal, intraventricular, subdural, epidural, subarachnoid."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiologycnn.simulation.head_ct.anatomy import Person
 from radiologycnn.simulation.head_ct.config import ConfounderConfig
 from radiologycnn.simulation.head_ct.fields import BOX_LOW_MM, HeadGrid, blend
+from radiologycnn.simulation.head_ct.person import Person
 
 
 def draw_calcifications(

@@ -7,6 +7,7 @@ become *fractions* of a voxel, so that partial volume is right from the start. A
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +65,11 @@ class HeadGrid:
     def fine_voxel_ml(self) -> float:
         return self.fine_mm**3 / 1000
 
+    def slabs(self, slices: int = 16) -> Iterator[Slab]:
+        """The fine grid in slabs of so many slices, from below. What is drawn voxel by voxel needs little memory so."""
+        for first in range(0, self.fine_shape[0], slices):
+            yield Slab(self, slice(first, min(first + slices, self.fine_shape[0])))
+
     def to_fine(self, field: np.ndarray) -> np.ndarray:
         """Linear interpolation of a coarse field onto the fine grid, float32."""
         return interpolate(np.asarray(field, np.float32), self.fine_shape, self.fine_mm / self.coarse_mm)
@@ -93,6 +99,33 @@ class HeadGrid:
         return ndimage.map_coordinates(field, places, order=1, mode="nearest", output=np.float32)
 
 
+@dataclass(frozen=True)
+class Slab:
+    """Some neighbouring slices of a grid's fine voxels; what it gives equals those slices of what the grid gives."""
+
+    grid: HeadGrid
+    slices: slice
+
+    @property
+    def fine_mm(self) -> float:
+        return self.grid.fine_mm
+
+    @property
+    def fine_axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As :attr:`HeadGrid.fine_axes`."""
+        x, y, z = self.grid.fine_axes
+        return x, y, z[self.slices]
+
+    def to_fine(self, field: np.ndarray) -> np.ndarray:
+        """As :meth:`HeadGrid.to_fine`."""
+        step = self.grid.fine_mm / self.grid.coarse_mm
+        positions = [np.arange(n) * step for n in self.grid.fine_shape]
+        wanted = positions[0][self.slices]
+        first = min(int(wanted[0]), len(field) - 2)
+        part = np.asarray(field[first : int(wanted[-1]) + 2], np.float32)
+        return interpolate_at(part, [wanted - first, *positions[1:]])
+
+
 def interpolate(field: np.ndarray, shape: tuple[int, int, int], step: float) -> np.ndarray:
     """Linear interpolation at 0, ``step``, 2 ``step`` ... voxels along each axis; float32 of ``shape``."""
     return interpolate_at(field, [np.arange(n) * step for n in shape])
@@ -102,6 +135,7 @@ __all__ = [
     "BOX_HIGH_MM",
     "BOX_LOW_MM",
     "HeadGrid",
+    "Slab",
     "blend",
     "ellipsoid",
     "fraction",

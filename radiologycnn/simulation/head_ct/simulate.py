@@ -10,12 +10,15 @@ import numpy as np
 
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.head_ct import physics
-from radiologycnn.simulation.head_ct.anatomy import Person, build_brain, build_cavity, draw_person, render_head
 from radiologycnn.simulation.head_ct.artefacts import add_artefacts
 from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_bleeds, render_bleeds, shape_bleeds
+from radiologycnn.simulation.head_ct.brain import build_brain
+from radiologycnn.simulation.head_ct.cavity import build_cavity
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
+from radiologycnn.simulation.head_ct.person import Person, draw_person
+from radiologycnn.simulation.head_ct.render import render_head
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
 SIMULATOR_VERSION = "5"

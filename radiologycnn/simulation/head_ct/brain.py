@@ -1,0 +1,184 @@
+"""What fills the cavity, as signed distances on the coarse grid: folded cortex, ventricles, cisterns, dura, vessels.
+
+All is drawn at *rest* coordinates, so that a bleed's mass effect is a displacement of those coordinates. Anatomical
+positions: textbook values, mm in the head frame; sources in ``config``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiologycnn.simulation.head_ct.cavity import Cavity
+from radiologycnn.simulation.head_ct.config import AnatomyConfig
+from radiologycnn.simulation.head_ct.fields import HeadGrid, ellipsoid, smooth_step, tube, unit_distance
+from radiologycnn.simulation.head_ct.person import Person
+
+
+@dataclass
+class Brain:
+    """What fills the cavity, on the coarse grid, displaced by the bleeds' mass effect."""
+
+    surface: np.ndarray  # depth below the brain's surface (positive in the brain), mm
+    sulcus: np.ndarray  # signed distance to the nearest sulcus' middle sheet
+    sulcus_half_mm: np.ndarray  # half width of the cleft there, 0 or less where it has ended
+    ventricles: np.ndarray
+    cisterns: np.ndarray
+    midline: np.ndarray  # signed distance to the mid-sagittal sheet
+    tentorium: np.ndarray  # signed distance to the tent's surface, positive above
+    falx: np.ndarray  # positive where the falx exists
+    nuclei: np.ndarray
+    stem: np.ndarray
+    sinus: np.ndarray  # dural venous sinuses
+    arteries: np.ndarray
+    supratentorial: np.ndarray  # 1 above the tent
+    tent_exists: np.ndarray  # positive where the tentorium is
+
+
+def build_brain(
+    grid: HeadGrid,
+    person: Person,
+    cavity: Cavity,
+    displacement: np.ndarray,
+    rng: np.random.Generator,
+    config: AnatomyConfig,
+) -> Brain:
+    """Draw the contents of the cavity.
+
+    Args:
+        displacement: shape (3, K, J, I), x, y, z in mm: how far the bleeds pushed the tissue that now is at a voxel.
+    """
+    x, y, z = (c - d for c, d in zip(grid.coarse, displacement))
+    scale = person.half_length_mm / 87.0
+    x, y, z = x / scale, y / scale, z / scale
+    side = np.abs(x)
+    inside = cavity.inside
+    rest_depth = grid.look_up(inside, *(c - d for c, d in zip(grid.coarse, displacement)))
+    bend = 1.5 * grid.noise(rng, 25.0)
+
+    # The folding noise is stretched along the radius, so that its zero sheets stand on the surface like sulci.
+    radius = np.sqrt(x * x + y * y + z * z) + 1e-3
+    stretch = (75.0 / np.maximum(radius, 8.0)) ** 0.75
+    folding = grid.noise(rng, rng.uniform(*config.gyrus_mm) * 0.62)
+    folding = grid.look_up(folding, x * stretch, y * stretch, z * stretch)
+    sulcus = unit_distance(folding, grid.coarse_mm, 0.06)
+    depth_mm = rng.uniform(*config.sulcus_depth_mm) * (1 + 0.25 * grid.noise(rng, 12.0))
+    surface = rest_depth - person.gap_mm * (1 + 0.4 * grid.noise(rng, 14.0))
+    half = person.sulcus_mm * (1.25 - surface / depth_mm) * (1 + 0.35 * grid.noise(rng, 12.0))
+
+    midline = x + bend
+    # Interhemispheric fissure: above and before the corpus callosum, whose arc is an ellipse round (4, 4).
+    callosum = np.hypot((y - 4) / 40.0, (z - 4) / 30.0)
+    fissure = smooth_step(callosum, 0.95, 1.1) * (z > -22)
+    # Depth measures from the medial surface too, so that its cortex and its sulci exist.
+    medial = np.abs(midline) - 0.4 - 0.5 * person.sulcus_mm + 40 * (1 - fissure)
+    surface = np.minimum(surface, medial)
+    half = np.minimum(half, person.sulcus_mm * 1.4) * (1 + 0.4 * smooth_step(z, 15, 60))
+
+    v = person.ventricle_scale * (1 + 0.1 * rng.standard_normal())
+    asymmetry = 1 + 0.12 * rng.standard_normal()
+    ventricles = np.full(x.shape, -1e3, np.float32)
+    for sign, size in ((1, v * asymmetry), (-1, v / asymmetry)):
+        across = sign * midline
+        body = [
+            (7, -32, 6, 2.5 * size),
+            (8 + 2 * v, -22, 10, 4.5 * size),
+            (7 + 2 * v, -5, 18, 4 * size),
+            (11 + 2 * v, 18, 19, 4.5 * size),
+            (21 + 2 * v, 34, 11, 6 * size),
+            (22 + v, 50, 6, 3.0 * size),
+            (19, 62, 3, 1.2 * size),
+        ]
+        horn = [
+            (21 + 2 * v, 34, 10, 5 * size),
+            (29, 22, -6, 2.6 * size),
+            (30, 2, -17, 2.0 * size),
+            (27, -8, -19, 1.6 * size),
+        ]
+        for path in (body, horn):
+            np.maximum(ventricles, tube(across, y, z, path), out=ventricles)
+    third = np.minimum(1.4 * v + 0.6 * v * v - np.abs(midline), 14 - np.hypot(y - 2, (z + 1) * 1.15))
+    aqueduct = tube(
+        midline,
+        y,
+        z,
+        [(0, 16, -8, 0.7), (0, 26, -22, 0.9), (0, 33, -30, 2.2), (0, 37, -35, 5.0 * np.sqrt(v)), (0, 38, -42, 2.0)],
+    )
+    ventricles = np.maximum(np.maximum(ventricles, third), aqueduct)
+    septum = np.abs(midline) - 0.6
+    ventricles = np.minimum(ventricles, np.where(z > 2, septum, 50)) + 0.5 * grid.noise(rng, 5.0)
+
+    tent_height = 4 - 0.36 * side - 0.28 * (y - 22)
+    tentorium = (z - tent_height) * 0.88 + 0.8 * grid.noise(rng, 15.0)
+    notch = np.hypot(x / 1.0, (y - 14) * 0.75)
+    tent_exists = np.minimum(notch - 20, y - 4 - side * 0.25)
+    supratentorial = np.where(tent_exists > -14, tentorium > 0, z > -34 + (y > 10) * 20)
+
+    stem = tube(
+        x,
+        y,
+        z,
+        [
+            (0, 8, -6, 12.0),
+            (0, 10, -18, 13.0),
+            (0, 13, -30, 14.5),
+            (0, 20, -48, 9.5),
+            (0, 30, -66, 7.5),
+            (0, 32, -110, 6.0),
+        ],
+    )
+    around_stem = np.minimum(stem + 1.8 + 1.5 * person.sulcus_mm, -stem)
+    around_stem = around_stem - 6 * smooth_step(z, -12, -4) - 6 * smooth_step(y, 16, 24) * smooth_step(-z, 18, 26)
+    suprasellar = np.minimum(ellipsoid(x, y, z, (0, -8, -22), (14, 11, 7)), 30)
+    quadrigeminal = ellipsoid(x, y, z, (0, 27, -6), (11, 5, 6))
+    pontine = ellipsoid(x, y, z, (0, -2, -38), (14, 5, 14))
+    magna = ellipsoid(x, y, z, (0, 52, -62), (13, 9, 8))
+    sylvian_z = -6 + 0.22 * (side - 30) + 0.30 * (y + 5) + bend
+    sylvian = np.minimum(0.9 + 1.6 * person.sulcus_mm - np.abs(z - sylvian_z) * 0.9, side - 31)
+    sylvian = np.minimum(sylvian, np.minimum(y + 32, 26 - y))
+    insula_x = 37 - 0.006 * (y + 2) ** 2 + 2.0 * grid.noise(rng, 6.0)
+    insula = np.minimum(0.3 + 0.8 * person.sulcus_mm - np.abs(side - insula_x), 19 - np.hypot(y + 2, (z - 4) * 1.2))
+    cisterns = np.full(x.shape, -1e3, np.float32)
+    for part in (around_stem, suprasellar, quadrigeminal, pontine, magna, sylvian, insula):
+        np.maximum(cisterns, part, out=cisterns)
+    cisterns = cisterns + 0.4 * grid.noise(rng, 5.0)
+
+    nuclei = np.full(x.shape, -1e3, np.float32)
+    for centre, radii in (((13 + 2.5 * v, -20, 10), (5, 9, 8)), ((26, -5, 3), (6, 17, 10)), ((12, 12, 6), (8, 14, 9))):
+        np.maximum(nuclei, ellipsoid(side, y, z, centre, radii), out=nuclei)
+    nuclei = nuclei + 0.7 * grid.noise(rng, 6.0)
+
+    falx = np.minimum((callosum - 1.25) * 32, tentorium - 0.5)
+    falx = np.minimum(falx, z + 18 + 0.2 * y)
+    inner = inside - 0.3
+    sagittal = np.minimum(6.5 - inner - np.abs(midline) * 1.5, np.maximum(z - 5, y - 40))
+    transverse = np.minimum(6.0 - inner - np.abs(z - tent_height) * 0.9, y - 28 - side * 0.25)
+    straight = np.minimum(3.0 - np.hypot(midline, tentorium), y - 30)
+    sinus = np.maximum(np.maximum(sagittal, transverse), straight)
+    arteries = np.maximum(
+        tube(
+            side,
+            y,
+            z,
+            [(5, -8, -24, 2.0), (10, -8, -20, 1.7), (22, -8, -16, 1.5), (32, -8, -11, 1.3), (38, 2, -5, 1.0)],
+        ),
+        tube(x, y, z, [(0, -1, -22, 1.8), (0.8, -2.5, -34, 1.8), (-1, 2, -46, 1.6)]),
+    )
+    fields = {
+        "surface": surface,
+        "sulcus": sulcus,
+        "sulcus_half_mm": half,
+        "ventricles": ventricles,
+        "cisterns": cisterns,
+        "midline": midline,
+        "tentorium": tentorium,
+        "falx": falx,
+        "nuclei": nuclei,
+        "stem": stem,
+        "sinus": sinus,
+        "arteries": arteries,
+        "supratentorial": supratentorial,
+        "tent_exists": tent_exists,
+    }
+    return Brain(**{name: values.astype(np.float32) for name, values in fields.items()})
