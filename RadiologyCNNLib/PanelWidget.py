@@ -48,7 +48,6 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.results = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._isEntered = False
         self._volumeId = None
         self._warmKey = None
         self._startTime = 0.0
@@ -123,6 +122,8 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.showMessage("")
         self.showIdle()
         self.initializeParameterNode()
+        if self.isEntered:  # after a reload Slicer does not call it for the new panel
+            self.enter()
 
     def _connect(self) -> None:
         ui = self.ui
@@ -150,7 +151,6 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
 
     def enter(self) -> None:
-        self._isEntered = True
         self.initializeParameterNode()
         if not self.logic.isRunning:
             self.inputs.refreshModels(self._parameterNode.model)
@@ -158,7 +158,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._updateButtons()
 
     def exit(self) -> None:
-        self._isEntered = False
+        """Another module is shown: a panel stops here what must not go on unseen."""
 
     def onReload(self) -> None:
         """Read the panel's own packages anew before Slicer reads the module's file anew."""
@@ -171,7 +171,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @property
     def isEntered(self) -> bool:
         """Whether the panel is the one that is shown."""
-        return self._isEntered
+        return bool(getattr(self.parent, "isEntered", False))
 
     def _prepareWorker(self) -> None:
         """Have the worker ready before the click, where it can start; else offer the installation."""
@@ -201,7 +201,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEnd(self, caller=None, event=None) -> None:
         """After a close or a load there may be another parameter node with other values."""
-        if self._isEntered:
+        if self.isEntered:
             self.initializeParameterNode()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -215,7 +215,10 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def initializeParameterNode(self) -> None:
         """Use the scene's parameter node; choose the first scan where none is chosen."""
-        self.setParameterNode(self.logic.getParameterNode())
+        parameterNode, known = self.logic.getParameterNode(), self._parameterNode
+        if known is not None and known.parameterNode is parameterNode.parameterNode:
+            parameterNode = known  # each wrapper of a node observes it as long as the observers' list lives
+        self.setParameterNode(parameterNode)
         if self._parameterNode.inputVolume is None:
             volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             usable = [node for node in volumeNodes if not self.logic.inputProblem(node)]
@@ -378,7 +381,7 @@ class PanelWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _inputsChosen(self) -> None:
         self._updateButtons()
-        if self._isEntered:
+        if self.isEntered:
             self._prepareWorker()
 
     def onDevicesListed(self, devices) -> None:

@@ -6,6 +6,7 @@ support is refused here as well.
 
 import types
 import typing
+import weakref
 
 import slicer
 import vtk
@@ -52,9 +53,24 @@ class Wrapper:
         self._guis = {}
         self._next_tag = 0
         self._updating = False
-        for parameter in self.allParameters.values():
+        self._values, self._writing = {}, set()
+        for name, parameter in self.allParameters.items():
             if not parameter.is_in(parameterNode):
                 parameter.write(parameterNode, parameter.default)
+            self._remember(name)
+        # as in Slicer, values are kept: a node that was removed is handed out until the parameter node tells of it,
+        # which is after the scene has told of the removal
+        itself = weakref.ref(self)
+        tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: itself()._remember_all())
+        weakref.finalize(self, parameterNode.RemoveObserver, tag)
+
+    def _remember(self, name):
+        self._values[name] = self.allParameters[name].read(self.parameterNode)
+
+    def _remember_all(self):
+        for name in self.allParameters:
+            if name not in self._writing:
+                self._remember(name)
 
     def _parameter(self, name):
         if name not in self.allParameters:
@@ -62,17 +78,24 @@ class Wrapper:
         return self.allParameters[name]
 
     def getValue(self, name):
-        return self._parameter(name).read(self.parameterNode)
+        self._parameter(name)
+        return self._values[name]
 
     def setValue(self, name, value):
-        with slicer.util.NodeModify(self.parameterNode):
-            self._parameter(name).write(self.parameterNode, value)
+        parameter = self._parameter(name)
+        self._writing.add(name)
+        try:
+            with slicer.util.NodeModify(self.parameterNode):
+                parameter.write(self.parameterNode, value)
+                self._remember(name)
+        finally:
+            self._writing.discard(name)
 
     def default(self, name):
         return parameter_types.Default(self._parameter(name).default)
 
     def isCached(self, name):
-        return not self._parameter(name).is_node
+        return self._parameter(name) is not None
 
     @classmethod
     def dataType(cls, name):

@@ -26,6 +26,7 @@ class ScriptedLoadableModule:
         parent.contributors = []
         parent.helpText = ""
         parent.acknowledgementText = ""
+        slicer.selfTests[self.moduleName] = self.runTest
 
     def resourcePath(self, filename):
         return str(Path(self.parent.path).parent / "Resources" / filename)
@@ -34,7 +35,7 @@ class ScriptedLoadableModule:
         return ""
 
     def runTest(self, msec=100, **kwargs):
-        test = getattr(sys.modules[self.moduleName], self.moduleName + "Test")()
+        test = getattr(importlib.import_module(self.__module__), self.moduleName + "Test")()
         test.messageDelay = msec
         test.runTest(**kwargs)
 
@@ -50,6 +51,14 @@ class ScriptedLoadableModuleWidget:
         if parent is None:
             self.setup()
             self.parent.show()
+        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+
+    def _onModuleAboutToBeUnloaded(self, moduleName):
+        """The one occasion, beside a reload, on which Slicer calls ``cleanup``; the widgets are still there."""
+        if moduleName == self.moduleName:
+            self.cleanup()
+            signal = "moduleAboutToBeUnloaded(QString)"
+            slicer.app.moduleManager().disconnect(signal, self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, filename):
         return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / filename)
@@ -60,20 +69,14 @@ class ScriptedLoadableModuleWidget:
     def cleanup(self):
         pass
 
-    def enter(self):
-        pass
-
-    def exit(self):
-        pass
-
     def onReload(self):
         logging.debug("Reloading scripted module %s", self.moduleName)
         slicer.util.reloadScriptedModule(self.moduleName)
 
     def onReloadAndTest(self, **kwargs):
-        self.onReload()
-        test = slicer.selfTests[self.moduleName]
-        test(**kwargs)
+        with slicer.util.tryWithErrorDisplay("Reload and Test failed."):
+            self.onReload()
+            slicer.selfTests[self.moduleName](msec=100, **kwargs)
 
 
 class ScriptedLoadableModuleLogic:
@@ -106,17 +109,20 @@ class ScriptedLoadableModuleLogic:
 class ScriptedLoadableModuleTest(unittest.TestCase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.messageDelay = 0
+        self.moduleTestNames = [name for name in dir(self) if "test" in name and callable(getattr(self, name))]
 
     def delayDisplay(self, message, requestedDelay=None, msec=None):
         slicer.util.delayDisplay(message, autoCloseMsec=0)
 
     def runTest(self):
-        """By default every method whose name starts with "test"."""
-        for name in sorted(dir(self)):
-            if name.startswith("test") and callable(getattr(self, name)):
-                self.setUp()
-                getattr(self, name)()
+        """Every method with "test" in its name; the first one that fails ends it."""
+        self.setUpClass()
+        for name in self.moduleTestNames:
+            self.setUp()
+            logging.info("Running %s", name)
+            getattr(self, name)()
+            self.tearDown()
+        self.tearDownClass()
 
 
 @stand_in
@@ -186,26 +192,28 @@ class qSlicerScriptedLoadableModuleWidget(QtWidgets.QWidget):
         self._panel = getattr(source, self._module.name + "Widget")(self)
         setattr(slicer.modules, self._module.name + "Widget", self._panel)
         self._panel.setup()
-        self.layout().addStretch(1)
 
     def self(self):
         return self._panel
 
     def reload(self):
-        entered = self._entered
+        """A new panel in this widget. Slicer does not tell it that it is shown: ``isEntered`` is what says so."""
         self._create()
-        if entered:
-            self._panel.enter()
 
     def _enter(self):
         if not self._entered:
             self._entered = True
-            self._panel.enter()
+            self._call("enter")
 
     def _exit(self):
         if self._entered:
             self._entered = False
-            self._panel.exit()
+            self._call("exit")
+
+    def _call(self, name):
+        """Slicer's base class has neither method: a panel may, and then it is called."""
+        if hasattr(self._panel, name):
+            getattr(self._panel, name)()
 
     def setMRMLScene(self, scene):
         """The scene is always the application's."""

@@ -164,7 +164,6 @@ class SlicerHost:
             manager._modules[name] = module
             setattr(self.modules, name.lower(), module)
             setattr(self.modules, name + "Instance", module._python)
-            self.slicer.selfTests[name] = module._python.runTest
             manager.moduleLoaded.emit(name)
             self.app.startupCompleted.emit()
             self.window._selector._add(name, module.title)
@@ -281,11 +280,13 @@ class SlicerHost:
         return path
 
     def _clean_up_panels(self) -> None:
-        for module in self.app.moduleManager()._modules.values():
+        """As Slicer at exit: the module that is shown is left, then all are unloaded."""
+        manager = self.app.moduleManager()
+        for name, module in manager._modules.items():
             if module._representation is not None:
                 module._representation._exit()
-                module._representation.self().cleanup()
-                module._representation = None
+            manager.moduleAboutToBeUnloaded.emit(name)
+            module._representation = None
 
     def close(self) -> None:
         """Leave the module, clean up the panels as Slicer does at exit, remove the temporary folder."""
