@@ -15,7 +15,7 @@ EXIT_FAILED = 1
 EXIT_CANCELLED = 130
 
 app = typer.Typer(
-    help="3D CNNs for radiology: segment bleeds on head CT; simulate, train and manage models.",
+    help="3D CNNs for radiology: segment bleeds on head CT, classify rotator cuff tears on shoulder MRI.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

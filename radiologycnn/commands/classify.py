@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from radiologycnn import scan_options
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    scan: str = typer.Argument(..., metavar="INPUT", help="NIfTI, NRRD or MHA file, or a folder with DICOM files."),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for the results; made if needed."),
-    model: str = typer.Option(None, "--model", "-m", help="Model by id, name or path. Default: the first listed."),
-    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu, openvino, torch-cpu or cuda:0."),
-    series: str = typer.Option(None, "--series", "-s", help="Which DICOM series, by its number or uid."),
+    scan: str = scan_options.SCAN,
+    output: Path = scan_options.OUTPUT,
+    model: str = scan_options.MODEL,
+    device: str = scan_options.DEVICE,
+    series: str = scan_options.SERIES,
     side: str = typer.Option(None, "--side", help="left or right. Default: as the scan says."),
     roi_centre: str = typer.Option(
         None,
@@ -45,10 +46,8 @@ def classify(
     repeats: int = typer.Option(None, "--repeats", "-r", help="Repeat so many times, and give median and quartiles."),
     repeat_method: str = typer.Option(None, "--repeat-method", help="mc_dropout (default), tta or models."),
     seed: int = typer.Option(0, "--seed", help="Of the repeats."),
-    precision: str = typer.Option(
-        "auto", "--precision", help="auto, float32, bfloat16 (faster on new CPUs) or float16."
-    ),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
+    precision: str = scan_options.PRECISION,
+    quiet: bool = scan_options.QUIET,
 ) -> None:
     """Sort a rotator cuff tear on an oblique-coronal shoulder MR: None, Partial, Small, Medium, Large-to-Massive.
 
@@ -61,11 +60,10 @@ def classify(
     with show_progress(quiet) as report, stop_on_interrupt() as stopped:
         report(0.0, "Reading the scan")
         from radiologycnn.errors import Cancelled
-        from radiologycnn.images import read_volume
         from radiologycnn.models.catalog import find_model
 
         package = find_model(model, "rotator-cuff-classification")
-        volume = read_volume(scan, series=int(series) if series and series.isdecimal() else series)
+        volume = scan_options.read_scan(scan, series)
         if stopped():
             raise Cancelled
         report(0.05, "Loading the model")

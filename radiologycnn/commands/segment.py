@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from radiologycnn import scan_options
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -19,18 +20,16 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    scan: str = typer.Argument(..., metavar="INPUT", help="NIfTI, NRRD or MHA file, or a folder with DICOM files."),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for the results; made if needed."),
-    model: str = typer.Option(None, "--model", "-m", help="Model by id, name or path. Default: the first listed."),
-    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu, openvino, torch-cpu or cuda:0."),
+    scan: str = scan_options.SCAN,
+    output: Path = scan_options.OUTPUT,
+    model: str = scan_options.MODEL,
+    device: str = scan_options.DEVICE,
     threshold: float = typer.Option(
         None, "--threshold", "-t", help="Probability from which a voxel is bleed, 0 to 1. Default: the model's own."
     ),
-    series: str = typer.Option(None, "--series", "-s", help="Which DICOM series, by its number or uid."),
-    precision: str = typer.Option(
-        "auto", "--precision", help="auto, float32, bfloat16 (faster on new CPUs) or float16."
-    ),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
+    series: str = scan_options.SERIES,
+    precision: str = scan_options.PRECISION,
+    quiet: bool = scan_options.QUIET,
 ) -> None:
     """Outline the bleed on a non-contrast head CT and measure it.
 
@@ -40,11 +39,10 @@ def segment(
     with show_progress(quiet) as report, stop_on_interrupt() as stopped:
         report(0.0, "Reading the scan")
         from radiologycnn.errors import Cancelled
-        from radiologycnn.images import read_volume
         from radiologycnn.models.catalog import find_model
 
         package = find_model(model, "hemorrhage-segmentation")
-        volume = read_volume(scan, series=int(series) if series and series.isdecimal() else series)
+        volume = scan_options.read_scan(scan, series)
         if stopped():
             raise Cancelled
         report(0.05, "Loading the model")

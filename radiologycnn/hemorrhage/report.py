@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import ResourceError
 from radiologycnn.hemorrhage.inference import SegmentationResult
 from radiologycnn.hemorrhage.results import csv_rows
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically, write_image, write_segmentation_nrrd
+from radiologycnn.result_folder import make_result_folder
 
 MASK_NAME = "mask.nii.gz"
 SEGMENTATION_NAME = "mask.seg.nrrd"
@@ -59,15 +59,7 @@ def write_result(folder: str | Path, result: SegmentationResult, volume: Volume)
     Raises:
         ResourceError: the folder cannot be written.
     """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            "cannot-write",
-            f"The folder {folder} cannot be made ({error.strerror or error}).",
-            "Choose another folder for the results.",
-        ) from error
+    folder = make_result_folder(folder)
     matrix = volume.ijk_to_lps
     written = [
         write_image(folder / MASK_NAME, result.mask, matrix),

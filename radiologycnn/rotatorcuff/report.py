@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import InputError
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 from radiologycnn.images.write import write_atomically, write_image
 from radiologycnn.networks.activation import normalize_map
+from radiologycnn.result_folder import make_result_folder
 from radiologycnn.rotatorcuff.inference import ClassificationResult
 from radiologycnn.rotatorcuff.pictures import slice_pictures
 from radiologycnn.rotatorcuff.report_page import html_report
@@ -128,15 +129,7 @@ def write_result(
     """
     chosen = resolve_target(target, result.classification.predicted)
     raw = raw_map(result, chosen, method)
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            "cannot-write",
-            f"The folder {folder} cannot be made ({error.strerror or error}).",
-            "Choose another folder for the results.",
-        ) from error
+    folder = make_result_folder(folder)
     written = [
         write_image(folder / MAP_NAME, normalize_map(raw), result.maps_ijk_to_lps),
         write_image(folder / RAW_MAP_NAME, raw, result.maps_ijk_to_lps),
