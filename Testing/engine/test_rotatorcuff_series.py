@@ -278,3 +278,25 @@ def test_enhanced_objects_keep_the_same_facts_in_their_functional_groups():
     }  # fmt: skip
     description = describe_series(scan(facts))
     assert (description.weighting, description.fat_saturated, description.side) == ("T2", True, "left")
+
+
+def test_a_scanned_mr_may_have_values_below_zero():
+    scanned = scan(T2_FS)
+    recovered = replace(scanned, array=scanned.array * 40 - 4000)
+    assert check_shoulder_mr(recovered) == []
+    with pytest.raises(InputError, match="as those of a CT do"):
+        check_shoulder_mr(replace(recovered, modality="", provenance={}))
+
+
+def test_a_name_against_the_place_in_the_scanner_is_said():
+    described = describe_series(scan(name="shoulder rt", offset=(120.0, 0, 0)))
+    assert described.side == "right"
+    assert any("other side of the scanner" in note for note in described.notes)
+    assert describe_series(scan(name="shoulder rt", offset=(-120.0, 0, 0))).notes == ()
+
+
+def test_a_place_that_nobody_has_given_tells_no_side():
+    volume = scan(shape=(20, 100, 100), steps=SAGITTAL)
+    at_zero = np.array(volume.ijk_to_lps)
+    at_zero[:3, 3] = 0
+    assert describe_series(replace(volume, ijk_to_lps=at_zero)).side == "unknown"

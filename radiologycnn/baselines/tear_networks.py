@@ -26,6 +26,7 @@ from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.location import chosen_side, locate
+from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE, class_records
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
@@ -115,6 +116,7 @@ class PackagedTearClassifier:
     def _runs(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
         """Probabilities of each repeated run, shape (count, 5)."""
         preprocessing = self._classifier.preprocessing
+        volume = without_padding(volume)
         location = locate(volume, preprocessing, None)
         prepared = preprocessing.prepare(volume, location.region, chosen_side(None, location.series))
         if self._members:

@@ -18,6 +18,7 @@ from radiologycnn.networks.activation import METHODS, Activation, feature_grid_i
 from radiologycnn.networks.backends import NetworkBackend, open_backend, torch_reference
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.location import check_scan, chosen_side, locate
+from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
 from radiologycnn.rotatorcuff.repeats import (
     RepeatRequest,
@@ -134,6 +135,7 @@ class RotatorCuffClassifier:
             notes.append(SIMULATED_NOTE)
 
         stages.begin(0.0, "Checking the scan")
+        volume = without_padding(volume)
         notes += check_scan(volume)
         stages.begin(_CHECKED, "Finding the humeral head")
         location = locate(volume, self.preprocessing, roi)

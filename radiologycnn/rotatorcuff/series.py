@@ -32,7 +32,7 @@ _CLEAR_OBLIQUITY_DEGREES = 35.0
 # Slices are told by their distance only where it is clearly the largest; else the stored slice axis counts.
 _THROUGH_PLANE_RATIO = 1.3
 
-_OFF_CENTRE_MM = 60.0
+_OFF_CENTRE_MM, _FARTHEST_MM = 60.0, 350.0
 
 # Spin echo, ms. Shim 2020, "Data preparation": T1 550-733/15-17, T2 3500-4000/60-110; in between lies PD.
 _T1_LONGEST_TR, _T1_LONGEST_TE = 1000.0, 35.0
@@ -119,6 +119,9 @@ def describe_series(volume: Volume) -> SeriesDescription:
     named = _first_word(_SIDE_WORDS, words)
     if source.startswith("DICOM") and named not in ("unknown", side):
         notes.append(f"The {source} says {side}, the name {named}; {side} was taken. Check the side.")
+    elif source and _side_by_position(volume) not in ("unknown", side):
+        notes.append(f"By its {source} this is a {side} shoulder, but it lies on the other side of the scanner. "
+                     "Check the side.")  # fmt: skip
     if side == "unknown":
         notes.append("Nothing tells which shoulder this is; set the side.")
     elif source == "picture":
@@ -210,7 +213,8 @@ def _check_mr(volume: Volume, facts: Mapping[str, Any]) -> None:
     if min(volume.array.shape) == 1:
         raise InputError("single-slice", "The image is a single slice, not a volume.", "Give the whole series.")
     low = float(volume.array.min())
-    if low < _CT_BELOW and volume.array.max() > -2 * _CT_BELOW / 5:
+    # An inversion recovery's real part has such values, too: where the header says MR, it is one.
+    if not modality and low < _CT_BELOW and volume.array.max() > -2 * _CT_BELOW / 5:
         raise InputError(
             "not-an-mr",
             f"This scan's values begin at {low:g}, as those of a CT do; an MR of a shoulder is needed.",
@@ -339,12 +343,21 @@ def _side(volume: Volume, facts: Mapping[str, Any], words: str, plane: str) -> t
     side, source = _side_by_tags(facts, words)
     if side != "unknown":
         return side, source
-    matrix = np.asarray(volume.ijk_to_lps, float)
-    middle = matrix[:3, :3] @ ((np.array(volume.array.shape[::-1]) - 1) / 2) + matrix[:3, 3]
-    # Beyond the reach of any shoulder the origin is not the scanner's, so its sign means nothing.
-    if _OFF_CENTRE_MM < abs(middle[0]) < 350.0:
-        return ("left" if middle[0] > 0 else "right"), "position in the scanner"
+    side = _side_by_position(volume)
+    if side != "unknown":
+        return side, "position in the scanner"
     if plane == "sagittal":
         return "unknown", ""
     side = side_by_picture(volume)
     return side, "picture" if side != "unknown" else ""
+
+
+def _side_by_position(volume: Volume) -> str:
+    matrix = np.asarray(volume.ijk_to_lps, float)
+    if not matrix[:3, 3].any():
+        return "unknown"  # the first voxel in the scanner's very middle: nobody has said where it lies
+    middle = matrix[:3, :3] @ ((np.array(volume.array.shape[::-1]) - 1) / 2) + matrix[:3, 3]
+    # Beyond the reach of any shoulder the origin is not the scanner's, so its sign means nothing.
+    if not _OFF_CENTRE_MM < abs(middle[0]) < _FARTHEST_MM:
+        return "unknown"
+    return "left" if middle[0] > 0 else "right"

@@ -23,6 +23,7 @@ def locate(
     volume = read_volume_field(request["volume"])
     from radiologycnn.models.catalog import find_model
     from radiologycnn.rotatorcuff import location
+    from radiologycnn.rotatorcuff.padding import without_padding
     from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 
     preprocessing = Preprocessing()
@@ -33,6 +34,7 @@ def locate(
         if request["model"] is not None:
             raise
     progress.step(0.1, "Checking the scan")
+    volume = without_padding(volume)
     notes = location.check_scan(volume)
     progress.step(0.3, "Finding the humeral head")
     found = location.locate(volume, preprocessing)

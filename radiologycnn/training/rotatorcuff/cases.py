@@ -25,6 +25,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
@@ -81,9 +82,10 @@ def prepare_case(
 ) -> PreparedCase:
     """Bring a scan and its tear mask (same KJI grid) into the cube with its margin."""
     wide = with_margin(preprocessing)
-    region = preprocessing.region(volume, centre_lps_mm)
+    picture = without_padding(volume)
+    region = preprocessing.region(picture, centre_lps_mm)
     region = replace(region, edge_mm=region.edge_mm * wide.grid_size / preprocessing.grid_size)
-    prepared = wide.prepare(volume, region, side or describe_series(volume).side)
+    prepared = wide.prepare(picture, region, side or describe_series(picture).side)
     found = None
     if mask is not None:
         shape = (wide.grid_size,) * 3

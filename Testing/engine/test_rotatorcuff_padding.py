@@ -1,0 +1,43 @@
+"""An empty frame around a shoulder's picture changes nothing that is said of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
+
+from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.location import check_scan, locate
+from radiologycnn.rotatorcuff.padding import without_padding
+from radiologycnn.rotatorcuff.preprocessing import Preprocessing
+
+PICTURE = shoulder_phantom("right", shape_kji=(22, 90, 90), steps=oblique_coronal("right", (1.7, 1.7, 4.2)))
+
+
+def framed(volume: Volume, widths_kji, value) -> Volume:
+    matrix = np.array(volume.ijk_to_lps, float)
+    matrix[:3, 3] -= matrix[:3, :3] @ [first for first, _last in widths_kji][::-1]
+    return replace(volume, array=np.pad(volume.array, widths_kji, constant_values=value), ijk_to_lps=matrix)
+
+
+@pytest.mark.parametrize(
+    ("widths", "value"),
+    [(((2, 3), (60, 60), (60, 60)), 0), (((0, 0), (0, 70), (0, 0)), 0), (((1, 1), (5, 5), (5, 5)), -2048)],
+)
+def test_a_frame_is_cut_off_and_the_cube_is_the_same(widths, value):
+    picture = without_padding(framed(PICTURE, widths, value))
+    assert np.array_equal(picture.array, PICTURE.array)
+    assert np.allclose(picture.ijk_to_lps, PICTURE.ijk_to_lps)
+    assert check_scan(picture) == check_scan(PICTURE)
+    preprocessing = Preprocessing(grid_size=32)
+    cubes = [preprocessing.prepare(one, locate(one, preprocessing).region, "right").grey for one in (picture, PICTURE)]
+    assert np.array_equal(*cubes)
+
+
+def test_what_is_no_frame_stays():
+    assert without_padding(PICTURE) is PICTURE
+    island = np.zeros(PICTURE.array.shape, np.float32)
+    island[8:12, 30:40, 30:40] = 1  # a mask: what would remain holds no shoulder
+    for array in (island, np.zeros_like(island), np.zeros((0, 4, 4)), np.zeros((4, 4))):
+        volume = replace(PICTURE, array=array)
+        assert without_padding(volume) is volume
