@@ -49,11 +49,10 @@ class AgreementSection:
         ui.consensusNetworkCheckBox.connect("toggled(bool)", lambda _checked: self.update())
         ui.latestMasksButton.connect("clicked(bool)", self.onLatestMasksButton)
         ui.showRatersCheckBox.connect("toggled(bool)", self.onShowRaters)
-        jobs.started.connect(lambda _kind: self.update())
-        jobs.progressed.connect(self._onProgress)
-        jobs.finished.connect(self._onFinished)
-        jobs.failed.connect(self._onFailed)
-        jobs.cancelled.connect(self._onCancelled)
+        jobs.listen(
+            (AGREEMENT, CONSENSUS), started=lambda _kind: self.update(), progressed=self._onProgress,
+            finished=self._onFinished, failed=self._onFailed, cancelled=self._onCancelled,
+        )  # fmt: skip
         self._say("")
         self.update()
 
@@ -121,35 +120,30 @@ class AgreementSection:
             self.jobs.request(AGREEMENT, dataset=str(self._store.folder))
 
     def _onProgress(self, kind, fraction, stage, remaining) -> None:
-        if kind in (AGREEMENT, CONSENSUS):
-            self.ui.agreementLabel.text = f"{stage} · {round(100 * fraction)} %"
-            self.ui.agreementLabel.visible = True
+        self.ui.agreementLabel.text = f"{stage} · {round(100 * fraction)} %"
+        self.ui.agreementLabel.visible = True
 
     def _onFinished(self, kind, message) -> None:
         if kind == AGREEMENT:
             self._setTables(AgreementScene.updateTables(message))
             self.figures.setChoices([(node.GetID(), name) for name, node in AgreementScene.updateCharts(message)])
-        elif kind == CONSENSUS:
+        else:
             name, node = AgreementScene.updateConsensusTable(message)
             kept = [(one, own) for own, one in self._tableNames.items() if own != node.GetID()]
             self._setTables([*((n, slicer.mrmlScene.GetNodeByID(i)) for n, i in kept), (name, node)])
             self.tables.select(node.GetID())
             self._showTable(node.GetID())
-        else:
-            return
         notes = linesHtml(message["notes"])
         self.ui.agreementLabel.text = notes
         self.ui.agreementLabel.visible = bool(notes)
         self.update()
 
     def _onFailed(self, kind, error) -> None:
-        if kind in (AGREEMENT, CONSENSUS):
-            self._say(error.message, error.hint)
+        self._say(error.message, error.hint)
         self.update()
 
     def _onCancelled(self, kind) -> None:
-        if kind in (AGREEMENT, CONSENSUS):
-            self._say(_("Cancelled. Nothing was changed."))
+        self._say(_("Cancelled. Nothing was changed."))
         self.update()
 
     def _setTables(self, tables) -> None:
@@ -223,6 +217,7 @@ class AgreementSection:
         RaterSegments.remove(result)
         if not checked:
             return
+        self.worklist.finishWriting()
         try:
             words = store.accepted().get(caseId, [])
             masks = {word.rater: store.read_mask(word) for word in words}

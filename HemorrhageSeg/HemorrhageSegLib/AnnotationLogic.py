@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
 from HemorrhageSegLib.SceneResult import maskKey
-from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, Mask
+from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, EditStatistics, Mask
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError, RadiologyCNNError
@@ -207,10 +208,9 @@ class AnnotationLogic:
             Whether the rater's own mask is shown now.
         """
         self._checkGrid(result)
-        self._network, found = None, result.networkMask()
-        if found is not None:
-            probability = np.array(result.probability())
-            self._unkeptNetwork = (self.caseId, Mask(*found), _networkMessage(result), probability)
+        found = result.networkMask()
+        self._network = None
+        self._unkeptNetwork = None if found is None else (result, Mask(*found))
         word = self.store.annotation(self.caseId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
@@ -220,17 +220,17 @@ class AnnotationLogic:
         return own is not None
 
     def keepNetwork(self) -> None:
-        """Write the network's result that was taken last, where that has not been done.
+        """Keep the network's result that was taken last, where that has not been done.
 
         Raises:
             InputError, ResourceError: it could not be written; it is tried again the next time.
         """
         if self._unkeptNetwork is not None:
-            caseId, mask, message, probability = self._unkeptNetwork
-            file = self.store.save_network(caseId, mask, message, probability)
-            self._unkeptNetwork = None
-            if caseId == self.caseId:
+            result, mask = self._unkeptNetwork
+            if result.canThreshold:  # else the person has removed its probability
+                file = self.store.submit_network(self.caseId, mask, _networkMessage(result), result.probability())
                 self._network = (mask, file)
+            self._unkeptNetwork = None
 
     def _checkGrid(self, result) -> None:
         matrix = slicer.util.arrayFromVTKMatrix(result.gridMatrix())
@@ -248,7 +248,7 @@ class AnnotationLogic:
         return True
 
     def decide(self, result, status, comment=""):
-        """Write the rater's word on the open case; when this returns, it is on the disk.
+        """Say the rater's word on the open case; when this returns, it is on the disk. Its files are made later.
 
         Args:
             result: may be None where a scan is flagged or rejected.
@@ -261,22 +261,21 @@ class AnnotationLogic:
         return self._write(result, status, comment)
 
     def _write(self, result, status, comment):
-        mask, network, model = None, None, {}
-        if result is not None:
-            self._checkGrid(result)
-            self.keepNetwork()
-            mask = Mask(*result.maskCrop())
-            record = result.record
-            provenance = record.get("provenance") or {}
-            model = {"id": str(record.get("model") or ""), "sha256": str(provenance.get("model_sha256", ""))}
-            network = self._network
-        word = self.store.decide(
-            self.caseId, status, mask, seconds=self.clock.seconds, comment=comment, model=model, changes=self.changes,
-            network=network[0] if network else None, network_mask=network[1] if network else "",
-        )  # fmt: skip
-        if result is not None:
-            self._savedKey = maskKey(result)
-            self.showStatus(result, status)
+        about = {"seconds": self.clock.seconds, "comment": comment}
+        if result is None:
+            return self.store.submit(self.caseId, status, None, **about)
+        self._checkGrid(result)
+        self.keepNetwork()
+        mask, record = Mask(*result.maskCrop()), result.record
+        sha = (record.get("provenance") or {}).get("model_sha256", "")
+        about["model"] = {"id": str(record.get("model") or ""), "sha256": str(sha)}
+        if self._network is not None:
+            found, about["network"] = self._network
+            voxelMl = self.store.case(self.caseId).voxel_ml
+            about["edits"] = asdict(EditStatistics.of(found, mask, voxelMl, self.changes))
+        word = self.store.submit(self.caseId, status, mask, **about)
+        self._savedKey = maskKey(result)
+        self.showStatus(result, status)
         return word
 
     @staticmethod

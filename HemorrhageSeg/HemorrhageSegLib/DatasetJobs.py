@@ -10,20 +10,20 @@ AGREEMENT, CONSENSUS, RANK, IMPROVE = "agreement", "consensus", "rank_cases", "i
 class DatasetJobs:
     """Asks a second worker, which is started at the first request; of each kind one job at a time.
 
-    Signals, the first argument of each is the kind:
-        started(kind), progressed(kind, fraction, stage, remaining_s or None), finished(kind, message: dict),
-        failed(kind, error: WorkerError), cancelled(kind).
-
     Args:
+        beforeStart: called before a job is asked for, so that the dataset holds all that was decided.
         client: who talks to the worker; None for one with a process of its own.
     """
 
-    def __init__(self, client=None) -> None:
-        self.started = Signal("kind")
-        self.progressed = Signal("kind", "fraction", "stage", "remaining_s")
-        self.finished = Signal("kind", "message")
-        self.failed = Signal("kind", "error")
-        self.cancelled = Signal("kind")
+    def __init__(self, beforeStart=lambda: None, client=None) -> None:
+        self._signals = {
+            "started": Signal("kind"),
+            "progressed": Signal("kind", "fraction", "stage", "remaining_s"),
+            "finished": Signal("kind", "message"),
+            "failed": Signal("kind", "error"),
+            "cancelled": Signal("kind"),
+        }
+        self._beforeStart = beforeStart
         self._client = None
         self._kinds = {}  # job -> kind
         if client is not None:
@@ -46,15 +46,31 @@ class DatasetJobs:
         client.failed.connect(self._onFailed)
         client.cancelled.connect(self._onCancelled)
 
+    def listen(self, kinds, **functions) -> None:
+        """Hear of the jobs of some kinds, and of no others.
+
+        Args:
+            kinds: of the job.
+            functions: any of ``started(kind)``, ``progressed(kind, fraction, stage, remaining_s or None)``,
+                ``finished(kind, message: dict)``, ``failed(kind, error: WorkerError)`` and ``cancelled(kind)``; each
+                job ends in one of the last three.
+        """
+        for name, function in functions.items():
+            self._signals[name].connect(_ofKinds(kinds, function))
+
+    def _tell(self, name, *arguments) -> None:
+        self._signals[name].emit(*arguments)
+
     def isRunning(self, kind: str = "") -> bool:
         """Whether a job of this kind, or any at all, is under way."""
         return kind in self._kinds.values() if kind else bool(self._kinds)
 
     def request(self, kind: str, **fields) -> None:
-        """Start a job; one of the signals tells its end."""
+        """Start a job, unless one of its kind is under way; who listens is told of its end."""
         if not self.isRunning(kind):
+            self._beforeStart()
             self._kinds[self.client.request(kind, **fields)] = kind
-            self.started.emit(kind)
+            self._tell("started", kind)
 
     def cancel(self, kind: str) -> None:
         """Ask the job of a kind to stop; ``cancelled`` follows within two seconds."""
@@ -69,18 +85,26 @@ class DatasetJobs:
 
     def _onProgress(self, job, fraction, stage, remaining) -> None:
         if job in self._kinds:
-            self.progressed.emit(self._kinds[job], fraction, stage, remaining)
+            self._tell("progressed", self._kinds[job], fraction, stage, remaining)
 
     def _onResult(self, job, message) -> None:
         if job in self._kinds:
-            self.finished.emit(self._kinds.pop(job), message)
+            self._tell("finished", self._kinds.pop(job), message)
 
     def _onFailed(self, job, error) -> None:
         if job in self._kinds:
             if error.details:
                 logging.error("RadiologyCNN worker: %s\n%s", error.code, error.details)
-            self.failed.emit(self._kinds.pop(job), error)
+            self._tell("failed", self._kinds.pop(job), error)
 
     def _onCancelled(self, job) -> None:
         if job in self._kinds:
-            self.cancelled.emit(self._kinds.pop(job))
+            self._tell("cancelled", self._kinds.pop(job))
+
+
+def _ofKinds(kinds, function):
+    def tell(kind, *arguments):
+        if kind in kinds:
+            function(kind, *arguments)
+
+    return tell

@@ -27,11 +27,10 @@ class ImproveSection:
         ui.improveCollapsibleButton.connect("contentsCollapsed(bool)", lambda _collapsed: self.update())
         ui.improveButton.connect("clicked(bool)", self.onImproveButton)
         ui.showTrainingButton.connect("clicked(bool)", self.onShowTrainingButton)
-        jobs.started.connect(self._onStarted)
-        jobs.progressed.connect(self._onProgress)
-        jobs.finished.connect(self._onFinished)
-        jobs.failed.connect(self._onFailed)
-        jobs.cancelled.connect(self._onCancelled)
+        jobs.listen(
+            (IMPROVE,), started=self._onStarted, progressed=self._onProgress, finished=self._onFinished,
+            failed=self._onFailed, cancelled=self._onCancelled,
+        )  # fmt: skip
         self._say("")
         self.update()
 
@@ -67,14 +66,13 @@ class ImproveSection:
             )
 
     def _onStarted(self, kind) -> None:
-        if kind == IMPROVE:
-            self.ui.improveProgressBar.value = 0
-            self.ui.improveStageLabel.text = _("Starting…")
-            self.update()
+        self.ui.improveProgressBar.value = 0
+        self.ui.improveStageLabel.text = _("Starting…")
+        self.update()
 
     def _onProgress(self, kind, fraction, stage, remaining) -> None:
-        if kind != IMPROVE or not self.ui.improveButton.enabled:
-            return
+        if not self.ui.improveButton.enabled:
+            return  # it is being stopped, and says so
         text = stage
         if remaining is not None and remaining >= 1:
             text = _("{stage} · about {time} left").format(stage=stage, time=durationText(remaining))
@@ -82,8 +80,6 @@ class ImproveSection:
         self.ui.improveStageLabel.text = text
 
     def _onFinished(self, kind, message) -> None:
-        if kind != IMPROVE:
-            return
         self._chart = _trainingChart(message["log"]) if message["log"] else None
         self._say(message["message"])
         if message["accepted"]:
@@ -91,14 +87,12 @@ class ImproveSection:
         self.update()
 
     def _onFailed(self, kind, error) -> None:
-        if kind == IMPROVE:
-            self._say(error.message, error.hint)
-            self.update()
+        self._say(error.message, error.hint)
+        self.update()
 
     def _onCancelled(self, kind) -> None:
-        if kind == IMPROVE:
-            self._say(_("Cancelled. The model is as it was."), _("The next start goes on from here."))
-            self.update()
+        self._say(_("Cancelled. The model is as it was."), _("The next start goes on from here."))
+        self.update()
 
     def onShowTrainingButton(self, clicked=False) -> None:
         if self._chart is not None:

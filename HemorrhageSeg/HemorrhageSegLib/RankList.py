@@ -20,11 +20,10 @@ class RankList:
         self.ui, self.jobs, self.worklist, self.inputs = ui, jobs, worklist, inputs
         self._stage = ""
         ui.rankButton.connect("clicked(bool)", self.onRankButton)
-        jobs.started.connect(lambda _kind: self.update())
-        jobs.progressed.connect(self._onProgress)
-        jobs.finished.connect(self._onFinished)
-        jobs.failed.connect(self._onFailed)
-        jobs.cancelled.connect(self._onCancelled)
+        jobs.listen(
+            (RANK,), started=lambda _kind: self.update(), progressed=self._onProgress, finished=self._onFinished,
+            failed=self._onFailed, cancelled=self._onCancelled,
+        )  # fmt: skip
         self._say("")
         self.update()
 
@@ -56,8 +55,6 @@ class RankList:
         )  # fmt: skip
 
     def _onProgress(self, kind, fraction, stage, remaining) -> None:
-        if kind != RANK:
-            return
         self.ui.rankLabel.text = _("Ranking: {stage}").format(stage=stage)
         self.ui.rankLabel.visible = True
         if stage != self._stage:  # a case is done: its figures are in the dataset
@@ -65,8 +62,6 @@ class RankList:
             self.worklist.showRows()
 
     def _onFinished(self, kind, message) -> None:
-        if kind != RANK:
-            return
         problems = message["problems"]
         if problems:
             text = _("{count} cases could not be ranked, such as {case}: {message}")
@@ -77,12 +72,10 @@ class RankList:
         self.update()
 
     def _onFailed(self, kind, error) -> None:
-        if kind == RANK:
-            self._say(error.message, error.hint)
+        self._say(error.message, error.hint)
         self.update()
 
     def _onCancelled(self, kind) -> None:
-        if kind == RANK:
-            self._say("")
-            self.worklist.showRows()
+        self._say("")
+        self.worklist.showRows()
         self.update()

@@ -56,7 +56,7 @@ class HemorrhageSegWidget(PanelWidget):
         self.datasetUi = ui = slicer.util.childWidgetVariables(widget)
         widget.setMRMLScene(slicer.mrmlScene)
         ui.agreementCollapsibleButton.collapsed = ui.improveCollapsibleButton.collapsed = True
-        self.jobs = DatasetJobs()
+        self.jobs = DatasetJobs(beforeStart=self.worklist.finishWriting)
         self.ranking = RankList(self.ui, self.jobs, self.worklist, self.inputs)
         self.agreement = AgreementSection(ui, self.jobs, self.worklist)
         self.improvement = ImproveSection(ui, self.jobs, self.worklist, self.inputs, self._takeImprovedModel)
@@ -96,7 +96,8 @@ class HemorrhageSegWidget(PanelWidget):
     def cleanup(self) -> None:
         if self.logic is not None:
             self.worklist.release()
-            self.correct.release()
+            self.worklist.writer.stop()
+            self.correct.cleanup()
             self.jobs.abandon()
         super().cleanup()
 

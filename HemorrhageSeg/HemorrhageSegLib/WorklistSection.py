@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
+from HemorrhageSegLib.AnnotationWriter import AnnotationWriter, problemText
 from HemorrhageSegLib.NextCase import NextCase
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
 from radiologycnn.errors import RadiologyCNNError
@@ -39,6 +40,8 @@ class WorklistSection:
         self.shownCaseChanged = Signal()
         self.cases = AnnotationLogic()
         self.nextCase = NextCase(panel.logic)
+        self.writer = AnnotationWriter()
+        self.writer.settled.connect(self._onSettled)
         self.table = CaseTable(ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector)
         self._scans = self._dataset = ""
         self._openAgain = lambda: False
@@ -86,6 +89,7 @@ class WorklistSection:
         self.nextCase.drop()
         self.cases.unload()
         self.cases.forgetCase()
+        self.finishWriting()
         self.panel.results.unfoldsResults = True
         self._updateCase()
 
@@ -127,6 +131,7 @@ class WorklistSection:
 
     def _open(self, scans, open_) -> bool:
         self._saveDraft()
+        self.finishWriting()
         try:
             open_(rater=self.ui.raterLineEdit.text, keepNames=self.ui.keepNamesCheckBox.checked)
         except RadiologyCNNError as error:
@@ -135,6 +140,8 @@ class WorklistSection:
                 self.ui.raterLineEdit.setFocus()
             return False
         self.panel.showMessage("")
+        self.writer.start()
+        self._tellProblems(self.cases.store.problems)
         self._scans, self._dataset = scans, str(self.cases.store.folder)
         self._openAgain = lambda: self._open(scans, open_)
         self.ui.raterLineEdit.text = self.cases.store.rater
@@ -164,6 +171,20 @@ class WorklistSection:
             ui.listStatusLabel.text = _("Give your rater id, then open a folder of head CTs.")
         self._updateCase()
         self.listChanged.emit()
+
+    def finishWriting(self) -> None:
+        """Make all files of what was decided now: another process is about to read them."""
+        self.writer.finish(self.cases.store)
+
+    def _onSettled(self, problems) -> None:
+        self._tellProblems(problems)
+        if self.cases.isOpen:
+            self.showRows()
+            self.listChanged.emit()
+
+    def _tellProblems(self, problems) -> None:
+        if problems:
+            self.panel.showMessage(*problemText(problems[0]))
 
     def showRows(self) -> None:
         """What the network says of the cases has changed."""
@@ -261,12 +282,12 @@ class WorklistSection:
         self._updateCase()
 
     def _keepNetwork(self) -> None:
-        """Write the network's result down, now that it is on the screen; then get the next case ready."""
+        """Have the network's result written down, now that it is on the screen; then get the next case ready."""
         try:
             self.cases.keepNetwork()
         except RadiologyCNNError as error:
             self.panel.showMessage(error.message, error.hint)
-        self.table.show(self.cases.rows())
+        self.writer.settle(self.cases.store)
         self._prepareNext()
 
     def _prepareNext(self) -> None:
@@ -314,7 +335,7 @@ class WorklistSection:
             self.cases.changes += 1
 
     def decide(self, status) -> bool:
-        """Write the word down, then open the next case; whether it was written."""
+        """Say the word, then open the next case; whether it holds."""
         isRunning = self.panel.logic.isRunning
         if not self._isCaseShown() or (isRunning and status == ACCEPTED):
             return False
@@ -327,6 +348,7 @@ class WorklistSection:
         except RadiologyCNNError as error:
             self.panel.showMessage(error.message, error.hint)
             return False
+        self.writer.settle(self.cases.store)
         self._show()
         following = self.table.nextOpen(caseId)
         if not following:
@@ -338,6 +360,7 @@ class WorklistSection:
         if self.cases.caseId and self.result is not None:
             try:
                 if self.cases.saveDraft(self.result, self.ui.commentLineEdit.text.strip()):
+                    self.writer.settle(self.cases.store)
                     self.table.show(self.cases.rows())
             except RadiologyCNNError as error:
                 logging.warning("HemorrhageSeg: the draft of %s was not kept: %s", self.cases.caseId, error)

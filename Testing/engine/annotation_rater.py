@@ -1,10 +1,12 @@
 """A rater as a process of its own: accepts one mask after the other until it ends or is killed.
 
-Usage: annotation_rater.py FOLDER RATER COUNT [CASES [drafts]]      prints "case sha256" when an accept has returned
+Usage: annotation_rater.py FOLDER RATER COUNT [CASES [drafts|submits]]      prints "case sha256" when an accept returned
 
-With "drafts", each accept follows two drafts of another mask, as the panel keeps them while a person draws.
+With "drafts", each accept follows two drafts of another mask, as the panel keeps them while a person draws. With
+"submits", accepts are submitted, as the panel does, and every fifth time settled; the hash is the voxels' then.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -24,7 +26,14 @@ def mask_of(rater: str, number: int) -> Mask:
     return Mask((random.random((3, 9, 11)) < 0.5).astype(np.uint8), (1, 4 + number % 8, 5))
 
 
-def main(folder: str, rater: str, count: int, cases: int, drafts: bool) -> None:
+def voxels_sha(mask: Mask, shape: tuple[int, ...]) -> str:
+    """SHA-256 of a mask's voxels on its whole grid."""
+    whole = np.zeros(shape, np.uint8)
+    whole[tuple(slice(o, o + n) for o, n in zip(mask.offset_kji, mask.crop.shape))] = mask.crop
+    return hashlib.sha256(whole.tobytes()).hexdigest()
+
+
+def main(folder: str, rater: str, count: int, cases: int, drafts: bool, submits: bool) -> None:
     store = AnnotationStore(folder, rater)
     names = store.add_sources([(f"{n:032x}", "") for n in range(cases)])
     for number in range(count):
@@ -32,11 +41,18 @@ def main(folder: str, rater: str, count: int, cases: int, drafts: bool) -> None:
         store.write_scan(case, np.zeros(SHAPE, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]))
         for draft in range(2 * drafts):
             store.begin(case)
-            store.save_draft(case, mask_of(f"{rater}-draft", 2 * number + draft), changes=draft)
+            store.save_draft(case, mask_of(f"{rater}-draft", 2 * number + draft))
+        if submits:
+            mask = mask_of(rater, number)
+            store.submit(case, "accepted", mask, seconds=number)
+            print(case, voxels_sha(mask, SHAPE), flush=True)
+            if number % 5 == 4:
+                store.settle()
+            continue
         word = store.decide(case, "accepted", mask_of(rater, number), seconds=number)
         print(case, word.mask_sha256, flush=True)
 
 
 if __name__ == "__main__":
     cases_wanted = int(sys.argv[4]) if len(sys.argv) > 4 else int(sys.argv[3])
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), cases_wanted, "drafts" in sys.argv[5:])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), cases_wanted, "drafts" in sys.argv[5:], "submits" in sys.argv[5:])

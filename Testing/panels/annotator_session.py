@@ -1,8 +1,10 @@
 """One annotator's session as a process of its own: opens the list, corrects, accepts by key, until it ends or is ended.
 
+The worker that writes is a process of its own, as in Slicer; the network is not asked.
 Prints a line before and after each accept. Run as: python annotator_session.py FOLDER
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -17,7 +19,7 @@ def main(folder: Path) -> None:
     host = SlicerHost(offscreen=True)
     widget = host.load_module(REPOSITORY / "HemorrhageSeg", select=False)
     from HemorrhageSegLib.SyntheticHead import syntheticHead
-    from panels.test_hemorrhage_annotation import SHAPE, AnnotationRoom
+    from panels.annotation_room import SHAPE, AnnotationRoom
 
     room = AnnotationRoom(host, widget, folder)
     widget.installer.missing = lambda: []
@@ -36,10 +38,10 @@ def main(folder: Path) -> None:
         room.press("Z")
         room.stroke(np.s_[6:9, 30:38, 30:36])
         print("ACCEPT", caseId, flush=True)
+        drawn = hashlib.sha256(room.maskOf().tobytes()).hexdigest()
         asked = room.count("segment")
         room.press("A")
-        word = room.word(caseId)
-        print("ACCEPTED", caseId, word["status"], word["mask"], word["mask_sha256"], flush=True)
+        print("ACCEPTED", caseId, room.states()[caseId], drawn, flush=True)
         room.answerIfAsked(asked)
     print("DONE", flush=True)
     host.close()

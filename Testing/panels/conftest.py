@@ -163,3 +163,23 @@ def waitFor(slicerHost):
         assert slicerHost.process_events(240, until=condition), "nothing happened"
 
     return wait
+
+
+@pytest.fixture
+def room(slicerHost, tmp_path, monkeypatch):
+    """The opened panel of HemorrhageSeg for an annotator: a folder for scans, and a writer that needs no process."""
+    from panels.annotation_room import AnnotationRoom, inlineWriter
+
+    widget = slicerHost.load_module(REPOSITORY / "HemorrhageSeg", select=False)
+    room = AnnotationRoom(slicerHost, widget, tmp_path / "scans")
+    monkeypatch.setattr(widget.installer, "missing", lambda: [])
+    monkeypatch.setattr(room.qt.QFileDialog, "getExistingDirectory", lambda *arguments: str(room.folder))
+    widget.worklist.writer.client = inlineWriter(room.qt)
+    yield room
+    slicerHost.clear_scene()
+    widget.ui.correctCollapsibleButton.collapsed = True
+    widget.ui.worklistCollapsibleButton.collapsed = True
+    widget.worklist.cases.store = None
+    widget.worklist._scans = widget.worklist._dataset = ""
+    widget.worklist._show()
+    widget.logic.client = None

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from panels.test_hemorrhage_annotation import room  # noqa: F401  a fixture
 
 PAIR = {
     "first": "ab", "second": "cd", "cases": ["case-0001", "case-0002", "case-0003"],
@@ -23,7 +22,7 @@ AGREEMENT = {
 
 
 @pytest.fixture
-def office(room):  # noqa: F811
+def office(room):
     """A room with three scans listed and a second worker that answers what the test tells it to."""
     from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 
@@ -47,7 +46,7 @@ def office(room):  # noqa: F811
     room.widget.jobs.abandon()
 
 
-def prepare(room, caseId, model="test-1.0.0"):  # noqa: F811
+def prepare(room, caseId, model="test-1.0.0"):
     """Answer the request for the next case as the worker would; returns the request's fields."""
     from radiologycnn.images import read_volume, write_image
 
@@ -63,11 +62,11 @@ def prepare(room, caseId, model="test-1.0.0"):  # noqa: F811
     return fields
 
 
-def waitForPreparing(room, count=1):  # noqa: F811
+def waitForPreparing(room, count=1):
     room.waitFor(lambda: room.count("prepare_case") >= count)
 
 
-def shownCases(room) -> list:  # noqa: F811
+def shownCases(room) -> list:
     table = room.ui.caseTable
     return [table.item(row, 0).text() for row in range(table.rowCount) if not table.isRowHidden(row)]
 
@@ -137,7 +136,7 @@ def testSceneCloseDropsWhatWasPrepared(office):
 # Order
 
 
-def predict(room, **uncertainty):  # noqa: F811
+def predict(room, **uncertainty):
     from radiologycnn.annotation.predictions import Prediction
 
     for number, value in uncertainty.items():
@@ -237,7 +236,7 @@ def testFailedAndCancelledComparisonsSaySo(office):
     assert "Cancelled" in parts.agreementLabel.text
 
 
-def acceptAll(room, rater):  # noqa: F811
+def acceptAll(room, rater):
     room.openList(rater)
     for _case in range(3):
         room.openCase()
@@ -303,7 +302,7 @@ def testRatersAreHiddenUntilTheCaseIsDecided(office):
 # Improve
 
 
-def startImproving(room):  # noqa: F811
+def startImproving(room):
     room.click(room.parts.improveButton)
     return f"job-{len(room.second.requests)}"
 

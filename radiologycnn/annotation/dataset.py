@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from radiologycnn.annotation.json_files import JsonFiles, read_json
+from radiologycnn.annotation.json_files import JsonFiles, json_bytes, publish, read_json
 from radiologycnn.annotation.mask_file import mask_file_bytes
 from radiologycnn.annotation.predictions import Prediction
-from radiologycnn.annotation.records import ACCEPTED, SCHEMA_VERSION, Annotation, Case, Mask
+from radiologycnn.annotation.records import ACCEPTED, NETWORK, SCHEMA_VERSION, Annotation, Case, Mask
 from radiologycnn.annotation.training_masks import TrainingMasks
 from radiologycnn.errors import InputError
 from radiologycnn.images.write import write_atomically
@@ -74,8 +76,42 @@ class AnnotationDataset(TrainingMasks):
                     return message, arrays["probability"] if "probability" in arrays else None
         return None
 
+    def save_network(
+        self, case_id: str, mask: Mask, message: Mapping[str, Any], probability: np.ndarray | None = None
+    ) -> str:
+        """Keep the network's result, and what it expects; returns the mask's file, relative to the folder.
+
+        Args:
+            message: the worker's answer, JSON-able; it comes back from :meth:`network_result`.
+            probability: float32 crop; with it and the message's ``threshold`` the case's prediction is kept too.
+        """
+        case = self.case(case_id)
+        file, _sha = self.write_mask(f"versions/{NETWORK}", case, mask)
+        buffer = io.BytesIO()
+        text = np.frombuffer(json_bytes({**message, "mask_file": file}), np.uint8)
+        np.savez(buffer, message=text, **({} if probability is None else {"probability": probability}))
+        write_atomically(self.folder / self.network_file(case_id, message), buffer.getvalue())
+        self.show_mask(file, NETWORK, case_id)
+        if probability is not None and message.get("threshold"):
+            sha = str((message.get("provenance") or {}).get("model_sha256", ""))
+            model = {"id": str(message.get("model") or ""), "sha256": sha}
+            self.save_prediction(Prediction.of(case_id, probability, message["threshold"], case.voxel_ml, model))
+        return file
+
+    @staticmethod
+    def network_file(case_id: str, message: Mapping[str, Any]) -> str:
+        """Where a network's result is kept, by what it was made with; relative to the folder."""
+        made_with = json.dumps(message.get("provenance", {}), sort_keys=True).encode()
+        return f"network/{case_id}.{hashlib.sha256(made_with).hexdigest()[:12]}.npz"
+
+    def mask_file_of_network(self, file: str) -> str:
+        """The mask's file of a kept result by that of the result, both relative to the folder; "" without one."""
+        with contextlib.suppress(OSError, ValueError, KeyError), np.load(self.folder / file) as arrays:
+            return str(json.loads(arrays["message"].tobytes())["mask_file"])
+        return ""
+
     def network_mask(self, file: str) -> Mask:
-        """The network's mask by its file, as ``AnnotationStore.save_network`` gave it."""
+        """The network's mask by its file, as :meth:`save_network` gave it."""
         return mask_of(self.folder / file)
 
     def prediction(self, case_id: str) -> Prediction | None:
@@ -139,6 +175,14 @@ class AnnotationDataset(TrainingMasks):
         if not path.is_file() or path.read_bytes() != content:
             write_atomically(path, content)
         return file, sha
+
+    def show_mask(self, file: str, rater: str, case_id: str) -> None:
+        """Let a mask be seen in ``masks``; "" for none, which changes nothing."""
+        if file:
+            publish(self.folder / file, self.shown_mask(rater, case_id))
+
+    def shown_mask(self, rater: str, case_id: str) -> Path:
+        return self.folder / "masks" / rater / f"{case_id}.nii.gz"
 
 
 def check_dataset(folder: Path) -> None:

@@ -10,6 +10,7 @@ What lies in the folder::
     masks/RATER/CASE.nii.gz             the accepted ones by name, as ``radiologycnn agreement FOLDER/masks`` reads them
     network/CASE.SHA256.npz             the network's result with its probability, to begin with
     network/CASE.json                   what it expects of the case: volume, uncertainty
+    pending/RATER/NUMBER.entry          what a rater has said last, until the files above are made of it
     consensus/METHOD/CASE.json, .nii.gz one mask made of several raters', where one was asked for
     training.json                       whether training learns from the latest masks or from the consensus
     cases.csv                           the accepted ones, as ``radiologycnn train hemorrhage --data FOLDER`` reads them
@@ -17,17 +18,15 @@ What lies in the folder::
 A rater writes only below its own name, so two raters cannot overwrite each other. A mask is written first, under a name
 that its content gives; then the word that refers to it, by renaming. Whatever ends the process, the word is the old one
 or the new one, and its mask is there. ``masks`` and ``cases.csv`` only repeat the words, and are put right on opening.
+``decide`` does all of it at once; ``submit`` writes one small file, of which it is done later (see :mod:`.journal`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -37,43 +36,56 @@ import numpy as np
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
 from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, AnnotationDataset
-from radiologycnn.annotation.json_files import json_bytes, publish
+from radiologycnn.annotation.journal import Journal
+from radiologycnn.annotation.json_files import json_bytes
 from radiologycnn.annotation.manifest import write_manifest
-from radiologycnn.annotation.predictions import Prediction
 from radiologycnn.annotation.records import (
     ACCEPTED,
     DECISIONS,
     IN_PROGRESS,
-    NETWORK,
     SCHEMA_VERSION,
     Annotation,
     Case,
-    EditStatistics,
     Mask,
     rater_id,
 )
+from radiologycnn.annotation.submission import Submissions
 from radiologycnn.errors import InputError
 from radiologycnn.images.write import write_atomically, write_image
 
 
-class AnnotationStore(AnnotationDataset):
+class AnnotationStore(Submissions, AnnotationDataset):
     """One rater's hand on a dataset folder.
+
+    Attributes:
+        problems: what :meth:`settle` could not settle when the folder was opened.
 
     Args:
         folder: made where it is not there yet.
         rater: who writes.
         software: versions of further programs to write down beside RadiologyCNN's, such as Slicer's.
+        opens: put right what a process before this one has left; False beside a store of the same rater that is open.
 
     Raises:
         InputError: the rater's id is none, the folder holds something else, or it cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], rater: str, software: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        rater: str,
+        software: Mapping[str, str] | None = None,
+        opens: bool = True,
+    ) -> None:
         self.rater = rater_id(rater)
         self.software = {"radiologycnn": __version__, **(software or {})}
         self._make(Path(folder))
         super().__init__(folder)
-        self._put_right()
+        self.journal = Journal(self.folder, self.rater)
+        self._submitted: dict[str, tuple[str, Annotation]] = {}
+        self.problems: list[dict[str, str]] = []
+        if opens:
+            self._put_right()
 
     def _make(self, folder: Path) -> None:
         try:
@@ -143,42 +155,12 @@ class AnnotationStore(AnnotationDataset):
         self.files.write(f"cases/{case_id}.json", case.to_dict())
         return case
 
-    # The network
-
-    def save_network(
-        self, case_id: str, mask: Mask, message: Mapping[str, Any], probability: np.ndarray | None = None
-    ) -> str:
-        """Keep the network's result, and what it expects; returns the mask's file, relative to the folder.
-
-        Args:
-            message: the worker's answer, JSON-able; it comes back from :meth:`network_result`.
-            probability: float32 crop; with it and the message's ``threshold`` the case's prediction is kept too.
-        """
-        case = self.case(case_id)
-        file, _sha = self.write_mask(f"versions/{NETWORK}", case, mask)
-        buffer = io.BytesIO()
-        text = np.frombuffer(json_bytes({**message, "mask_file": file}), np.uint8)
-        np.savez(buffer, message=text, **({} if probability is None else {"probability": probability}))
-        digest = hashlib.sha256(json.dumps(message.get("provenance", {}), sort_keys=True).encode()).hexdigest()[:12]
-        write_atomically(self.folder / "network" / f"{case_id}.{digest}.npz", buffer.getvalue())
-        publish(self.folder / file, self.folder / "masks" / NETWORK / f"{case_id}.nii.gz")
-        if probability is not None and message.get("threshold"):
-            sha = str((message.get("provenance") or {}).get("model_sha256", ""))
-            model = {"id": str(message.get("model") or ""), "sha256": sha}
-            self.save_prediction(Prediction.of(case_id, probability, message["threshold"], case.voxel_ml, model))
-        return file
-
     # A rater's word
-
-    def annotation(self, case_id: str, rater: str | None = None) -> Annotation | None:
-        """What a rater (None: this one) has said of a case last."""
-        record = self.files.read(f"annotations/{rater or self.rater}/{case_id}.json")
-        return Annotation.from_dict(record) if record else None
 
     def begin(self, case_id: str) -> Annotation:
         """The rater has opened a case: in progress, unless there is a word on it already."""
         return self.annotation(case_id) or self._say(
-            Annotation(case_id, self.rater, IN_PROGRESS, software=self.software, decided_at=_now())
+            Annotation(case_id, self.rater, IN_PROGRESS, software=self.software, decided_at=self.now())
         )
 
     def save_draft(self, case_id: str, mask: Mask, **about: Any) -> Annotation:
@@ -196,45 +178,54 @@ class AnnotationStore(AnnotationDataset):
         *,
         seconds: float = 0.0,
         comment: str = "",
-        network: Mask | None = None,
+        edits: Mapping[str, float] | None = None,
         network_mask: str = "",
         model: Mapping[str, str] | None = None,
-        changes: int = 0,
+        software: Mapping[str, str] | None = None,
+        decided_at: str = "",
     ) -> Annotation:
         """Write the rater's word on a case, with its mask; when this returns, both are on the disk.
 
         Args:
             mask: None for none (rejected scans need none; an accepted case does).
             seconds: time spent on the case, over all sessions.
-            network: the mask that the rater began with; ``network_mask`` is its file and ``model`` {"id", "sha256"}.
-            changes: how often the mask was changed.
+            edits: EditStatistics as a dict, against the network's mask that the rater began with, whose file is
+                ``network_mask`` and ``model`` {"id", "sha256"}.
+            software, decided_at: of when it was said, where that was not now and here.
 
         Raises:
             InputError, ResourceError: it could not be written; the word before still stands.
         """
-        if status not in (IN_PROGRESS, *DECISIONS) or (status == ACCEPTED and mask is None):
-            raise ValueError(f"no decision: {status} with {'a' if mask is not None else 'no'} mask")
-        case, before = self.case(case_id), self.annotation(case_id)
-        if status == ACCEPTED and not case.image:
-            raise InputError("no-image", f"The scan of {case_id} is not in the dataset yet.", "Open the case first.")
-        file, sha, volume_ml, edits = "", "", None, {}
+        case, before = self.check_word(case_id, status, mask), self._settled_word(case_id, self.rater)
+        file, sha, volume_ml = "", "", None
         if mask is not None:
             file, sha = self.write_mask(f"versions/{self.rater}", case, mask)
             volume_ml = int(np.count_nonzero(mask.crop)) * case.voxel_ml
-            if network is not None:
-                edits = asdict(EditStatistics.of(network, mask, case.voxel_ml, changes))
         history = before.as_history() if before else ()
         if before and before.status == status and (before.mask_sha256, before.comment) == (sha, comment):
             history = before.history  # said twice
         word = Annotation(
-            case_id, self.rater, status, file, sha, network_mask, dict(model or {}), self.software, edits,
-            volume_ml, round(float(seconds), 1), comment, _now(), history,
+            case_id, self.rater, status, file, sha, network_mask, dict(model or {}), dict(software or self.software),
+            dict(edits or {}), volume_ml, round(float(seconds), 1), comment, decided_at or self.now(), history,
         )  # fmt: skip
         self._say(word)
         self._drop_draft(before, word)
         self._show(word)
         write_manifest(self)
         return word
+
+    def check_word(self, case_id: str, status: str, mask: Mask | None) -> Case:
+        """The case that such a word can be said on.
+
+        Raises:
+            InputError: there is no such case, or its scan is not in the dataset.
+        """
+        if status not in (IN_PROGRESS, *DECISIONS) or (status == ACCEPTED and mask is None):
+            raise ValueError(f"no decision: {status} with {'a' if mask is not None else 'no'} mask")
+        case = self.case(case_id)
+        if status == ACCEPTED and not case.image:
+            raise InputError("no-image", f"The scan of {case_id} is not in the dataset yet.", "Open the case first.")
+        return case
 
     # Files
 
@@ -253,14 +244,15 @@ class AnnotationStore(AnnotationDataset):
 
     def _show(self, word: Annotation) -> None:
         """Bring ``masks`` in line with a word of this rater."""
-        target = self.folder / "masks" / self.rater / f"{word.case}.nii.gz"
         if word.status == ACCEPTED:
-            publish(self.folder / word.mask, target)
+            self.show_mask(word.mask, self.rater, word.case)
         else:
-            target.unlink(missing_ok=True)
+            self.shown_mask(self.rater, word.case).unlink(missing_ok=True)
 
     def _put_right(self) -> None:
-        """After a crash: what only repeats this rater's words says what they say, and unfinished files are gone."""
+        """After a crash: what was submitted is settled, what only repeats this rater's words says what they say, and
+        unfinished files are gone."""
+        self.journal.clean()
         for name in (f"annotations/{self.rater}", f"versions/{self.rater}", f"masks/{self.rater}"):
             for path in (self.folder / name).glob(".*.part"):
                 path.unlink(missing_ok=True)
@@ -269,7 +261,9 @@ class AnnotationStore(AnnotationDataset):
             if word.status != ACCEPTED or (self.folder / word.mask).is_file():
                 self._show(word)
         write_manifest(self)
+        self.problems = self.settle()
 
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    @staticmethod
+    def now() -> str:
+        """UTC, ISO 8601, to the second."""
+        return datetime.now(timezone.utc).isoformat(timespec="seconds")

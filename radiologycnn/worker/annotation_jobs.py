@@ -54,6 +54,15 @@ def consensus(
     return {**record, "seconds": progress.finish()}
 
 
+def settle_annotations(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Make the files of what a rater has submitted; what cannot be made is told, and stays submitted."""
+    from radiologycnn.annotation.store import AnnotationStore
+
+    return {"problems": AnnotationStore(request["dataset"], request["rater"], opens=False).settle()}
+
+
 def rank_cases(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:

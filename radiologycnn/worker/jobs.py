@@ -38,6 +38,7 @@ _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "compare_readers": reader_jobs.compare_readers,
     "agreement": annotation_jobs.agreement,
     "consensus": annotation_jobs.consensus,
+    "settle_annotations": annotation_jobs.settle_annotations,
     "rank_cases": annotation_jobs.rank_cases,
     "improve": improvement_jobs.improve,
 }

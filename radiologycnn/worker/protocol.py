@@ -74,6 +74,7 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "with_network": (bool, None),
         "use_for_training": (bool, None),
     },
+    "settle_annotations": {"job": (str,), "dataset": (str,), "rater": (str,)},
     "rank_cases": {
         "job": (str,),
         "dataset": (str,),

@@ -1,0 +1,105 @@
+"""Has the files of an annotator's words made by a process of its own, so that the panel never waits for them."""
+
+import logging
+
+from slicer.i18n import tr as _
+
+from RadiologyCNNLib.Signal import Signal
+
+SETTLE = "settle_annotations"
+
+
+class AnnotationWriter:
+    """Settles what a store has taken (AnnotationStore.submit): in the background, or here where that fails.
+
+    What was submitted is safe already: with each end of a job, of this process or of the computer, the next one goes
+    on from there.
+
+    Signals:
+        settled(problems: list of {"case", "code", "message", "hint"}): what could be settled is; problems tell of
+            words that are kept, but whose files could not be made yet.
+
+    Args:
+        client: who talks to the process; None for one of its own.
+    """
+
+    def __init__(self, client=None) -> None:
+        self.settled = Signal("problems")
+        self._client = None
+        self._job = ""
+        self._store = None  # of the job under way
+        self._waiting = None  # store that was given more to settle meanwhile
+        if client is not None:
+            self.client = client
+
+    @property
+    def client(self):
+        """The process's client, made at first use."""
+        if self._client is None:
+            from RadiologyCNNLib.QtWorkerProcess import makeClient
+
+            self.client = makeClient()
+        return self._client
+
+    @client.setter
+    def client(self, client) -> None:
+        self._client = client
+        self._job, self._waiting = "", None
+        client.result.connect(self._onResult)
+        client.failed.connect(self._onFailed)
+        client.cancelled.connect(self._onCancelled)
+
+    def start(self) -> None:
+        """Start the process now, so that the first word finds it ready; returns at once."""
+        self.client.start()
+
+    def settle(self, store) -> None:
+        """Have a store's submissions settled; returns at once, ``settled`` follows."""
+        if self._job:
+            self._waiting = store
+            return
+        self._store = store
+        self._job = self.client.request(SETTLE, dataset=str(store.folder), rater=store.rater)
+
+    def finish(self, store) -> None:
+        """Settle what is left now, in this process: somebody else is about to read the folder, or the panel goes."""
+        if store is not None and store.has_submitted:
+            self._tell(store.settle())
+
+    def stop(self) -> None:
+        """The panel goes away."""
+        self._job = ""
+        if self._client is not None:
+            self._client.stop()
+
+    def _onResult(self, job, message) -> None:
+        if job == self._job:
+            self._store.refresh_submitted()
+            self._end(message["problems"])
+
+    def _onFailed(self, job, error) -> None:
+        if job == self._job:
+            logging.warning("HemorrhageSeg: annotations are written by this process: %s", error.message)
+            self._end(self._store.settle())
+
+    def _onCancelled(self, job) -> None:
+        if job == self._job:
+            self._end([])
+
+    def _end(self, problems) -> None:
+        waiting, self._job, self._waiting, self._store = self._waiting, "", None, None
+        if waiting is not None:
+            self.settle(waiting)
+        self._tell(problems)
+
+    def _tell(self, problems) -> None:
+        for problem in problems:
+            logging.warning("HemorrhageSeg: %s: %s", problem["case"], problem["message"])
+        self.settled.emit(problems)
+
+
+def problemText(problem) -> tuple:
+    """(message, hint) for the annotator."""
+    text = _("{case} is kept, but its files could not be written yet: {message}")
+    hint = _("It is tried again with the next case, and when the list is opened.")
+    return text.format(case=problem["case"], message=problem["message"]), f"{problem['hint']} {hint}".strip()

@@ -1,0 +1,153 @@
+"""Correcting in the HemorrhageSeg panel: strokes, undo of the network too, protected segments, the network beside."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def correcting(room):
+    """A result in the scene, the Correct part unfolded."""
+    room.segment()
+    room.ui.correctCollapsibleButton.collapsed = False
+    room.host.process_events()
+    return room
+
+
+def testPartsForAnnotatorsAreFoldedAndTakeNoKeys(room):
+    room.segment()
+    assert room.ui.correctCollapsibleButton.collapsed
+    assert room.ui.worklistCollapsibleButton.collapsed
+    before = room.result.totalMl()
+    room.press("1")
+    room.press("Z")
+    room.press("A")
+    assert room.result.totalMl() == before
+    assert not room.widget.correct.isActive
+
+
+def testEditorEditsTheResultWithItsOwnParameters(correcting):
+    editor = correcting.editor
+    assert editor.segmentationNode() is correcting.result.segmentationNode
+    assert editor.sourceVolumeNode() is correcting.volume
+    assert editor.currentSegmentID() == "hemorrhage-1"
+    assert editor.effectNameOrder()[:2] == ["Paint", "Erase"]
+    assert not editor.unorderedEffectsVisible
+    node = editor.mrmlSegmentEditorNode()
+    assert node.GetSingletonTag() == "HemorrhageSeg"
+    assert node.GetOverwriteMode() == node.OverwriteNone
+    assert correcting.slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode") is None
+
+
+def testStrokeShowsItsVolumeAndUndoTakesItBack(correcting):
+    before = correcting.result.totalMl()
+    correcting.stroke(np.s_[16:20, 60:70, 60:70])
+    expected = before + (400 - np.count_nonzero(correcting.head.truth[16:20, 60:70, 60:70])) * (
+        correcting.result.voxelVolumeMm3() / 1000
+    )
+    correcting.waitFor(lambda: correcting.ui.correctVolumeLabel.text == f"{expected:.1f} mL")
+    assert correcting.ui.totalLabel.text == f"{expected:.1f} mL"
+    assert "added" in correcting.ui.correctDetailLabel.text
+    assert correcting.result.record["edited"]
+    correcting.press("Z")
+    correcting.waitFor(lambda: correcting.ui.correctVolumeLabel.text == f"{before:.1f} mL")
+    assert correcting.ui.correctDetailLabel.text == "the network's own mask"
+    assert not correcting.result.record["edited"]
+    assert correcting.ui.thresholdSlider.enabled
+    correcting.press("Y")
+    correcting.waitFor(lambda: correcting.ui.correctVolumeLabel.text == f"{expected:.1f} mL")
+
+
+def testUndoTakesBackTheNetworksUpdateToo(correcting):
+    correcting.stroke(np.s_[16:20, 60:70, 60:70])
+    corrected = correcting.maskOf()
+    correcting.segment()
+    assert np.array_equal(correcting.maskOf(), correcting.head.truth != 0)
+    correcting.press("Ctrl+Z")
+    assert np.array_equal(correcting.maskOf(), corrected)
+
+
+def testBackToTheNetworkAsksNothingAndCanBeUndone(correcting, monkeypatch):
+    monkeypatch.setattr(correcting.slicer.util, "confirmOkCancelDisplay", lambda *a: pytest.fail("a pop-up"))
+    correcting.stroke(np.s_[16:20, 60:70, 60:70], add=False)
+    corrected = correcting.maskOf()
+    correcting.settled()
+    correcting.click(correcting.ui.networkMaskButton)
+    assert np.array_equal(correcting.maskOf(), correcting.head.truth != 0)
+    correcting.press("Z")
+    assert np.array_equal(correcting.maskOf(), corrected)
+
+
+def testADragOfTheThresholdIsOneUndo(correcting):
+    before = correcting.maskOf()
+    for value in (0.9, 0.92, 0.95):
+        correcting.ui.thresholdSlider.value = value
+    assert not np.array_equal(correcting.maskOf(), before)
+    correcting.press("Z")
+    assert np.array_equal(correcting.maskOf(), before)
+
+
+def testOtherSegmentsAreProtected(correcting):
+    node = correcting.result.segmentationNode
+    node.GetSegmentation().AddEmptySegment("own", "drawn by hand", (0, 1, 0))
+    correcting.stroke(np.s_[10:14, 20:40, 20:40], segmentId="own")
+    own = correcting.maskOf("own")
+    correcting.stroke(np.s_[8:20, 10:60, 10:60])
+    assert own.any()
+    assert np.array_equal(correcting.maskOf("own"), own)
+
+
+def testRangeOfHuKeepsTheBrushOffOtherTissue(correcting):
+    correcting.click(correcting.ui.limitHuCheckBox)
+    correcting.ui.minimumHuSpinBox.value = 55
+    node = correcting.editor.mrmlSegmentEditorNode()
+    assert node.GetSourceVolumeIntensityMask()
+    assert node.GetSourceVolumeIntensityMaskRange() == (55, 100)
+    correcting.press("I")  # the editor's own key
+    assert not node.GetSourceVolumeIntensityMask()
+    assert not correcting.ui.limitHuCheckBox.checked
+    node.SetSourceVolumeIntensityMaskRange(30, 80)
+    assert (correcting.ui.minimumHuSpinBox.value, correcting.ui.maximumHuSpinBox.value) == (30, 80)
+
+
+def testNetworksOutlineIsBesideTheMaskAndNotInIt(correcting):
+    before = correcting.maskOf()
+    correcting.stroke(np.s_[16:20, 60:70, 60:70])
+    changed = correcting.maskOf()
+    correcting.press("N")
+    outline = correcting.slicer.util.getNode("*(network)")
+    assert outline.GetDisplayNode().GetVisibility()
+    assert not outline.GetDisplayNode().GetVisibility2DFill()
+    array = correcting.slicer.util.arrayFromSegmentBinaryLabelmap(outline, "hemorrhage-1", correcting.volume)
+    assert np.array_equal(array != 0, before)
+    assert np.array_equal(correcting.maskOf(), changed)
+    assert correcting.result.segmentationNode.GetSegmentation().GetNumberOfSegments() == 1
+    correcting.press("N")
+    assert not outline.GetDisplayNode().GetVisibility()
+
+
+def testKeysBelongToSlicerAgainWhenThePartIsFoldedOrThePanelLeft(correcting):
+    correcting.press("1")
+    assert correcting.editor.activeEffect().name == "Paint"
+    correcting.widget.exit()
+    assert correcting.editor.activeEffect() is None
+    correcting.press("1")
+    assert correcting.editor.activeEffect() is None
+    correcting.widget.enter()
+    correcting.press("2")
+    assert correcting.editor.activeEffect().name == "Erase"
+    correcting.ui.correctCollapsibleButton.collapsed = True
+    assert correcting.editor.activeEffect() is None
+
+
+def testSceneCloseWhileCorrectingThenANewScan(correcting):
+    correcting.press("1")
+    correcting.slicer.mrmlScene.Clear(0)
+    assert correcting.editor.segmentationNode() is None
+    correcting.volume = correcting.addHead(correcting.head)
+    correcting.useModel()
+    correcting.segment()
+    correcting.ui.correctCollapsibleButton.collapsed = False
+    assert correcting.editor.segmentationNode() is correcting.result.segmentationNode
+    correcting.stroke(np.s_[16:20, 60:70, 60:70])
+    correcting.press("Z")
+    assert np.array_equal(correcting.maskOf(), correcting.head.truth != 0)

@@ -1,0 +1,183 @@
+"""Submissions: a rater goes on at once, and the files of what was said are made afterwards, by any process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
+from radiologycnn.annotation.records import NETWORK, Annotation, Mask
+from radiologycnn.errors import InputError, RadiologyCNNError
+
+if TYPE_CHECKING:
+    from radiologycnn.annotation.records import Case
+
+_WORD, _NETWORK = "word", "network"
+
+
+class Submissions:
+    """The part of AnnotationStore that takes words by its journal; mixed into it.
+
+    What was submitted counts for this store from then on (:meth:`annotation`, :meth:`read_mask`), and for everybody
+    as soon as it is settled: by another process that opens the folder as the same rater, or by :meth:`settle` here.
+    """
+
+    folder: Path
+    rater: str
+    journal: Journal
+    _submitted: dict[str, tuple[str, Annotation]]  # case -> journal's file, word
+
+    def submit(
+        self,
+        case_id: str,
+        status: str,
+        mask: Mask | None,
+        *,
+        seconds: float = 0.0,
+        comment: str = "",
+        edits: Mapping[str, float] | None = None,
+        network: str = "",
+        model: Mapping[str, str] | None = None,
+    ) -> Annotation:
+        """Say a word on a case as ``decide`` does, but leave its files to be made later; when this returns, it holds.
+
+        Args:
+            network: of the result that the rater began with, as :meth:`submit_network` gave it. The rest as ``decide``.
+
+        Returns:
+            The word; file and hash of its mask are not final.
+
+        Raises:
+            InputError, ResourceError: it could not be written; the word before still stands.
+        """
+        case = self.check_word(case_id, status, mask)
+        about = {
+            "status": status,
+            "seconds": round(float(seconds), 1),
+            "comment": comment,
+            "edits": dict(edits or {}),
+            "network": network,
+            "model": dict(model or {}),
+            "software": dict(self.software),
+            "decided_at": self.now(),
+        }
+        entry = self.journal.add(_WORD, case_id, about, mask)
+        word = self._word_of(entry, case)
+        self._submitted[case_id] = (entry.file, word)
+        return word
+
+    def submit_network(
+        self, case_id: str, mask: Mask, message: Mapping[str, Any], probability: np.ndarray | None = None
+    ) -> str:
+        """Keep the network's result as ``save_network`` does, later; returns its file, relative to the folder.
+
+        A result that is kept already is not written again.
+        """
+        file = self.network_file(case_id, message)
+        if (self.folder / file).is_file():
+            self.journal.add(_NETWORK, case_id, {"file": file})
+        else:
+            self.journal.add(_NETWORK, case_id, {"message": dict(message)}, mask, probability)
+        return file
+
+    @property
+    def has_submitted(self) -> bool:
+        """Whether files of this rater's words are still to be made."""
+        return bool(self.journal.files())
+
+    def settle(self) -> list[dict[str, str]]:
+        """Make the files of what was submitted, in order; what cannot be made stays submitted.
+
+        Returns:
+            {"case", "code", "message", "hint"} of each word that could not be settled.
+        """
+        problems: list[dict[str, str]] = []
+        stuck: set[str] = set()
+        with self.journal.alone() as is_alone:
+            for file in self.journal.files() if is_alone else ():
+                try:
+                    entry = self.journal.read(file)
+                except FileNotFoundError:
+                    continue
+                except InputError as error:
+                    self.journal.set_aside(file)
+                    problems.append(_problem("", error))
+                    continue
+                if entry.case in stuck:  # a later word must not be overtaken by an earlier one
+                    continue
+                try:
+                    self._settle(entry)
+                    self.journal.remove(entry)
+                except (RadiologyCNNError, OSError) as error:
+                    stuck.add(entry.case)
+                    problems.append(_problem(entry.case, error))
+        self.refresh_submitted()
+        return problems
+
+    def refresh_submitted(self) -> None:
+        """Forget what has been settled meanwhile; take up what a process before this one has submitted."""
+        known = {file: (case, word) for case, (file, word) in self._submitted.items()}
+        self._submitted = {}
+        for file in self.journal.files():
+            if file in known:
+                case, word = known[file]
+                self._submitted[case] = (file, word)
+                continue
+            try:
+                entry = self.journal.read(file)
+                if entry.kind == _WORD:
+                    self._submitted[entry.case] = (file, self._word_of(entry, self.case(entry.case)))
+            except (FileNotFoundError, InputError):
+                continue
+
+    def annotation(self, case_id: str, rater: str | None = None) -> Annotation | None:
+        """What a rater (None: this one) has said of a case last."""
+        if rater in (None, self.rater) and case_id in self._submitted:
+            return self._submitted[case_id][1]
+        return self._settled_word(case_id, rater or self.rater)
+
+    def read_mask(self, annotation: Annotation) -> Mask | None:
+        """A rater's mask, also one that was only submitted; None where the word has none.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        if not annotation.mask.startswith(f"{JOURNAL_FOLDER}/"):
+            return super().read_mask(annotation)
+        try:
+            return self.journal.read(annotation.mask).mask
+        except FileNotFoundError:  # settled meanwhile
+            return super().read_mask(self._settled_word(annotation.case, annotation.rater) or annotation)
+
+    def _settled_word(self, case_id: str, rater: str) -> Annotation | None:
+        record = self.files.read(f"annotations/{rater}/{case_id}.json")
+        return Annotation.from_dict(record) if record else None
+
+    def _word_of(self, entry: Entry, case: Case) -> Annotation:
+        about, mask = entry.about, entry.mask
+        before = self.annotation(entry.case)
+        return Annotation(
+            entry.case, self.rater, about["status"], entry.file if mask is not None else "", "", "", about["model"],
+            about["software"], about["edits"],
+            int(np.count_nonzero(mask.crop)) * case.voxel_ml if mask is not None else None,
+            about["seconds"], about["comment"], about["decided_at"], before.as_history() if before else (),
+        )  # fmt: skip
+
+    def _settle(self, entry: Entry) -> None:
+        about = dict(entry.about)
+        if entry.kind == _WORD:
+            network_mask = self.mask_file_of_network(about.pop("network"))
+            self.decide(entry.case, about.pop("status"), entry.mask, network_mask=network_mask, **about)
+        elif "message" in about and entry.mask is not None:
+            self.save_network(entry.case, entry.mask, about["message"], entry.probability)
+        else:
+            self.show_mask(self.mask_file_of_network(about.get("file", "")), NETWORK, entry.case)
+
+
+def _problem(case: str, error: Exception) -> dict[str, str]:
+    code = error.code if isinstance(error, RadiologyCNNError) else "cannot-write"
+    message = error.message if isinstance(error, RadiologyCNNError) else str(error)
+    return {"case": case, "code": code, "message": message, "hint": getattr(error, "hint", "")}
