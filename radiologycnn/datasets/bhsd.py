@@ -25,6 +25,7 @@ class Bhsd:
     mask_types = {1: "edh", 2: "iph", 3: "ivh", 4: "sah", 5: "sdh"}
 
     def find(self, source: Path) -> Found:
+        """As :meth:`Layout.find`; nnU-Net's folders (imagesTr, labelsTr and those of the test) are known too."""
         try:
             root, (images, masks) = find_root(source, self, ("images", "ground truths"))
             parts = [("", images, masks)]

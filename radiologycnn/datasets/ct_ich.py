@@ -33,6 +33,7 @@ class CtIch:
     mask_types = None  # 0 and 255
 
     def find(self, source: Path) -> Found:
+        """As :meth:`Layout.find`; bleed types, fractures and people come from the data set's tables."""
         root, (images, masks) = find_root(source, self, ("ct_scans", "masks"))
         table = find_file(root, DIAGNOSES_NAME)
         if table is None:

@@ -17,6 +17,7 @@ class Instance:
     mask_types = None
 
     def find(self, source: Path) -> Found:
+        """As :meth:`Layout.find`; each scan counts as another patient's."""
         _root, (images, masks) = find_root(source, self, ("data", "label"))
         pairs, absent = paired(self.key, images, masks)
         scans = [Scan(f"{self.key}-{name}", image, mask, f"{self.key}-{name}") for name, image, mask in pairs]

@@ -74,7 +74,11 @@ def _check_shape(array: np.ndarray) -> None:
 
 
 def check_geometry(volume: Volume) -> None:
-    """Refuses a matrix that cannot be where a scan lies; see :func:`check_array` for the codes."""
+    """Refuses a matrix that cannot be where a scan lies.
+
+    Raises:
+        InputError: codes ``broken-geometry``, ``spacing-too-small``, ``spacing-too-large``, ``extent-too-large``.
+    """
     matrix = np.asarray(volume.ijk_to_lps, float)
     hint = "Export the scan again, or set its spacing and orientation right before using it."
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not np.allclose(matrix[3], (0, 0, 0, 1)):

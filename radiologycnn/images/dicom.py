@@ -41,7 +41,16 @@ def list_dicom(path: Path) -> tuple[list[Series], FolderScan]:
 
 
 def read_dicom(path: Path, series: str | int | None = None) -> Volume:
-    """Reads one series into a volume; see :func:`radiologycnn.images.read_volume`."""
+    """Reads one series into a volume.
+
+    Args:
+        path: a file of the series, or a folder in which it lies, perhaps among others.
+        series: its number, as :func:`radiologycnn.images.list_series` lists it, or uid; needed where there are several.
+
+    Raises:
+        InputError: no such series, several to choose from, or one that is no volume; see
+            :func:`radiologycnn.images.read_volume`.
+    """
     listed, scan = list_dicom(path)
     if not listed:
         raise _nothing_found(path, scan)

@@ -22,7 +22,10 @@ _INTERPOLATORS = {"linear": "sitkLinear", "nearest": "sitkNearestNeighbor"}
 
 
 def as_image(array: np.ndarray) -> sitk.Image:
-    """SimpleITK image with spacing 1, origin 0 and no rotation, so that its physical space is the index space."""
+    """An array, shape (K, J, I), as SimpleITK image whose physical space is the index space (I, J, K).
+
+    Spacing is 1, origin 0, and nothing is turned; bool becomes uint8, float16 becomes float32.
+    """
     import SimpleITK as sitk
 
     array = np.asarray(array)
@@ -80,6 +83,9 @@ def resample(
     Returns:
         Array of ``to_shape_kji``: float32 for linear, the type of ``array`` for nearest. There is no low-pass filter:
         whoever samples more coarsely than the source has to smooth first.
+
+    Raises:
+        ValueError: another interpolation.
     """
     if interpolation not in _INTERPOLATORS:
         raise ValueError(f"interpolation is 'linear' or 'nearest', not {interpolation!r}")

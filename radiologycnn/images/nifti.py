@@ -108,7 +108,16 @@ def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
 
 
 def nifti_header(shape_kji: tuple[int, ...], dtype: np.dtype, ijk_to_lps: np.ndarray) -> bytes:
-    """The 352 bytes before the voxels of such a file, for voxels of shape (K, J, I) in little-endian order."""
+    """The 352 bytes before the voxels of a NIfTI-1 file (.nii), in little-endian order.
+
+    Args:
+        shape_kji: of the voxels, which follow with I running fastest.
+        dtype: of the voxels.
+        ijk_to_lps: 4x4, mm; written as sform, and as qform where its axes are at right angles.
+
+    Raises:
+        ValueError: NIfTI-1 has no such type or shape.
+    """
     code = next((c for c, name in _DATATYPES.items() if np.dtype(name) == dtype.newbyteorder("=")), None)
     if code is None or len(shape_kji) != 3:
         raise ValueError(f"NIfTI is written from 3D arrays of plain numbers, not {dtype} {shape_kji}")

@@ -77,7 +77,15 @@ def sample_along_axes(
 
 
 def inside_axis(size: int, positions: np.ndarray) -> np.ndarray:
-    """Whether fractional indices lie on an axis of ``size`` voxels, whose outer faces are half a voxel out; bool."""
+    """Whether fractional indices lie on an axis of ``size`` voxels, whose outer faces are half a voxel out.
+
+    Args:
+        size: voxels along the axis.
+        positions: indices, any shape.
+
+    Returns:
+        bool, the shape of ``positions``.
+    """
     positions = np.asarray(positions, float)
     return (positions >= -0.5) & (positions <= size - 0.5)
 
@@ -116,7 +124,15 @@ def resized_matrix(
 
 
 def resize_labels(labels: np.ndarray, shape_kji: tuple[int, int, int]) -> np.ndarray:
-    """Nearest-neighbour counterpart of :func:`resize` for masks and label maps; the type is kept."""
+    """Nearest-neighbour counterpart of :func:`resize` for masks and label maps.
+
+    Args:
+        labels: shape (K, J, I).
+        shape_kji: the new shape.
+
+    Returns:
+        array of ``shape_kji``, of the same type.
+    """
     nearest = (
         np.clip(np.floor((np.arange(new) + 0.5) * old / new).astype(int), 0, old - 1)
         for old, new in zip(labels.shape, shape_kji, strict=True)

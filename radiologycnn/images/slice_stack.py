@@ -50,7 +50,7 @@ class SliceStack:
 
     @property
     def gaps_mm(self) -> np.ndarray:
-        """Distances between neighbouring slices along the normal."""
+        """Distances in mm between neighbouring slices along the normal; one fewer than there are slices."""
         return np.diff(self.positions_mm)
 
     def slice_matrices(self) -> np.ndarray:

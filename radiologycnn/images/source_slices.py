@@ -32,6 +32,9 @@ class SourceSlices:
 
         Returns:
             shape (slices, rows, columns): float32 for linear, the type of ``array`` for nearest.
+
+        Raises:
+            ValueError: another interpolation.
         """
         from radiologycnn.images.grid import as_image, sample_image
 

@@ -62,6 +62,9 @@ class Volume:
         Returns:
             shape (slices, rows, columns) of ``source_slices``; ``array`` itself where the volume was not resampled,
             for then its slices are the source slices.
+
+        Raises:
+            ValueError: ``array`` is not of this volume's shape.
         """
         if np.shape(array) != self.array.shape:
             raise ValueError(f"the result has shape {np.shape(array)}, the volume {self.array.shape}")

@@ -78,6 +78,10 @@ def write_segmentation_nrrd(
         labels: what each value means; a label without voxels is written too, as an empty segment.
 
     The fields are those that vtkMRMLSegmentationStorageNode reads (Slicer 5).
+
+    Raises:
+        InputError: as of :func:`write_image`.
+        ValueError: the label map holds a value without a label.
     """
     path = Path(path)
     labelmap = _writable(labelmap)

@@ -58,7 +58,7 @@ class ActivationMap:
 
     @property
     def normalized(self) -> np.ndarray:
-        """The evidence for the target as 0-1, see :func:`normalize_map`."""
+        """The evidence for the target as 0-1, shape (K, J, I), see :func:`normalize_map`."""
         return normalize_map(self.raw)
 
 
@@ -169,7 +169,11 @@ def linear_head_activation(
 
 
 def check_finite(raw: np.ndarray) -> None:
-    """Raises ValueError where a map holds values that are no numbers."""
+    """Refuse a map, of any shape, that holds NaN or infinity.
+
+    Raises:
+        ValueError: it does.
+    """
     if not np.isfinite(raw).all():
         raise ValueError("The activation map is not finite; the image holds values that are no numbers.")
 

@@ -61,7 +61,11 @@ _BRIDGE = _numpy_bridge_works()
 
 
 def to_tensor(array: np.ndarray, bridge: bool = _BRIDGE) -> Tensor:
-    """A float32 array as a tensor; without NumPy's help where ``bridge`` is False."""
+    """An array as a float32 tensor of the same shape on the CPU; shares its memory where that can be.
+
+    Args:
+        bridge: whether torch can be handed NumPy's memory; builds for another NumPy cannot, and copy bytes.
+    """
     array = np.ascontiguousarray(array, np.float32)
     if bridge and array.flags.writeable:
         return torch.from_numpy(array)
@@ -69,7 +73,7 @@ def to_tensor(array: np.ndarray, bridge: bool = _BRIDGE) -> Tensor:
 
 
 def to_array(tensor: Tensor, bridge: bool = _BRIDGE) -> np.ndarray:
-    """A float32 tensor on the CPU as an array; without NumPy's help where ``bridge`` is False."""
+    """A float32 tensor on the CPU as an array of the same shape; ``bridge`` as for :func:`to_tensor`."""
     tensor = tensor.contiguous()
     if bridge:
         return tensor.numpy()

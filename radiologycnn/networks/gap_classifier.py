@@ -115,6 +115,7 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Features, shape (batch, channels, K, J, I), each channel times a weight, 0-1, of its own."""
         content = torch.relu(self.squeeze(features.mean(dim=(2, 3, 4))))
         return features * torch.sigmoid(self.excite(content))[:, :, None, None, None]
 

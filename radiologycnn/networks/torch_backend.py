@@ -131,7 +131,17 @@ class TorchBackend:
         part: tuple[float, float],
         log: Callable[[str], None] | None = None,
     ) -> Outcome[np.ndarray]:
-        """As :meth:`probabilities`, of one image with dropout drawn as in training (Gal 2016), ``count`` times."""
+        """Repeats of one image with dropout drawn as in training (Gal 2016): float32, shape (count, classes).
+
+        Args:
+            image: shape (K, J, I), on the network's grid.
+            count: how many repeats.
+            seed: of the draws.
+            stages, part, log: as for :meth:`NetworkBackend.probability`.
+
+        Raises:
+            InputError: the network has no dropout.
+        """
         self.check_dropout()
         step = stages.within(*part)
 

@@ -44,6 +44,7 @@ class UNet(nn.Module):
         self.last = (nn.Conv3d if in_3d else nn.Conv2d)(channels, options.out_labels, 1)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Logits, shape (batch, labels, ...), of an image, shape (batch, channels, ...): (K, J, I), or (J, I) in 2D."""
         kept = []
         for level, block in enumerate(self.down):
             image = block(image if level == 0 else self.pool(image))

@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 44
 
 
 def color_of(number: int) -> str:
+    """A reader's colour as #rrggbb, by the reader's number; they repeat after the last one."""
     return COLORS[number % len(COLORS)]
 
 

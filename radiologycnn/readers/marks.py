@@ -83,6 +83,7 @@ class PeakCheck:
 
     @property
     def words(self) -> str:
+        """Where the peak lies, for a table."""
         return "inside" if self.inside else f"{self.distance_mm:.1f} mm away"
 
 

@@ -65,14 +65,17 @@ class Reading:
 
     @property
     def answers(self) -> dict[str, Answer]:
+        """What the reader has answered so far, by case."""
         return self._file.answers
 
     @property
     def answers_path(self) -> Path:
+        """The file in which the answers lie."""
         return self._file.path
 
     @property
     def total(self) -> int:
+        """How many cases there are to read."""
         return len(self.order)
 
     @property
@@ -82,6 +85,7 @@ class Reading:
 
     @property
     def is_complete(self) -> bool:
+        """Whether every case has been answered."""
         return self._place >= self.total
 
     @property
@@ -185,6 +189,7 @@ class Reading:
 
     @property
     def can_go_back(self) -> bool:
+        """Whether the study lets readers go back, and there is a case to go back to."""
         return self.study.settings.allow_back and self._place > 0
 
     def go_back(self) -> None:

@@ -100,13 +100,16 @@ class Study:
 
     @property
     def title(self) -> str:
+        """What the study is called: its own title, or its folder's name."""
         return self.settings.title or self.folder.name
 
     @property
     def readers_folder(self) -> Path:
+        """Where the readers' answers lie, a file each."""
         return self.folder / READERS_FOLDER
 
     def case(self, name: str) -> StudyCase:
+        """The case of that name, which there is."""
         return next(one for one in self.cases if one.name == name)
 
     def network_folder(self, case: str) -> Path:
