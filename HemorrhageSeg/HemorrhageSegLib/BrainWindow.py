@@ -11,8 +11,9 @@ LEVEL_HU = 40.0
 class BrainWindow(VTKObservationMixin):
     """Shows the chosen scan with W 80, L 40 HU, and gives back what was set before.
 
-    A window that the person has set by hand is left alone until they ask for the brain window themselves. The check
-    box tells what is, also after somebody has dragged in a slice view.
+    A window that the person has set by hand is left alone until they ask for the brain window themselves; one that
+    Slicer took from the scan's DICOM header is not set by hand. The check box tells what is, also after somebody has
+    dragged in a slice view.
     """
 
     def __init__(self, checkBox) -> None:
@@ -42,12 +43,12 @@ class BrainWindow(VTKObservationMixin):
         return (display.GetWindow(), display.GetLevel()) == (WINDOW_HU, LEVEL_HU)
 
     def apply(self, askedFor: bool) -> None:
-        """Set the brain window; unless it was asked for, only where Slicer chose the present window by itself."""
+        """Set the brain window; unless it was asked for, only where nobody has set the present one by hand."""
         if self._volumeNode is not None and self._display is None:
             self._volumeNode.CreateDefaultDisplayNodes()
             self.setVolume(self._volumeNode)
         display = self._display
-        if display is None or self.isShown or not (askedFor or display.GetAutoWindowLevel()):
+        if display is None or self.isShown or not (askedFor or _isSlicersChoice(display)):
             return
         self._previous[display.GetID()] = (display.GetAutoWindowLevel(), display.GetWindow(), display.GetLevel())
         with slicer.util.NodeModify(display):
@@ -72,3 +73,12 @@ class BrainWindow(VTKObservationMixin):
     def _updateCheckBox(self, caller=None, event=None) -> None:
         self._checkBox.enabled = self._volumeNode is not None
         self._checkBox.checked = self.isShown
+
+
+def _isSlicersChoice(display) -> bool:
+    """Whether the window is the automatic one, or one of those that the scan's header suggests."""
+    shown = (display.GetWindow(), display.GetLevel())
+    suggested = range(display.GetNumberOfWindowLevelPresets())
+    return bool(display.GetAutoWindowLevel()) or shown in [
+        (display.GetWindowPreset(number), display.GetLevelPreset(number)) for number in suggested
+    ]

@@ -3,6 +3,7 @@
 import time
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import NetworkOutline
@@ -61,6 +62,11 @@ class CorrectSection:
         self._isPanelShown = False
         self._update()
 
+    def cleanup(self) -> None:
+        """The panel goes away."""
+        self.release()
+        self.editor.discard()
+
     def release(self) -> None:
         """The scene closes, or the panel goes away."""
         self._dropKeys()
@@ -100,8 +106,8 @@ class CorrectSection:
 
     @staticmethod
     def _makeShortcut(keys, function):
-        import slicer
-
+        if slicer.util.mainWindow() is None:
+            return None
         shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
         shortcut.connect("activated()", function)
         return shortcut

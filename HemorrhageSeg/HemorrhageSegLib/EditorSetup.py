@@ -40,7 +40,8 @@ class EmbeddedEditor(VTKObservationMixin):
         editor.setCurrentSegmentID(segmentId)
         if not self._isOpen:
             self._isOpen = True
-            editor.installKeyboardShortcuts()
+            if slicer.util.mainWindow() is not None:  # to which the keys are given
+                editor.installKeyboardShortcuts()
             editor.setupViewObservations()
         editor.updateWidgetFromMRML()
 
@@ -59,6 +60,15 @@ class EmbeddedEditor(VTKObservationMixin):
             self.widget.setSegmentationNode(None)
         self.removeObservers()
         self.node = None
+
+    def discard(self) -> None:
+        """The panel goes away. A reload leaves its widgets behind, hidden; this one would go on to act on the
+        parameter set that it shares with the next panel's."""
+        self.release()
+        if self.widget is not None:
+            self.widget.setMRMLSegmentEditorNode(None)
+            self.widget.deleteLater()
+            self.widget = None
 
     @property
     def isOpen(self) -> bool:
@@ -115,9 +125,11 @@ class EmbeddedEditor(VTKObservationMixin):
             node.SetSingletonTag(SINGLETON_TAG)
             node = scene.AddNode(node)
         node.SetOverwriteMode(node.OverwriteNone)  # other segments are never changed
-        if not node.GetAttribute("Threshold.MaximumThreshold"):
-            node.SetAttribute("Threshold.MinimumThreshold", str(BLOOD_HU[0]))
-            node.SetAttribute("Threshold.MaximumThreshold", str(BLOOD_HU[1]))
+        names = ("Threshold.MinimumThreshold", "Threshold.MaximumThreshold")
+        low, high = (float(node.GetAttribute(name) or 0.0) for name in names)
+        if low == high:  # nobody has set them: so they are at first, and again after each close of the scene
+            for name, value in zip(names, BLOOD_HU):
+                node.SetAttribute(name, str(value))
             node.SetSourceVolumeIntensityMaskRange(*map(float, BLOOD_HU))
         self.node = node
         self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._onNodeModified)

@@ -78,7 +78,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             raise RuntimeError("setMRMLSegmentEditorNode comes first: else Slicer's automatic choices are lost")
         super().setMRMLScene(scene)
         self._logic.SetMRMLScene(scene)
-        tag = scene.AddObserver(scene.EndCloseEvent, lambda *_: self.updateWidgetFromMRML())
+        tag = scene.AddObserver(scene.EndCloseEvent, lambda *_: self._on_scene_closed())
         self.destroyed.connect(lambda *_: scene.RemoveObserver(tag))
         self.updateWidgetFromMRML()
 
@@ -95,7 +95,19 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             tag = self._tag
             self.destroyed.connect(lambda *_: node.RemoveObserver(tag))
         self._logic.SetSegmentEditorNode(node)
+        self._set_effect_defaults()
         self.updateWidgetFromMRML()
+
+    def _on_scene_closed(self):
+        """The close has emptied the parameter set, which is a singleton and stays."""
+        self._set_effect_defaults()
+        self.updateWidgetFromMRML()
+
+    def _set_effect_defaults(self):
+        """As Slicer's Threshold effect: two equal values stand for a range that nobody has chosen yet."""
+        for name in ("Threshold.MinimumThreshold", "Threshold.MaximumThreshold"):
+            if self._node is not None and self._node.GetAttribute(name) is None:
+                self._node.SetAttribute(name, "0")
 
     def mrmlSegmentEditorNode(self):
         return self._node
@@ -233,6 +245,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def installKeyboardShortcuts(self, widget=None):
         self.uninstallKeyboardShortcuts()
         window = widget if widget is not None else slicer.util.mainWindow()
+        if window is None:
+            raise RuntimeError("keyboard shortcuts without a window: Slicer would make them without a parent")
 
         def add(keys, function):
             shortcut = QtGui.QShortcut(QtGui.QKeySequence(keys), window)
