@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
 
+from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.location import check_scan, locate
 from radiologycnn.rotatorcuff.padding import without_padding
@@ -41,3 +42,10 @@ def test_what_is_no_frame_stays():
     for array in (island, np.zeros_like(island), np.zeros((0, 4, 4)), np.zeros((4, 4))):
         volume = replace(PICTURE, array=array)
         assert without_padding(volume) is volume
+
+
+def test_the_air_around_a_ct_without_a_header_stays():
+    scan = replace(framed(PICTURE, ((2, 2), (5, 5), (5, 5)), -1000), modality="")
+    assert without_padding(scan) is scan
+    with pytest.raises(InputError, match="as those of a CT"):
+        check_scan(scan)

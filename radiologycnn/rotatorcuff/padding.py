@@ -29,6 +29,8 @@ def without_padding(volume: Volume) -> Volume:
         return volume
     box = [slice(0, size) for size in volume.array.shape]
     for corner in (volume.array[0, 0, 0], volume.array[-1, -1, -1]):
+        if corner < 0 and not volume.modality:
+            continue  # perhaps the air of a CT, by which a CT without a header is known
         box = _tightened(volume.array, box, corner)
     first = np.array([part.start for part in box])
     size = np.array([part.stop for part in box]) - first
