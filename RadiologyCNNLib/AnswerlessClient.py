@@ -18,5 +18,16 @@ class AnswerlessClient:
         self.requests.append((cmd, fields))
         return f"job-{len(self.requests)}"
 
-    def cancel(self, job) -> None:
+    def cancel(self, job, mayKill=True) -> None:
         self.cancelled.emit(job)
+
+    def stop(self) -> None:
+        self.state = "stopped"
+
+    def last(self, cmd) -> tuple[str, dict]:
+        """Name and fields of the last request of a kind."""
+        return next(
+            (f"job-{number}", fields)
+            for number, (kind, fields) in reversed(list(enumerate(self.requests, start=1)))
+            if kind == cmd
+        )

@@ -94,8 +94,8 @@ class _Run:
         return self._owner.run is self
 
     def _readOutput(self):
-        data = self.process.readAllStandardOutput().data()
-        if self.isCurrent and data:
+        # until there is nothing left: while a message is handled, perhaps with a dialog, Qt announces no other output
+        while self.isCurrent and (data := self.process.readAllStandardOutput().data()):
             self._owner.onBytes(data)
 
     def _readErrors(self):
@@ -112,9 +112,15 @@ class _Run:
         self.process.deleteLater()
 
     def _onError(self, error):
-        if error == qt.QProcess.FailedToStart and self.isCurrent:
+        if error == qt.QProcess.FailedToStart:
+            # a little later: on Windows it comes before ``start`` returns, when nobody knows the job's name yet
+            self._failure = QtTimer(0.0, self._onFailedToStart)
+
+    def _onFailedToStart(self):
+        if self.isCurrent:
             self._owner.run = None
             self._owner.onFailedToStart(f"{self.process.program()}: {self.process.errorString()}")
+        self.process.deleteLater()
 
 
 class QtWorkerProcess:

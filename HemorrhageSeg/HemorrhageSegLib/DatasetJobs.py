@@ -78,10 +78,10 @@ class DatasetJobs:
             self._client.cancel(job)
 
     def abandon(self) -> None:
-        """Stop everything, and forget it: the panel goes away. What was kept so far is gone on from the next time."""
-        jobs, self._kinds = self._kinds, {}
-        for job in jobs:
-            self._client.cancel(job)
+        """End the process and forget its jobs: the panel goes away. What was kept so far is gone on from next time."""
+        self._kinds = {}
+        if self._client is not None:
+            self._client.stop()
 
     def _onProgress(self, job, fraction, stage, remaining) -> None:
         if job in self._kinds:

@@ -48,6 +48,23 @@ def test_worker_answers_through_qt(host, client):
     assert isRunning(client.pid)
 
 
+def test_an_answer_that_comes_while_a_dialog_is_open_is_heard_after_it(host, client):
+    """Qt announces output only once while somebody is being told of it, and an error's dialog may stay open long."""
+    client.start()
+    assert host.process_events(until=lambda: client.state == "ready")
+    waited = []
+
+    def show_dialog(job, message):
+        if not waited:
+            waited.append(job)
+            host.process_events(2.0)
+
+    client.result.connect(show_dialog)
+    first, second = client.request("devices"), client.request("models", task="hemorrhage-segmentation")
+    assert host.process_events(until=lambda: bool(waited))
+    assert host.process_events(10.0, until=lambda: {first, second} <= set(client.ends))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_killed_worker_is_told_and_started_anew(host, client):
     client.start()

@@ -1,0 +1,110 @@
+"""PanelChoices: what the person chooses in a panel, scan, model and device, and has installed for them."""
+
+import logging
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+
+class PanelChoices:
+    """The part of PanelWidget that hears the lists and buttons above the big one, and gets the worker ready."""
+
+    _warmKey = None
+
+    def connectChoices(self) -> None:
+        """Hear the lists, the buttons, and what the worker says of devices and models."""
+        ui, logic = self.ui, self.logic
+        ui.inputVolumeSelector.connect("nodeActivated(vtkMRMLNode*)", self.onVolumeChosen)
+        ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChosen)
+        ui.deviceSelector.connect("currentIndexChanged(int)", self.onDeviceChosen)
+        ui.installButton.connect("clicked(bool)", self.onInstallButton)
+        ui.installModelButton.connect("clicked(bool)", self.onInstallModelButton)
+        logic.devicesListed.connect(self.onDevicesListed)
+        logic.modelInstalled.connect(self.onModelInstalled)
+        logic.modelInstallFailed.connect(self.onModelInstallFailed)
+
+    # Scan, model and device
+
+    def onVolumeChosen(self, volumeNode) -> None:
+        """The person picked a scan in the list: show it."""
+        if volumeNode is not None and not self.logic.inputProblem(volumeNode):
+            self.showInViews(volumeNode)
+
+    def onModelChosen(self, index) -> None:
+        self.inputs.showCard()
+        if self._parameterNode is not None:
+            self._parameterNode.model = self.inputs.modelId
+        self._inputsChosen()
+
+    def onDeviceChosen(self, index) -> None:
+        if self._parameterNode is not None:
+            self._parameterNode.device = self.inputs.deviceId
+        self._inputsChosen()
+
+    def _inputsChosen(self) -> None:
+        self._updateButtons()
+        if self.isEntered:
+            self._prepareWorker()
+
+    def onDevicesListed(self, devices) -> None:
+        self.inputs.showDevices(devices)
+        if self._parameterNode is not None:
+            self.inputs.selectDevice(self._parameterNode.device)
+        self._updateButtons()
+
+    def onInstallModelButton(self, clicked=False) -> None:
+        path = qt.QFileDialog.getOpenFileName(
+            slicer.util.mainWindow(), _("Install a model"), "", _("Model packages (*.zip)")
+        )
+        if path:
+            self.ui.installModelButton.enabled = False
+            self.showMessage(_("Installing the model…"))
+            self.logic.installModel(path)
+
+    def onModelInstalled(self, model) -> None:
+        identifier = model["id"]
+        self.inputs.refreshModels(identifier)
+        self.onModelChosen(self.ui.modelSelector.currentIndex)
+        self.showMessage(_("The model {name} is installed.").format(name=identifier))
+
+    def onModelInstallFailed(self, error) -> None:
+        self._updateButtons()
+        self.showMessage(error.message, error.hint)
+
+    # The worker and its packages
+
+    def _prepareWorker(self) -> None:
+        """Have the worker ready before the click, where it can start; else offer the installation."""
+        missing = self.installer.missing()
+        self.ui.installFrame.visible = bool(missing)
+        if missing:
+            text = _("The network needs Python packages that are not installed yet: {names}.")
+            self.ui.installLabel.text = text.format(names=", ".join(missing))
+            return
+        warmKey = (self.inputs.modelId, self.inputs.deviceId)
+        if self.inputs.modelProblem or (warmKey == self._warmKey and self.logic.client.state != "stopped"):
+            return
+        self._warmKey = warmKey
+        self.logic.warmUp(*warmKey)
+        self.logic.listDevices()
+
+    def onInstallButton(self, clicked=False) -> None:
+        self._install()
+
+    def _install(self) -> bool:
+        """Install what is missing, with consent; whether all is there."""
+        outcome = self.installer.ensure()
+        self.showMessage("" if outcome.isReady else outcome.message, outcome.hint)
+        if outcome.details:
+            logging.info("RadiologyCNN installation:\n%s", outcome.details)
+        self._prepareWorker()
+        return outcome.isReady
+
+    def _offerTorch(self) -> None:
+        """What the person asked for needs PyTorch, which the networks otherwise do without."""
+        outcome = self.installer.ensure(withTorch=True)
+        if outcome.isReady:
+            self.showMessage(_("PyTorch is installed."), _("Try again."))
+        elif not outcome.wasDeclined:
+            self.showMessage(outcome.message, outcome.hint)

@@ -1,0 +1,103 @@
+"""A panel's life as Slicer leads it: reloaded while it is shown, its nodes removed, left and entered again."""
+
+import pytest
+
+
+@pytest.fixture(params=["headClinic", "shoulderClinic"])
+def clinic(request):
+    return request.getfixturevalue(request.param)
+
+
+def testAReloadedPanelWorksAtOnceAndAfterASceneClose(clinic):
+    """Slicer does not call ``enter`` after a reload, although the panel is the one that is shown."""
+    from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+
+    clinic.widget.onReload()
+    renewed = getattr(clinic.slicer.modules, f"{clinic.MODULE}Widget")
+    assert renewed is not clinic.widget and renewed.isEntered
+    renewed.logic.client = AnswerlessClient()
+    assert renewed._parameterNode.inputVolume is clinic.volume
+    clinic.host.clear_scene()
+    assert renewed._parameterNode is not None
+    volume = clinic.addScan()
+    renewed.ui.inputVolumeSelector.setCurrentNode(volume)
+    assert renewed._parameterNode.inputVolume is volume
+
+
+def testPanelWithoutAModuleAroundItIsNotShown(clinic):
+    parent, clinic.widget.parent = clinic.widget.parent, clinic.slicer.qMRMLWidget()
+    try:
+        assert not clinic.widget.isEntered
+    finally:
+        clinic.widget.parent = parent
+
+
+def testEnteringAgainKeepsTheOneObserverOfTheParameterNode(clinic):
+    parameterNode = clinic.widget._parameterNode
+    for _again in range(3):
+        clinic.widget.enter()
+    assert clinic.widget._parameterNode is parameterNode
+
+
+def testARemovedScanIsForgottenByTheParameters(clinic):
+    """The scene tells of a removal before the parameter node does, which till then hands out the removed node."""
+    clinic.slicer.mrmlScene.RemoveNode(clinic.volume)
+    assert clinic.widget._parameterNode.inputVolume is None
+    assert not clinic.widget.runButton.enabled
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.addScan())
+    assert clinic.widget._parameterNode.inputVolume is not None
+
+
+# The Segment Editor in HemorrhageSeg
+
+
+def openEditor(clinic):
+    clinic.segment()
+    clinic.ui.correctCollapsibleButton.collapsed = False
+    assert clinic.widget.correct.isActive
+    return clinic.widget.correct.editor
+
+
+def testThresholdBeginsAtBloodAlsoAfterACloseOfTheScene(headClinic):
+    """The parameter set is a singleton, which a close of the scene empties; then its effects put their defaults in."""
+    for _scene in range(2):
+        node = openEditor(headClinic).node
+        values = [float(node.GetAttribute(f"Threshold.{end}Threshold")) for end in ("Minimum", "Maximum")]
+        assert values == [45.0, 100.0]
+        assert node.GetSourceVolumeIntensityMaskRange() == (45.0, 100.0)
+        headClinic.host.clear_scene()
+        headClinic.ui.correctCollapsibleButton.collapsed = True
+        headClinic.volume = headClinic.addScan()
+
+
+def testNothingOfAReloadedPanelsEditorStays(headClinic):
+    """A reload hides the panel's widgets and keeps them; two editors on one parameter set would both draw."""
+    from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+
+    widget = openEditor(headClinic).widget
+    gone = []
+    widget.connect("destroyed()", lambda: gone.append(True))
+    headClinic.widget.onReload()
+    headClinic.slicer.modules.HemorrhageSegWidget.logic.client = AnswerlessClient()
+    headClinic.host.process_events()
+    assert gone
+
+
+def testEditorOpensWithoutAMainWindow(headClinic, monkeypatch):
+    """As under ``Slicer --no-main-window``, where keys have nothing to be given to."""
+    monkeypatch.setattr(headClinic.slicer.util, "mainWindow", lambda: None)
+    assert openEditor(headClinic).isOpen
+
+
+# The brain window of a scan from a DICOM series
+
+
+def testWindowFromTheDicomHeaderGivesWayToTheBrainWindowAndComesBack(headClinic):
+    display = headClinic.volume.GetDisplayNode()
+    display.AddWindowLevelPreset(1500, 400)
+    display.SetWindowLevelFromPreset(0)
+    assert not display.GetAutoWindowLevel()
+    headClinic.segment()
+    assert (display.GetWindow(), display.GetLevel()) == (80, 40)
+    headClinic.click(headClinic.ui.brainWindowCheckBox)
+    assert (display.GetWindow(), display.GetLevel()) == (1500, 400)
