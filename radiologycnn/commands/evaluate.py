@@ -28,25 +28,35 @@ def masks(
     references: Path = typer.Argument(..., help="Mask file, or folder with files of the same cases."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
     label: int = typer.Option(None, help="Which label to compare. Default: everything that is not 0."),
+    types: bool = typer.Option(
+        False,
+        "--types",
+        help="Also each type of bleed; values 1 to 5 are iph, ivh, sdh, edh and sah.",
+    ),
     tolerance: float = typer.Option(2.0, min=0, help="Of surface Dice, in mm."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all.
 
     Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
-    segment writes it.
+    segment writes it. With --types, types.csv and the summary tell how well each type was found; a
+    dataset_description.json beside masks with other values says what these mean: {"MaskValues": {"1": "edh", ...}}.
     """
     with show_progress(quiet) as report:
-        from radiologycnn.evaluation.mask_files import evaluate_masks, pair_cases
+        from radiologycnn.evaluation.mask_files import evaluate_masks, evaluate_types, pair_cases
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
 
         pairs, notes = pair_cases(predictions, references)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
         summary = summarize_metrics(rows)
+        type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
         output.mkdir(parents=True, exist_ok=True)
         write_rows(output / "cases.csv", rows)
+        if types:
+            write_rows(output / "types.csv", type_rows)
         settings = {"label": label, "surface_tolerance_mm": tolerance, "notes": notes}
-        write_record(output / "summary.json", {"settings": settings, "metrics": summary})
+        by_type = {"types": scores} if types else {}
+        write_record(output / "summary.json", {"settings": settings, "metrics": summary, **by_type})
     if quiet:
         return
     for note in notes:
@@ -54,7 +64,22 @@ def masks(
     typer.echo(f"{'':26}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
+    for line in _type_lines(scores):
+        typer.echo(line)
     typer.echo(f"Results: {output}")
+
+
+def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
+    """A heading and a line for each type of bleed that some reference or prediction holds."""
+    from radiologycnn.evaluation.label_scores import FIGURES
+    from radiologycnn.hemorrhage.labels import BLEED_TYPES
+
+    lines = [f"{'':26}{'cases':>6}" + "".join(f"{name:>10}" for name in FIGURES) + "  found in others"]
+    for kind, one in scores.items():
+        if one["cases"] or one["found_wrongly"]:
+            figures = "".join(f"{'none':>10}" if one[name] is None else f"{one[name]:>10.3f}" for name in FIGURES)
+            lines.append(f"{BLEED_TYPES[kind].name:26}{one['cases']:>6}{figures}{one['found_wrongly']:>17}")
+    return lines if scores else []
 
 
 def _metric_line(name: str, figures: dict[str, Any]) -> str:

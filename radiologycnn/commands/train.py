@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from radiologycnn.errors import InputError
+from radiologycnn.option_groups import with_groups
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -19,29 +21,50 @@ train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
 
 _SHOWN_POINTS = 20
 
-# What both tasks have.
-_OUTPUT = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model.")
-_PRESET = typer.Option(None, help="default, or paper: the settings of the task's paper.")
-_SETTINGS = typer.Option(None, "--settings", help="JSON file with settings, such as a search's best-settings.json.")
-_EPOCHS = typer.Option(None, min=0, help="Passes on the network's grid.")
-_COARSE_EPOCHS = typer.Option(None, min=0, help="Passes before them on half the grid.")
-_LEARNING_RATE = typer.Option(None, help="Largest learning rate.")
-_SEED = typer.Option(None, help="Decides weights, order, augmentation, splits and simulated scans.")
-_FOLDS = typer.Option(
-    0, "--folds", min=0, help="Train so many models, each tried on the patients that only it has not seen."
-)
-_SEARCH = typer.Option(
-    None,
-    "--search",
-    help="Try values of a setting, as name=value,value; several times for all combinations. "
-    "paper: what the task's paper tried.",
-)
-_RESUME = typer.Option(False, "--resume", help="Go on from what the folder holds.")
-_START_FROM = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans.")
-_DEVICE = typer.Option("auto", help="auto, cpu or cuda.")
-_JOBS = typer.Option(1, min=1, help="Processes for simulating.")
-_VERSION = typer.Option("0.1.0", help="Version of the model.")
-_TITLE = typer.Option("", help="What people read in the list of models.")
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What both tasks have."""
+
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model.")
+    preset: str = typer.Option(None, help="default, or paper: the settings of the task's paper.")
+    settings: Path = typer.Option(
+        None, "--settings", help="JSON file with settings, such as a search's best-settings.json."
+    )
+    epochs: int = typer.Option(None, min=0, help="Passes on the network's grid.")
+    coarse_epochs: int = typer.Option(None, min=0, help="Passes before them on half the grid.")
+    batch_size: int = typer.Option(None, min=1, help="Cases a step.")
+    base_filters: int = typer.Option(None, min=1, help="Width of the network.")
+    learning_rate: float = typer.Option(None, help="Largest learning rate.")
+    seed: int = typer.Option(None, help="Decides weights, order, augmentation, splits and simulated scans.")
+    folds: int = typer.Option(
+        0, "--folds", min=0, help="Train so many models, each tried on the patients that only it has not seen."
+    )
+    search: list[str] = typer.Option(
+        None,
+        "--search",
+        help="Try values of a setting, as name=value,value; several times for all combinations. "
+        "paper: what the task's paper tried.",
+    )
+    resume: bool = typer.Option(False, "--resume", help="Go on from what the folder holds.")
+    start_from: Path = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans.")
+    device: str = typer.Option("auto", help="auto, cpu or cuda.")
+    jobs: int = typer.Option(1, min=1, help="Processes for simulating.")
+    test: int = typer.Option(0, min=0, help="Test on this many unseen simulated scans at the end.")
+    version: str = typer.Option("0.1.0", help="Version of the model.")
+    title: str = typer.Option("", help="What people read in the list of models.")
+
+    def chosen(self, kind: type[CommonSettings], task: str, **changes: Any) -> CommonSettings:
+        """Settings of the file or preset with these options' changes, and those of the task's own options."""
+        from radiologycnn.training.settings_file import read_settings
+
+        names = ("epochs", "coarse_epochs", "batch_size", "base_filters", "learning_rate", "seed")
+        changes |= {name: getattr(self, name) for name in names}
+        if self.settings is None:
+            return kind.from_preset(self.preset or "default", changes)
+        if self.preset is not None:
+            raise InputError("two-settings", "A preset and a settings file cannot go together.", "Give one of them.")
+        return read_settings(self.settings, task, kind, changes)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,28 +77,14 @@ def _train() -> None:
 
 
 @train_app.command("hemorrhage")
+@with_groups
 def hemorrhage(
-    output: Path = _OUTPUT,
+    common: TrainingOptions,
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, patient, split)."),
     simulate: int = typer.Option(0, min=0, help="Train on this many simulated scans instead."),
-    preset: str = _PRESET,
-    settings: Path = _SETTINGS,
-    epochs: int = _EPOCHS,
-    coarse_epochs: int = _COARSE_EPOCHS,
-    base_filters: int = typer.Option(None, min=1, help="Width of the network."),
-    learning_rate: float = _LEARNING_RATE,
+    types: bool = typer.Option(False, "--types", help="Learn the five types of bleed instead of blood or none."),
     grid: str = typer.Option(None, help="Network's grid as columns,rows,slices, such as 128,128,64."),
-    seed: int = _SEED,
-    folds: int = _FOLDS,
-    search: list[str] = _SEARCH,
-    resume: bool = _RESUME,
-    start_from: Path = _START_FROM,
-    device: str = _DEVICE,
-    jobs: int = _JOBS,
-    test: int = typer.Option(0, min=0, help="Test on this many unseen simulated scans at 512 x 512 at the end."),
     name: str = typer.Option("hemorrhage", help="Name of the model, in small letters."),
-    version: str = _VERSION,
-    title: str = _TITLE,
 ) -> None:
     """Train CNN-DS to outline bleeds; writes a model package that the panel and ``segment`` can use."""
     from radiologycnn.training.hemorrhage.run import HemorrhageTask
@@ -83,51 +92,27 @@ def hemorrhage(
 
     def lead(where: str) -> None:
         _check_source(data, simulate)
-        changes = {
-            "epochs": epochs,
-            "coarse_epochs": coarse_epochs,
-            "base_filters": base_filters,
-            "learning_rate": learning_rate,
-            "grid_shape_ijk": _grid_shape(grid),
-            "seed": seed,
-        }
-        chosen = _settings(TrainingSettings, HemorrhageTask.name, preset, settings, changes)
-        task = HemorrhageTask(chosen, data, simulate, jobs, where)
-        _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+        changes = {"grid_shape_ijk": _grid_shape(grid), "types": types or None}
+        settings = common.chosen(TrainingSettings, HemorrhageTask.name, **changes)
+        _run(HemorrhageTask(settings, data, simulate, common.jobs, where), name, common)
 
-    _in_team(device, lead)
+    _in_team(common.device, lead)
 
 
 @train_app.command("rotator-cuff")
+@with_groups
 def rotator_cuff(
-    output: Path = _OUTPUT,
+    common: TrainingOptions,
     data: Path = typer.Option(
         None, help="Folder with cases.csv (id, image, class, mask, side, centre, patient, split)."
     ),
     codes: str = typer.Option("ordinal", help="Numbers in class: ordinal (1 is Partial), or paper (4 is Partial)."),
     simulate: int = typer.Option(0, min=0, help="Train on this many simulated shoulders instead."),
     matrix: int = typer.Option(256, min=64, help="In-plane size that training shoulders are simulated at."),
-    preset: str = _PRESET,
-    settings: Path = _SETTINGS,
-    epochs: int = _EPOCHS,
-    coarse_epochs: int = _COARSE_EPOCHS,
-    batch_size: int = typer.Option(None, min=1, help="Cases a step."),
-    base_filters: int = typer.Option(None, min=4, help="Width of the network."),
-    learning_rate: float = _LEARNING_RATE,
     localization_weight: float = typer.Option(
         None, help="How much the masks, where there are some, teach where activation maps lie; 0 not at all."
     ),
-    seed: int = _SEED,
-    folds: int = _FOLDS,
-    search: list[str] = _SEARCH,
-    resume: bool = _RESUME,
-    start_from: Path = _START_FROM,
-    device: str = _DEVICE,
-    jobs: int = _JOBS,
-    test: int = typer.Option(0, min=0, help="Test on this many unseen simulated shoulders at the end."),
     name: str = typer.Option("rotator-cuff", help="Name of the model, in small letters."),
-    version: str = _VERSION,
-    title: str = _TITLE,
 ) -> None:
     """Train VRN to classify tears; writes a model package that the panel and ``classify`` can use."""
     from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
@@ -135,20 +120,10 @@ def rotator_cuff(
 
     def lead(where: str) -> None:
         _check_source(data, simulate)
-        changes = {
-            "epochs": epochs,
-            "coarse_epochs": coarse_epochs,
-            "batch_size": batch_size,
-            "base_filters": base_filters,
-            "learning_rate": learning_rate,
-            "localization_weight": localization_weight,
-            "seed": seed,
-        }
-        chosen = _settings(TrainingSettings, RotatorCuffTask.name, preset, settings, changes)
-        task = RotatorCuffTask(chosen, data, simulate, jobs, where, codes, matrix)
-        _run(task, output, (name, version, title), folds, search, test, resume, start_from)
+        settings = common.chosen(TrainingSettings, RotatorCuffTask.name, localization_weight=localization_weight)
+        _run(RotatorCuffTask(settings, data, simulate, common.jobs, where, codes, matrix), name, common)
 
-    _in_team(device, lead)
+    _in_team(common.device, lead)
 
 
 def _in_team(device: str, lead: Callable[[str], None]) -> None:
@@ -180,50 +155,31 @@ def _grid_shape(text: str | None) -> tuple[int, ...] | None:
     return shape
 
 
-def _settings(
-    kind: type[CommonSettings], task: str, preset: str | None, file: Path | None, changes: Mapping[str, Any]
-) -> CommonSettings:
-    from radiologycnn.training.settings_file import read_settings
-
-    if file is None:
-        return kind.from_preset(preset or "default", changes)
-    if preset is not None:
-        raise InputError("two-settings", "A preset and a settings file cannot go together.", "Give one of them.")
-    return read_settings(file, task, kind, changes)
-
-
-def _run(
-    task: TrainingTask,
-    output: Path,
-    model: tuple[str, str, str],
-    folds: int,
-    searched: list[str] | None,
-    test: int,
-    resume: bool,
-    start_from: Path | None,
-) -> None:
+def _run(task: TrainingTask, name: str, options: TrainingOptions) -> None:
     """Train one model, one a fold, or one a point of a grid, and say what came of it."""
     from radiologycnn.terminal import stop_on_interrupt
     from radiologycnn.training.folds import TABLE_NAME, cross_validate, table_text
     from radiologycnn.training.grid_search import BEST_NAME, RESULTS_NAME, parse_grid, search
     from radiologycnn.training.task import ModelName
 
-    _check_kind_of_run(folds, searched, test)
+    output, resume, start_from = options.output, options.resume, options.start_from
+    model = ModelName(name, options.version, options.title)
+    _check_kind_of_run(options.folds, options.search, options.test)
     with stop_on_interrupt() as cancelled:
-        if searched:
-            grid = parse_grid(searched, type(task), task.settings)
+        if options.search:
+            grid = parse_grid(options.search, type(task), task.settings)
             rows = search(task, output, grid, resume, _say, cancelled, start_from)
             _print_points(rows)
             typer.echo(f"All {len(rows)} points: {output / RESULTS_NAME}; the best: {output / BEST_NAME}")
-        elif folds:
-            done = cross_validate(task, output, folds, ModelName(*model), resume, start_from, _say, cancelled)
+        elif options.folds:
+            done = cross_validate(task, output, options.folds, model, resume, start_from, _say, cancelled)
             for line in table_text(done.table):
                 typer.echo(line)
             for case, reason in done.refused.items():
                 typer.echo(f"Left out: {case}. {reason}")
             typer.echo(f"Table: {output / TABLE_NAME}")
         else:
-            _print_package(task.run(output, ModelName(*model), test, resume, start_from, _say, cancelled))
+            _print_package(task.run(output, model, options.test, resume, start_from, _say, cancelled))
 
 
 def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> None:

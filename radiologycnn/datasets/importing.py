@@ -21,6 +21,7 @@ from radiologycnn.datasets.layout import NO_BLEED, TYPES, Layout, Scan
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.hemorrhage.head_check import check_head_ct
+from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
@@ -29,7 +30,6 @@ from radiologycnn.training.case_files import MANIFEST_NAME, Progress, mask_fits,
 LAYOUTS: dict[str, Layout] = {one.key: one for one in (Bhsd(), CtIch(), Instance())}
 
 REPORT_NAME = "import-report.csv"
-DESCRIPTION_NAME = "dataset_description.json"
 _COLUMNS = ("id", "image", "mask", "split", "patient", "types", "volume_ml")
 
 
@@ -253,7 +253,7 @@ def _description(layout: Layout) -> dict[str, Any]:
         "GeneratedBy": [{"Name": "radiologycnn", "Version": __version__}],
     }
     if layout.mask_types:
-        record["MaskValues"] = {str(value): kind for value, kind in layout.mask_types.items()}
+        record[VALUES_KEY] = {str(value): kind for value, kind in layout.mask_types.items()}
     return record
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
 
 ENDINGS = (".nii.gz", ".nii")
 
-TYPES = ("iph", "ivh", "sdh", "edh", "sah")
+TYPES = tuple(BLEED_TYPES)
 """Bleed types as the manifest names them: intraparenchymal, intraventricular, subdural, epidural, subarachnoid."""
 
 NO_BLEED = "none"

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.evaluation.segmentation_metrics import SURFACE_TOLERANCE_MM, case_metrics
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, stated_values, types_in
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 
@@ -109,6 +112,46 @@ def evaluate_masks(
         masks = [v.array != 0 if label is None else np.round(v.array) == label for v in (found, reference)]
         yield {"case": case, **case_metrics(*masks, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
+
+
+def evaluate_types(
+    pairs: list[tuple[str, Path, Path]], tolerance_mm: float = SURFACE_TOLERANCE_MM
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Each type of bleed by itself in label maps; what values mean is read beside the files.
+
+    See :mod:`radiologycnn.hemorrhage.mask_values`; predictions and references may have values of their own.
+
+    Returns:
+        A row of metrics for each case and type that the case's prediction or reference holds; and figures by type, see
+        :func:`.label_scores.score_labels`.
+
+    Raises:
+        InputError: a mask holds a value that is no type.
+    """
+    rows, overlaps = [], []
+    values = {kind: label.value for kind, label in BLEED_TYPES.items()}
+    for case, *paths in pairs:
+        volumes = [read_volume(path) for path in paths]
+        check_same_grid(case, *volumes)
+        found, reference = (_typed(case, path, volume) for path, volume in zip(paths, volumes))
+        overlaps.append(label_overlaps(found, reference, values))
+        for kind, value in values.items():
+            masks = found == value, reference == value
+            if masks[0].any() or masks[1].any():
+                metrics = case_metrics(*masks, volumes[1].ijk_to_lps, tolerance_mm)
+                rows.append({"case": case, "type": kind, **metrics.to_dict()})
+    return rows, score_labels(overlaps)
+
+
+def _typed(case: str, path: Path, volume: Volume) -> np.ndarray:
+    labels = standard_labels(volume.array, stated_values(path.parent))
+    if types_in(labels) is None:
+        raise InputError(
+            "no-types",
+            f"The mask {path.name} of case “{case}” holds a value that is no type of bleed.",
+            f"Say what its values mean in {DESCRIPTION_NAME} beside it, or compare without --types.",
+        )
+    return labels
 
 
 def check_same_grid(case: str, found: Volume, reference: Volume) -> None:

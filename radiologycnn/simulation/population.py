@@ -55,6 +55,7 @@ class Population:
         options: what else decides the scans' content, beside seed and settings.
         manifest: columns of the manifest beside id, image, mask and split, each with the column of ``truth.csv`` that
             it repeats.
+        description: what ``dataset_description.json`` says; none is written where it is empty.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Population:
     file_names: tuple[str, str] = ("{}.nii.gz", "{}-mask.nii.gz")
     options: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, str] = field(default_factory=dict)
+    description: dict[str, Any] = field(default_factory=dict)
 
     def case_id(self, seed: int, index: int) -> str:
         return f"{self.kind}-{seed}-{index:05d}"
@@ -157,6 +159,8 @@ def _write_tables(population: Population, folder: Path) -> None:
         writer.writeheader()
         for name, row in zip(names, rows):
             writer.writerow({**row, "id": name})
+    if population.description:
+        _write_text(folder / "dataset_description.json", json.dumps(population.description, indent=1))
     with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "image", "mask", "split", *population.manifest))

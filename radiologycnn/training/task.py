@@ -87,7 +87,7 @@ class TrainingTask(ABC):
     #: Values that the task's paper tuned over, by setting.
     paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     #: What a prepared case adds up to, by name: figures over rows of :meth:`assess`.
-    figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]]
+    figures: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]
 
     def __init__(
         self,

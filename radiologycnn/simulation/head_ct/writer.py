@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.simulation.head_ct.simulate import SIMULATOR_VERSION, SimulatedHeadCt, simulate_head_ct
+from radiologycnn.hemorrhage.mask_values import VALUES_KEY
+from radiologycnn.simulation.head_ct.simulate import BLEED_LABELS, SIMULATOR_VERSION, SimulatedHeadCt, simulate_head_ct
 from radiologycnn.simulation.population import Population, outline
 
 TRUTH_COLUMNS = (
@@ -18,8 +19,9 @@ TRUTH_COLUMNS = (
 def head_ct_population() -> Population:
     """Head CTs, to be written with :func:`..population.write_population`."""
     return Population(
-        "head-ct", SIMULATOR_VERSION, simulate_head_ct, truth_row, TRUTH_COLUMNS, preview, manifest={"types": "kinds"}
-    )
+        "head-ct", SIMULATOR_VERSION, simulate_head_ct, truth_row, TRUTH_COLUMNS, preview, manifest={"types": "kinds"},
+        description={VALUES_KEY: {str(value): kind for kind, value in BLEED_LABELS.items()}},
+    )  # fmt: skip
 
 
 def truth_row(truth: dict[str, Any]) -> dict[str, Any]:

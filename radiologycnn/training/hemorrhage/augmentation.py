@@ -15,7 +15,7 @@ def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Te
 
     Args:
         image: (batch, 1, K, J, I), 0-1 for 0-100 HU. Air (0) and bone (1) stay where clamping put them.
-        mask: same shape, 0 or 1.
+        mask: (batch, labels, K, J, I), 0 or 1.
     """
 
     def uniform(low: float, high: float) -> float:

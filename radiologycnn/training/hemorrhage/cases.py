@@ -1,17 +1,20 @@
 """Training cases: scans and masks brought onto the network's grid once and kept as files, simulated or from a folder.
 
 A data folder holds ``cases.csv`` (:mod:`radiologycnn.training.case_files`); every case has a mask, in which any label
-counts as blood.
+counts as blood. To learn types of bleed, what the labels mean must be known, too: see :func:`check_types`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY, standard_labels, stated_values, types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.training.case_files import (
@@ -27,6 +30,9 @@ from radiologycnn.training.case_files import (
 
 MANIFEST_FILES = ("image", "mask")
 
+TRAINING_MATRIX = 256
+"""In-plane size that simulated training scans are drawn at; the network's grid is far coarser than 512."""
+
 
 @dataclass(frozen=True)
 class PreparedCase:
@@ -34,27 +40,33 @@ class PreparedCase:
 
     Attributes:
         image: float16, (K, J, I), clamped HU divided by the preprocessing's divisor.
-        mask: uint8, (K, J, I), 0 or 1.
+        labels: uint8, (K, J, I), 0 where there is no blood; of :data:`radiologycnn.hemorrhage.labels.BLEED_TYPES` where
+            the types are known.
         voxel_ml: volume of one network voxel of this case.
     """
 
     id: str
     image: np.ndarray
-    mask: np.ndarray
+    labels: np.ndarray
     voxel_ml: float
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Where there is blood: uint8, (K, J, I), 0 or 1."""
+        return (self.labels > 0).astype(np.uint8)
 
 
 def prepare_case(case_id: str, volume: Volume, labels: np.ndarray, preprocessing: Preprocessing) -> PreparedCase:
     """Bring a scan and its label map (same KJI grid) onto the network's grid."""
     prepared = preprocessing.prepare(volume)
-    mask = prepared.labels_to_network((labels > 0).astype(np.uint8))
+    labels = prepared.labels_to_network(labels.astype(np.uint8))
     voxel_ml = float(abs(np.linalg.det(prepared.ijk_to_lps[:3, :3]))) / 1000
-    return PreparedCase(case_id, prepared.array.astype(np.float16), mask.astype(np.uint8), voxel_ml)
+    return PreparedCase(case_id, prepared.array.astype(np.float16), labels, voxel_ml)
 
 
 def save_case(case: PreparedCase, folder: Path) -> None:
     """Write ``<id>.npz`` whole or not at all."""
-    save_arrays(folder / f"{case.id}.npz", image=case.image, mask=case.mask, voxel_ml=case.voxel_ml)
+    save_arrays(folder / f"{case.id}.npz", image=case.image, mask=case.labels, voxel_ml=case.voxel_ml)
 
 
 def load_case(path: Path) -> PreparedCase:
@@ -62,14 +74,14 @@ def load_case(path: Path) -> PreparedCase:
         return PreparedCase(path.stem, arrays["image"], arrays["mask"], float(arrays["voxel_ml"]))
 
 
-def has_bleed(path: Path) -> bool:
-    """Only whether a prepared case holds blood."""
+def label_sizes(path: Path) -> np.ndarray:
+    """Only how many voxels of each label a prepared case holds, by value, background first."""
     with np.load(path) as arrays:
-        return bool(arrays["mask"].any())
+        return np.bincount(arrays["mask"].ravel(), minlength=2)
 
 
 def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
-    """A manifest's scan, and where blood is, bool (K, J, I) on its grid.
+    """A manifest's scan, and its label map, uint8 (K, J, I) on its grid, as :func:`.mask_values.standard_labels`.
 
     Raises:
         InputError: a file cannot be read, or the mask does not fit.
@@ -78,7 +90,32 @@ def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
 
     volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
     check_mask_fits(row["id"], volume, mask)
-    return volume, mask.array > 0
+    return volume, standard_labels(mask.array, stated_values(data))
+
+
+def check_types(data: Path, row: Mapping[str, str], labels: np.ndarray) -> None:
+    """Refuse a mask from which types of bleed cannot be learned.
+
+    They can where ``dataset_description.json`` says what values mean, or where the manifest's column ``types`` names
+    the very types that the mask's values stand for.
+
+    Args:
+        labels: of :func:`read_scan`.
+
+    Raises:
+        InputError: what is missing or does not agree.
+    """
+    held, stated = types_in(labels), (row.get("types") or "").strip()
+    known = stated_values(data) is not None or (held is not None and set(held) == set(stated.split("+")))
+    if held is None or (held and not known):
+        says = f"the column types says “{stated}”" if stated else "nothing says which types its values stand for"
+        raise InputError(
+            "no-types",
+            f"The types of bleed in the mask of case {row['id']} are not known: "
+            f"it holds the values {', '.join(map(str, np.unique(labels[labels > 0])))}, and {says}.",
+            "Fill in the column types, or write what values mean into "
+            f'{DESCRIPTION_NAME}: {{"{VALUES_KEY}": {{"1": "iph", "2": "ivh"}}}}; or train without types.',
+        )
 
 
 def simulate_cases(
@@ -87,51 +124,64 @@ def simulate_cases(
     count: int,
     seed: int,
     preprocessing: Preprocessing,
-    matrix: int = 256,
+    types: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Simulate scans ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
 
     Args:
-        matrix: in-plane size that the scans are drawn at; the network's grid is far coarser than 512.
+        types: scans to learn types from, see :func:`simulated_scan`.
     """
-    settings = (preprocessing, matrix)
+    settings = (preprocessing, types)
     return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "scan", progress)
 
 
 def _simulate_one(item: tuple) -> None:
-    index, seed, preprocessing, matrix, folder = item
+    index, seed, preprocessing, types, folder = item
     case_id = simulated_id(seed, index)
-    save_case(prepare_case(case_id, *simulated_scan(case_id, matrix), preprocessing), folder)
+    save_case(prepare_case(case_id, *simulated_scan(case_id, types), preprocessing), folder)
 
 
-def simulated_scan(case_id: str, matrix: int = 256) -> tuple[Volume, np.ndarray]:
-    """The scan of a simulated case's id once more, and where blood is, bool (K, J, I)."""
+def simulated_scan(case_id: str, types: bool = False) -> tuple[Volume, np.ndarray]:
+    """The scan of a simulated case's id, and its label map, uint8 (K, J, I).
+
+    Args:
+        types: each type is the largest bleed as often as the others, so that there is enough of the rare ones to learn.
+    """
     from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
     seed, index = simulated_numbers(case_id)
-    scan = simulate_head_ct(index, seed, HeadCtConfig().with_matrix(matrix))
-    return scan.volume, scan.labels > 0
+    config = HeadCtConfig().with_matrix(TRAINING_MATRIX)
+    if types:
+        config = replace(config, bleeds=replace(config.bleeds, primary_weights=dict.fromkeys(BLEED_TYPES, 1.0)))
+    scan = simulate_head_ct(index, seed, config)
+    return scan.volume, scan.labels
 
 
 def prepare_folder(
-    data: Path, cache: Path, preprocessing: Preprocessing, progress: Progress | None = None
+    data: Path, cache: Path, preprocessing: Preprocessing, progress: Progress | None = None, types: bool = False
 ) -> dict[str, list[Path]]:
     """Prepare every case of a data folder's manifest.
+
+    Args:
+        types: refuse cases from which types cannot be learned.
 
     Returns:
         Prepared files by split; the key "" holds cases without one.
 
     Raises:
-        InputError: no manifest, a file missing, or a mask that does not fit its image.
+        InputError: no manifest, a file missing, a mask that does not fit its image, or types that are not known.
     """
     rows = read_manifest(data, MANIFEST_FILES)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
         if not path.exists():
-            save_case(prepare_case(row["id"], *read_scan(data, row), preprocessing), cache)
+            volume, labels = read_scan(data, row)
+            if types:
+                check_types(data, row, labels)
+            save_case(prepare_case(row["id"], volume, labels, preprocessing), cache)
         found[row["split"]].append(path)
         if progress:
             progress(number / len(rows), f"Preparing case {number} of {len(rows)}")

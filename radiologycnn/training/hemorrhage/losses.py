@@ -35,7 +35,7 @@ def segmentation_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2
     """One of :data:`radiologycnn.training.hemorrhage.settings.LOSSES`, the mean over the batch.
 
     Args:
-        logits, truth: shape (batch, 1, K, J, I); truth is 0 or 1.
+        logits, truth: shape (batch, labels, K, J, I); truth is 0 or 1.
         gamma: of "dice_focal".
     """
     if kind == "dice":

@@ -9,16 +9,25 @@ from typing import Any, ClassVar
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.label_scores import label_overlaps
 from radiologycnn.evaluation.segmentation_metrics import case_metrics
-from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
+from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.case_files import Progress, read_manifest
-from radiologycnn.training.hemorrhage.assess import assess, choose_threshold, simulated_scans, summarize
+from radiologycnn.training.hemorrhage.assess import (
+    TYPE_VALUES,
+    assess,
+    choose_threshold,
+    score_types,
+    simulated_scans,
+    summarize,
+)
 from radiologycnn.training.hemorrhage.cases import (
     MANIFEST_FILES,
-    has_bleed,
+    label_sizes,
     prepare_folder,
     read_scan,
     simulate_cases,
@@ -29,9 +38,6 @@ from radiologycnn.training.hemorrhage.trainer import TrainingResult, architectur
 from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
 
 TASK = "hemorrhage-segmentation"
-
-TRAINING_MATRIX = 256
-"""In-plane size that simulated training scans are drawn at; the network's grid is far coarser than 512."""
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
@@ -44,10 +50,10 @@ def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
 
 
 def cache_name(settings: TrainingSettings) -> str:
-    """One cache a preprocessing: cases made for another grid must not slip in."""
+    """One cache a preprocessing: cases made for another grid, or without types, must not slip in."""
     grid = "x".join(map(str, settings.grid_shape_ijk))
     options = ("-antialias" if settings.antialias else "") + ("" if settings.crop == "none" else f"-{settings.crop}")
-    return f"{grid}-{settings.order}{options}"
+    return f"{grid}-{settings.order}{options}{'-types' if settings.types else ''}"
 
 
 def _mean_where(bleed: bool, name: str) -> Callable[[Sequence[Mapping[str, Any]]], Figure]:
@@ -74,7 +80,7 @@ class HemorrhageTask(TrainingTask):
         "learning_rate": (1e-2, 5e-3, 1e-3, 5e-4, 1e-4),
         "dropout": (0.3, 0.4, 0.5),
     }
-    figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
+    _figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
         **{
             name: _mean_where(True, name)
             for name in ("dice", "precision", "recall", "hausdorff_95_mm", "surface_dice", "absolute_volume_error_ml")
@@ -82,6 +88,12 @@ class HemorrhageTask(TrainingTask):
         "invented_ml": _mean_where(False, "found_ml"),
     }
     settings: TrainingSettings
+
+    @property
+    def figures(self) -> Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]:
+        if not self.settings.types:
+            return self._figures
+        return {**self._figures, **{f"{kind}_dice": _mean_where(True, f"{kind}_dice") for kind in BLEED_TYPES}}
 
     def describe_cases(self, count: int) -> str:
         if self.data is not None:
@@ -95,37 +107,41 @@ class HemorrhageTask(TrainingTask):
         return preprocessing_of(self.settings).to_dict()
 
     def label_records(self) -> list[dict[str, Any]]:
-        return [HEMORRHAGE.to_dict()]
+        return [label.to_dict() for label in (BLEED_TYPES.values() if self.settings.types else [HEMORRHAGE])]
 
     def default_title(self) -> str:
-        return "Hemorrhage, simulated scans" if self.simulated else "Hemorrhage"
+        return f"Hemorrhage{', five types' * self.settings.types}{', simulated scans' * self.simulated}"
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
         cache, preprocessing = folder / "cases" / cache_name(self.settings), preprocessing_of(self.settings)
         if self.data is None:
             return CaseSet.without_splits(
                 simulate_cases(
-                    cache, 0, self.simulate, self.settings.seed, preprocessing, TRAINING_MATRIX, self.jobs, progress
+                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.settings.types, self.jobs, progress
                 )
             )
-        found = prepare_folder(self.data, cache, preprocessing, progress)
+        found = prepare_folder(self.data, cache, preprocessing, progress, self.settings.types)
         return CaseSet(found, {row["id"]: row["patient"] for row in read_manifest(self.data, MANIFEST_FILES)})
 
     def stratum(self, path: Path) -> str:
-        return "bleed" if has_bleed(path) else "no bleed"
+        sizes = label_sizes(path)
+        if not sizes[1:].any():
+            return "no bleed"
+        return str(1 + sizes[1:].argmax()) if self.settings.types else "bleed"
 
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
         threshold, figures = choose_threshold(network.to(self.device), validation, self.device)
         kind = "simulated scans" if self.simulated else "cases"
-        return threshold, {
-            "validation": {
-                "data": f"{len(validation)} {kind}, on the network's grid",
-                "dice_mean": round(figures["dice"], 3),
-                "invented_ml_median": round(figures["invented_ml"], 3),
-            }
+        card = {
+            "data": f"{len(validation)} {kind}, on the network's grid",
+            "dice_mean": round(figures["dice"], 3),
+            "invented_ml_median": round(figures["invented_ml"], 3),
         }
+        if self.settings.types:
+            card["types"] = score_types(network, validation, threshold, self.device)
+        return threshold, {"validation": card}
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         rows = assess(
@@ -146,16 +162,19 @@ class HemorrhageTask(TrainingTask):
         rows = []
         for number, path in enumerate(paths, start=1):
             if self.data:
-                volume, mask = read_scan(self.data, files[path.stem])
+                volume, labels = read_scan(self.data, files[path.stem])
             else:
-                volume, mask = simulated_scan(path.stem, TRAINING_MATRIX)
-            row: dict[str, Any] = {"case": path.stem, "bleed": bool(mask.any()), "problem": ""}
+                volume, labels = simulated_scan(path.stem, self.settings.types)
+            row: dict[str, Any] = {"case": path.stem, "bleed": bool(labels.any()), "problem": ""}
             try:
-                found = segmenter.segment(volume, cancelled=cancelled).mask > 0
+                found = segmenter.segment(volume, cancelled=cancelled).mask
             except InputError as error:
                 row["problem"] = error.message
             else:
-                row |= case_metrics(found, mask, volume.ijk_to_lps).to_dict()
+                row |= case_metrics(found, labels, volume.ijk_to_lps).to_dict()
+                if self.settings.types:
+                    by_type = label_overlaps(found, labels, TYPE_VALUES)
+                    row |= {f"{kind}_dice": by_type[kind].dice for kind in types_in(labels) or ()}
             rows.append(row)
             progress(number / len(paths), f"Assessed scan {number} of {len(paths)}")
         return rows

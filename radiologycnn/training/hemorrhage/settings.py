@@ -24,6 +24,8 @@ class TrainingSettings(CommonSettings):
         loss: "dice" (the paper); "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood; or
             "dice_focal", the same with the focal loss, which leaves voxels alone that are right already.
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
+        types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
+            type about as often, and a folder must say what its masks' values mean.
         base_filters, depth, dropout: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias, crop: of the preprocessing. The default's smaller grid shows the head, cropped
             from the air around it, at the scale at which the paper's 128 x 128 x 64 shows it in a usual field of view.
@@ -36,6 +38,7 @@ class TrainingSettings(CommonSettings):
     patience: int = 10
     loss: str = "dice_ce"
     augment: bool = True
+    types: bool = False
     network_preset: str = "default"
     base_filters: int = 16
     depth: int = 4

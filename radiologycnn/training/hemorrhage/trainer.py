@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.training.distributed import current_team
@@ -27,6 +29,8 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
     if settings.depth != CnnDsOptions().depth:  # left out otherwise, as packages from before it leave it out
         parameters["depth"] = settings.depth
+    if settings.types:
+        parameters["out_labels"] = len(BLEED_TYPES)
     return {"name": "cnn_ds", "parameters": parameters}
 
 
@@ -96,7 +100,7 @@ class SegmentationLoop(TrainingLoop):
         return self._loss(*share)[0] * (len(self.team.share(range(cases))) / cases)
 
     def validate(self) -> dict[str, float]:
-        """Mean loss, and mean Dice at 0.5 over the cases that hold blood."""
+        """Mean loss, and mean Dice at 0.5 over the cases that hold blood; with types blood of another type is wrong."""
         found = self.shared_out(list(enumerate(self.validation_paths)), self._validated)
         scores = [dice for _, dice in found if dice is not None]
         return {
@@ -116,13 +120,15 @@ class SegmentationLoop(TrainingLoop):
         return float(loss), float(2 * (found * mask).sum() / (found.sum() + mask.sum()))
 
     def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Image and mask of a case, (parts, 1, K, J, I), on half the grid while coarse.
+        """Image, (parts, 1, K, J, I), and a mask a label, (parts, labels, K, J, I), on half the grid while coarse.
 
         Args:
             generator: for loops that draw parts of a case; as many of each case.
         """
         case = load_case(path)
-        image, mask = (torch.from_numpy(one).float()[None, None] for one in (case.image, case.mask))
+        image = torch.from_numpy(case.image).float()[None, None]
+        masks = [case.labels == label.value for label in BLEED_TYPES.values()] if self.settings.types else [case.mask]
+        mask = torch.from_numpy(np.stack(masks)).float()[None]
         if self.coarse:
             image = functional.avg_pool3d(image, 2)
             mask = (functional.avg_pool3d(mask, 2) >= 0.5).float()

@@ -81,6 +81,8 @@ class TrainingSettings(CommonSettings):
         found = super().problems()
         if min(self.batch_size, self.coarse_batch_size) < SMALLEST_BATCH:
             found.append(f"Batch normalization needs batches of at least {SMALLEST_BATCH} cases.")
+        if self.base_filters < 4:
+            found.append("The network has at least 4 base filters.")
         if self.optimizer not in ("sgd", "adamw"):
             found.append("The optimizer is sgd or adamw.")
         if self.loss not in LOSSES:

@@ -1,0 +1,76 @@
+"""Which type of bleed a value in a folder's masks stands for.
+
+``dataset_description.json`` beside the masks or in the folder above says so, as ``datasets import`` writes it:
+``{"MaskValues": {"1": "edh", "2": "iph"}}``. Without it values are those of :data:`..labels.BLEED_TYPES`, which
+``simulate`` and models of five types write: 1 to 5 for iph, ivh, sdh, edh and sah.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+
+DESCRIPTION_NAME = "dataset_description.json"
+VALUES_KEY = "MaskValues"
+
+
+def stated_values(folder: Path) -> dict[int, str] | None:
+    """Types by value as the folder, or the one above, states them; None where neither does.
+
+    Raises:
+        InputError: the file is damaged or names an unknown type.
+    """
+    for path in (folder / DESCRIPTION_NAME, folder.parent / DESCRIPTION_NAME):
+        if not path.is_file():
+            continue
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            values = record.get(VALUES_KEY) if isinstance(record, dict) else None
+            if values is None:
+                continue
+            found = {int(value): str(kind) for value, kind in values.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(
+                "damaged-file", f"{path} cannot be read.", f'It holds JSON such as {{"{VALUES_KEY}": {{"1": "iph"}}}}.'
+            ) from error
+        unknown = sorted(set(found.values()) - BLEED_TYPES.keys())
+        if unknown:
+            raise InputError(
+                "unknown-type",
+                f"{path} names the type “{unknown[0]}”, which is unknown.",
+                f"Use {', '.join(BLEED_TYPES)}.",
+            )
+        return found
+    return None
+
+
+def standard_labels(array: np.ndarray, values: Mapping[int, str] | None = None) -> np.ndarray:
+    """A mask as read from a file as uint8 label map of the same shape, in the values of :data:`..labels.BLEED_TYPES`.
+
+    Args:
+        array: not 0 where there is blood.
+        values: types by value, of :func:`stated_values`; a value that they lack becomes 255. None keeps values as they
+            are, up to 255.
+    """
+    labels = np.where(array > 0, np.clip(np.rint(array), 1, 255), 0).astype(np.uint8)
+    if values is None:
+        return labels
+    table = np.full(256, 255, np.uint8)
+    table[0] = 0
+    for value, kind in values.items():
+        if 0 < value < 256:
+            table[value] = BLEED_TYPES[kind].value
+    return table[labels]
+
+
+def types_in(labels: np.ndarray) -> tuple[str, ...] | None:
+    """Types that a label map of standard values holds; None where it holds any other value."""
+    held = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
+    known = {label.value: kind for kind, label in BLEED_TYPES.items()}
+    return None if set(held) - known.keys() - {0} else tuple(known[value] for value in held if value)
