@@ -152,8 +152,8 @@ def testRemovedBoxIsNoticed(clinic):
 
 
 def testNothingIsSentWhileAnotherPanelIsShown(clinic):
-    clinic.widget.exit()
+    clinic.host.leave_module()
     clinic.addShoulder(clinic.shoulder, "Loaded meanwhile")
     assert clinic.count("locate") == 1
-    clinic.widget.enter()
+    clinic.slicer.util.selectModule(clinic.MODULE)
     assert clinic.count("locate") == 2
