@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
+from radiologycnn.errors import Cancelled, RadiologyCNNError
 from radiologycnn.worker import hemorrhage_jobs
 from radiologycnn.worker.progress import JobProgress
 
@@ -22,14 +22,12 @@ def prepare_case(
     A scan that cannot be segmented is no failure: ``segmentation`` is None then, and the panel's own run says why.
 
     Raises:
-        InputError: the scan cannot be read, or only as resampled slices, which the panel shows as they are.
+        InputError: the scan cannot be read.
     """
     from radiologycnn.images import read_volume, write_image
 
     progress.step(0.0, "Reading the scan")
     volume = read_volume(Path(request["path"]))
-    if volume.source_slices is not None:
-        raise InputError("resampled", "The slices of this scan are tilted or uneven.", "Open it without preparing it.")
     progress.step(0.05, "Writing the scan")
     array = runner.write_job_array(Path(request["output"]), "scan", request["job"], volume.array)
     field = {"array": str(array), "ijk_to_lps": volume.ijk_to_lps.tolist(), "modality": volume.modality, "name": ""}
