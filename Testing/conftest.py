@@ -20,9 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["RADIOLOGYCNN_CACHE"] = str(folder / "cache")
     os.environ["RADIOLOGYCNN_MODELS"] = str(folder / "models")
-    together = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if together > 1:  # before torch is imported: processes that each take all cores only get into each other's way
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // together)))
+    # Before torch is imported: small networks lose more by waiting for a second thread than they gain from it, the
+    # processes that run tests want the cores, and another number of threads moves last digits.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -34,5 +34,5 @@ def repository() -> Path:
 def shared_data() -> Path:
     """Folder of real test images beside the checkout; the test is skipped where it is absent."""
     if not SHARED_DATA.is_dir():
-        pytest.skip("the real test images are not here")
+        pytest.skip(f"the real test images are not here ({SHARED_DATA})")
     return SHARED_DATA

@@ -215,7 +215,7 @@ def test_sliding_window_puts_a_volume_together_without_seams() -> None:
 
 
 def test_dynunet_learns_where_monai_is(cases, tmp_path) -> None:
-    pytest.importorskip("monai")
+    pytest.importorskip("monai", reason="MONAI, whose DynUNet is a peer, is not installed")
     from radiologycnn.baselines.monai_reference import DynUNetSegmenter
 
     segmenter = DynUNetSegmenter(SETTINGS)

@@ -21,15 +21,6 @@ from radiologycnn.networks.gap_classifier import monte_carlo_dropout
 from radiologycnn.networks.vrn import build_vrn
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks lose more by waiting for a second thread than they gain from it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def used(network, seed=1):
     """The network as after training: biases and normalization statistics are no longer as they start."""
     generator = torch.Generator().manual_seed(seed)

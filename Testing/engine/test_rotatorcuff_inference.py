@@ -20,15 +20,6 @@ from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TARGETS, TEA
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks lose more by waiting for a second thread than they gain from it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def sees_light(tmp_path_factory):
     return RotatorCuffClassifier(make_package(tmp_path_factory.mktemp("models") / "light"), "cpu")

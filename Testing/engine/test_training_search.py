@@ -56,7 +56,7 @@ def without_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 def whole(heads, settings_file, tmp_path_factory) -> tuple[Path, str]:
     """A search that was not interrupted, and what it printed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    # A process of its own, as the killed one: the number of threads, which other tests change, moves the last digits.
+    # A process of its own, as the killed one: another number of threads would move the last digits.
     command = [sys.executable, "-m", "radiologycnn.cli", *options(heads, settings_file, folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout

@@ -20,15 +20,6 @@ from radiologycnn.networks.vrn_options import VrnOptions
 SMALL = {"base_filters": 4, "blocks": 1}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks lose more by waiting for a second thread than they gain from it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_parameters_of_every_stage_are_the_published_ones():
     network = build_vrn()
     assert count_parameters(network.stem) == 896
