@@ -1,8 +1,8 @@
-"""Bleeds: what is drawn, where, how large, and how it pushes the brain.
+"""Bleeds: which there are, where, how large, and how they push the brain.
 
-A bleed is planned first (type, place, volume), as it decides the mass effect and so the anatomy; it is rendered after
-the anatomy, as it follows ventricles (IVH), sulci (SAH) and dura (SDH, EDH). Volumes are met by bisection on the
-fraction of each voxel that is filled, so that the wanted volume is the true one to about a percent.
+A bleed is planned first (type, place, volume), as it decides the mass effect and so the anatomy; ``bleed_rendering``
+draws it after the anatomy. Volumes are met by bisection on the fraction of each voxel that is filled, so that the
+wanted volume is the true one to about a percent.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from radiologycnn.simulation.head_ct.brain import Brain
 from radiologycnn.simulation.head_ct.cavity import Cavity
 from radiologycnn.simulation.head_ct.config import BleedConfig, draw_lognormal
-from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, fraction, smooth_step
-from radiologycnn.simulation.head_ct.person import Person
+from radiologycnn.simulation.head_ct.fields import HeadGrid, fraction, smooth_step
 
 BLEED_LABELS = {"iph": 1, "ivh": 2, "sdh": 3, "edh": 4, "sah": 5}
 """Voxel value of each bleed type: intraparenchymal, intraventricular, subdural, epidural, subarachnoid."""
@@ -216,88 +214,3 @@ def _grow_to(level: np.ndarray, volume_ml: float, grid: HeadGrid) -> np.ndarray:
         middle = (low + high) / 2
         low, high = (middle, high) if _volume_ml(level + middle, grid) < volume_ml else (low, middle)
     return level + low
-
-
-def _threshold_to(score: np.ndarray, room: np.ndarray, volume_ml: float, voxel_ml: float) -> float:
-    """The score above which ``room`` (share of each voxel) holds the wanted volume."""
-    places = room > 0.02
-    order = np.argsort(-score[places])
-    filled = np.cumsum(room[places][order]) * voxel_ml
-    if not len(filled):
-        return np.inf
-    last = min(int(np.searchsorted(filled, volume_ml)), len(filled) - 1)
-    return float(score[places][order][last])
-
-
-def render_bleeds(
-    grid: HeadGrid,
-    bleeds: list[Bleed],
-    brain: Brain,
-    head: dict[str, np.ndarray],
-    person: Person,
-    rng: np.random.Generator,
-    config: BleedConfig,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the bleeds into ``head["hu"]``.
-
-    Returns:
-        share: how much of each fine voxel is blood, float32 (K, J, I).
-        kind: which type there, uint8, :data:`BLEED_LABELS`; also set just outside, for nearest-neighbour sampling.
-    """
-    hu, h = head["hu"], grid.fine_mm
-    total = np.zeros(grid.fine_shape, np.float32)
-    kind = np.zeros(grid.fine_shape, np.uint8)
-    for bleed in bleeds:
-        swirl = grid.to_fine(grid.noise(rng, 4.0)) * rng.uniform(*config.heterogeneity_hu)
-        clot = bleed.hu + np.minimum(swirl, 4.0)
-        if bleed.shape is not None:
-            distance = grid.to_fine(bleed.shape)
-            share = fraction(distance, h) if bleed.kind == "iph" else layer(head["inside"], distance, h)
-            if bleed.oedema_mm:
-                rim = fraction(distance + bleed.oedema_mm, 4.0) * head["brain"] * (1 - head["csf"])
-                blend(hu, rim * (1 - 0.5 * head["grey"]), rng.uniform(*config.oedema_hu))
-        elif bleed.kind == "ivh":
-            share, settled = _fill_ventricles(grid, bleed, brain, rng)
-            clot = clot + settled
-        else:
-            share = _fill_sulci(grid, bleed, brain, head, rng)
-            if person.sulcus_mm < 1.0:
-                clot = clot + 2
-        share = np.minimum(share, 1 - total)
-        blend(hu, share, clot)
-        kind[share > total] = BLEED_LABELS[bleed.kind]
-        total += share
-        bleed.rendered_ml = float(share.sum()) * grid.fine_voxel_ml
-    return total, kind
-
-
-def _fill_ventricles(
-    grid: HeadGrid, bleed: Bleed, brain: Brain, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Blood settles towards the back of a head that lies; large ones cast a whole ventricle."""
-    x, y, z = grid.fine_axes
-    ventricles = grid.to_fine(brain.ventricles)
-    room = fraction(ventricles, grid.fine_mm)
-    tilt = rng.normal(0, 0.08)
-    score = y + tilt * z + 2.0 * grid.to_fine(grid.noise(rng, 3.0))
-    if rng.random() < 0.35:  # one side mostly
-        score = score + 25 * np.sign(bleed.side) * np.tanh(x / 4.0)
-    if rng.random() < 0.3:  # a cast rather than a level
-        score = 0.2 * score + 25 * grid.to_fine(grid.noise(rng, 12.0))
-    level = _threshold_to(score, room, bleed.wanted_ml, grid.fine_voxel_ml)
-    share = room * np.clip((score - level) / grid.fine_mm + 0.5, 0, 1)
-    return share, np.clip((score - level) / 8.0, 0, 1) * 5 - 4
-
-
-def _fill_sulci(
-    grid: HeadGrid, bleed: Bleed, brain: Brain, head: dict[str, np.ndarray], rng: np.random.Generator
-) -> np.ndarray:
-    """Blood takes the place of CSF (outside the ventricles) round a centre, as far as its volume reaches."""
-    x, y, z = grid.fine_axes
-    room = head["csf"] * (1 - fraction(grid.to_fine(brain.ventricles) + 1.5, grid.fine_mm))
-    room = room * (z > -52)
-    cx, cy, cz = bleed.centre_mm
-    score = -np.sqrt((x - cx) ** 2 + ((y - cy) * 0.8) ** 2 + ((z - cz) * 1.2) ** 2)
-    score = score + 9 * grid.to_fine(grid.noise(rng, 8.0))
-    level = _threshold_to(score, room, bleed.wanted_ml, grid.fine_voxel_ml)
-    return (room * np.clip((score - level) / 3.0 + 0.5, 0, 1)).astype(np.float32)

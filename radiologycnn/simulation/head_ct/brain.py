@@ -56,12 +56,15 @@ def build_brain(
     inside = cavity.inside
     rest_depth = grid.look_up(inside, *(c - d for c, d in zip(grid.coarse, displacement)))
     bend = 1.5 * grid.noise(rng, 25.0)
+    further = rng.spawn(1)[0]  # what came later, so that it does not change the other draws
 
     # The folding noise is stretched along the radius, so that its zero sheets stand on the surface like sulci.
     radius = np.sqrt(x * x + y * y + z * z) + 1e-3
     stretch = (75.0 / np.maximum(radius, 8.0)) ** 0.75
     folding = grid.noise(rng, rng.uniform(*config.gyrus_mm) * 0.62)
-    folding = grid.look_up(folding, x * stretch, y * stretch, z * stretch)
+    # Under the vertex sulci run from side to side; drawn round there, they would be closed loops in axial slices.
+    across = stretch * (1 - 0.45 * smooth_step(z, 15, 55))
+    folding = grid.look_up(folding, x * across, y * stretch, z * stretch)
     sulcus = unit_distance(folding, grid.coarse_mm, 0.06)
     depth_mm = rng.uniform(*config.sulcus_depth_mm) * (1 + 0.25 * grid.noise(rng, 12.0))
     surface = rest_depth - person.gap_mm * (1 + 0.4 * grid.noise(rng, 14.0))
@@ -128,14 +131,20 @@ def build_brain(
             (0, 32, -110, 6.0),
         ],
     )
-    around_stem = np.minimum(stem + 1.8 + 1.5 * person.sulcus_mm, -stem)
+    # Between its peduncles the midbrain is notched; the cisterns round it are wide in places, closed in others.
+    notched = np.exp(-((x / 4) ** 2)) * smooth_step(10 - y, 0, 8) * smooth_step(-z, 2, 10) * smooth_step(z, -26, -18)
+    stem = stem - 4 * notched
+    width = (0.9 + 1.2 * person.sulcus_mm) * (1 + 0.6 * grid.noise(further, 5.0))
+    around_stem = np.minimum(stem + width, -stem)
     around_stem = around_stem - 6 * smooth_step(z, -12, -4) - 6 * smooth_step(y, 16, 24) * smooth_step(-z, 18, 26)
     suprasellar = np.minimum(ellipsoid(x, y, z, (0, -8, -22), (14, 11, 7)), 30)
     quadrigeminal = ellipsoid(x, y, z, (0, 27, -6), (11, 5, 6))
     pontine = ellipsoid(x, y, z, (0, -2, -38), (14, 5, 14))
     magna = ellipsoid(x, y, z, (0, 52, -62), (13, 9, 8))
-    sylvian_z = -6 + 0.22 * (side - 30) + 0.30 * (y + 5) + bend
-    sylvian = np.minimum(0.9 + 1.6 * person.sulcus_mm - np.abs(z - sylvian_z) * 0.9, side - 31)
+    # Steep and buckled enough that an axial slice shows a cleft, not a broad band along the fissure.
+    sylvian_z = -6 + 0.22 * (side - 30) + 0.45 * (y + 5) + bend + 2.5 * grid.noise(further, 6.0)
+    opening = (0.35 + 0.8 * person.sulcus_mm) * (1 + 0.4 * grid.noise(further, 8.0))
+    sylvian = np.minimum(opening - np.abs(z - sylvian_z) * 0.85, side - 31)
     sylvian = np.minimum(sylvian, np.minimum(y + 32, 26 - y))
     insula_x = 37 - 0.006 * (y + 2) ** 2 + 2.0 * grid.noise(rng, 6.0)
     insula = np.minimum(0.3 + 0.8 * person.sulcus_mm - np.abs(side - insula_x), 19 - np.hypot(y + 2, (z - 4) * 1.2))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radiologycnn.simulation.head_ct.fields import HeadGrid, smooth_step, soft_minimum, unit_distance
+from radiologycnn.simulation.head_ct.fields import BOX_HIGH_MM, HeadGrid, smooth_step, soft_minimum, unit_distance
 from radiologycnn.simulation.head_ct.person import Person
 
 
@@ -80,6 +80,7 @@ def build_cavity(
     neck = neck - np.maximum(-z - 72, 0) * 0.35
     head = np.maximum(np.minimum(inside, vault) + skull + scalp, neck)
     head = np.maximum(head, vault + person.skull_mm + scalp - np.maximum(-z - 30, 0) * 0.6)
+    head = np.minimum(head, BOX_HIGH_MM[0] - 1 - side)  # the widest temples end inside the box, not cut by it
     return Cavity(inside.astype(np.float32), skull, head.astype(np.float32), at_base.astype(np.float32))
 
 

@@ -95,10 +95,11 @@ class BleedConfig:
         default_factory=lambda: {
             "iph": (43.0, 66.0),  # region means 33/41/48/54/61 at 5/25/50/75/95 % [ref], as of the others
             "ivh": (40.0, 62.0),
-            # Layers take HU from the bone beside them and its haze (2-4 under little haze, 27
-            # under much, at 512 x 512 [measured]), so their cores lie lower than the region means.
-            "sdh": (26.0, 58.0),  # means 27/43/51/59/69 [ref]
-            "edh": (32.0, 62.0),  # means 37/49/56/63/72 [ref]
+            # Layers take HU from the bone beside them and its haze (10-15, under much haze 27 [measured]), so their
+            # cores lie lower than the reference's 55-75; but not so low that their region means are the reference's:
+            # then a third were as grey as the cortex beside them, which fresh blood is not [choice].
+            "sdh": (34.0, 64.0),  # means 27/43/51/59/69 [ref]
+            "edh": (42.0, 66.0),  # means 37/49/56/63/72 [ref]
             "sah": (48.0, 68.0),
         }
     )
@@ -106,7 +107,7 @@ class BleedConfig:
     label_share: dict[str, float] = field(
         default_factory=lambda: {"iph": 0.5, "ivh": 0.45, "sdh": 0.4, "edh": 0.4, "sah": 0.35}
     )
-    label_below_hu: float = 130.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
+    label_below_hu: float = 100.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
     heterogeneity_hu: Range = (2.0, 6.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
     # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice]. By ABC/2
     # a crescent of 90 x 50 x 8 mm holds 18 mL, which is 0.45 rad on a sphere of 75 mm.
@@ -137,6 +138,9 @@ class PhysicsConfig:
 
     noise_hu_at_5mm: Range = (2.6, 5.2)  # 3-5 [ref]; grows with 1/sqrt(thickness)
     noise_posterior_fossa: Range = (1.2, 1.7)  # factor [ref: more in the posterior fossa]
+    # Apodization of the noise over that of the kernel. Power-weighted mean frequency in flat brain, 1/mm: 0.31 on the
+    # real scan (standard kernel), 0.24 to 0.52 drawn here; 0.44 to 0.72 before version 6 [measured].
+    noise_sharpness: Range = (1.0, 1.3)
     kernel_sigma_mm: Range = (0.45, 0.75)  # point spread, soft brain kernel [choice]
     cupping_hu: Range = (0.0, 4.0)  # residual 2-6 [ref]
     rim_hu: Range = (4.0, 16.0)  # +5..+15 within 3-5 mm of bone [ref]

@@ -8,7 +8,7 @@ import numpy as np
 
 from radiologycnn.simulation.head_ct.cavity import temple
 from radiologycnn.simulation.head_ct.config import AnatomyConfig
-from radiologycnn.simulation.head_ct.fields import Slab, blend, ellipsoid, fraction, smooth_step
+from radiologycnn.simulation.head_ct.fields import BOX_HIGH_MM, Slab, blend, ellipsoid, fraction, smooth_step
 from radiologycnn.simulation.head_ct.person import Person
 
 
@@ -132,6 +132,7 @@ def _render_ear(slab: Slab, hu: np.ndarray, head: np.ndarray, ear: Ear, config: 
     window = (heights, rows, slice(first, last))
     away = -head[window]
     reach = ear.width_mm * (1 - ((z[heights] + 30) / 30) ** 2) - away
+    reach = np.minimum(reach, BOX_HIGH_MM[0] - 1 - np.abs(x[..., window[2]]))
     plate = 2.2 - np.abs(y[:, rows] - 4 - ear.slant * away) / np.hypot(1, ear.slant)
     share = fraction(np.minimum(plate, reach), slab.fine_mm) * fraction(away, slab.fine_mm)
     blend(hu[window], share, config.ear_hu)

@@ -1,7 +1,7 @@
 """What the scanner adds to the truth: blur, beam hardening, haze near bone, streaks, noise, offset, head rest.
 
 Additive models; each term's size is in ``config.PhysicsConfig``. A polychromatic projection can take the place of
-:func:`beam_hardening` without touching the rest.
+:func:`add_beam_hardening` without touching the rest.
 """
 
 from __future__ import annotations
@@ -17,24 +17,31 @@ from radiologycnn.simulation.head_ct.scanner import Slices
 HAZE_CALIBRATED = 0.25
 
 
-def beam_hardening(grid: HeadGrid, inside: np.ndarray, rng: np.random.Generator, config: PhysicsConfig) -> np.ndarray:
-    """HU to add inside the skull on the fine grid: cupping, bright rim under bone, dark interpetrous bands.
+def add_beam_hardening(
+    grid: HeadGrid, hu: np.ndarray, inside: np.ndarray, rng: np.random.Generator, config: PhysicsConfig
+) -> None:
+    """Change HU inside the skull on the fine grid, in place: cupping, bright rim under bone, dark interpetrous bands.
 
     Args:
         inside: signed distance to the inner table, mm.
     """
-    x, y, z = grid.fine_axes
-    depth = np.maximum(inside, 0)
-    extra = rng.uniform(*config.rim_hu) * np.exp(-depth / rng.uniform(*config.rim_mm))
-    extra -= rng.uniform(*config.cupping_hu) * np.clip(depth / 60, 0, 1)
-    strength = rng.uniform(*config.interpetrous_hu)
-    band = np.exp(-(((y - 8 - rng.normal(0, 2)) / rng.uniform(5, 9)) ** 2)) * np.exp(-(((z + 38) / 9) ** 2))
-    extra -= strength * band * np.exp(-((x / 38) ** 4))
+    rim_hu, rim_mm = rng.uniform(*config.rim_hu), rng.uniform(*config.rim_mm)
+    cupping, strength = rng.uniform(*config.cupping_hu), rng.uniform(*config.interpetrous_hu)
+    band_y, band_mm = rng.normal(0, 2), rng.uniform(5, 9)
     size = rng.uniform(*config.streak_hu)
-    wave = np.sin((y + 0.25 * x) / rng.uniform(2.5, 5) + rng.uniform(0, 6)) + np.sin((y - 0.3 * x) / rng.uniform(3, 6))
-    extra += 0.5 * size * wave * np.exp(-(((z + 42) / 12) ** 2))
-    extra *= inside > -0.5
-    return extra.astype(np.float32)
+    first_mm, phase, second_mm = rng.uniform(2.5, 5), rng.uniform(0, 6), rng.uniform(3, 6)
+    for slab in grid.slabs():
+        x, y, z = slab.fine_axes
+        within = inside[slab.slices]
+        depth = np.maximum(within, 0)
+        extra = rim_hu * np.exp(-depth / rim_mm)
+        extra -= cupping * np.clip(depth / 60, 0, 1)
+        band = np.exp(-(((y - 8 - band_y) / band_mm) ** 2)) * np.exp(-(((z + 38) / 9) ** 2))
+        extra -= strength * band * np.exp(-((x / 38) ** 4))
+        wave = np.sin((y + 0.25 * x) / first_mm + phase) + np.sin((y - 0.3 * x) / second_mm)
+        extra += 0.5 * size * wave * np.exp(-(((z + 42) / 12) ** 2))
+        extra *= within > -0.5
+        hu[slab.slices] += extra
 
 
 def bone_haze(hu: np.ndarray, pixel_mm: float, rng: np.random.Generator, config: PhysicsConfig) -> float:
@@ -83,13 +90,15 @@ def scan(hu: np.ndarray, slices: Slices, rng: np.random.Generator, config: Physi
     """
     if rng.random() < config.head_rest:
         _add_head_rest(hu, slices, rng)
-    sigma = rng.uniform(*config.kernel_sigma_mm) / slices.pixel_mm
+    kernel_mm = rng.uniform(*config.kernel_sigma_mm)
+    sigma = kernel_mm / slices.pixel_mm
     ndimage.gaussian_filter1d(hu, sigma, axis=1, output=hu, truncate=3)
     ndimage.gaussian_filter1d(hu, sigma, axis=2, output=hu, truncate=3)
     sd = rng.uniform(*config.noise_hu_at_5mm) * np.sqrt(5.0 / slices.slice_mm)
     posterior = rng.uniform(*config.noise_posterior_fossa)
     hu += rng.uniform(*config.hu_offset) * (hu > -900)
-    sharp = rng.uniform(0.55, 0.9)
+    # Noise has passed the kernel that blurs the picture, whose Fourier transform falls to 1/e here.
+    sharp = rng.uniform(*config.noise_sharpness) / (np.sqrt(2) * np.pi * kernel_mm)
     shape = hu.shape[1:]
     filter_ = _noise_filter(shape, slices.pixel_mm, sharp)
     for k in range(hu.shape[0]):

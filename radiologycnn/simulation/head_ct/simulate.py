@@ -11,7 +11,8 @@ import numpy as np
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.head_ct import physics
 from radiologycnn.simulation.head_ct.artefacts import add_artefacts
-from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_bleeds, render_bleeds, shape_bleeds
+from radiologycnn.simulation.head_ct.bleed_rendering import render_bleeds
+from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, plan_bleeds, shape_bleeds
 from radiologycnn.simulation.head_ct.brain import build_brain
 from radiologycnn.simulation.head_ct.cavity import build_cavity
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
@@ -21,10 +22,13 @@ from radiologycnn.simulation.head_ct.person import Person, draw_person
 from radiologycnn.simulation.head_ct.render import render_head
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "5"
+SIMULATOR_VERSION = "6"
 """What changed: 3, haze near bone in the default population (``PhysicsConfig.haze_hu``; none in the preset plain).
 4, scalp in layers, temporalis and ears in all populations; in the default one subdural and epidural blood less bright,
-subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``). 5, less haze."""
+subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``). 5, less haze.
+6, noise as coarse as the kernel lets through; Sylvian fissure a cleft, cisterns round the stem uneven, sulci under the
+vertex from side to side, the widest heads and ears end inside the box. Bleeds are planned as before; in the
+default population subdural and epidural ones are brighter again, as fresh blood is."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def scan_head(
     older, faults, vault, haze = _further_streams(machine)
     slices = draw_slices(machine, config.scanner, top, older)
     fine_hu = head.hu
-    fine_hu += physics.beam_hardening(grid, head.inside, machine, config.physics)
+    physics.add_beam_hardening(grid, fine_hu, head.inside, machine, config.physics)
     hu = onto_slices(grid, fine_hu, slices, config.scanner.sub_slice_mm, -1000.0)
     joined = slices.slice_mm <= config.scanner.joined_up_to_mm and vault.random() < config.scanner.joined_vault
     if joined:
