@@ -1,14 +1,17 @@
 """One rater's work on a list of head CTs: opens cases, keeps masks and decisions; no widgets in here."""
 
+import hashlib
 import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.AnnotationRecords import ijkToLps, networkMessage, voxelsFingerprint
+from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
 from HemorrhageSegLib.SceneResult import maskKey
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, EditStatistics, Mask
 from radiologycnn.annotation.scan_folder import SCAN_ENDINGS, find_scans
@@ -68,7 +71,7 @@ class AnnotationLogic:
         if not volumeNodes:
             raise InputError("no-scans", _("There is no head CT in the scene."), _("Load scans first."))
         store = self._makeStore(dataset, rater)
-        prints = {voxelsFingerprint(node): node for node in volumeNodes}
+        prints = {_voxelsFingerprint(node): node for node in volumeNodes}
         ids = store.add_sources([(key, node.GetName()) for key, node in prints.items()], keepNames)
         self._use(store, {ids[key]: node.GetID() for key, node in prints.items()})
         return len(prints)
@@ -134,7 +137,7 @@ class AnnotationLogic:
             if volumeNode is None:
                 raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
             VolumeExchange.checkVolumeNode(volumeNode)
-            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode), isWritten)
+            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), _ijkToLps(volumeNode), isWritten)
             word = self.store.begin(caseId)
         except Exception:
             if self.unload():
@@ -155,7 +158,7 @@ class AnnotationLogic:
             return None
         try:
             shapeKji = volumeNode.GetImageData().GetDimensions()[::-1]
-            self.store.check_grid(prepared.caseId, shapeKji, ijkToLps(volumeNode))
+            self.store.check_grid(prepared.caseId, shapeKji, _ijkToLps(volumeNode))
         except InputError:  # another reader than now was used when the case was first opened
             slicer.mrmlScene.RemoveNode(volumeNode)
             return None
@@ -208,7 +211,9 @@ class AnnotationLogic:
             Whether the rater's own mask is shown now.
         """
         self._checkGrid(result)
-        self._network, self._unkeptNetwork = None, result
+        found = result.networkMask()
+        self._network = None
+        self._unkeptNetwork = None if found is None else (result, Mask(*found))
         word = self.store.annotation(self.caseId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
@@ -224,10 +229,10 @@ class AnnotationLogic:
             InputError, ResourceError: it could not be written; it is tried again the next time.
         """
         if self._unkeptNetwork is not None:
-            result, found = self._unkeptNetwork, self._unkeptNetwork.networkMask()
-            if found is not None:  # else its probability is gone
-                mask, message = Mask(*found), networkMessage(result)
-                self._network = (mask, self.store.submit_network(self.caseId, mask, message, result.probability()))
+            result, mask = self._unkeptNetwork
+            if result.canThreshold:  # else the person has removed its probability
+                file = self.store.submit_network(self.caseId, mask, _networkMessage(result), result.probability())
+                self._network = (mask, file)
             self._unkeptNetwork = None
 
     def _checkGrid(self, result) -> None:
@@ -298,3 +303,28 @@ def _addDicomSeries(path, name):
 
     volume = read_volume(path)
     return slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
+
+
+def _networkMessage(result) -> dict:
+    """What the worker answered, from what the result keeps of it."""
+    record = result.record
+    message = {field: record.get(field) for field in (*KEPT_FIELDS, "labels", "offset_kji", "shape_kji")}
+    message["threshold"] = record["operating_threshold"]
+    message["notes"] = []  # they and the input's origin may hold names
+    message["provenance"] = {k: v for k, v in (record.get("provenance") or {}).items() if k != "input"}
+    message["measurements"] = None  # of whichever mask was shown
+    return message
+
+
+def _ijkToLps(volumeNode) -> np.ndarray:
+    """Voxel index to LPS, 4x4 in mm, as the scan's file has it: without transforms of the scene."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return LPS_TO_RAS @ slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _voxelsFingerprint(volumeNode) -> str:
+    """32 hexadecimal digits from voxels and geometry: the same scan is the same case also when it is loaded anew."""
+    digest = hashlib.sha256(np.round(_ijkToLps(volumeNode), 4).tobytes())
+    digest.update(np.ascontiguousarray(slicer.util.arrayFromVolume(volumeNode)).data)
+    return digest.hexdigest()[:32]
