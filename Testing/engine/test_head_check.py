@@ -9,6 +9,7 @@ from engine.hand_made import head_phantom
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_head_ct
+from radiologycnn.hemorrhage.skull import find_skull
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 
@@ -96,6 +97,10 @@ def test_a_whole_body_is_refused_and_a_neck_is_said():
     volume, _ = head_phantom(shape_kji=(110, 80, 80), steps=np.diag([2.8, 3.2, 2.8]))
     (warning,) = check_head_ct(volume)
     assert "308 mm" in warning
+    # A network that is shown the head alone sees it as large as ever, and nothing of the neck.
+    assert check_head_ct(volume, cropped=True) == []
+    height = find_skull(volume).box[0]
+    assert (height.stop - height.start) * 2.8 < 200
     tall, _ = head_phantom(shape_kji=(150, 80, 80), steps=np.diag([2.8, 3.2, 2.8]))
     assert "420 mm" in refused(tall)
 

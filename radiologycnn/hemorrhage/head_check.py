@@ -33,12 +33,13 @@ _CONTRAST = re.compile(r"\bcta\b|angio|perfusion|venogra|post.?contrast|with con
 _NO_CONTRAST = re.compile(r"non.?contrast|without|w/?o\b|no contrast|native|plain")
 
 
-def check_head_ct(volume: Volume, skull: Skull | None = None) -> list[str]:
+def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = False) -> list[str]:
     """Warnings for the person, one sentence each; empty when all is well.
 
     Args:
         volume: finite voxels on a valid grid (``radiologycnn.images.checks`` sees to that first).
         skull: of this volume, where it is known; found here where left out.
+        cropped: the network is shown the head alone, so that what lies beside it takes nothing from its picture.
 
     Raises:
         InputError: this is certainly not a head CT in Hounsfield units.
@@ -74,12 +75,12 @@ def check_head_ct(volume: Volume, skull: Skull | None = None) -> list[str]:
         )
     elif skull.top_share > CUT_VERTEX_SHARE:
         warnings.append("The top of the head seems to be cut off; a bleed there is not measured.")
-    if height > MOST_EXTENT_MM:
+    if height > MOST_EXTENT_MM and not cropped:
         warnings.append(
             f"This scan covers {height:.0f} mm from bottom to top, more than a head; "
             "crop it to the head for the network to see the head larger."
         )
-    if max(extent) > WIDEST_FIELD_MM:
+    if max(extent) > WIDEST_FIELD_MM and not cropped:
         warnings.append(
             f"The image is {extent[0]:.0f} x {extent[1]:.0f} mm wide, so the network sees the head small; "
             "a reconstruction with a smaller field of view would be better."

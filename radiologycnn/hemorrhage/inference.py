@@ -137,7 +137,7 @@ class HemorrhageSegmenter:
         stages.begin(0.0, "Checking the scan")
         check_array(volume)
         skull = find_skull(volume)
-        notes += check_head_ct(volume, skull)
+        notes += check_head_ct(volume, skull, cropped=self.preprocessing.crop == "head")
         stages.begin(_CHECKED, "Preparing the scan")
         prepared = self.preprocessing.prepare(volume, skull)
         stages.begin(_PREPARED, "Running the network")
