@@ -6,36 +6,27 @@ What needs the worker is left out, and said so, where its Python packages or a m
 import logging
 import os
 import signal
-import sys
 import time
 
 import numpy as np
 import qt
 import slicer
 import vtk
-from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
 from HemorrhageSegLib.SceneResult import SceneResult
-from HemorrhageSegLib.SyntheticHead import syntheticHead
-from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from HemorrhageSegLib.SelfTestOfWidgets import WidgetsTest
+from HemorrhageSegLib.SyntheticHead import resultMessage, syntheticHead
 from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
-from RadiologyCNNLib.Installer import Installer
-
-WORKER_SECONDS = 240
+from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
 
 
-class HemorrhageSegTest(ScriptedLoadableModuleTest):
+class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
     """From a synthetic head CT to nodes in the scene, and everything that can come in between."""
 
     def setUp(self) -> None:
-        slicer.mrmlScene.Clear()
+        super().setUp()
         self.head = syntheticHead()
-
-    def runTest(self, **kwargs) -> None:
-        for name in sorted(n for n in dir(self) if n.startswith("test_")):
-            self.setUp()
-            getattr(self, name)()
 
     # Without the worker
 
@@ -115,19 +106,6 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
         self.assertFalse(os.path.exists(folder))
         logic.disconnect()
 
-    def test_panelOpensAndSurvivesASceneClose(self) -> None:
-        if slicer.util.mainWindow() is None:
-            self._leftOut("the panel in its window: Slicer runs without a main window")
-            return
-        self._addVolume()
-        slicer.util.selectModule("HemorrhageSeg")
-        widget = slicer.modules.HemorrhageSegWidget
-        self.assertTrue(widget.ui.researchUseLabel.text)
-        slicer.mrmlScene.Clear()
-        self._addVolume()
-        slicer.app.processEvents()
-        self.assertEqual(widget.ui.segmentButton.text, "Segment")
-
     def test_editorUndoesStrokesAndTheNetwork(self) -> None:
         """The real Segment Editor on the result: effects, order of calls, Undo of what a program has changed."""
         from HemorrhageSegLib.EditorSetup import EFFECTS, SINGLETON_TAG, EmbeddedEditor
@@ -153,7 +131,7 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
                 smoothing.setParameter("KernelSizeMm", "12")
                 smoothing.self().onApply()
             else:
-                self._leftOut("what an effect draws: this Segment Editor has no effects")
+                self.leftOut("what an effect draws: this Segment Editor has no effects")
                 editor.saveStateForUndo(result.segmentationNode)
                 result.setMask(np.ones((2, 3, 4), np.uint8), (5, 6, 7))
             stroke = maskKey(result)
@@ -255,46 +233,27 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
             SceneFigures.showTable(tables[0][1])
             slicer.app.layoutManager().setLayout(layout)
         else:
-            self._leftOut("plot and table views: this application has none")
-
-    def test_torchIsNotInThisProcess(self) -> None:
-        self.assertNotIn("torch", sys.modules)
+            self.leftOut("plot and table views: this application has none")
 
     # With the worker
 
     def test_workerSegmentsCancelsAndIsReplaced(self) -> None:
-        from RadiologyCNNLib.ModelSelector import modelChoices
+        if not self.hasWorkerFor(TASK):
+            return
+        logic, volume = HemorrhageSegLogic(), self._addVolume()
 
-        missing = Installer().missing()
-        if missing:
-            self._leftOut(f"the worker: not installed are {', '.join(missing)}")
-            return
-        if not any(not choice.problem for choice in modelChoices(TASK)):
-            self._leftOut("the worker: no model is installed")
-            return
-        logic = HemorrhageSegLogic()
-        volume = self._addVolume()
-        events = []
-        logic.finished.connect(lambda result: events.append("finished"))
-        logic.failed.connect(lambda error: events.append(f"failed: {error.message} {error.details}"))
-        logic.cancelled.connect(lambda: events.append("cancelled"))
-        logic.segment(volume)
-        self._waitFor(lambda: events)
-        self.assertEqual(events, ["finished"])
+        def segment():
+            logic.segment(volume)
+
+        def kill():
+            os.kill(logic.client.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+
+        self.assertEqual(self.endOf(logic, segment), "finished")
         self.assertIsNotNone(SceneResult.ofVolume(volume).measurements)
-        events.clear()
-        logic.segment(volume)
-        logic.cancel()
-        self._waitFor(lambda: events)
-        self.assertEqual(events, ["cancelled"])
-        events.clear()
-        self._waitFor(lambda: logic.client.pid is not None)
-        logic.segment(volume)
-        os.kill(logic.client.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-        self._waitFor(lambda: events)
-        self.assertIn(events[0].split(":")[0], ("failed", "finished"))
-        events.clear()
-        logic.segment(volume)
+        self.assertEqual(self.endOf(logic, segment, logic.cancel), "cancelled")
+        self.waitFor(lambda: logic.client.pid is not None)
+        self.assertIn(self.endOf(logic, segment, kill).split(":")[0], ("failed", "finished"))
+        segment()
         slicer.mrmlScene.Clear()
         logic.abandonJobs()
         self.assertFalse(logic.isSegmenting)
@@ -303,9 +262,7 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
     # Helpers
 
     def _addVolume(self):
-        volume = slicer.util.addVolumeFromArray(self.head.array, ijkToRAS=self.head.ijkToRas, name="Synthetic head")
-        volume.CreateDefaultDisplayNodes()
-        return volume
+        return self.addScan(self.head, "Synthetic head")
 
     def _logicWithVolume(self):
         client = AnswerlessClient()
@@ -316,75 +273,3 @@ class HemorrhageSegTest(ScriptedLoadableModuleTest):
         job = logic.segment(volume)
         fields = client.requests[-1][1]
         client.result.emit(job, resultMessage(self.head, fields["output"]))
-
-    @staticmethod
-    def _leftOut(what) -> None:
-        print(f"HemorrhageSeg self test, left out: {what}")
-
-    def _waitFor(self, condition) -> None:
-        end = time.monotonic() + WORKER_SECONDS
-        while not condition():
-            self.assertLess(time.monotonic(), end, "the worker did not answer")
-            slicer.app.processEvents()
-            time.sleep(0.02)
-
-
-def resultMessage(head, folder, probability=None) -> dict:
-    """What the worker would answer for a head whose bleed it finds exactly."""
-    truth = head.truth
-    k, j, i = (slice(int(n.min()) - 1, int(n.max()) + 2) for n in np.nonzero(truth))
-    if probability is None:
-        probability = 0.9 * truth.astype(np.float32)
-        middle = (k.start + k.stop) // 2
-        probability[middle] += 0.07 * truth[middle]
-        probability = probability[k, j, i]
-    path = os.path.join(folder, "probability.npy")
-    np.save(path, probability)
-    kji = np.argwhere(truth)
-    voxelMm3 = abs(np.linalg.det(head.ijkToRas[:3, :3]))
-    centroid = (head.ijkToRas @ [*kji.mean(axis=0)[::-1], 1.0])[:3].tolist()
-    values = head.array[truth == 1].astype(float)
-    abc2 = {"a_mm": 48.0, "b_mm": 36.0, "c_mm": 30.0, "volume_ml": 25.92}
-    volumeMl = len(kji) * voxelMm3 / 1000.0
-    lesion = {
-        "index": 1,
-        "label_value": HEMORRHAGE.value,
-        "label_name": HEMORRHAGE.name,
-        "voxel_count": len(kji),
-        "volume_ml": volumeMl,
-        "max_diameter_mm": 48.0,
-        "mean_hu": float(values.mean()),
-        "sd_hu": float(values.std()),
-        "first_slice": int(kji[:, 0].min()),
-        "last_slice": int(kji[:, 0].max()),
-        "centroid_ras_mm": centroid,
-        "side": "left",
-        "abc2": abc2,
-    }
-    total = {
-        "label_value": HEMORRHAGE.value,
-        "label_name": HEMORRHAGE.name,
-        "volume_ml": volumeMl,
-        "lesion_count": 1,
-        "abc2_ml": 25.92,
-    }
-    return {
-        "probability": path,
-        "offset_kji": [k.start, j.start, i.start],
-        "shape_kji": list(truth.shape),
-        "floor": 0.01,
-        "threshold": 0.5,
-        "measurements": {
-            "total_volume_ml": volumeMl,
-            "total_abc2_ml": 25.92,
-            "totals": [total],
-            "lesions": [lesion],
-        },
-        "notes": [],
-        "provenance": {},
-        "model": "self-test-1.0.0",
-        "device": "cpu",
-        "device_name": "CPU",
-        "labels": [HEMORRHAGE.to_dict()],
-        "seconds": {},
-    }

@@ -6,39 +6,28 @@ What needs the worker is left out, and said so, where its Python packages or a m
 import logging
 import os
 import shutil
-import sys
 import time
 
 import numpy as np
 import slicer
-from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from radiologycnn.images.volume import LPS_TO_RAS
-from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RegionRecord
-from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_VERSUS_NONE, class_records
+from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE
 from RadiologyCNNLib import SliceViews, VolumeExchange
 from RadiologyCNNLib.InputWatch import InputWatch
-from RadiologyCNNLib.Installer import Installer
+from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
 from RotatorCuffCNNLib.ResultCleaning import ResultCleaning
-from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
-
-WORKER_SECONDS = 240
-METHODS = ("cam", "grad_cam")
+from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage, syntheticShoulder
 
 
-class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
+class RotatorCuffCNNTest(PanelSelfTest):
     """From a synthetic shoulder MRI to a map in the scene, and back from a saved scene."""
 
     def setUp(self) -> None:
-        slicer.mrmlScene.Clear()
+        super().setUp()
         self.shoulder = syntheticShoulder()
-
-    def runTest(self, **kwargs) -> None:
-        for name in sorted(n for n in dir(self) if n.startswith("test_")):
-            self.setUp()
-            getattr(self, name)()
 
     # Without the worker
 
@@ -96,7 +85,7 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
     def test_rendering(self) -> None:
         result = self._result()
         if not CamDisplay.setVolumeRendering(result, True):
-            self._leftOut("3D: this Slicer has no volume rendering")
+            self.leftOut("3D: this Slicer has no volume rendering")
             return
         self.assertTrue(CamRendering.isVisible(result))
         CamDisplay.setOverlay(result, True, threshold=0.5)
@@ -171,7 +160,7 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
 
     def test_panelOpensAndSurvivesASceneClose(self) -> None:
         if slicer.util.mainWindow() is None:
-            self._leftOut("the panel in its window: Slicer runs without a main window")
+            self.leftOut("the panel in its window: Slicer runs without a main window")
             return
         self._addVolume()
         slicer.util.selectModule("RotatorCuffCNN")
@@ -182,7 +171,7 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
 
     def test_viewsTurnToTheScansPlanesAndBack(self) -> None:
         if slicer.app.layoutManager() is None:
-            self._leftOut("the slice views: Slicer runs without a main window")
+            self.leftOut("the slice views: Slicer runs without a main window")
             return
         node = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
         before = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3]
@@ -217,49 +206,32 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
         self.assertTrue(any(seen))
         watch.forget()
 
-    def test_torchIsNotInThisProcess(self) -> None:
-        self.assertNotIn("torch", sys.modules)
-
     # With the worker
 
     def test_workerClassifies(self) -> None:
-        from RadiologyCNNLib.ModelSelector import modelChoices
         from RotatorCuffCNNLib.Logic import RotatorCuffCNNLogic
 
-        missing = Installer().missing()
-        if missing:
-            self._leftOut(f"the worker: not installed are {', '.join(missing)}")
+        if not self.hasWorkerFor(TASK):
             return
-        if not any(not choice.problem for choice in modelChoices(TASK)):
-            self._leftOut("the worker: no model is installed")
-            return
-        logic = RotatorCuffCNNLogic()
-        volume = self._addVolume()
+        logic, volume = RotatorCuffCNNLogic(), self._addVolume()
         roi = CuffRoi.ensureRoi(volume)
         roi.SetCenterWorld(*self.shoulder.headRas)
-        events = []
-        logic.finished.connect(lambda result: events.append("finished"))
-        logic.failed.connect(lambda error: events.append(f"failed: {error.message} {error.details}"))
-        logic.cancelled.connect(lambda: events.append("cancelled"))
-        logic.classify(volume, roi)
-        self._waitFor(lambda: events)
-        self.assertEqual(events, ["finished"])
+
+        def classify():
+            logic.classify(volume, roi)
+
+        self.assertEqual(self.endOf(logic, classify), "finished")
         result = CuffResult.ofVolume(volume)
         self.assertAlmostEqual(sum(result.classification.probabilities), 1.0, places=4)
-        self.assertTrue(CamDisplay.setOverlay(result, True) is None and CamDisplay.isOverlaid(result))
-        events.clear()
-        logic.classify(volume, roi)
-        logic.cancel()
-        self._waitFor(lambda: events)
-        self.assertEqual(events, ["cancelled"])
+        CamDisplay.setOverlay(result, True)
+        self.assertTrue(CamDisplay.isOverlaid(result))
+        self.assertEqual(self.endOf(logic, classify, logic.cancel), "cancelled")
         logic.disconnect()
 
     # Helpers
 
     def _addVolume(self, name="Synthetic shoulder"):
-        volume = slicer.util.addVolumeFromArray(self.shoulder.array, ijkToRAS=self.shoulder.ijkToRas, name=name)
-        volume.CreateDefaultDisplayNodes()
-        return volume
+        return self.addScan(self.shoulder, name)
 
     def _result(self) -> CuffResult:
         return self._present(self._addVolume())
@@ -270,17 +242,6 @@ class RotatorCuffCNNTest(ScriptedLoadableModuleTest):
     @staticmethod
     def _distance(a, b) -> float:
         return float(np.linalg.norm(np.subtract(a, b)))
-
-    @staticmethod
-    def _leftOut(what) -> None:
-        print(f"RotatorCuffCNN self test, left out: {what}")
-
-    def _waitFor(self, condition) -> None:
-        end = time.monotonic() + WORKER_SECONDS
-        while not condition():
-            self.assertLess(time.monotonic(), end, "the worker did not answer")
-            slicer.app.processEvents()
-            time.sleep(0.02)
 
 
 def saveScene(path) -> None:
@@ -303,64 +264,3 @@ def saveScene(path) -> None:
             storage.SetFileName(os.path.join(folder, name))
             storage.WriteData(node)
     scene.Commit(path)
-
-
-def mapGrid(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
-    """4x4, voxel index to RAS in mm, of maps of a cube around the humeral head, laid along the scan's axes."""
-    axes = shoulder.ijkToRas[:3, :3] / np.linalg.norm(shoulder.ijkToRas[:3, :3], axis=0)
-    matrix = np.eye(4)
-    matrix[:3, :3] = axes * (edgeMm / voxels)
-    matrix[:3, 3] = np.array(shoulder.headRas) - matrix[:3, :3] @ np.full(3, (voxels - 1) / 2)
-    return matrix
-
-
-def resultMaps(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
-    """Raw maps as the worker would send them, (methods, targets, K, J, I): each with its peak in the tear."""
-    grid = mapGrid(shoulder, voxels, edgeMm)
-    index = np.stack(np.meshgrid(*[np.arange(voxels)] * 3, indexing="ij")[::-1], axis=-1)
-    distance = np.linalg.norm(index @ grid[:3, :3].T + grid[:3, 3] - np.array(shoulder.tearRas), axis=-1)
-    maps = np.empty((len(METHODS), len(TARGETS), voxels, voxels, voxels), np.float32)
-    for number in range(maps.shape[0] * maps.shape[1]):
-        maps[number // len(TARGETS), number % len(TARGETS)] = 4.0 * np.exp(-((distance / (7.0 + number)) ** 2)) - 0.4
-    return maps
-
-
-def resultMessage(shoulder, voxels=16, edgeMm=80.0, repeats=None) -> dict:
-    """What the worker would answer for a shoulder whose tear it finds to be of medium size."""
-    grid = mapGrid(shoulder, voxels, edgeMm)
-    lps = LPS_TO_RAS @ grid
-    directions = lps[:3, :3] / np.linalg.norm(lps[:3, :3], axis=0)
-    centreLps = (LPS_TO_RAS @ [*shoulder.headRas, 1.0])[:3]
-    region = RegionRecord(
-        tuple(map(float, centreLps)), edgeMm, tuple(tuple(map(float, row)) for row in directions), True, 0.9
-    )
-    evidence = tuple(
-        CamEvidence(target, method, 3.2, tuple(shoulder.tearRas), 3.6, 0.5, (12.0, 11.0, 12.0), 0.9)
-        for method in METHODS
-        for target in TARGETS
-    )
-    classification = Classification(
-        probabilities=(0.06, 0.09, 0.17, 0.58, 0.10),
-        predicted=3,
-        tear_probability=0.94,
-        repeats=repeats,
-        side=shoulder.side,
-        mirrored=shoulder.side == "left",
-        plane="coronal",
-        weighting="T2",
-        roi=region,
-        evidence=evidence,
-    )
-    return {
-        "classification": classification.to_dict(),
-        "methods": list(METHODS),
-        "targets": list(TARGETS),
-        "maps_ijk_to_lps": lps.tolist(),
-        "notes": [],
-        "provenance": {},
-        "model": "self-test-1.0.0",
-        "device": "cpu",
-        "device_name": "CPU",
-        "classes": class_records(),
-        "seconds": {},
-    }

@@ -1,12 +1,17 @@
-"""A small shoulder made of simple bodies: what the self test classifies and shows. No picture of a person."""
+"""A small shoulder made of simple bodies, and the answer of a worker that sees its tear. No picture of a person."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from radiologycnn.images.volume import LPS_TO_RAS
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RegionRecord
+from radiologycnn.rotatorcuff.tear_classes import TARGETS, class_records
+
 AIR, FAT, MUSCLE, MARROW, BONE_EDGE, FLUID = 5, 190, 95, 210, 20, 300
 #: Lateral, posterior and superior of the humeral head's centre, mm: where the supraspinatus tendon ends.
 TEAR_FROM_HEAD_MM = (14.0, -2.0, 21.0)
+METHODS = ("cam", "grad_cam")
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,64 @@ def syntheticShoulder(shapeKji=(22, 128, 128), spacingMm=(1.25, 1.25, 4.0), side
     array = np.clip(np.round(array + noise), 0, None).astype(np.int16)
     tear = head + np.array(TEAR_FROM_HEAD_MM) * [lateral, 1, 1]
     return SyntheticShoulder(array, ijkToRas, tuple(map(float, head)), radius, tuple(map(float, tear)), side)
+
+
+def mapGrid(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
+    """4x4, voxel index to RAS in mm, of maps of a cube around the humeral head, laid along the scan's axes."""
+    axes = shoulder.ijkToRas[:3, :3] / np.linalg.norm(shoulder.ijkToRas[:3, :3], axis=0)
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * (edgeMm / voxels)
+    matrix[:3, 3] = np.array(shoulder.headRas) - matrix[:3, :3] @ np.full(3, (voxels - 1) / 2)
+    return matrix
+
+
+def resultMaps(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:
+    """Raw maps as the worker would send them, (methods, targets, K, J, I): each with its peak in the tear."""
+    grid = mapGrid(shoulder, voxels, edgeMm)
+    index = np.stack(np.meshgrid(*[np.arange(voxels)] * 3, indexing="ij")[::-1], axis=-1)
+    distance = np.linalg.norm(index @ grid[:3, :3].T + grid[:3, 3] - np.array(shoulder.tearRas), axis=-1)
+    maps = np.empty((len(METHODS), len(TARGETS), voxels, voxels, voxels), np.float32)
+    for number in range(maps.shape[0] * maps.shape[1]):
+        maps[number // len(TARGETS), number % len(TARGETS)] = 4.0 * np.exp(-((distance / (7.0 + number)) ** 2)) - 0.4
+    return maps
+
+
+def resultMessage(shoulder, voxels=16, edgeMm=80.0, repeats=None) -> dict:
+    """What the worker would answer for a shoulder whose tear it finds to be of medium size."""
+    grid = mapGrid(shoulder, voxels, edgeMm)
+    lps = LPS_TO_RAS @ grid
+    directions = lps[:3, :3] / np.linalg.norm(lps[:3, :3], axis=0)
+    centreLps = (LPS_TO_RAS @ [*shoulder.headRas, 1.0])[:3]
+    region = RegionRecord(
+        tuple(map(float, centreLps)), edgeMm, tuple(tuple(map(float, row)) for row in directions), True, 0.9
+    )
+    evidence = tuple(
+        CamEvidence(target, method, 3.2, tuple(shoulder.tearRas), 3.6, 0.5, (12.0, 11.0, 12.0), 0.9)
+        for method in METHODS
+        for target in TARGETS
+    )
+    classification = Classification(
+        probabilities=(0.06, 0.09, 0.17, 0.58, 0.10),
+        predicted=3,
+        tear_probability=0.94,
+        repeats=repeats,
+        side=shoulder.side,
+        mirrored=shoulder.side == "left",
+        plane="coronal",
+        weighting="T2",
+        roi=region,
+        evidence=evidence,
+    )
+    return {
+        "classification": classification.to_dict(),
+        "methods": list(METHODS),
+        "targets": list(TARGETS),
+        "maps_ijk_to_lps": lps.tolist(),
+        "notes": [],
+        "provenance": {},
+        "model": "self-test-1.0.0",
+        "device": "cpu",
+        "device_name": "CPU",
+        "classes": class_records(),
+        "seconds": {},
+    }

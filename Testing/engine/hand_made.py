@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from engine.model_card import model_card
 
 from radiologycnn.hemorrhage.labels import HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import save_package
+from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cnn_ds import CnnDs
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 
@@ -23,22 +25,15 @@ OPTIONS = CnnDsOptions(base_filters=2, depth=2, normalization="none", deep_super
 
 def description(**changes: Any) -> dict[str, Any]:
     """A complete ``model.json`` for :func:`window_network`."""
-    return {
+    own = {
         "name": "hand-made",
-        "version": "1.0.0",
         "task": "hemorrhage-segmentation",
         "title": "Hand-made model",
         "architecture": {"name": "cnn_ds", "parameters": OPTIONS.to_dict()},
         "preprocessing": Preprocessing().to_dict(),
         "labels": [HEMORRHAGE.to_dict()],
-        "operating_threshold": 0.5,
-        "licence": "Apache-2.0",
-        "intended_use": "Tests.",
-        "training_data": "None; the weights are written by hand.",
-        "simulated": True,
-        "performance": {},
-        **changes,
     }
+    return model_card(**{**own, **changes})
 
 
 def window_network() -> CnnDs:
@@ -64,6 +59,14 @@ def window_network() -> CnnDs:
 def make_package(folder: Path, **changes: Any) -> ModelPackage:
     """Write the hand-made model to ``folder``."""
     return save_package(folder, window_network().state_dict(), description(**changes))
+
+
+def tiny_package(folder: Path) -> ModelPackage:
+    """Write a network that looks at the whole head within a second; its weights are random."""
+    architecture = {"name": "cnn_ds", "parameters": {"base_filters": 2, "depth": 2}}
+    torch.manual_seed(0)
+    record = description(name="tiny", title="Tiny network for tests", architecture=architecture, preprocessing={})
+    return save_package(folder, build_network(architecture).state_dict(), record)
 
 
 def lps_grid(shape_kji: tuple[int, int, int], ijk_to_lps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from engine.model_card import model_card
 from torch import nn
 
 from radiologycnn.images.volume import Volume
@@ -43,22 +44,15 @@ def brightness_network(**parameters: Any) -> GapClassifier:
 
 def description(**changes: Any) -> dict[str, Any]:
     """A complete ``model.json``."""
-    return {
+    own = {
         "name": "sees-light",
-        "version": "1.0.0",
         "task": TASK,
         "title": "Hand-made classifier",
         "architecture": {"name": "vrn", "parameters": PARAMETERS},
         "preprocessing": PREPROCESSING.to_dict(),
         "labels": class_records(),
-        "operating_threshold": 0.5,
-        "licence": "Apache-2.0",
-        "intended_use": "Tests.",
-        "training_data": "None; the weights are written by hand.",
-        "simulated": True,
-        "performance": {},
-        **changes,
     }
+    return model_card(**{**own, **changes})
 
 
 def make_package(folder: Path, network: nn.Module | None = None, **changes: Any) -> ModelPackage:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from engine.model_card import model_card
 
 from radiologycnn.annotation.records import Mask
 from radiologycnn.annotation.store import AnnotationStore
@@ -30,8 +31,7 @@ def small_scan(seed: int, bleed_hu: float) -> tuple[np.ndarray, np.ndarray]:
 
 def small_model(folder: Path) -> Path:
     """Train CNN-DS for some seconds on fresh bleeds, brighter than brain, alone; its package's folder."""
-    import torch
-
+    from radiologycnn.hemorrhage.labels import HEMORRHAGE
     from radiologycnn.hemorrhage.preprocessing import Preprocessing
     from radiologycnn.images.volume import Volume
     from radiologycnn.models.weights import save_package
@@ -39,8 +39,6 @@ def small_model(folder: Path) -> Path:
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
     from radiologycnn.training.hemorrhage.trainer import architecture_of, train
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     preprocessing = Preprocessing((32, 32, 16), order="clamp_then_resample", antialias=True)
     for number in range(10):
         array, mask = small_scan(number, FRESH_HU)
@@ -50,22 +48,16 @@ def small_model(folder: Path) -> Path:
     changes = {"grid_shape_ijk": (32, 32, 16), "base_filters": 4, "epochs": 12, "coarse_epochs": 0, "seed": 1}
     settings = TrainingSettings.from_preset("default", {**changes, "learning_rate": 5e-3})
     result = train(paths[:9], paths[9:], settings, folder / "training")
-    torch.set_num_threads(threads)
-    description = {
-        "name": "small",
-        "version": "0.2.1",
-        "task": "hemorrhage-segmentation",
-        "title": "Small",
-        "architecture": architecture_of(settings),
-        "preprocessing": preprocessing.to_dict(),
-        "labels": [{"value": 1, "name": "Hemorrhage", "color_rgb": [0.86, 0.16, 0.12]}],
-        "operating_threshold": 0.5,
-        "licence": "Apache-2.0",
-        "intended_use": "Tests.",
-        "training_data": "Bright balls.",
-        "simulated": True,
-        "performance": {},
-    }
+    description = model_card(
+        name="small",
+        version="0.2.1",
+        task="hemorrhage-segmentation",
+        title="Small",
+        architecture=architecture_of(settings),
+        preprocessing=preprocessing.to_dict(),
+        labels=[HEMORRHAGE.to_dict()],
+        training_data="Bright balls.",
+    )
     return save_package(folder / "models" / "small-0.2.1", result.state_dict, description).path
 
 

@@ -30,11 +30,10 @@ class ShoulderScene:
         return volume
 
     def present(self, volume, maps=None, shoulder=None, **changes):
-        selfTest, shoulder = self.modules.SelfTest, shoulder or self.shoulder
-        message = {**selfTest.resultMessage(shoulder), **changes}
-        return self.modules.CuffPresenter.present(
-            volume, message, selfTest.resultMaps(shoulder) if maps is None else maps
-        )
+        synthetic, shoulder = self.modules.SyntheticShoulder, shoulder or self.shoulder
+        message = {**synthetic.resultMessage(shoulder), **changes}
+        maps = synthetic.resultMaps(shoulder) if maps is None else maps
+        return self.modules.CuffPresenter.present(volume, message, maps)
 
     def addTransform(self, matrix, node):
         transform = self.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")

@@ -57,7 +57,7 @@ def testThresholdAndOpacityAreSeen(cuff, shown):
 
 def testWithoutAThresholdNothingIsDrawnWhereThereIsNoEvidence(cuff):
     volume = cuff.addShoulder()
-    maps = cuff.modules.SelfTest.resultMaps(cuff.shoulder)
+    maps = cuff.modules.SyntheticShoulder.resultMaps(cuff.shoulder)
     maps[0, 3] = -1.0
     result = cuff.present(volume, maps)
     cuff.modules.CamDisplay.setOverlay(result, True, 1.0, 0.0)

@@ -95,7 +95,7 @@ def testTransformOfTheScanMovesTheMapWithIt(cuff):
     shift[:3, 3] = (7.0, -3.0, 12.0)
     transform = cuff.addTransform(shift, volume)
     # presented again after the scan was moved: the engine's answer is in the world
-    grid = shift @ cuff.modules.SelfTest.mapGrid(cuff.shoulder)
+    grid = shift @ cuff.modules.SyntheticShoulder.mapGrid(cuff.shoulder)
     result = cuff.present(volume, maps_ijk_to_lps=(LPS_TO_RAS @ grid).tolist())
     assert result.camNode.GetParentTransformNode() is transform
     assert np.allclose(cuff.peakOf(result.camNode), before + (7.0, -3.0, 12.0), atol=1e-3)
@@ -117,7 +117,9 @@ def testUnderAWarpTheMapIsInTheWorldItself(cuff):
     volume.SetAndObserveTransformNodeID(transform.GetID())
     result = cuff.present(volume)
     assert result.camNode.GetParentTransformNode() is None
-    assert np.allclose(cuff.ijkToWorld(result.mapsNode), cuff.modules.SelfTest.mapGrid(cuff.shoulder), atol=1e-6)
+    assert np.allclose(
+        cuff.ijkToWorld(result.mapsNode), cuff.modules.SyntheticShoulder.mapGrid(cuff.shoulder), atol=1e-6
+    )
 
 
 def testSecondRunUpdatesTheSameNodesAndKeepsTheMethod(cuff):
@@ -181,7 +183,7 @@ def testTableHoldsTheQuartilesOfRepeats(cuff):
 
     quartiles = tuple((0.1 * n, 0.1 * n + 0.02, 0.1 * n + 0.05) for n in range(5))
     repeats = RepeatSummary("mc_dropout", 60, quartiles, (0.9, 0.94, 0.96), (2, 3, 5, 45, 5))
-    message = cuff.modules.SelfTest.resultMessage(cuff.shoulder, repeats=repeats)
+    message = cuff.modules.SyntheticShoulder.resultMessage(cuff.shoulder, repeats=repeats)
     result = cuff.present(cuff.addShoulder(), classification=message["classification"])
     assert cuff.headings(result.tableNode)[4:] == ["Median (%)", "Quartiles (%)", "Most probable in 60 runs"]
     assert cuff.cells(result.tableNode)[3][4:] == ["32.0", "30.0 – 35.0", "45"]
@@ -221,7 +223,7 @@ def testEverythingSurvivesSavingAndLoading(cuff, tmp_path, fileName):
 
 def testASingleMapIsKeptToo(cuff, tmp_path):
     """A model whose worker sends one map only: a vector volume of one component."""
-    maps = cuff.modules.SelfTest.resultMaps(cuff.shoulder)[:1, 3:4]
+    maps = cuff.modules.SyntheticShoulder.resultMaps(cuff.shoulder)[:1, 3:4]
     cuff.present(cuff.addShoulder(), maps, methods=["cam"], targets=[3])
     cuff.reload(tmp_path / "scene.mrb")
     result = cuff.modules.CuffResult.CuffResult.ofVolume(cuff.slicer.util.getNode("Shoulder"))
@@ -229,7 +231,7 @@ def testASingleMapIsKeptToo(cuff, tmp_path):
 
 
 def testAMapWithoutEvidenceIsEmptyAndHasNoPeak(cuff):
-    maps = cuff.modules.SelfTest.resultMaps(cuff.shoulder)
+    maps = cuff.modules.SyntheticShoulder.resultMaps(cuff.shoulder)
     maps[:, 0] = -1.0
     maps[0, 1] = np.nan
     result = cuff.present(cuff.addShoulder(), maps)

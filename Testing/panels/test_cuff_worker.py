@@ -1,45 +1,19 @@
-"""RotatorCuffCNN from scan to overlay with the real worker and a network that sees light; and its self test."""
-
-import os
-import subprocess
-import sys
+"""RotatorCuffCNN from scan to overlay with the real worker and a network that sees light."""
 
 import numpy as np
 import pytest
 from panels.cuff_scene import randomGrid
 
-MAKE_MODEL = """
-import sys
-from pathlib import Path
-from engine.hand_made_shoulder import make_package
-make_package(Path(sys.argv[1]))
-"""
 MODEL = "sees-light-1.0.0"
-WORKER_SECONDS = 240
 CAM_VOXEL_MM = 80.0 / 16
 
 
-@pytest.fixture(scope="module")
-def lightModels(tmp_path_factory, repository):
-    """A folder with one hand-made network, made in another process: torch stays out of this one."""
-    folder = tmp_path_factory.mktemp("models")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(repository / "Testing")])}
-    command = [sys.executable, "-c", MAKE_MODEL, str(folder / MODEL)]
-    subprocess.run(command, check=True, cwd=repository, env=environment, timeout=WORKER_SECONDS)
-    return folder
-
-
 @pytest.fixture
-def logic(cuff, lightModels, monkeypatch):
-    """The panel's logic with a worker of its own, and what it has said, in order."""
-    monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(lightModels))
-    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
+def logic(cuff, realWorker):
+    """The panel's logic, with the real worker and what it has said, in order."""
     from RotatorCuffCNNLib.Logic import RotatorCuffCNNLogic
 
-    from RadiologyCNNLib.QtWorkerProcess import makeClient
-
-    client = makeClient()
-    logic = RotatorCuffCNNLogic(client)
+    logic = RotatorCuffCNNLogic(realWorker)
     logic.events = []
     logic.finished.connect(lambda result: logic.events.append(("finished", result)))
     logic.failed.connect(lambda error: logic.events.append(("failed", error)))
@@ -47,15 +21,19 @@ def logic(cuff, lightModels, monkeypatch):
     logic.locatingFailed.connect(lambda error: logic.events.append(("failed", error)))
     yield logic
     logic.client = None
-    client.stop()
 
 
-def answerOf(host, logic):
-    """The next thing that the logic says; what it is about."""
-    assert host.process_events(WORKER_SECONDS, until=lambda: logic.events), "no answer"
-    kind, subject = logic.events.pop(0)
-    assert kind != "failed", f"{subject.code}: {subject.message} {subject.details}"
-    return subject
+@pytest.fixture
+def answer(logic, waitFor):
+    """answer() is the next thing that the logic says: what it is about."""
+
+    def next_one():
+        waitFor(lambda: logic.events)
+        kind, subject = logic.events.pop(0)
+        assert kind != "failed", f"{subject.code}: {subject.message} {subject.details}"
+        return subject
+
+    return next_one
 
 
 def addBlockScan(cuff, random, side):
@@ -98,7 +76,7 @@ def turned(random, largestDeg) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def testOverlayFallsOnTheBlock(slicerHost, cuff, logic, side):
+def testOverlayFallsOnTheBlock(cuff, logic, answer, side):
     """Through the scan's transform, the person's region, the worker, mirroring, and upsampling for display."""
     roiModule = cuff.modules.CuffRoi
     for seed in range(2):
@@ -107,7 +85,7 @@ def testOverlayFallsOnTheBlock(slicerHost, cuff, logic, side):
         roi = roiModule.ensureRoi(volume)
         roi.SetCenterWorld(*(middleRas + random.uniform(-8, 8, 3)))
         logic.classify(volume, roi, side=side, model=MODEL)
-        result = answerOf(slicerHost, logic)
+        result = answer()
         assert result.classification.mirrored is (side == "left")
         away = np.linalg.norm(cuff.peakOf(result.camNode) - blockRas)
         assert away <= CAM_VOXEL_MM, f"seed {seed}: {away:.1f} mm"
@@ -120,7 +98,7 @@ def testOverlayFallsOnTheBlock(slicerHost, cuff, logic, side):
         assert seen.edge_mm == pytest.approx(roiRequest["edge_mm"])
 
 
-def testCubeOfTheWorkerIsTheRegionInTheViews(slicerHost, cuff, logic):
+def testCubeOfTheWorkerIsTheRegionInTheViews(cuff, logic, answer):
     """Its maps fill the box that the person sees; how a network's layers halve their grid shifts them by less than half
     a voxel of the map."""
     volume, _block, middleRas = addBlockScan(cuff, np.random.default_rng(11), "right")
@@ -128,7 +106,7 @@ def testCubeOfTheWorkerIsTheRegionInTheViews(slicerHost, cuff, logic):
     roi.SetSize(96.0, 96.0, 96.0)
     roi.SetCenterWorld(*(middleRas + (3.0, -2.0, 4.0)))
     logic.classify(volume, roi, side="right", model=MODEL)
-    result = answerOf(slicerHost, logic)
+    result = answer()
     size = np.array(result.camNode.GetImageData().GetDimensions())
     box = cuff.slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix())
     for corner in np.ndindex(2, 2, 2):
@@ -137,11 +115,11 @@ def testCubeOfTheWorkerIsTheRegionInTheViews(slicerHost, cuff, logic):
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def testSyntheticShouldersHeadIsFound(slicerHost, cuff, logic, side):
+def testSyntheticShouldersHeadIsFound(cuff, logic, answer, side):
     shoulder = cuff.modules.SyntheticShoulder.syntheticShoulder(side=side)
     volume = cuff.addShoulder(shoulder)
     logic.locate(volume)
-    message = answerOf(slicerHost, logic)
+    message = answer()
     roi = cuff.modules.CuffRoi.placeRoi(volume, message["roi"])
     centre = [0.0] * 3
     roi.GetCenterWorld(centre)
@@ -149,20 +127,3 @@ def testSyntheticShouldersHeadIsFound(slicerHost, cuff, logic, side):
     assert np.linalg.norm(np.subtract(centre, shoulder.headRas)) < 8.0
     assert message["series"]["plane"] == "coronal"
     assert cuff.modules.CuffRoi.roiProblem(roi, volume) == ""
-
-
-@pytest.mark.slow
-def testSelfTestOfThePanelPassesInTheHost(repository, lightModels):
-    """In a process of its own: it checks that torch is not in the process."""
-    code = (
-        "import sys; sys.path[:0] = ['Testing'];"
-        "from host import SlicerHost; host = SlicerHost(offscreen=True);"
-        "host.load_module('RotatorCuffCNN');"
-        "import slicer; slicer.selfTests['RotatorCuffCNN'](); print('SELF TEST DONE'); host.close()"
-    )
-    environment = {**os.environ, "RADIOLOGYCNN_MODELS": str(lightModels)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=repository, env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert "SELF TEST DONE" in done.stdout, done.stdout + done.stderr
-    assert "left out" not in done.stdout

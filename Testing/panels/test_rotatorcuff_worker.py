@@ -2,37 +2,25 @@
 
 import os
 import signal
-import sys
 
 import numpy as np
 import pytest
-from panels.test_cuff_worker import MODEL, WORKER_SECONDS, lightModels  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.slow
 
+MODEL = "sees-light-1.0.0"
+
 
 @pytest.fixture
-def panel(slicerHost, repository, lightModels, monkeypatch):  # noqa: F811
-    """The opened panel, its own worker behind it, and a shoulder MRI chosen."""
-    monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(lightModels))
-    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
-    widget = slicerHost.load_module(repository / "RotatorCuffCNN", select=False)
-    import slicer
+def panel(openRealPanel):
+    """The opened panel with a shoulder MRI chosen."""
+    widget = openRealPanel("RotatorCuffCNN")
     from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
 
-    from RadiologyCNNLib.QtWorkerProcess import makeClient
-
-    client = makeClient()
-    widget.logic.client = client
-    slicer.util.selectModule("RotatorCuffCNN")
-    widget.enter()
     widget.inputs.selectModel(MODEL)
     widget.shoulder = syntheticShoulder()
     choose(widget, widget.shoulder.array, widget.shoulder.ijkToRas, "Shoulder")
-    yield widget
-    slicerHost.clear_scene()
-    widget.logic.client = None
-    client.stop()
+    return widget
 
 
 def choose(widget, array, ijkToRas, name):
@@ -44,21 +32,19 @@ def choose(widget, array, ijkToRas, name):
     return volume
 
 
-def waitFor(host, condition):
-    assert host.process_events(WORKER_SECONDS, until=condition), "nothing happened"
+@pytest.fixture
+def waitForRun(panel, waitFor):
+    return lambda: waitFor(lambda: not panel.logic.isRunning)
 
 
-def waitForRun(host, widget):
-    waitFor(host, lambda: not widget.logic.isRunning)
+@pytest.fixture
+def waitForSearch(panel, waitFor):
+    return lambda: waitFor(lambda: not panel.logic.isLocating(panel._parameterNode.inputVolume))
 
 
-def waitForSearch(host, widget):
-    waitFor(host, lambda: not widget.logic.isLocating(widget._parameterNode.inputVolume))
-
-
-def testFindClassifyRepeatCancelKillAndClassifyAgain(slicerHost, panel):
+def testFindClassifyRepeatCancelKillAndClassifyAgain(slicerHost, panel, waitFor, waitForRun, waitForSearch):
     ui = panel.ui
-    waitForSearch(slicerHost, panel)
+    waitForSearch()
     centre = [0.0] * 3
     assert panel.region.roiNode is not None, ui.regionStatusLabel.text
     panel.region.roiNode.GetCenterWorld(centre)
@@ -67,7 +53,7 @@ def testFindClassifyRepeatCancelKillAndClassifyAgain(slicerHost, panel):
 
     slicerHost.click(ui.classifyButton)
     assert ui.classifyButton.text == "Cancel"
-    waitForRun(slicerHost, panel)
+    waitForRun()
     assert not ui.messageLabel.visible, ui.messageLabel.text
     result = panel.results.result
     assert ui.predictedLabel.text.split(" (")[0] == result.classification.predicted_class.words.split(" (")[0]
@@ -78,27 +64,27 @@ def testFindClassifyRepeatCancelKillAndClassifyAgain(slicerHost, panel):
     ui.repeatsSelector.setCurrentIndex(ui.repeatsSelector.findText("Test-time augmentation"))
     ui.repeatCountSpinBox.value = 3
     slicerHost.click(ui.classifyButton)
-    waitForRun(slicerHost, panel)
+    waitForRun()
     assert "3 runs with test-time augmentation" in ui.repeatsLabel.text, ui.messageLabel.text
 
     slicerHost.click(ui.classifyButton)
     slicerHost.click(ui.classifyButton)
-    waitForRun(slicerHost, panel)
+    waitForRun()
     assert "Cancelled" in ui.messageLabel.text
 
-    waitFor(slicerHost, lambda: panel.logic.client.pid is not None)
+    waitFor(lambda: panel.logic.client.pid is not None)
     slicerHost.click(ui.classifyButton)
     os.kill(panel.logic.client.pid, signal.SIGKILL)
-    waitForRun(slicerHost, panel)
+    waitForRun()
     assert "ended unexpectedly" in ui.messageLabel.text
     slicerHost.click(ui.classifyButton)
-    waitForRun(slicerHost, panel)
+    waitForRun()
     assert not ui.messageLabel.visible, ui.messageLabel.text
 
 
 @pytest.mark.parametrize("kind", ["head CT", "noise", "axial", "NaN", "thin slab"])
-def testUnsuitableScanIsRefusedOrWarnedAboutInASentence(slicerHost, panel, kind):
-    waitForSearch(slicerHost, panel)
+def testUnsuitableScanIsRefusedOrWarnedAboutInASentence(slicerHost, panel, waitForRun, waitForSearch, kind):
+    waitForSearch()
     random = np.random.default_rng(1)
     array = random.normal(400, 150, (24, 96, 96)).clip(0, None).astype(np.float32)
     ijkToRas = np.diag([-1.6, -1.6, 4.0, 1.0])  # axial
@@ -111,11 +97,11 @@ def testUnsuitableScanIsRefusedOrWarnedAboutInASentence(slicerHost, panel, kind)
     elif kind == "thin slab":
         array = array[:3]
     choose(panel, array, ijkToRas, kind)
-    waitForSearch(slicerHost, panel)
+    waitForSearch()
     said = panel.ui.regionAdviceLabel.text + panel.ui.seriesNotesLabel.text
     assert len(said) > 20
     slicerHost.click(panel.ui.classifyButton)
-    waitForRun(slicerHost, panel)
+    waitForRun()
     said += panel.ui.messageLabel.text + panel.ui.notesLabel.text
     expected = {
         "head CT": "CT",

@@ -133,31 +133,9 @@ def worker(shared_worker: WorkerProcess) -> WorkerProcess:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole-head network small enough to run in a second, with random weights."""
-    import torch
+    from engine.hand_made import tiny_package
 
-    from radiologycnn.models.weights import save_package
-    from radiologycnn.networks.architectures import build_network
-
-    architecture = {"name": "cnn_ds", "parameters": {"base_filters": 2, "depth": 2}}
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models") / "tiny-1.0.0"
-    description = {
-        "name": "tiny",
-        "version": "1.0.0",
-        "task": "hemorrhage-segmentation",
-        "title": "Tiny network for tests",
-        "architecture": architecture,
-        "preprocessing": {},
-        "labels": [{"value": 1, "name": "Hemorrhage", "color_rgb": [0.86, 0.16, 0.12]}],
-        "operating_threshold": 0.5,
-        "licence": "Apache-2.0",
-        "intended_use": "Tests.",
-        "training_data": "None: random weights.",
-        "simulated": True,
-        "performance": {},
-    }
-    save_package(folder, build_network(architecture).state_dict(), description)
-    return folder
+    return tiny_package(tmp_path_factory.mktemp("models") / "tiny-1.0.0").path
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+"""PanelSelfTest: what the self tests of both panels do alike, in a real Slicer as in the stand-in."""
+
+import sys
+import time
+
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+from RadiologyCNNLib.Installer import Installer
+from RadiologyCNNLib.ModelSelector import modelChoices
+
+WORKER_SECONDS = 240
+OWN = ("radiologycnn", "RadiologyCNNLib", "HemorrhageSegLib", "RotatorCuffCNNLib")
+
+
+class PanelSelfTest(ScriptedLoadableModuleTest):
+    """Each method ``test_...`` has an empty scene and leaves one; what this Slicer lacks is left out, and said."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+
+    def tearDown(self) -> None:
+        slicer.mrmlScene.Clear()
+
+    def test_torchIsNotInThisProcess(self) -> None:
+        """Another extension may have loaded it; nothing of ours has."""
+        own = [module for name, module in sys.modules.items() if name.split(".")[0] in OWN]
+        self.assertEqual([module.__name__ for module in own if hasattr(module, "torch")], [])
+
+    def leftOut(self, what) -> None:
+        print(f"{type(self).__name__.removesuffix('Test')} self test, left out: {what}")
+
+    @staticmethod
+    def addScan(scan, name):
+        """A volume node of a synthetic scan (``array`` of shape (K, J, I), ``ijkToRas``)."""
+        volume = slicer.util.addVolumeFromArray(scan.array, ijkToRAS=scan.ijkToRas, name=name)
+        volume.CreateDefaultDisplayNodes()
+        return volume
+
+    def hasWorkerFor(self, task) -> bool:
+        """Whether the worker can run here; where not, it is said why it is left out."""
+        missing = Installer().missing()
+        if missing:
+            self.leftOut(f"the worker: not installed are {', '.join(missing)}")
+        elif all(choice.problem for choice in modelChoices(task)):
+            self.leftOut("the worker: no model is installed")
+        else:
+            return True
+        return False
+
+    def endOf(self, logic, start, meanwhile=None) -> str:
+        """How a job ends: "finished", "cancelled", or "failed: " and why.
+
+        Args:
+            start: called without arguments, starts the job.
+            meanwhile: called right after that.
+        """
+        ends = []
+        tellers = {
+            logic.finished: lambda result: ends.append("finished"),
+            logic.failed: lambda error: ends.append(f"failed: {error.message} {error.details}"),
+            logic.cancelled: lambda: ends.append("cancelled"),
+        }
+        for signal, teller in tellers.items():
+            signal.connect(teller)
+        start()
+        if meanwhile is not None:
+            meanwhile()
+        self.waitFor(lambda: ends)
+        for signal, teller in tellers.items():
+            signal.disconnect(teller)
+        return ends[0]
+
+    def waitFor(self, condition) -> None:
+        end = time.monotonic() + WORKER_SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), end, "the worker did not answer")
+            slicer.app.processEvents()
+            time.sleep(0.02)
