@@ -48,6 +48,7 @@ class TrainingOptions:
     )
     resume: bool = typer.Option(False, "--resume", help="Go on from what the folder holds.")
     start_from: Path = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans.")
+    tensorboard: bool = typer.Option(False, "--tensorboard", help="Write logs for TensorBoard, beside log.csv.")
     device: str = typer.Option("auto", help="auto, cpu or cuda.")
     jobs: int = typer.Option(1, min=1, help="Processes for simulating.")
     test: int = typer.Option(0, min=0, help="Test on this many unseen simulated scans at the end.")
@@ -59,7 +60,7 @@ class TrainingOptions:
         from radiologycnn.training.settings_file import read_settings
 
         names = ("epochs", "coarse_epochs", "batch_size", "base_filters", "learning_rate", "seed")
-        changes |= {name: getattr(self, name) for name in names}
+        changes |= {name: getattr(self, name) for name in names} | {"tensorboard": self.tensorboard or None}
         if self.settings is None:
             return kind.from_preset(self.preset or "default", changes)
         if self.preset is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from radiologycnn.training.frozen import freeze
 from radiologycnn.training.loading import Sample, collate, draw_batches, draw_seeds, in_advance
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
+
+if TYPE_CHECKING:
+    from radiologycnn.training.events import EpochEvents
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -90,6 +93,7 @@ class TrainingLoop:
         self.best: TrainingResult | None = None
         self.lowest_loss: float | None = None
         self.last_words = ""
+        self.events: EpochEvents | None = None
         if self.smallest_batch > 1:  # then a process without a case could not normalize with the others
             self.smallest_batch = max(self.smallest_batch, self.team.size)
         self._check_enough()
@@ -180,6 +184,10 @@ class TrainingLoop:
         """
         if resume:
             self._restore()
+        if self.settings.tensorboard and self.team.leads:
+            from radiologycnn.training.events import EpochEvents
+
+            self.events = EpochEvents(self.folder, self.epoch)
         summon()
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
@@ -191,6 +199,8 @@ class TrainingLoop:
             self._one_epoch()
             if progress and self.team.leads:
                 progress(self.epoch / total, f"Epoch {self.epoch} of {total}: {self.last_words}")
+        if self.events:
+            self.events.close()
         if self.best is None:
             raise InputError("nothing-trained", "The run made no epoch.", "Give more epochs.")
         return self.best
@@ -228,6 +238,8 @@ class TrainingLoop:
             # Checkpoint first; the log is rewritten to hold the epochs up to it.
             save_checkpoint(self.folder, self._state())
             append_log(self.folder, record)
+            if self.events:
+                self.events.add(record)
         words = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
         self.last_words = f"{stage}, loss {train_loss:.3f}" + (f", {words}" if words else "")
 

@@ -39,11 +39,12 @@ class CommonSettings:
         validation_share: of cases that the manifest leaves without a split.
         seed: decides weights, order, augmentation and dropout.
         loading_threads: that make cases ready in the background; 0 none. Changes no result.
+        tensorboard: write logs for TensorBoard, too. Changes no result.
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("cosine",)
     #: What a run that goes on may have otherwise than it began.
-    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = ("loading_threads",)
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = ("loading_threads", "tensorboard")
 
     preset: str = "default"
     epochs: int = 60
@@ -62,6 +63,7 @@ class CommonSettings:
     validation_share: float = 0.1
     seed: int = 0
     loading_threads: int = 1
+    tensorboard: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
