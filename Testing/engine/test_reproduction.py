@@ -198,7 +198,7 @@ ARAB = ReproductionSettings.of(
     training_changes={"epochs": 1, "base_filters": 2},
 )  # fmt: skip
 SHIM = ReproductionSettings.of(
-    "shim2020", "quick", training=4, validation=2, test=4, methods=("vrn", "slice_cnn"), repeats=3,
+    "shim2020", "quick", training=2, validation=1, test=3, methods=("vrn", "slice_cnn"), repeats=2,
     training_changes={"epochs": 1},
 )  # fmt: skip
 ARAB_TABLES = (
