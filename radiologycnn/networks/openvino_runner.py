@@ -14,7 +14,7 @@ import numpy as np
 from radiologycnn.errors import MEMORY_WORDS, InputError, ResourceError
 from radiologycnn.networks.backends import AUTO
 from radiologycnn.networks.openvino_cache import cache_folder, prune
-from radiologycnn.networks.openvino_graph import make_normalization_exact, take_constants
+from radiologycnn.networks.openvino_graph import do_less_work, make_normalization_exact, take_constants
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 #: What a CPU must say of itself for a precision to be faster than float32 there.
@@ -69,6 +69,7 @@ class OpenVinoRunner:
             leaves the choice.
 
     Attributes:
+        compiled: the network, as OpenVINO runs it.
         precision: that it runs in.
         constants: outputs that do not depend on the image, by name.
         output_shapes: of the others, by name.
@@ -94,15 +95,17 @@ class OpenVinoRunner:
         self.constants = take_constants(model)
         if self.precision == "float32" and not small:
             make_normalization_exact(openvino, model)
+            do_less_work(openvino, model)
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
             **({"INFERENCE_NUM_THREADS": 1} if small else _thread_option()),
         }
-        compiled = _compile(core, model, options, self.version)
+        names = [output.any_name for output in model.outputs]  # what is compiled may have lost them
+        self.compiled = compiled = _compile(core, model, options, self.version)
         self._request = compiled.create_infer_request()
-        self._outputs = {output.any_name: number for number, output in enumerate(compiled.outputs)}
-        self.output_shapes = {output.any_name: tuple(output.shape) for output in compiled.outputs}
+        self._outputs = {name: number for number, name in enumerate(names)}
+        self.output_shapes = {name: tuple(output.shape) for name, output in zip(names, compiled.outputs)}
         self.input_shape = tuple(compiled.inputs[0].shape)
         self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
         self._last_run_s: float | None = None

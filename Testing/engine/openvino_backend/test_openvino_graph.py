@@ -1,0 +1,68 @@
+"""What is changed in an exported network before it is compiled leaves its answer as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from radiologycnn.networks.onnx_export import export_network
+
+pytest.importorskip("openvino")
+pytest.importorskip("onnx")
+
+
+def run(network: torch.nn.Module, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Probability by torch in double precision and by OpenVINO, and the kinds of layers of what was compiled."""
+    from radiologycnn.networks.openvino_runner import OpenVinoRunner
+
+    with torch.no_grad():
+        expected = torch.sigmoid(network.double()(torch.from_numpy(image).double())).numpy()
+    network.options = type("Options", (), {"in_channels": image.shape[1]})
+    runner = OpenVinoRunner(export_network(network.float(), image.shape[2:]))
+    kinds = [node.get_rt_info()["layerType"].astype(str) for node in runner.compiled.get_runtime_model().get_ops()]
+    return expected, runner.run(image, lambda share: None)["probability"], kinds
+
+
+def test_normalization_over_many_voxels_keeps_its_digits():
+    """A head is mostly air: sums that run through all of it must not drift."""
+    torch.manual_seed(0)
+    normalization = torch.nn.InstanceNorm3d(4, affine=True)
+    torch.nn.init.uniform_(normalization.weight, 0.5, 2)
+    torch.nn.init.normal_(normalization.bias)
+    layers = [torch.nn.Conv3d(1, 4, 3, padding=1), normalization, torch.nn.LeakyReLU()]
+    image = np.zeros((1, 1, 64, 128, 128), np.float32)
+    image[..., 20:50, 30:90, 40:100] = np.random.default_rng(0).random((30, 60, 60)) * 0.4
+    expected, found, kinds = run(torch.nn.Sequential(*layers, torch.nn.Conv3d(4, 1, 1)).eval(), image)
+    assert "Reduce" in kinds and "MVN" not in kinds
+    assert np.abs(found - expected).max() < 3e-6
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-6, 1.0])
+def test_normalization_of_an_image_of_next_to_one_value_is_torchs(share):
+    """What little there is of a spread must not get lost in the square of the mean."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv3d(1, 4, 1), torch.nn.InstanceNorm3d(4, affine=True), torch.nn.Conv3d(4, 1, 1)]
+    image = np.full((1, 1, 16, 32, 32), 0.5, np.float32)
+    image += np.float32(share * 0.01) * np.random.default_rng(0).standard_normal(image.shape, np.float32)
+    expected, found, _kinds = run(torch.nn.Sequential(*layers).eval(), image)
+    assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("nearest", "Deconvolution"), ("trilinear", "Interpolate")])
+def test_a_doubling_and_the_convolution_after_it_are_one_where_voxels_are_copied(mode, kind):
+    torch.manual_seed(0)
+    enlarge = torch.nn.Upsample(scale_factor=2, mode=mode)
+    network = torch.nn.Sequential(enlarge, torch.nn.Conv3d(2, 3, 3, padding=1), torch.nn.Conv3d(3, 2, 1)).eval()
+    image = np.random.default_rng(0).standard_normal((1, 2, 3, 5, 7), np.float32)
+    expected, found, kinds = run(network, image)
+    assert kind in kinds and "Convolution" in kinds
+    assert np.abs(found - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("columns", "labels"), [(32, 1), (20, 1), (32, 2)])
+def test_a_last_convolution_to_one_channel_gives_the_same_voxels(columns, labels):
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).standard_normal((1, 3, 4, 6, columns), np.float32)
+    expected, found, _kinds = run(torch.nn.Sequential(torch.nn.Conv3d(3, labels, 3, padding=1)).eval(), image)
+    assert np.abs(found - expected).max() < 1e-6

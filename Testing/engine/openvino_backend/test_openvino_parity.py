@@ -1,0 +1,105 @@
+"""OpenVINO gives torch's answers: on simulated scans, for every target's map, and run after run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from engine.hand_made_shoulder import make_package, random_package
+
+from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
+from radiologycnn.models.catalog import bundled_models_folder, list_models
+from radiologycnn.models.export import export_package
+from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
+from radiologycnn.rotatorcuff.preprocessing import Preprocessing as ShoulderPreprocessing
+
+REFERENCE = "torch-cpu"
+HEAD, SHOULDER = "hemorrhage-segmentation", "rotator-cuff-classification"
+
+
+pytest.importorskip("openvino")
+pytest.importorskip("onnx")
+
+
+def test_bundled_models_come_with_their_exported_network(bundled):
+    assert bundled(HEAD)
+    for package in list_models():
+        if bundled_models_folder() in package.path.parents:
+            assert package.onnx_sha256, package.id
+
+
+def test_segmentation_is_torchs_in_overlap_and_volume(head_package, heads):
+    reference, fast = (HemorrhageSegmenter(head_package, device) for device in (REFERENCE, "openvino"))
+    for scan in heads:
+        expected, found = reference.segment(scan), fast.segment(scan)
+        volume_ml = expected.measurements.total_volume_ml
+        assert volume_ml > 1
+        both = np.count_nonzero(expected.mask & found.mask)
+        assert 2 * both / (expected.mask.sum() + found.mask.sum()) >= 0.9999
+        assert found.measurements.total_volume_ml == pytest.approx(volume_ml, rel=0.005)
+        difference = np.abs(found.probability - expected.probability)
+        assert difference.max() < 1e-4
+
+
+def check_classification(package, scan):
+    reference, fast = (RotatorCuffClassifier(package, device) for device in (REFERENCE, "openvino"))
+    expected, found = reference.classify(scan), fast.classify(scan)
+    assert found.classification.probabilities == pytest.approx(expected.classification.probabilities, abs=0.01)
+    assert (found.methods, found.targets) == (expected.methods, expected.targets)
+    assert np.array_equal(found.maps_ijk_to_lps, expected.maps_ijk_to_lps)
+    for ours, theirs in zip(found.maps.reshape(-1, *found.maps.shape[2:]), expected.maps.reshape(-1, ours_size(found))):
+        assert np.corrcoef(ours.ravel(), theirs)[0, 1] >= 0.999
+    for ours, theirs in zip(found.classification.evidence, expected.classification.evidence):
+        assert (ours.target, ours.method) == (theirs.target, theirs.method)
+        assert ours.score == pytest.approx(theirs.score, abs=0.01)
+
+
+def ours_size(result) -> int:
+    return int(np.prod(result.maps.shape[2:]))
+
+
+@pytest.mark.parametrize("name", ["vrn", "squeeze", "densenet3d"])
+def test_classification_and_every_map_are_torchs(name, shoulder, tmp_path):
+    if name == "densenet3d":
+        from radiologycnn.networks.densenet3d import DenseNet3d
+        from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
+
+        torch.manual_seed(0)
+        parameters = {"base_filters": 4, "growth_rate": 4, "block_layers": [2, 2, 2], "input_size": 32}
+        network = DenseNet3d(DenseNet3dOptions.from_dict(parameters)).eval()
+        package = make_package(
+            tmp_path / "dense",
+            network,
+            architecture={"name": "densenet3d", "parameters": parameters},
+            preprocessing=ShoulderPreprocessing(grid_size=32).to_dict(),
+        )
+    else:
+        package = random_package(tmp_path / name, parameters={"squeeze_excitation": name == "squeeze"})
+    check_classification(export_package(package), shoulder)
+
+
+def test_bundled_classifiers_are_torchs(bundled):
+    from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
+
+    scan = simulate_shoulder_mr(3, seed=99, config=ShoulderMrConfig().with_matrix(192)).volume
+    for package in bundled(SHOULDER):
+        check_classification(package, scan)
+
+
+def test_the_answer_is_the_same_to_the_last_digit_each_time(shoulder_package, shoulder, head_package, heads):
+    first, second = (RotatorCuffClassifier(shoulder_package, "openvino") for _ in range(2))
+    repeats = {"method": "tta", "count": 3}
+    answers = [engine.classify(shoulder, repeats=repeats) for engine in (first, first, second)]
+    assert all(np.array_equal(answers[0].maps, other.maps) for other in answers)
+    assert all(answers[0].classification == other.classification for other in answers)
+    segmenter = HemorrhageSegmenter(head_package, "openvino")
+    assert np.array_equal(segmenter.segment(heads[0]).probability, segmenter.segment(heads[0]).probability)
+
+
+def test_repeats_agree_between_the_backends(shoulder_package, shoulder):
+    repeats = {"method": "tta", "count": 4}
+    fast, reference = (
+        RotatorCuffClassifier(shoulder_package, device).classify(shoulder, repeats=repeats).classification.repeats
+        for device in ("openvino", REFERENCE)
+    )
+    assert np.allclose(fast.class_quartiles, reference.class_quartiles, atol=0.01)
