@@ -12,8 +12,10 @@ import io
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -40,6 +42,7 @@ _HINTS = (
     ("Permission denied", "Slicer's folder may not be written to: install Slicer into your own folder."),
     ("WinError 5", "A file is in use: restart Slicer and try again before doing anything else."),
     ("WinError 206", "Slicer's path is too long for Windows: install Slicer into a shorter folder."),
+    ("ResolutionImpossible", "No version fits this Slicer's own packages: update Slicer, then try again."),
     ("No matching distribution", "No suitable version exists for this Slicer: update Slicer, then try again."),
 )
 
@@ -259,6 +262,19 @@ def _keptOutOfThisProcess(name):
         del sys.modules[name]
 
 
+@contextlib.contextmanager
+def _numpyKept(requirements):
+    """Path of a constraints file for pip by which Slicer's own numpy stays as it is: a running Slicer, and much of
+    what is built into it, does not bear another. None where numpy itself is to be installed."""
+    if any(Requirement(text).name == "numpy" for text in requirements):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="RadiologyCNN-pip-") as folder:
+        path = Path(folder) / "constraints.txt"
+        path.write_text(f"numpy=={importlib.metadata.version('numpy')}\n", encoding="utf-8")
+        yield path
+
+
 class _LastLines(io.TextIOBase):
     """Stands in for stdout: passes everything on, and keeps the last lines."""
 
@@ -347,7 +363,8 @@ class SlicerSystem:
 
             slicer.util.pip_install(" ".join(f'"{text}"' for text in requirements))
         else:
-            packaging.pip_install(list(requirements), requester="RadiologyCNN")
+            with _numpyKept(requirements) as constraints:
+                packaging.pip_install(list(requirements), constraints=constraints, requester="RadiologyCNN")
 
     def torchInstaller(self):
         """A function that installs the torch that fits this computer; None without the PyTorch extension."""
