@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.readers.marks import BOX, TearMark, network_record
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.ScenePlacement import removeWhole
 from RotatorCuffCNNLib import CamDisplay, CuffRoi
 from RotatorCuffCNNLib.ReaderStudyFiles import loadScan
 
@@ -30,13 +31,13 @@ class ReaderStudyScene:
     # Views
 
     def begin(self) -> None:
-        """Clear the views, and remember what was in them."""
-        self._views = [
-            (composite.GetID(), composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(),
-             composite.GetLabelVolumeID(), composite.GetForegroundOpacity())
-            for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-        ], SliceViews.placement()  # fmt: skip
-        self._hidden = []
+        """Clear the views, and remember what was in them, where that was not done yet."""
+        if self._views is None:
+            self._views = [
+                (composite.GetID(), composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(),
+                 composite.GetLabelVolumeID(), composite.GetForegroundOpacity())
+                for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+            ], SliceViews.placement()  # fmt: skip
         for display in slicer.util.getNodesByClass("vtkMRMLDisplayNode"):
             if display.GetVisibility() and not display.IsA("vtkMRMLVolumeDisplayNode"):
                 display.SetVisibility(False)
@@ -50,8 +51,8 @@ class ReaderStudyScene:
         if self._views is None or scene.IsClosing():
             self._views = None
             return
-        composites, slices = self._views
-        self._views = None
+        (composites, slices), hidden = self._views, self._hidden
+        self._views, self._hidden = None, []
         for identifier, background, foreground, label, opacity in composites:
             composite = scene.GetNodeByID(identifier)
             if composite is not None:
@@ -60,12 +61,22 @@ class ReaderStudyScene:
                 composite.SetLabelVolumeID(label)
                 composite.SetForegroundOpacity(opacity)
         SliceViews.restorePlacement(slices)
-        for identifier in self._hidden:
+        for identifier in hidden:
             display = scene.GetNodeByID(identifier)
             if display is not None:
                 display.SetVisibility(True)
         if slicer.app.layoutManager() is not None:
             slicer.app.layoutManager().resetSliceViews()
+
+    def sceneLoaded(self) -> None:
+        """What a loaded scene shows is what comes back at the end."""
+        self.clearCase()
+        self._views = None
+
+    def sceneClosed(self) -> None:
+        """Everything is gone, and its identifiers will be given anew: nothing is to be put back."""
+        self.volumeNode = self.markNode = self._views = None
+        self._beside, self._hidden = [], []
 
     def _setLayers(self, volumeNode, mapNode=None) -> None:
         if slicer.app.layoutManager() is None:  # started without a main window
@@ -96,7 +107,7 @@ class ReaderStudyScene:
         if study.settings.show_map and (folder / MAP_FILE_NAME).is_file():
             mapNode = self._loaded(folder / MAP_FILE_NAME, _("{case} map").format(case=name))
             self._beside.append(mapNode)
-            mapNode.RemoveAllDisplayNodeIDs()
+            slicer.mrmlScene.RemoveNode(mapNode.GetDisplayNode())  # of a scan: grey, with its own window
             CamDisplay.prepareDisplay(mapNode)
         self._setLayers(self.volumeNode, self._mapNode())
         SliceViews.turnTo(self.volumeNode)
@@ -106,11 +117,9 @@ class ReaderStudyScene:
 
     def clearCase(self) -> None:
         """Remove the present case's nodes."""
-        scene = slicer.mrmlScene
         self.removeMark()
         for node in (*self._beside, self.volumeNode):
-            if node is not None and not scene.IsClosing() and scene.IsNodePresent(node):
-                scene.RemoveNode(node)
+            _remove(node)
         self._beside, self.volumeNode = [], None
 
     def setCovered(self, covered: bool) -> None:
@@ -138,6 +147,7 @@ class ReaderStudyScene:
         if roi:
             roiNode = CuffRoi.placeRoi(self.volumeNode, roi)
             roiNode.SetAttribute(STUDY_ATTRIBUTE, "1")
+            roiNode.SetSaveWithScene(False)
             CuffRoi.setLocked(roiNode, True)
             self._beside.append(roiNode)
 
@@ -168,9 +178,7 @@ class ReaderStudyScene:
 
     def removeMark(self) -> None:
         """Take the mark away."""
-        scene = slicer.mrmlScene
-        if self.markNode is not None and not scene.IsClosing() and scene.IsNodePresent(self.markNode):
-            scene.RemoveNode(self.markNode)
+        _remove(self.markNode)
         self.markNode = None
 
     def showMark(self, mark: TearMark) -> None:
@@ -201,6 +209,12 @@ class ReaderStudyScene:
         directions = toLps[:3, :3] @ (directions / np.linalg.norm(directions, axis=0))
         rows = tuple(tuple(row) for row in directions.tolist())
         return TearMark(BOX, tuple((toLps @ [*place, 1.0])[:3].tolist()), tuple(node.GetSize()), rows)
+
+
+def _remove(node) -> None:
+    scene = slicer.mrmlScene
+    if node is not None and not scene.IsClosing() and scene.IsNodePresent(node):
+        removeWhole(node)
 
 
 def _middle(volumeNode) -> list:

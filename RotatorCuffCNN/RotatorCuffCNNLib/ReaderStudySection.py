@@ -48,6 +48,7 @@ class ReaderStudySection:
         self.scene = ReaderStudyScene()
         self.results = ReaderStudyResults(ui, logic)
         self.reading = None
+        self._logic = logic
         self.study = None
         self._problem = ""  # why the chosen folder is no study
         self._ticks = 0
@@ -171,6 +172,10 @@ class ReaderStudySection:
     def onStartButton(self, clicked=False) -> None:
         if not self.ui.startStudyButton.enabled or self.isReading:
             return
+        if self._logic.isRunning:  # its result would come into the reader's views
+            self._showSetup(messageHtml(_("A classification is running."), _("Wait for it, or cancel it.")))
+            return
+        self._logic.stopLocating()
         try:
             self.study = open_study(self.study.folder)
             self.reading = Reading(self.study, self.reader)
@@ -285,8 +290,15 @@ class ReaderStudySection:
         if self.reading is not None:
             self.reading.pause()
             self._update()
-        self.scene.volumeNode = self.scene.markNode = None
+        self.scene.sceneClosed()
         self.results.sceneClosed()
+
+    def sceneLoaded(self) -> None:
+        """Another scene has put its own images into the views: pause; resuming shows the case alone again."""
+        if self.reading is not None:
+            self.reading.pause()
+            self.scene.sceneLoaded()
+            self._update()
 
     # The mark
 

@@ -8,6 +8,7 @@ from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
 from RadiologyCNNLib.PanelWidget import PanelWidget
 from RotatorCuffCNNLib.Logic import NO_REPEATS, RotatorCuffCNNLogic
+from RotatorCuffCNNLib.ReaderStudyScene import STUDY_ATTRIBUTE
 from RotatorCuffCNNLib.ReaderStudySection import ReaderStudySection
 from RotatorCuffCNNLib.RegionSection import RegionSection
 from RotatorCuffCNNLib.ResultSection import ResultSection
@@ -79,6 +80,10 @@ class RotatorCuffCNNWidget(PanelWidget):
         self.readerStudy.sceneClosing()
         super().onSceneStartClose(caller, event)
 
+    def onSceneEnd(self, caller=None, event=None) -> None:
+        super().onSceneEnd(caller, event)
+        self.readerStudy.sceneLoaded()
+
     def enter(self) -> None:
         super().enter()
         self._findHead()
@@ -91,7 +96,9 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     def _findHead(self) -> None:
         """Look for the humeral head in the background, where the panel is shown and the worker can start."""
-        if self.isEntered and self._parameterNode is not None and not self.logic.isRunning and self.installer.isReady:
+        if self.readerStudy.isReading or not self.isEntered or self._parameterNode is None:
+            return
+        if not self.logic.isRunning and self.installer.isReady:
             self.region.findWhereUnknown(self.inputs.modelId)
 
     def onModelChosen(self, index) -> None:
@@ -111,6 +118,8 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node) -> None:
+        if node.GetAttribute(STUDY_ATTRIBUTE):
+            return  # else the shown result would be laid over the reader's next case
         super().onNodeRemoved(caller, event, node)
         isRoi = node.IsA("vtkMRMLMarkupsROINode")
         if isRoi and self._parameterNode is not None and not slicer.mrmlScene.IsClosing():

@@ -1,0 +1,78 @@
+"""Marks and aids in a reader study: a box or point on the tear, the box and map that a study may show."""
+
+import numpy as np
+import pytest
+from panels.study_clinic import CASES, classified, openedStudy, settings, writeStudy
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return writeStudy(tmp_path / "Shoulder study")
+
+
+@pytest.fixture
+def clinic(slicerHost, repository, folder, monkeypatch):
+    yield from openedStudy(slicerHost, repository, folder, monkeypatch)
+
+
+def testABoxOnTheTearIsKeptAndTheMapsPeakIsCheckedAgainstIt(clinic, folder):
+    from radiologycnn.readers.marks import TearMark
+
+    for case in CASES:
+        classified(folder, case, (-5.0, -12.0, 8.0))
+    clinic.startStudy()
+    clinic.click(clinic.study.markBoxButton)
+    box = clinic.section.scene.markNode
+    assert box.GetDisplayNode().GetVisibility()
+    box.SetCenterWorld(-4, -10, 6)
+    box.SetSize(10, 12, 14)
+    clinic.read(4)
+    clinic.click(clinic.study.markBoxButton)
+    clinic.section.scene.markNode.SetCenterWorld(5, -10, 6)
+    clinic.section.scene.markNode.SetSize(10, 12, 14)
+    clinic.read(4)
+    clinic.click(clinic.study.markPointButton)
+    clinic.section.scene.markNode.SetNthControlPointPositionWorld(0, -5, -12, 5)
+    clinic.read(4)
+    clinic.click(clinic.study.markPointButton)
+    clinic.click(clinic.study.removeMarkButton)
+    clinic.read(1)
+    first, second, third, fourth = clinic.rows()
+    mark = TearMark.from_text(first["mark"])
+    assert mark.centre_lps_mm == pytest.approx((4, 10, 6))
+    assert mark.size_mm == pytest.approx((10, 12, 14))
+    assert (first["peak_inside"], first["peak_distance_mm"]) == ("yes", "0.00")
+    assert (second["peak_inside"], second["peak_distance_mm"]) == ("no", "5.00")
+    assert (third["peak_inside"], third["peak_distance_mm"]) == ("no", "3.00")
+    assert (fourth["mark"], fourth["peak_distance_mm"]) == ("", "")
+
+
+def testTheMarkIsDraggedInASliceView(clinic):
+    clinic.startStudy()
+    clinic.click(clinic.study.markPointButton)
+    before = np.array(clinic.section.scene.mark().centre_lps_mm)
+    start = before * [-1, -1, 1]
+    clinic.host.drag_in_slice("Red", start, start + [6, 4, 0])
+    after = np.array(clinic.section.scene.mark().centre_lps_mm)
+    assert after - before == pytest.approx([-6, -4, 0], abs=1.5)
+
+
+def testBoxAndMapAreShownWhereTheStudySaysSo(clinic, folder):
+    from radiologycnn.images import write_image
+
+    settings(folder, show_region=True, show_map=True, allow_marks=False)
+    for case in CASES:
+        classified(folder, case, (0, 0, 0))
+        write_image(folder / "network" / case / "cam.nii.gz", np.eye(8, dtype=np.float32)[None], np.eye(4))
+    clinic.startStudy()
+    assert not clinic.study.markBoxButton.isVisible()
+    (foreground,) = {c.GetForegroundVolumeID() for c in clinic.composites()}
+    assert clinic.slicer.mrmlScene.GetNodeByID(foreground).GetName() == "Case 1 map"
+    boxes = [
+        d for d in clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode") if d.GetDisplayNode().GetVisibility()
+    ]
+    assert len(boxes) == 1
+    clinic.click(clinic.study.pauseButton)
+    assert not boxes[0].GetDisplayNode().GetVisibility()
+    clinic.click(clinic.study.endStudyButton)
+    assert not clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")

@@ -1,0 +1,107 @@
+"""A reader study in a scene that holds other things: they stay out of the views, and come back as they were."""
+
+import numpy as np
+import pytest
+from panels.study_clinic import CASES, classified, openedStudy, settings, writeStudy
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return writeStudy(tmp_path / "study")
+
+
+@pytest.fixture
+def clinic(slicerHost, repository, folder, monkeypatch):
+    yield from openedStudy(slicerHost, repository, folder, monkeypatch)
+
+
+def seen(clinic) -> set:
+    """Names of what the slice views show, in all layers."""
+    volumes = set()
+    for composite in clinic.composites():
+        volumes |= {composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()}
+    return {clinic.slicer.mrmlScene.GetNodeByID(one).GetName() for one in volumes if one}
+
+
+def testAnEarlierResultStaysOutWhileMarksComeAndGo(clinic):
+    clinic.locate()
+    clinic.classify()
+    clinic.ui.show3DCheckBox.checked = True
+    clinic.startStudy()
+    for button in ("markBoxButton", "markPointButton", "removeMarkButton"):
+        clinic.click(getattr(clinic.study, button))
+        assert seen(clinic) == {"Case 1"}
+    clinic.read(2)
+    assert seen(clinic) == {"Case 2"}
+    displays = clinic.slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+    assert displays and not any(display.GetVisibility() for display in displays)
+    clinic.click(clinic.study.endStudyButton)
+    assert clinic.backgrounds() == {clinic.volume.GetID()}
+    assert clinic.isOverlaid()
+    assert any(display.GetVisibility() for display in displays)
+
+
+def testAStudyLeavesNothingInTheScene(clinic, folder):
+    from radiologycnn.images import write_image
+
+    settings(folder, show_region=True, show_map=True, allow_marks=True)
+    for case in CASES:
+        classified(folder, case, (0, 0, 0))
+        write_image(folder / "network" / case / "cam.nii.gz", np.eye(8, dtype=np.float32)[None], np.eye(4))
+    clinic.locate()
+    before = clinic.nodeCount()
+    clinic.startStudy()
+    clinic.click(clinic.study.markBoxButton)
+    unsaved = clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    assert [node.GetSaveWithScene() for node in unsaved if node is not clinic.roi] == [0, 0]
+    for _case in CASES:
+        clinic.read(1)
+    assert not clinic.section.isReading
+    assert clinic.nodeCount() == before
+
+
+def testALoadedSceneIsAPause(clinic, tmp_path):
+    path = str(tmp_path / "other.mrb")
+    clinic.widget.showInViews(clinic.volume)
+    clinic.slicer.util.saveScene(path)
+    clinic.startStudy()
+    case = clinic.shownCase()
+    clinic.slicer.util.loadScene(path)
+    assert clinic.study.pauseButton.text == "Resume"
+    clinic.click(clinic.study.pauseButton)
+    assert (clinic.shownCase(), seen(clinic)) == (case, {"Case 1"})
+    clinic.click(clinic.study.endStudyButton)
+    assert seen(clinic) == {"Shoulder"}
+
+
+def testACaseThatWasDeletedIsShownAgainAndTheViewsComeBack(clinic):
+    clinic.widget.showInViews(clinic.volume)
+    clinic.startStudy()
+    case = clinic.shownCase()
+    clinic.widget.exit()
+    clinic.slicer.mrmlScene.RemoveNode(clinic.section.scene.volumeNode)
+    clinic.widget.enter()
+    clinic.click(clinic.study.pauseButton)
+    assert (clinic.shownCase(), seen(clinic)) == (case, {"Case 1"})
+    clinic.click(clinic.study.endStudyButton)
+    assert seen(clinic) == {"Shoulder"}
+
+
+def testAClosedScenesImagesDoNotComeBack(clinic):
+    clinic.widget.showInViews(clinic.volume)
+    clinic.startStudy()
+    clinic.host.clear_scene()
+    clinic.slicer.util.addVolumeFromArray(np.zeros((4, 4, 4), np.int16), name="Another")
+    clinic.click(clinic.study.endStudyButton)
+    assert seen(clinic) == set()
+
+
+def testAStudyWaitsForARunningClassification(clinic):
+    clinic.locate()
+    job = clinic.start()
+    clinic.startStudy()
+    assert not clinic.section.isReading
+    assert "running" in clinic.study.studyLabel.text
+    clinic.answer(job)
+    clinic.click(clinic.study.startStudyButton)
+    assert seen(clinic) == {"Case 1"}
