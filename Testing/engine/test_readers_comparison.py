@@ -243,7 +243,7 @@ def test_marks_against_maps_with_their_chance(study: Path) -> None:
     assert found["summary"]["R1"]["peak_in_tear"] == 0.5
     assert found["summary"]["R1"]["distance_mm_median"] == 4.5
     assert found["notes"] == [
-        "2 marks are of cases without a map of the network; radiologycnn readers network makes them."
+        "2 marks are of cases without a map of the network; the command “radiologycnn readers network” makes the maps."
     ]
 
 

@@ -51,7 +51,8 @@ def check_marks(study: Study, tolerance_mm: float = 5.0) -> dict[str, Any]:
             rows.append(_row(reader, case, answer, found))
     if without_map:
         notes.append(
-            f"{without_map} marks are of cases without a map of the network; radiologycnn readers network makes them."
+            f"{without_map} {'mark is of a case' if without_map == 1 else 'marks are of cases'} without a map of the "
+            "network; the command “radiologycnn readers network” makes the maps."
         )
     summary = {reader: summarize_localization(found) for reader, found in boxes.items()}
     if len(boxes) > 1:
