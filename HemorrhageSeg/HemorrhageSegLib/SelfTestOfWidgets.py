@@ -52,11 +52,11 @@ class WidgetsTest:
             self.assertEqual(ui.lesionTable.model().rowCount(), 1)
             self.assertEqual(volume.GetDisplayNode().GetWindow(), 80)
             self.delayDisplay("The bleed is outlined and measured")
+            self._chooseARow(ui)
             self._moveTheThreshold(ui, result)
             ui.show3DCheckBox.checked = True
             self.waitFor(lambda: result.hasSurface)
             self.delayDisplay("The bleed is shown in 3D")
-            self._chooseARow(ui)
             self._correct(widget, result)
 
     def _moveTheThreshold(self, ui, result) -> None:

@@ -4,6 +4,8 @@ import importlib
 import importlib.metadata
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -291,3 +293,20 @@ def test_a_gpu_is_what_the_drivers_own_program_names(answer, there, tmp_path, mo
         program.write_text(f"#!/bin/sh\n{answer}\n")
         program.chmod(0o755)
     assert SlicerSystem().hasNvidiaGpu() is there
+
+
+@pytest.mark.parametrize("requirements, kept", [(["openvino>=2025.0"], True), (["numpy>=1.26"], False)])
+def test_slicers_numpy_is_not_replaced(monkeypatch, requirements, kept):
+    """Another numpy under a running Slicer breaks it; pip rather fails, and says why."""
+    slicer = pytest.importorskip("slicer")
+    asked = []
+
+    def pip_install(requirements, constraints=None, requester=None):
+        asked.append((requirements, Path(constraints).read_text() if constraints else ""))
+
+    packaging = types.ModuleType("slicer.packaging")
+    packaging.pip_install = pip_install
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    SlicerSystem().pipInstall(requirements)
+    expected = f"numpy=={importlib.metadata.version('numpy')}\n" if kept else ""
+    assert asked == [(requirements, expected)]
