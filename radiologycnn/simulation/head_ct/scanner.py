@@ -90,13 +90,19 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
 
 
 def onto_slices(grid: HeadGrid, field: np.ndarray, slices: Slices, sub_slice_mm: float, outside: float) -> np.ndarray:
-    """Average a fine head field over each slice's thickness (boxcar profile): true partial volume. float32 KJI."""
+    """Average a fine head field over each slice's thickness (boxcar profile): true partial volume. float32 KJI.
+
+    Args:
+        outside: value outside the head's box. Where it is 0, only what the field's other values can reach is sampled.
+    """
     count = max(2, round(slices.slice_mm / sub_slice_mm))
     image = _image(grid, field)
+    window = _reached(grid, field, slices) if outside == 0 else _everything(slices)
     total = np.zeros(slices.shape_kji, np.float32)
     for step in range(count):
-        total += _sample(image, slices, (step + 0.5) / count - 0.5, sitk.sitkLinear, outside)
-    return total / count
+        _sample(image, slices, (step + 0.5) / count - 0.5, sitk.sitkLinear, outside, window, total)
+    total /= count
+    return total
 
 
 def join_upper_slices(hu: np.ndarray, rng: np.random.Generator) -> None:
@@ -116,8 +122,31 @@ def join_upper_slices(hu: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def nearest_on_slices(grid: HeadGrid, field: np.ndarray, slices: Slices) -> np.ndarray:
-    """The fine field's value at each slice voxel's centre, same dtype."""
-    return _sample(_image(grid, field), slices, 0.0, sitk.sitkNearestNeighbor, 0)
+    """The fine field's value at each slice voxel's centre, same dtype; 0 outside the head's box."""
+    found = np.zeros(slices.shape_kji, field.dtype)
+    _sample(_image(grid, field), slices, 0.0, sitk.sitkNearestNeighbor, 0, _reached(grid, field, slices), found)
+    return found
+
+
+def _everything(slices: Slices) -> tuple[slice, slice]:
+    return slice(0, slices.shape_kji[0]), slice(0, slices.shape_kji[1])
+
+
+def _reached(grid: HeadGrid, field: np.ndarray, slices: Slices) -> tuple[slice, slice]:
+    """Slices and rows that the voxels of ``field`` that are not 0 can reach."""
+    ends = []
+    for axis, low in enumerate(BOX_LOW_MM[::-1]):
+        filled = np.flatnonzero(field.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(filled):
+            return slice(0, 0), slice(0, 0)
+        ends.append((low + (filled[0] - 1) * grid.fine_mm, low + (filled[-1] + 1) * grid.fine_mm))
+    corners = np.array([(x, y, z, 1.0) for z in ends[0] for y in ends[1] for x in ends[2]])
+    index = corners @ np.linalg.inv(slices.ijk_to_head).T
+    window = []
+    for place, size in ((index[:, 2], slices.shape_kji[0]), (index[:, 1], slices.shape_kji[1])):
+        first, last = int(np.floor(place.min())) - 1, int(np.ceil(place.max())) + 2
+        window.append(slice(min(max(first, 0), size), min(max(last, 0), size)))
+    return window[0], window[1]
 
 
 def _image(grid: HeadGrid, field: np.ndarray) -> sitk.Image:
@@ -127,17 +156,30 @@ def _image(grid: HeadGrid, field: np.ndarray) -> sitk.Image:
     return image
 
 
-def _sample(image: sitk.Image, slices: Slices, shift: float, how: int, outside: float) -> np.ndarray:
+def _sample(
+    image: sitk.Image,
+    slices: Slices,
+    shift: float,
+    how: int,
+    outside: float,
+    window: tuple[slice, slice],
+    total: np.ndarray,
+) -> None:
+    """Add the image's values at the slices' voxels, ``shift`` slices up, to the window (slices, rows) of ``total``."""
+    part = total[window]
+    if not part.size:
+        return
     # The resampler walks a unit-spaced index grid; the transform carries index to head frame, shear and all.
     matrix = slices.ijk_to_head @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, shift], [0, 0, 0, 1.0]])
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(matrix[:3, :3].ravel().tolist())
     transform.SetTranslation(matrix[:3, 3].tolist())
     resampler = sitk.ResampleImageFilter()
-    resampler.SetSize([int(n) for n in slices.shape_kji[::-1]])
+    resampler.SetSize(part.shape[::-1])
     resampler.SetOutputSpacing((1.0, 1.0, 1.0))
-    resampler.SetOutputOrigin((0.0, 0.0, 0.0))
+    resampler.SetOutputOrigin((0.0, float(window[1].start), float(window[0].start)))
     resampler.SetTransform(transform)
     resampler.SetInterpolator(how)
     resampler.SetDefaultPixelValue(float(outside))
-    return sitk.GetArrayFromImage(resampler.Execute(image))
+    sampled = resampler.Execute(image)
+    part += sitk.GetArrayViewFromImage(sampled)
