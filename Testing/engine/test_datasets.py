@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from radiologycnn.cli import app
 from radiologycnn.datasets.importing import LAYOUTS, import_dataset
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
@@ -159,6 +160,18 @@ def test_training_reads_what_was_imported(sources, tmp_path, name: str, copy: bo
     for path, row in zip(found[""], rows):
         case = load_case(path)
         assert case.mask.sum() * case.voxel_ml == pytest.approx(float(row["volume_ml"]), rel=0.2)
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_types_are_learned_where_the_data_set_states_them(sources, tmp_path, name: str) -> None:
+    import_dataset(name, sources[name], tmp_path / "out")
+    if name != "bhsd":
+        with pytest.raises(InputError, match="are not known"):
+            prepare_folder(tmp_path / "out", tmp_path / "cache", GRID, types=True)
+        return
+    found = prepare_folder(tmp_path / "out", tmp_path / "cache", GRID, types=True)
+    for path, row in zip(found[""], lines_of(tmp_path / "out" / "cases.csv"), strict=True):
+        assert "+".join(types_in(load_case(path).labels)) == row["types"]
 
 
 def test_test_cases_of_the_authors_stay_apart_with_all_scans_of_their_patients(own_source, tmp_path) -> None:

@@ -175,7 +175,7 @@ def _hyper_parameters(results: ArabResults) -> Table:
 
         used = TrainingSettings.from_preset(settings.training_preset, settings.training_changes)
         own = {
-            "Network depth": 4,
+            "Network depth": used.depth,
             "Initial learning rate": used.learning_rate,
             "Dropout rate": used.dropout,
             "Batch size": used.batch_size,

@@ -98,7 +98,8 @@ class HemorrhageTask(TrainingTask):
     def describe_cases(self, count: int) -> str:
         if self.data is not None:
             return f"{count} cases of {self.data.resolve().name}"
-        return f"{count} simulated head CTs (seed {self.settings.seed})"
+        types = ", each type of bleed as often as the others" if self.settings.types else ""
+        return f"{count} simulated head CTs{types} (seed {self.settings.seed})"
 
     def architecture(self) -> dict[str, Any]:
         return architecture_of(self.settings)
