@@ -23,10 +23,12 @@ PARAMETERS = {"base_filters": 4}
 PREPROCESSING = Preprocessing(intensity="min_max", input_scale="zero_to_one")
 
 
-def brightness_network(**parameters: Any) -> GapClassifier:
-    """Every convolution averages, so that features are high where the image is bright; the more so the larger the
-    class, and the opposite for "none"."""
-    network = build_vrn(**{**PARAMETERS, **parameters})
+def averaging(network: GapClassifier) -> GapClassifier:
+    """Every convolution averages with the same positive weight, and every normalization passes on.
+
+    Features are then high where the image is bright, and the gradient of a feature is symmetric about the centre of its
+    receptive field. Max-pooling is silenced: equal values would make it choose one side.
+    """
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv3d):
@@ -35,6 +37,13 @@ def brightness_network(**parameters: Any) -> GapClassifier:
             for unit in block:
                 if hasattr(unit, "branches"):
                     unit.branches[2][0].weight.zero_()
+    return network
+
+
+def brightness_network(**parameters: Any) -> GapClassifier:
+    """Sees light: the more so the larger the class, and the opposite for "none"."""
+    network = averaging(build_vrn(**{**PARAMETERS, **parameters}))
+    with torch.no_grad():
         network.classifier.weight.copy_(
             torch.tensor([-1.0, 0.5, 1.0, 2.0, 1.5])[:, None].expand(5, network.classifier.in_features)
         )

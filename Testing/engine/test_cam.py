@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from engine.hand_made_shoulder import averaging
 from torch import nn
 
 from radiologycnn.networks.cam import (
@@ -150,19 +151,10 @@ def test_maps_within_inference_mode_and_of_a_monte_carlo_draw(image, method):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def averaging(network):
-    """Every convolution averages with the same positive weight and every normalization passes on: the gradient of a
-    feature is then symmetric about the centre of its receptive field. Max-pooling is silenced, as equal values would
-    make it choose one side."""
+def summing(network):
+    """An averaging network whose classes all weigh the features alike."""
     with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Conv3d):
-                module.weight.fill_(1.0 / module.weight[0].numel())
-        for block in network.blocks:
-            for unit in block:
-                if hasattr(unit, "branches"):
-                    unit.branches[2][0].weight.zero_()
-        network.classifier.weight.fill_(1.0 / network.classifier.in_features)
+        averaging(network).classifier.weight.fill_(1.0 / network.classifier.in_features)
     return network.eval()
 
 
@@ -175,7 +167,7 @@ def averaging(network):
     ],
 )
 def test_a_map_voxel_lies_at_the_centre_of_what_it_sees(build, stride):
-    network = averaging(build())
+    network = summing(build())
     index = 36 // stride
     # Long along I only: along it, every path through the network stays symmetric.
     image = torch.ones(1, 1, 8, 8, 76, requires_grad=True)
@@ -200,7 +192,7 @@ def oblique(generator):
 @pytest.mark.parametrize(("method", "block", "stride"), [("cam", None, 4), ("grad_cam", 1, 2)])
 def test_the_map_peaks_on_a_bright_block_wherever_it_is(method, block, stride):
     generator = np.random.default_rng(7)
-    network = averaging(build_vrn(base_filters=4))
+    network = summing(build_vrn(base_filters=4))
     shape = (32, 48, 40)
     errors = []
     for _ in range(5):
