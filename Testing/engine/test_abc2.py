@@ -7,7 +7,7 @@ from engine.hand_made import centred_matrix, lps_grid
 from radiologycnn.hemorrhage.abc2 import abc_half
 
 
-def ellipsoid(semi_axes, steps, shape_kji=(161, 281, 281), turned=0.0):
+def ellipsoid(semi_axes, steps, shape_kji=(161, 161, 213), turned=0.0):
     matrix = centred_matrix(np.asarray(steps, float), shape_kji)
     x, y, z = lps_grid(shape_kji, matrix)
     turn = np.radians(turned)
