@@ -123,6 +123,7 @@ class EmbeddedEditor(VTKObservationMixin):
             node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
             node.UnRegister(None)  # CreateNodeByClass counts one reference too many for Python
             node.SetSingletonTag(SINGLETON_TAG)
+            node.SetSaveWithScene(False)  # a brush that was active at saving would draw as soon as the scene is loaded
             node = scene.AddNode(node)
         node.SetOverwriteMode(node.OverwriteNone)  # other segments are never changed
         names = ("Threshold.MinimumThreshold", "Threshold.MaximumThreshold")

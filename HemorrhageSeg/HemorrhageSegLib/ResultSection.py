@@ -49,6 +49,7 @@ class ResultSection(VTKObservationMixin):
         self._parameterNode = None
         self._segmentation = None
         self._knownMask = None
+        self._centredOn = None
         self._editTimer = self._timer(EDIT_DELAY_MS, self.onMaskEdited)
         self._measureTimer = self._timer(MEASURE_DELAY_MS, self._measure)
         self._surfaceTimer = self._timer(SURFACE_DELAY_MS, self._rebuildSurface)
@@ -87,6 +88,7 @@ class ResultSection(VTKObservationMixin):
             self._editTimer.stop()
             self._measureTimer.stop()
             self._surfaceTimer.stop()
+            self._centredOn = None
             self._observeSegmentation(None)
             self.brainWindow.forget()
             self._show(None)
@@ -300,7 +302,8 @@ class ResultSection(VTKObservationMixin):
                 result.buildSurface()
         finally:
             self.isUpdating = False
-        if slicer.app.layoutManager() is not None:
+        if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
+            self._centredOn = result.segmentationNode  # once: the person may have turned the view since
             slicer.util.resetThreeDViews()
 
     def onBrainWindowClicked(self, checked) -> None:

@@ -93,7 +93,7 @@ class qMRMLTableView(QtWidgets.QTableView):
         self._proxy.sortRole = SORT_ROLE
         self.setModel(self._proxy)
         self.selectionModel().selectionChanged.connect(lambda new, old: self.selectionChanged.emit())
-        self.horizontalHeader().stretchLastSection = True
+        self.horizontalHeader().stretchLastSection = False
 
     def setMRMLScene(self, scene):
         self._scene = scene
@@ -107,6 +107,10 @@ class qMRMLTableView(QtWidgets.QTableView):
         self._node = node
         self._model.set_node(node)
         self._clearing = False
+        self._proxy.invalidate()
+        self.horizontalHeader().setMinimumSectionSize(60)
+        self.resizeColumnsToContents()
+        self.selectionChanged.emit()  # Slicer tells of it though nobody has selected anything
 
     def mrmlTableNode(self):
         return self._node

@@ -65,6 +65,7 @@ def testThresholdBeginsAtBloodAlsoAfterACloseOfTheScene(headClinic):
         values = [float(node.GetAttribute(f"Threshold.{end}Threshold")) for end in ("Minimum", "Maximum")]
         assert values == [45.0, 100.0]
         assert node.GetSourceVolumeIntensityMaskRange() == (45.0, 100.0)
+        assert not node.GetSaveWithScene()
         headClinic.host.clear_scene()
         headClinic.ui.correctCollapsibleButton.collapsed = True
         headClinic.volume = headClinic.addScan()
@@ -101,3 +102,15 @@ def testWindowFromTheDicomHeaderGivesWayToTheBrainWindowAndComesBack(headClinic)
     assert (display.GetWindow(), display.GetLevel()) == (80, 40)
     headClinic.click(headClinic.ui.brainWindowCheckBox)
     assert (display.GetWindow(), display.GetLevel()) == (1500, 400)
+
+
+def testTheThreeDViewIsCentredOnceForAResult(headClinic, monkeypatch):
+    """With each move of the threshold the surface is built anew; the person may have turned the view meanwhile."""
+    centred = []
+    monkeypatch.setattr(headClinic.slicer.util, "resetThreeDViews", lambda: centred.append(True))
+    result = headClinic.segment()
+    headClinic.click(headClinic.ui.show3DCheckBox)
+    headClinic.waitFor(lambda: result.hasSurface)
+    headClinic.ui.thresholdSlider.value = 0.95
+    headClinic.waitFor(lambda: result.hasSurface)
+    assert centred == [True]
