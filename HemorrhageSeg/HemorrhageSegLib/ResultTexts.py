@@ -19,8 +19,16 @@ def measuredText(measurements) -> str:
     found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
     lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
     if len(measurements.totals) > 1:
-        lines += [f"{t.label_name} {volumeText(t.volume_ml)}" for t in measurements.totals if t.lesion_count]
+        names = _withoutCommonWord([total.label_name for total in measurements.totals])
+        lines += [f"{n} {volumeText(t.volume_ml)}" for n, t in zip(names, measurements.totals) if t.lesion_count]
     return linesHtml(lines)
+
+
+def _withoutCommonWord(names) -> list:
+    """Names without the last word that all of them end with: of "Subdural hemorrhage" there the first one suffices."""
+    ends = {name.rpartition(" ")[::2] for name in names}
+    same = len({last for _first, last in ends}) == 1 and all(first for first, _last in ends)
+    return [name.rpartition(" ")[0] if same else name for name in names]
 
 
 def notesText(result, saidAlready="") -> str:

@@ -70,6 +70,7 @@ def testTheTableNamesTheTypeOfEachBleed(clinic):
     cells = segmentTypes(clinic).tableCells()
     names = [row[1] for row in cells]
     assert set(names) == {label.name for label in LABELS}
+    assert "Subdural 39" in clinic.ui.abcLabel.text and "hemorrhage" not in clinic.ui.abcLabel.text
     assert max(cells, key=lambda row: float(row[2])) == cells[0]
 
 
