@@ -18,6 +18,7 @@ def showVolume(volumeNode) -> None:
     """
     if slicer.app.layoutManager() is None:  # started without a main window
         return
+    volumeNode.CreateDefaultDisplayNodes()  # a scan that a script has made has none, and would stay black
     shown = [node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
     if volumeNode.GetID() not in shown:
         turnBack()

@@ -100,13 +100,16 @@ def _methodToShow(result: CuffResult, methods: list) -> str:
 def _presentMaps(result: CuffResult, volumeNode, maps: np.ndarray, ijkToWorld: np.ndarray) -> None:
     """Keep all raw maps in one vector volume, a component each: method by method, target by target.
 
-    It is not hidden from the editors, because Slicer's save dialog leaves hidden nodes out of a saved scene.
+    It is not hidden from the editors, because Slicer's save dialog leaves hidden nodes out of a saved scene. But the
+    Data module leaves it out: an eye clicked there would fill the log, as slice views show four components at most.
     """
     node = result.mapsNode
     if node is None:
         name = _("{cam} raw maps").format(cam=result.camNode.GetName())
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
         node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+        hierarchyNames = slicer.vtkMRMLSubjectHierarchyConstants
+        node.SetAttribute(hierarchyNames.GetSubjectHierarchyExcludeFromTreeAttributeName(), "1")
         result.camNode.SetNodeReferenceID(MAPS_ROLE, node.GetID())
         _useNrrdStorage(node)
     for each in (node, result.camNode):

@@ -119,11 +119,12 @@ class ResultSection:
         self.showValidity()
 
     def showValidity(self) -> None:
-        """Say where the result is out of date."""
+        """Say where the result is out of date, or else not to be relied on."""
         result, parameters = self.result, self._parameterNode
         reason = ""
         if result is not None and not self.logic.isRunning:
             reason = ResultValidity.outdatedReason(result, self.region.roiNode, parameters.side)
+            reason = reason or ResultValidity.caution(result)
         self.ui.outdatedLabel.text = reason
         self.ui.outdatedLabel.visible = bool(reason)
 

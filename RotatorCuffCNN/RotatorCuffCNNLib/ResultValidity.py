@@ -1,4 +1,4 @@
-"""Whether a result still belongs to what is on the screen: same scan, same box, same side."""
+"""Whether a result still belongs to what is on the screen (same scan, box and side), and can be relied on."""
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -55,6 +55,16 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
         return _("Another side was chosen after this result. Classify again.")
     if roiNode is not None and not bent and _roiMoved(classification.roi, record, roiNode, volumeNode):
         return _("The box was moved after this result. Classify again.")
+    return ""
+
+
+def caution(result: CuffResult) -> str:
+    """Why the answer is not to be relied on, as a sentence; "" where nothing of that kind is known."""
+    classification = result.classification
+    if classification.plane in ("sagittal", "axial"):
+        return _("Not an oblique-coronal series: do not rely on this answer.")
+    if not classification.roi.is_placed:
+        return _("The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again.")
     return ""
 
 

@@ -9,7 +9,8 @@ from engine.shoulder_phantom import GREYS, oblique_coronal, shoulder_phantom
 
 from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.humeral_head import LEAST_CONFIDENCE, find_humeral_head
+from radiologycnn.rotatorcuff.humeral_head import find_humeral_head
+from radiologycnn.rotatorcuff.results import LEAST_CONFIDENCE
 from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
 
 SHAPE = (22, 120, 120)

@@ -24,6 +24,28 @@ def testMovedBoxMakesTheResultOutOfDate(clinic):
     assert not clinic.ui.outdatedLabel.visible
 
 
+def testAnAnswerThatIsNotToBeReliedOnSaysSoAboveItself(clinic):
+    clinic.locate(found=False, confidence=0.1)
+    clinic.classify()
+    label = clinic.ui.outdatedLabel
+    assert label.visible and label.text.startswith("The humeral head was not found")
+    clinic.moveRoi(s=2)
+    assert "moved" in label.text
+    clinic.classify()
+    assert not label.visible
+    clinic.classify(classification={"plane": "axial"})
+    assert label.visible and label.text.startswith("Not an oblique-coronal series")
+
+
+def testAScanOfAScriptIsSeenToo(clinic):
+    array = np.full((8, 32, 32), 200, np.int16)
+    volume = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Of a script")
+    clinic.slicer.util.updateVolumeFromArray(volume, array)
+    assert volume.GetDisplayNode() is None
+    clinic.widget.showInViews(volume)
+    assert volume.GetScalarVolumeDisplayNode() is not None
+
+
 def testOtherSideMovedScanAndChangedVoxelsMakeTheResultOutOfDate(clinic):
     clinic.locate()
     clinic.classify()

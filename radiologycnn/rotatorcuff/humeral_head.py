@@ -18,9 +18,7 @@ from scipy import fft, ndimage
 from radiologycnn.images.affine import transform_points
 from radiologycnn.images.separable import sample_along_axes
 from radiologycnn.images.volume import Volume
-
-# Below it nothing was found: the cube is then left to the person.
-LEAST_CONFIDENCE = 0.4
+from radiologycnn.rotatorcuff.results import LEAST_CONFIDENCE
 
 _GRID_MM = 2.0
 _LARGEST_GRID = 400_000  # voxels; a scan that is larger than a shoulder's is searched more coarsely

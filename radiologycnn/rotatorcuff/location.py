@@ -9,7 +9,6 @@ from typing import Any
 from radiologycnn.errors import InputError
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.humeral_head import LEAST_CONFIDENCE
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.results import RegionRecord
 from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series
@@ -65,8 +64,7 @@ def locate(
         raise InputError("bad-region", f"The region has unknown fields: {', '.join(unknown)}.")
     series = describe_series(volume)
     region = preprocessing.region(volume, roi.get("centre_lps_mm"), roi.get("edge_mm"))
-    found = not region.automatic or region.confidence >= LEAST_CONFIDENCE
-    return Location(region, series, series.notes, found)
+    return Location(region, series, series.notes, region.is_placed)
 
 
 def chosen_side(side: str | None, series: SeriesDescription) -> str:

@@ -23,7 +23,7 @@ from radiologycnn.images.affine import transform_points
 from radiologycnn.images.grid import axes_to_lps, resample
 from radiologycnn.images.separable import inside_axis, sample_along_axes
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.humeral_head import LEAST_CONFIDENCE, find_humeral_head
+from radiologycnn.rotatorcuff.humeral_head import find_humeral_head
 from radiologycnn.rotatorcuff.results import RegionRecord
 from radiologycnn.rotatorcuff.series import slice_plane, through_plane_axis
 
@@ -183,7 +183,7 @@ class Preprocessing:
         share = float(inside.mean())
         if share < _USUAL_SHARE_INSIDE:
             notes.append(f"{100 * (1 - share):.0f} % of the cube lies outside the image; the network sees black there.")
-        if region.automatic and region.confidence < LEAST_CONFIDENCE:
+        if not region.is_placed:
             notes.append(
                 "The humeral head was not found with certainty, so the cube was put into the middle of the scan; "
                 "move it onto the humeral head."

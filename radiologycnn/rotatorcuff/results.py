@@ -13,6 +13,9 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TearClass, targe
 
 Triple = tuple[float, float, float]
 
+#: Of the search for the humeral head: below it nothing was found, and the cube is left to the person.
+LEAST_CONFIDENCE = 0.4
+
 
 @dataclass(frozen=True)
 class RegionRecord:
@@ -31,6 +34,11 @@ class RegionRecord:
     directions_lps: tuple[Triple, Triple, Triple]
     automatic: bool
     confidence: float
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the humeral head was found, or a person has put the cube on it; else it lies in the middle."""
+        return not self.automatic or self.confidence >= LEAST_CONFIDENCE
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(asdict(self))
