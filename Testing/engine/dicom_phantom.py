@@ -14,6 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
 
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_CLASS = "1.2.840.10008.5.1.4.1.1.2.1"
+#: Of the ball that most tests scan.
+RADIUS_MM = 30.0
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -148,3 +150,15 @@ def volume_and_centre(array: np.ndarray, ijk_to_lps: np.ndarray, inside: float =
     centre_ijk = np.argwhere(mask).mean(axis=0)[::-1]
     volume = mask.sum() * abs(np.linalg.det(ijk_to_lps[:3, :3]))
     return float(volume), (ijk_to_lps @ [*centre_ijk, 1])[:3]
+
+
+def along_z(z_values: Sequence[float], x: float = -48.0, y: float = -48.0) -> list[tuple[float, float, float]]:
+    """First pixels of axial slices at these heights, LPS mm."""
+    return [(x, y, float(z)) for z in z_values]
+
+
+def assert_is_the_ball(volume: Any, centre: Sequence[float], tolerance: float = 0.01) -> None:
+    """A volume shows a ball of ``RADIUS_MM`` at its place, LPS mm."""
+    measured, measured_centre = volume_and_centre(volume.array, volume.ijk_to_lps)
+    assert abs(measured / (4 / 3 * np.pi * RADIUS_MM**3) - 1) <= tolerance
+    assert np.linalg.norm(measured_centre - centre) < 0.3

@@ -1,0 +1,191 @@
+"""Model packages are installed from a folder, a zip or a server, whole or not at all, and removed."""
+
+import hashlib
+import shutil
+import threading
+import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from engine.hand_made import make_package
+from engine.model_files import change_description, refusal, zipped
+
+from radiologycnn.errors import Cancelled, ResourceError
+from radiologycnn.models import download as download_module
+from radiologycnn.models.catalog import list_models
+from radiologycnn.models.install import install_model, remove_model
+
+pytestmark = pytest.mark.usefixtures("models_folder")
+
+
+def nothing_unfinished(models_folder: Path) -> bool:
+    return not [path for path in models_folder.iterdir() if path.name.startswith((".installing", ".removed"))]
+
+
+def test_install_from_folder_and_zip_then_remove(package_folder, tmp_path, models_folder):
+    stages = []
+    installed = install_model(package_folder, progress=lambda fraction, stage: stages.append(fraction))
+    assert installed.path == models_folder / "hand-made-1.0.0"
+    assert stages == sorted(stages) and stages[-1] == 1.0
+    shutil.rmtree(package_folder / "x", ignore_errors=True)
+    archive = zipped(package_folder, tmp_path / "m.zip")
+    again = install_model(archive, sha256="SHA256:" + hashlib.sha256(archive.read_bytes()).hexdigest().upper())
+    assert again.path == installed.path
+    assert [package.id for package in list_models()] == ["hand-made-1.0.0"]
+    assert nothing_unfinished(models_folder)
+    remove_model("hand-made-1.0.0")
+    assert list_models() == []
+    assert nothing_unfinished(models_folder)
+
+
+def test_a_failed_install_leaves_the_earlier_model_alone(package_folder, tmp_path, models_folder):
+    install_model(package_folder)
+    change_description(package_folder, title="Newer", weights_sha256="0" * 64)
+    assert "damaged" in refusal(install_model, package_folder)
+    assert list_models()[0].title == "Hand-made model"
+    assert nothing_unfinished(models_folder)
+
+
+def test_a_zip_that_is_not_the_announced_one_is_refused(package_folder, tmp_path):
+    archive = zipped(package_folder, tmp_path / "m.zip")
+    assert "not the file that was announced" in refusal(install_model, archive, sha256="0" * 64)
+    assert "64 hexadecimal" in refusal(install_model, archive, sha256="abc")
+
+
+def test_only_installed_models_can_be_removed(tmp_path, models_folder, package_folder):
+    make_package(tmp_path / "bundled" / "hand-made-1.0.0")
+    assert "part of RadiologyCNN" in refusal(remove_model, "hand-made-1.0.0")
+    assert "No model" in refusal(remove_model, "../source")
+    assert package_folder.exists()
+    make_package(models_folder / "broken")
+    (models_folder / "broken" / "model.json").write_text("{")
+    remove_model("broken")
+    assert not (models_folder / "broken").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(package_folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(tmp_path / "file" / "models"))
+    with pytest.raises(ResourceError, match="could not be written"):
+        install_model(package_folder)
+
+
+# ---- downloading, from a server on this machine ------------------------------------------------------------------
+
+
+class Server:
+    """An HTTP server that can break off, forget ranges and change its file."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.etag = content, '"one"'
+        self.break_after: list[int] = []
+        self.status = 200
+        self.requests: list[str | None] = []
+        self.url = ""
+
+    @contextmanager
+    def running(self):
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked = self.headers.get("Range")
+                owner.requests.append(asked)
+                if owner.status != 200:
+                    self.send_error(owner.status)
+                    return
+                start = 0
+                if asked and self.headers.get("If-Range") == owner.etag:
+                    start = int(asked.removeprefix("bytes=").rstrip("-"))
+                body = owner.content[start:]
+                self.send_response(206 if start else 200)
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(owner.content) - 1}/{len(owner.content)}")
+                self.send_header("ETag", owner.etag)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: owner.break_after.pop(0)] if owner.break_after else body)
+
+            def log_message(self, *arguments):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}/hand-made.zip"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def server(package_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(download_module, "PAUSE_S", 0.01)
+    # Larger than a piece, so that a part of it can arrive.
+    archive = zipped(package_folder, tmp_path / "served.zip")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("readme.txt", "".join(str(n) for n in range(200_000)))
+    with Server(archive.read_bytes()).running() as running:
+        yield running
+
+
+def test_install_over_http_from_this_machine(server, models_folder):
+    fractions = []
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    package = install_model(server.url, sha256=sha256, progress=lambda fraction, stage: fractions.append(fraction))
+    assert package.path == models_folder / "hand-made-1.0.0"
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert not list((models_folder / ".downloads").iterdir())
+
+
+def test_a_broken_connection_is_taken_up_where_it_stopped(server):
+    half = len(server.content) // 2
+    server.break_after = [half]
+    assert install_model(server.url).id == "hand-made-1.0.0"
+    first, second = server.requests
+    assert first is None
+    assert 0 < int(second.removeprefix("bytes=").rstrip("-")) <= half
+
+
+def test_a_cancelled_download_continues_later(server, models_folder):
+    answers = iter([False, True])
+    with pytest.raises(Cancelled):
+        install_model(server.url, cancelled=lambda: next(answers, True))
+    (part,) = (models_folder / ".downloads").glob("*.part")
+    have = part.stat().st_size
+    assert 0 < have < len(server.content)
+    assert list_models() == []
+    assert install_model(server.url).id == "hand-made-1.0.0"
+    assert server.requests == [None, f"bytes={have}-"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(server):
+    answers = iter([False, True])
+    with pytest.raises(Cancelled):
+        install_model(server.url, cancelled=lambda: next(answers, True))
+    server.etag = '"two"'
+    assert install_model(server.url).id == "hand-made-1.0.0"
+
+
+def test_a_download_with_another_hash_is_refused_and_thrown_away(server, models_folder):
+    assert "not the file that was announced" in refusal(install_model, server.url, sha256="0" * 64)
+    assert not list((models_folder / ".downloads").iterdir())
+
+
+def test_a_server_without_the_file_or_an_answer_is_said(server):
+    server.status = 404
+    assert "404" in refusal(install_model, server.url)
+    server.status = 503
+    with pytest.raises(ResourceError, match="could not be reached"):
+        install_model(server.url)
+    assert len(server.requests) == 1 + download_module.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/m.zip", "ftp://example.org/m.zip", "file:///tmp/m.zip", "https://"]
+)
+def test_only_https_is_downloaded(url):
+    assert "only downloaded over https" in refusal(install_model, url)
