@@ -14,11 +14,20 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.mask_values import standard_labels, stated_values
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.models.package import load_package
-from radiologycnn.simulation.head_ct import BLEED_LABELS
-from radiologycnn.training.hemorrhage.cases import label_sizes, load_case, prepare_folder
+from radiologycnn.simulation import head_ct as simulation
+from radiologycnn.simulation.head_ct import BLEED_LABELS, HeadCtConfig, SimulatedHeadCt
+from radiologycnn.training.hemorrhage.assess import assess, summarize
+from radiologycnn.training.hemorrhage.cases import (
+    TRAINING_MATRIX,
+    label_sizes,
+    load_case,
+    prepare_folder,
+    simulated_scan,
+)
 
 GRID = Preprocessing((32, 32, 16), (0.0, 100.0), "clamp_then_resample", True, 100.0)
 BHSD = {"1": "edh", "2": "iph", "3": "ivh", "4": "sah", "5": "sdh"}
@@ -102,6 +111,24 @@ def test_types_that_are_not_known_are_not_learned(tmp_path, described, types, ch
         assert len(prepare_folder(folder, tmp_path / "blood", GRID)[""]) == 6  # blood or none is
 
 
+def test_simulated_scans_to_learn_types_from_hold_each_as_often(monkeypatch) -> None:
+    made = []
+
+    def simulate(index: int, seed: int, config: HeadCtConfig) -> SimulatedHeadCt:
+        made.append((index, seed, config))
+        volume, bleed = head_phantom((16, 26, 26), np.diag([8.0, 9.0, 11.6]), (0.0, 0.0, 0.0), 22.0)
+        return SimulatedHeadCt(volume, 3 * bleed.astype(np.uint8), {}, np.eye(4))
+
+    monkeypatch.setattr(simulation, "simulate_head_ct", simulate)
+    for types in (False, True):
+        _, labels = simulated_scan("sim-5-00007", types)
+        assert set(np.unique(labels)) == {0, 3}
+    assert [(index, seed, config.scanner.matrix) for index, seed, config in made] == [(7, 5, TRAINING_MATRIX)] * 2
+    plain, balanced = (config.bleeds for _, _, config in made)
+    assert plain == HeadCtConfig().bleeds
+    assert set(balanced.primary_weights) == set(BLEED_TYPES) and len(set(balanced.primary_weights.values())) == 1
+
+
 def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> None:
     data = write_folder(tmp_path / "data", BHSD)
     (tmp_path / "settings.json").write_text(json.dumps({"settings": {**TINY, "validation_share": 0.4}}))
@@ -119,6 +146,12 @@ def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> Non
     result = HemorrhageSegmenter(package, "cpu").segment(scan, threshold=0.01)
     assert result.mask.max() <= 5 and result.probability.shape == (5, *scan.array.shape)
     assert [total.label_name for total in result.measurements.totals] == [one.name for one in BLEED_TYPES.values()]
+
+    labels = read_volume(data / "mask-1.nii.gz").array
+    truth = {"bleeds": [{"kind": "ivh"}, {"kind": "sdh"}], "index": 1}
+    known = SimulatedHeadCt(scan, standard_labels(labels, stated_values(data)), truth, np.eye(4))
+    figures = summarize(assess(package, [known], "cpu"))
+    assert {kind for kind, one in figures["types"].items() if one["cases"]} == {"ivh", "sdh"}
 
 
 def test_cross_validation_of_types_has_a_figure_of_each(tmp_path) -> None:
