@@ -10,7 +10,7 @@ from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJE
 from RadiologyCNNLib.WorkClock import clockText
 
 _ID_ROLE = qt.Qt.UserRole
-_CASE, _STATE, _UNCERTAINTY, _VOLUME, _TIME, _COMMENT = range(6)
+_CASE, _STATE, _UNCERTAINTY, _CORRECTION, _VOLUME, _COMMENT = range(6)
 _ORDER_SETTING, _FILTER_SETTING = "RadiologyCNN/CaseOrder", "RadiologyCNN/CaseFilter"
 #: States in which there is something left to do.
 OPEN_STATES = (TO_DO, IN_PROGRESS)
@@ -24,6 +24,7 @@ class CaseRow:
     volumeMl: of the rater's mask; None without one.
     predictedMl: of the network's mask; None where it is not known yet.
     uncertainty: of the network, 0 to 1; None where it is not known yet.
+    correctionMl: volume that the network expects to be corrected; None where it is not known yet.
     """
 
     id: str
@@ -34,6 +35,7 @@ class CaseRow:
     comment: str = ""
     predictedMl: float | None = None
     uncertainty: float | None = None
+    correctionMl: float | None = None
 
 
 def stateText(state: str) -> str:
@@ -58,22 +60,27 @@ class CaseTable:
 
     def __init__(self, table, filterSelector, orderSelector) -> None:
         self._table, self._filter, self._order = table, filterSelector, orderSelector
+        self._shown = {}
         ascending, descending = qt.Qt.AscendingOrder, qt.Qt.DescendingOrder
         self._orders = {
             "name": (_("By name"), _CASE, ascending),
             "learn": (_("Most to learn first"), _UNCERTAINTY, descending),
+            "work": (_("Most to correct first"), _CORRECTION, descending),
             "volume": (_("Largest volume first"), _VOLUME, descending),
             "state": (_("By state"), _STATE, ascending),
         }
-        headings = [_("Case"), _("State"), _("Uncertainty"), _("mL"), _("Time"), _("Comment")]
+        headings = [_("Case"), _("State"), _("Uncertainty"), _("To correct"), _("mL"), _("Comment")]
         table.setColumnCount(len(headings))
         table.setHorizontalHeaderLabels(headings)
         self._explainHeadings()
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(22)
         header = table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setMinimumSectionSize(24)  # in a narrow panel the comment gives way, and is read as tool tip
+        header.setMinimumSectionSize(24)
+        header.setHighlightSections(False)
+        # in a narrow panel the comment gives way, and is read as tool tip
+        header.setSectionResizeMode(_COMMENT, qt.QHeaderView.Stretch)
+        table.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         header.setSortIndicatorShown(True)
         table.setSortingEnabled(True)
         choices = [(_("All"), ""), (_("Not decided"), "open")]
@@ -95,8 +102,8 @@ class CaseTable:
                 "How unsure the network is, from 0 to 1: the part of its mask, by Dice, that it expects to be wrong. "
                 "Correcting uncertain cases teaches it most."
             ),
+            _CORRECTION: _("Volume in mL that the network expects to be wrong in its mask. Most work first."),
             _VOLUME: _("Volume of your mask; in italics that of the network, where you have none yet."),
-            _TIME: _("Time spent on the case."),
         }
         for column, tip in tips.items():
             self._table.horizontalHeaderItem(column).setToolTip(tip)
@@ -135,6 +142,8 @@ class CaseTable:
         wasBlocked = self._order.blockSignals(True)
         self._order.setCurrentIndex(self._order.findData(self.orderName))
         self._order.blockSignals(wasBlocked)
+        self._table.setColumnHidden(_CORRECTION, self.orderName != "work")
+        self._table.setColumnHidden(_UNCERTAINTY, self.orderName == "work")
 
     @staticmethod
     def _remember(text) -> None:
@@ -146,7 +155,7 @@ class CaseTable:
 
     @property
     def orderName(self) -> str:
-        """Which of the named orders the table is in: "name", "learn", "volume" or "state"; "" for none of them."""
+        """Which of the orders the table is in: its name here; "" for none of the named ones."""
         column = self._table.horizontalHeader().sortIndicatorSection()
         direction = qt.Qt.DescendingOrder if self._isDescending else qt.Qt.AscendingOrder
         found = (name for name, order in self._orders.items() if order[1:] == (column, direction))
@@ -156,14 +165,23 @@ class CaseTable:
 
     def show(self, rows) -> None:
         """Replace what is shown; order, filter and place stay. Rows that lack what is sorted by come last, by id."""
+        rows = sorted(rows, key=lambda one: one.id)
+        before, self._shown = self._shown, {row.id: row for row in rows}
+        isSameList = list(before) == list(self._shown)
+        changed = [row for row in rows if not isSameList or before[row.id] != row]
+        if not changed and isSameList:
+            return
         table, chosen = self._table, self.selectedId
         wasBlocked = table.blockSignals(True)
         table.setSortingEnabled(False)
-        table.setRowCount(len(rows))
-        for number, row in enumerate(sorted(rows, key=lambda one: one.id)):
-            self._fill(number, row)
+        if not isSameList:
+            table.setRowCount(0)
+            table.setRowCount(len(rows))
+        numbers = {self._idOf(number): number for number in range(len(rows))} if isSameList else {}
+        for number, row in enumerate(changed):
+            self._fill(numbers.get(row.id, number), row)
         table.setSortingEnabled(True)
-        for column in (_CASE, _STATE, _UNCERTAINTY, _VOLUME, _TIME):
+        for column in (_CASE, _STATE, _UNCERTAINTY, _CORRECTION, _VOLUME):
             table.resizeColumnToContents(column)
         table.blockSignals(wasBlocked)
         self._applyFilter()
@@ -176,8 +194,8 @@ class CaseTable:
             _CASE: row.id,
             _STATE: stateText(row.state),
             _UNCERTAINTY: round(row.uncertainty, 2) if row.uncertainty is not None else None,
+            _CORRECTION: round(row.correctionMl, 1) if row.correctionMl is not None else None,
             _VOLUME: round(volumeMl, 1) if volumeMl is not None else None,
-            _TIME: clockText(row.seconds) if row.seconds else None,
             _COMMENT: row.comment or None,
         }
         for column, value in cells.items():
@@ -186,9 +204,9 @@ class CaseTable:
                 continue  # Qt sorts cells without an item last, up and down
             item = qt.QTableWidgetItem()
             item.setData(qt.Qt.DisplayRole, value)  # a number sorts as a number
-            if column in (_UNCERTAINTY, _VOLUME, _TIME):
+            if column in (_UNCERTAINTY, _CORRECTION, _VOLUME):
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-            item.setToolTip(row.scan if column == _CASE else row.comment)
+            item.setToolTip(self._toolTip(column, row))
             if column == _VOLUME and isPredicted:
                 font = qt.QFont(self._table.font)
                 font.setItalic(True)
@@ -198,6 +216,12 @@ class CaseTable:
                 item.setData(_ID_ROLE, row.id)
                 item.setData(_ID_ROLE + 1, row.state)
             self._table.setItem(number, column, item)
+
+    @staticmethod
+    def _toolTip(column, row) -> str:
+        if column == _STATE and row.seconds:
+            return _("{time} spent on the case").format(time=clockText(row.seconds))
+        return row.scan if column == _CASE else row.comment
 
     def _onFilterChosen(self, index) -> None:
         qt.QSettings().setValue(_FILTER_SETTING, str(self._filter.itemData(index) or ""))
@@ -237,12 +261,13 @@ class CaseTable:
     def nextOpen(self, caseId) -> str:
         """The case after this one, in the order shown, in which something is left to do; "" for none.
 
-        With "Most to learn first" it is the first one: the network may have become less sure of another meanwhile.
+        With "Most to learn first" and "Most to correct first" it is the first one: the network may have become less
+        sure of another meanwhile.
         The filter hides rows from the eye only: a case that is decided leaves the list, and the next one is still next.
         """
         count = self._table.rowCount
         ids = [self._idOf(number) for number in range(count)]
-        start = ids.index(caseId) + 1 if caseId in ids and self.orderName != "learn" else 0
+        start = ids.index(caseId) + 1 if caseId in ids and self.orderName not in ("learn", "work") else 0
         for number in [*range(start, count), *range(start)]:
             if ids[number] != caseId and self._stateOf(number) in OPEN_STATES:
                 return ids[number]

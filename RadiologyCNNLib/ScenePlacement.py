@@ -37,3 +37,14 @@ def removeWhole(node) -> None:
     for part in parts:
         if part is not None and part.GetScene() is scene:
             scene.RemoveNode(part)
+
+
+def addDisplay(volumeNode, window: float, level: float) -> None:
+    """Give a volume its display with a fixed window: Slicer then need not look through all voxels for one."""
+    display = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.UnRegister(None)  # CreateNodeByClass counts one reference too many for Python
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(window, level)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    slicer.mrmlScene.AddNode(display)
+    volumeNode.SetAndObserveDisplayNodeID(display.GetID())

@@ -168,8 +168,8 @@ class WorkerClient:
         """Have the worker load torch and the model now, so that the click finds them ready; returns the job's id."""
         return self.request("warm", model=model, device=device, task=task)
 
-    def cancel(self, job):
-        """Ask the job to stop; a worker that does not obey in time is killed and started anew."""
+    def cancel(self, job, mayKill=True):
+        """Ask the job to stop; a worker that does not obey in time is killed and started anew, unless told not to."""
         pending = self._jobs.get(job)
         if pending is None or pending.isCancelled:
             return
@@ -177,7 +177,8 @@ class WorkerClient:
         if self.state not in ("ready", "busy"):
             self._end(job, self.cancelled)
             return
-        self._cancelTimers[job] = self._scheduler.after(CANCEL_GRACE_SECONDS, lambda: self._onCancelOverdue(job))
+        if mayKill:
+            self._cancelTimers[job] = self._scheduler.after(CANCEL_GRACE_SECONDS, lambda: self._onCancelOverdue(job))
         self._write(protocol.encode({"cmd": "cancel", "job": job}))
 
     def stop(self, milliseconds=1500):

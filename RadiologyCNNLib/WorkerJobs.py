@@ -172,12 +172,16 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
             if job.kind in (self.MAIN_COMMAND, *self.STOPPED_WITH_SCENE) and self._client is not None:
                 self._client.cancel(name)
 
-    def drop(self, isUnwanted) -> None:
-        """Stop and forget the jobs for which the function says so; no signal follows."""
+    def drop(self, isUnwanted, mayKill=True) -> None:
+        """Stop and forget the jobs for which the function says so; no signal follows.
+
+        Args:
+            mayKill: whether a worker that does not stop in time is started anew; False where that would cost more.
+        """
         for name, job in list(self._jobs.items()):
             if isUnwanted(job):
                 self.forget(name)
-                self.client.cancel(name)
+                self.client.cancel(name, mayKill)
 
     def forget(self, name):
         """Drop a job and its temporary folder."""

@@ -85,7 +85,8 @@ class AgreementSection:
         ui.showAgreementTableButton.enabled = SceneFigures.canShowTables()
         ui.showAgreementFigureButton.enabled = SceneFigures.canShowCharts() and self.figures.value is not None
         ui.agreementFigureSelector.enabled = self.figures.value is not None
-        self._showChoice()
+        if not ui.agreementCollapsibleButton.collapsed:  # it reads all words
+            self._showChoice()
         self.caseChanged()
 
     def _showChoice(self) -> None:

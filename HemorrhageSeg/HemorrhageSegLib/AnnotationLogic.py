@@ -1,17 +1,14 @@
 """One rater's work on a list of head CTs: opens cases, keeps masks and decisions; no widgets in here."""
 
-import hashlib
 import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
+from HemorrhageSegLib.AnnotationRecords import ijkToLps, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.SceneResult import maskKey
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, EditStatistics, Mask
 from radiologycnn.annotation.scan_folder import SCAN_ENDINGS, find_scans
@@ -71,7 +68,7 @@ class AnnotationLogic:
         if not volumeNodes:
             raise InputError("no-scans", _("There is no head CT in the scene."), _("Load scans first."))
         store = self._makeStore(dataset, rater)
-        prints = {_voxelsFingerprint(node): node for node in volumeNodes}
+        prints = {voxelsFingerprint(node): node for node in volumeNodes}
         ids = store.add_sources([(key, node.GetName()) for key, node in prints.items()], keepNames)
         self._use(store, {ids[key]: node.GetID() for key, node in prints.items()})
         return len(prints)
@@ -99,10 +96,17 @@ class AnnotationLogic:
         word = self.store.annotation(caseId)
         scan = self._scans[caseId]
         name = scan if isinstance(scan, str) else scan.name
-        network = (prediction.volume_ml, prediction.uncertainty) if prediction else (None, None)
+        network = (None, None, None)
+        if prediction:
+            network = (prediction.volume_ml, prediction.uncertainty, prediction.correction_ml)
         if word is None:
             return CaseRow(caseId, TO_DO, name, None, 0.0, "", *network)
         return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment, *network)
+
+    @property
+    def hasFiles(self) -> bool:
+        """Whether scans of the list are in files, so that a worker can read them."""
+        return any(not isinstance(scan, str) for scan in self._scans.values())
 
     def scanPath(self, caseId):
         """The file of a case's scan, or the first of its DICOM series; None for a scan of the scene."""
@@ -137,7 +141,7 @@ class AnnotationLogic:
             if volumeNode is None:
                 raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
             VolumeExchange.checkVolumeNode(volumeNode)
-            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), _ijkToLps(volumeNode), isWritten)
+            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode), isWritten)
             word = self.store.begin(caseId)
         except Exception:
             if self.unload():
@@ -158,7 +162,7 @@ class AnnotationLogic:
             return None
         try:
             shapeKji = volumeNode.GetImageData().GetDimensions()[::-1]
-            self.store.check_grid(prepared.caseId, shapeKji, _ijkToLps(volumeNode))
+            self.store.check_grid(prepared.caseId, shapeKji, ijkToLps(volumeNode))
         except InputError:  # another reader than now was used when the case was first opened
             slicer.mrmlScene.RemoveNode(volumeNode)
             return None
@@ -211,9 +215,7 @@ class AnnotationLogic:
             Whether the rater's own mask is shown now.
         """
         self._checkGrid(result)
-        found = result.networkMask()
-        self._network = None
-        self._unkeptNetwork = None if found is None else (result, Mask(*found))
+        self._network, self._unkeptNetwork = None, result
         word = self.store.annotation(self.caseId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
@@ -229,10 +231,10 @@ class AnnotationLogic:
             InputError, ResourceError: it could not be written; it is tried again the next time.
         """
         if self._unkeptNetwork is not None:
-            result, mask = self._unkeptNetwork
-            if result.canThreshold:  # else the person has removed its probability
-                file = self.store.submit_network(self.caseId, mask, _networkMessage(result), result.probability())
-                self._network = (mask, file)
+            result, found = self._unkeptNetwork, self._unkeptNetwork.networkMask()
+            if found is not None:  # else its probability is gone
+                mask, message = Mask(*found), networkMessage(result)
+                self._network = (mask, self.store.submit_network(self.caseId, mask, message, result.probability()))
             self._unkeptNetwork = None
 
     def _checkGrid(self, result) -> None:
@@ -303,28 +305,3 @@ def _addDicomSeries(path, name):
 
     volume = read_volume(path)
     return slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
-
-
-def _networkMessage(result) -> dict:
-    """What the worker answered, from what the result keeps of it."""
-    record = result.record
-    message = {field: record.get(field) for field in (*KEPT_FIELDS, "labels", "offset_kji", "shape_kji")}
-    message["threshold"] = record["operating_threshold"]
-    message["notes"] = []  # they and the input's origin may hold names
-    message["provenance"] = {k: v for k, v in (record.get("provenance") or {}).items() if k != "input"}
-    message["measurements"] = None  # of whichever mask was shown
-    return message
-
-
-def _ijkToLps(volumeNode) -> np.ndarray:
-    """Voxel index to LPS, 4x4 in mm, as the scan's file has it: without transforms of the scene."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return LPS_TO_RAS @ slicer.util.arrayFromVTKMatrix(matrix)
-
-
-def _voxelsFingerprint(volumeNode) -> str:
-    """32 hexadecimal digits from voxels and geometry: the same scan is the same case also when it is loaded anew."""
-    digest = hashlib.sha256(np.round(_ijkToLps(volumeNode), 4).tobytes())
-    digest.update(np.ascontiguousarray(slicer.util.arrayFromVolume(volumeNode)).data)
-    return digest.hexdigest()[:32]

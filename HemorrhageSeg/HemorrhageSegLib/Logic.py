@@ -109,11 +109,9 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             output=str(folder),
         )
 
-    def forgetPreparing(self) -> None:
-        """Nobody waits for a prepared case any more; the worker is left to finish it."""
-        for name, job in list(self._jobs.items()):
-            if job.kind == "prepare_case":
-                self.forget(name)
+    def stopPreparing(self) -> None:
+        """Nobody waits for a prepared case any more. The worker stops when it can; it is not ended for that."""
+        self.drop(lambda job: job.kind == "prepare_case", mayKill=False)
 
     # Threshold and table
 

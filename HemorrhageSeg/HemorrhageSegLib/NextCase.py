@@ -1,21 +1,29 @@
 """The case that an annotator will open next: read and segmented by the worker while the present one is corrected."""
 
-from dataclasses import dataclass
-from pathlib import Path
+import logging
 
 import numpy as np
+import qt
 import slicer
+import vtk
+from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
 from HemorrhageSegLib.BrainWindow import LEVEL_HU, WINDOW_HU
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScenePlacement import addDisplay
+
+#: So much of a scan is taken into memory between two events, some milliseconds' work.
+PART_BYTES = 4_000_000
+PART_INTERVAL_MS = 15
 
 
-@dataclass
 class PreparedCase:
     """A case that is ready; its files go with :meth:`release`.
 
-    Attributes:
+    It is taken into memory in parts, between other events, so that the key that opens it has nothing left to copy.
+
+    Args:
         caseId: which.
         volume: the worker's ``volume`` field: voxels as ``.npy``, geometry.
         isImageKept: whether the worker has written the dataset's plain copy of the scan.
@@ -23,11 +31,39 @@ class PreparedCase:
         folder: where the files are.
     """
 
-    caseId: str
-    volume: dict
-    isImageKept: bool
-    segmentation: dict | None
-    folder: Path
+    def __init__(self, caseId, volume, isImageKept, segmentation, folder) -> None:
+        self.caseId, self.volume, self.isImageKept = caseId, volume, isImageKept
+        self.segmentation, self.folder = segmentation, folder
+        self._parts = self._copyParts()
+        self._image = vtk.vtkImageData()
+        self._probability = None
+
+    def loadMore(self) -> bool:
+        """Take some more of it into memory; whether something is left.
+
+        Raises:
+            OSError, ValueError: a file is gone or broken.
+        """
+        return next(self._parts, None) is not None
+
+    def _copyParts(self):
+        voxels = np.load(self.volume["array"], mmap_mode="r", allow_pickle=False)
+        image = self._image
+        image.SetDimensions(*voxels.shape[::-1])
+        image.AllocateScalars(get_vtk_array_type(voxels.dtype), 1)
+        target = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape)
+        step = max(PART_BYTES // voxels[0].nbytes, 1)
+        for first in range(0, len(voxels), step):
+            target[first : first + step] = voxels[first : first + step]
+            yield True
+        if self.segmentation is not None:
+            self._probability = np.load(self.segmentation["probability"], allow_pickle=False)
+        del voxels  # a file that is mapped cannot be removed everywhere
+        VolumeExchange.removeFolder(self.folder)
+
+    def _loadAll(self) -> None:
+        while self.loadMore():
+            pass
 
     def addVolumeNode(self, isBrainWindow=True):
         """The scan as a new node of the scene.
@@ -39,31 +75,22 @@ class PreparedCase:
         Raises:
             OSError, ValueError: its file is gone or broken.
         """
-        voxels = np.load(self.volume["array"], mmap_mode="r", allow_pickle=False)
+        self._loadAll()
         ijkToRas = LPS_TO_RAS @ np.array(self.volume["ijk_to_lps"], float)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", self.caseId)
-        slicer.util.updateVolumeFromArray(node, voxels)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+        node.SetAndObserveImageData(self._image)
         if isBrainWindow:
-            _showInBrainWindow(node)
+            addDisplay(node, WINDOW_HU, LEVEL_HU)
         return node
 
     def probability(self) -> np.ndarray:
         """The network's probability, a float32 crop, (K, J, I) or (labels, K, J, I)."""
-        return np.load(self.segmentation["probability"], allow_pickle=False)
+        self._loadAll()
+        return self._probability
 
     def release(self) -> None:
         VolumeExchange.removeFolder(self.folder)
-
-
-def _showInBrainWindow(volumeNode) -> None:
-    display = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
-    display.UnRegister(None)  # CreateNodeByClass counts one reference too many for Python
-    display.AutoWindowLevelOff()
-    display.SetWindowLevel(WINDOW_HU, LEVEL_HU)
-    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    slicer.mrmlScene.AddNode(display)
-    volumeNode.SetAndObserveDisplayNodeID(display.GetID())
 
 
 class NextCase:
@@ -79,11 +106,15 @@ class NextCase:
         self._prepared = None
         self._image = ""
         self.caseId = ""  # being prepared, ready, or found to be impossible to prepare
+        self._timer = qt.QTimer()
+        self._timer.setInterval(PART_INTERVAL_MS)
+        self._timer.connect("timeout()", self._loadMore)
         logic.casePrepared.connect(self._onPrepared)
 
     @property
     def isReady(self) -> bool:
-        return self._prepared is not None
+        """Whether the next case is in memory, whole."""
+        return self._prepared is not None and not self._timer.active
 
     def prepare(self, caseId: str, path, image="", model: str = "", device: str = "auto", isSegmented=True) -> None:
         """Have a case prepared, unless it is already.
@@ -107,6 +138,15 @@ class NextCase:
         if caseId == self.caseId and self._folder is not None:
             folder, self._folder = self._folder, None
             self._prepared = PreparedCase(caseId, message["volume"], bool(self._image), message["segmentation"], folder)
+            self._timer.start()
+
+    def _loadMore(self) -> None:
+        try:
+            if self._prepared is not None and self._prepared.loadMore():
+                return
+        except (OSError, ValueError) as error:  # whoever opens the case is told
+            logging.warning("HemorrhageSeg: the next case could not be loaded: %s", error)
+        self._timer.stop()
 
     def take(self, caseId: str):
         """The PreparedCase, whom it belongs to from now on; None where it is not ready, and it is dropped then."""
@@ -117,9 +157,10 @@ class NextCase:
         return prepared
 
     def drop(self) -> None:
-        """Forget what was prepared. A job under way is left to its end: to stop it could cost the warm worker."""
+        """Forget what was prepared, and have the worker stop preparing."""
         self.caseId = ""
-        self._logic.forgetPreparing()
+        self._timer.stop()
+        self._logic.stopPreparing()
         if self._prepared is not None:
             self._prepared.release()
         elif self._folder is not None:

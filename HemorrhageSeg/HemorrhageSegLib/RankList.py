@@ -30,7 +30,7 @@ class RankList:
     def update(self) -> None:
         isRunning = self.jobs.isRunning(RANK)
         self.ui.rankButton.text = _("Cancel") if isRunning else _("Rank the list")
-        self.ui.rankButton.enabled = isRunning or (bool(self._scans()) and not self.inputs.modelProblem)
+        self.ui.rankButton.enabled = isRunning or (self.worklist.cases.hasFiles and not self.inputs.modelProblem)
 
     def _scans(self) -> list:
         cases = self.worklist.cases

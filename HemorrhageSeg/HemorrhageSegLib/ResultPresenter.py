@@ -6,7 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
-from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
+from RadiologyCNNLib.ScenePlacement import addDisplay, followTransform, placeBeside
 
 KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -162,10 +162,7 @@ def _presentProbability(result: SceneResult, volumeNode, maps) -> None:
             followTransform(node, volumeNode)
             node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
         if node.GetDisplayNode() is None:
-            node.CreateDefaultDisplayNodes()
-            display = node.GetScalarVolumeDisplayNode()
-            display.AutoWindowLevelOff()
-            display.SetWindowLevelMinMax(0.0, 1.0)
+            addDisplay(node, window=1.0, level=0.5)
         segmentationNode.AddNodeReferenceID(PROBABILITY_ROLE, node.GetID())
 
 

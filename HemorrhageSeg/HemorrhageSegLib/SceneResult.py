@@ -21,6 +21,7 @@ RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
 TABLE_ROLE = "HemorrhageSeg.Table"
 PROBABILITY_ROLE = "HemorrhageSeg.Probability"
 VOLUME_ATTRIBUTE = "HemorrhageSeg.ProbabilityOf"
+_KEY_MEMO = "_hemorrhageSegMaskKey"  # on the Python side of a segmentation node: (state, key) of its mask
 
 
 class SceneResult:
@@ -179,6 +180,14 @@ class SceneResult:
             mask[place][voxels[part] != 0] = value
         return mask, tuple(int(c) for c in first[::-1])
 
+    def maskState(self) -> tuple:
+        """What is another one whenever a segment has been changed or replaced: VTK's count of changes, by label."""
+        segmentation = self.segmentationNode.GetSegmentation()
+        name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+        found = [segmentation.GetSegment(self.segmentId(label)) for label in self.labels]
+        images = [segment.GetRepresentation(name) if segment is not None else None for segment in found]
+        return tuple(image.GetMTime() if image is not None else None for image in images)
+
     def _segmentImage(self, label):
         """A label's segment on the scan's grid; None where it was removed or is empty."""
         segmentId = self.segmentId(label)
@@ -236,7 +245,12 @@ class SceneResult:
 
 def maskKey(result) -> str:
     """A short text that is the same for the same mask, whatever crop it is held in."""
-    return _cropKey(*result.maskCrop())
+    node, state = result.segmentationNode, result.maskState()
+    known = getattr(node, _KEY_MEMO, None)
+    if known is None or known[0] != state:
+        known = (state, _cropKey(*result.maskCrop()))
+        setattr(node, _KEY_MEMO, known)
+    return known[1]
 
 
 def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:

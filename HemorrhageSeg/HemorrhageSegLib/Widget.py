@@ -137,12 +137,17 @@ class HemorrhageSegWidget(PanelWidget):
         if volumeNode is None:
             return
         result = SceneResult.ofVolume(volumeNode)
-        if result is not None:
-            NetworkOutline.remove(result)
-            RaterSegments.remove(result)
-            for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
-                removeWhole(node)
-        removeWhole(volumeNode)
+        # of a scan that is no longer shown: nothing has to be shown anew for each of its nodes
+        self.logic.isPresenting = self._parameterNode is not None and self._parameterNode.inputVolume is not volumeNode
+        try:
+            if result is not None:
+                NetworkOutline.remove(result)
+                RaterSegments.remove(result)
+                for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
+                    removeWhole(node)
+            removeWhole(volumeNode)
+        finally:
+            self.logic.isPresenting = False
 
     def presentKept(self, message, probability) -> None:
         """Show a network's result that was kept, as if it had just come."""

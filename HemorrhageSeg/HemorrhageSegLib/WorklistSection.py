@@ -8,7 +8,8 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
 from HemorrhageSegLib.AnnotationWriter import AnnotationWriter, problemText
-from HemorrhageSegLib.NextCase import NextCase
+from HemorrhageSegLib.CaseOpening import CaseOpening
+from HemorrhageSegLib.DecisionKeys import DecisionKeys
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
@@ -16,10 +17,8 @@ from RadiologyCNNLib.RaterSetting import savedRater, saveRater
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkClock import clockText
 
-ACCEPT_KEY, FLAG_KEY, REJECT_KEY = "A", "Shift+F", "Shift+X"
 AUTOSAVE_MS = 20_000
 TICK_MS = 1_000
-KEEP_MS = 400  # after the next case is on the screen
 
 
 class WorklistSection:
@@ -39,18 +38,19 @@ class WorklistSection:
         self.listChanged = Signal()
         self.shownCaseChanged = Signal()
         self.cases = AnnotationLogic()
-        self.nextCase = NextCase(panel.logic)
         self.writer = AnnotationWriter()
         self.writer.settled.connect(self._onSettled)
         self.table = CaseTable(ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector)
+        self.opening = CaseOpening(ui, panel, self.cases, self.table, self.writer)
+        self.opening.scanShown.connect(self._onScanShown)
+        self.opening.resultShown.connect(self._updateCase)
         self._scans = self._dataset = ""
+        self._problems = []  # of the files that were to be made last
         self._openAgain = lambda: False
-        self._isPanelShown = self._isOpening = False
-        self._shortcuts = []
+        self._isPanelShown = False
+        self._keys = DecisionKeys(self.decide)
         self._autosaveTimer = self._timer(AUTOSAVE_MS, self._saveDraft)
         self._tickTimer = self._timer(TICK_MS, self._tick)
-        self._keepTimer = self._timer(KEEP_MS, self._keepNetwork)
-        self._keepTimer.setSingleShot(True)
         ui.worklistCollapsibleButton.collapsed = True
         ui.raterLineEdit.text = savedRater()
         ui.openScansButton.connect("clicked(bool)", self.onOpenScansButton)
@@ -85,8 +85,7 @@ class WorklistSection:
     def release(self) -> None:
         """The scene closes, or the panel goes away: keep what was drawn, forget the nodes."""
         self._saveDraft()
-        self._keepTimer.stop()
-        self.nextCase.drop()
+        self.opening.release()
         self.cases.unload()
         self.cases.forgetCase()
         self.finishWriting()
@@ -141,7 +140,7 @@ class WorklistSection:
             return False
         self.panel.showMessage("")
         self.writer.start()
-        self._tellProblems(self.cases.store.problems)
+        self._problems = self.cases.store.problems
         self._scans, self._dataset = scans, str(self.cases.store.folder)
         self._openAgain = lambda: self._open(scans, open_)
         self.ui.raterLineEdit.text = self.cases.store.rater
@@ -156,35 +155,40 @@ class WorklistSection:
         isOpen = self.cases.isOpen
         for widget in (ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector, ui.openCaseButton):
             widget.enabled = isOpen
-        if isOpen:
-            decided = [row for row in rows if row.state not in OPEN_STATES]
-            flagged = sum(row.state == FLAGGED for row in rows)
-            text = _("{done} of {count} decided, {flagged} flagged").format(
-                done=len(decided), count=len(rows), flagged=flagged
-            )
-            if decided:
-                median = sorted(row.seconds for row in decided)[len(decided) // 2]
-                text += " · " + _("{time} a case").format(time=clockText(median))
-            ui.listStatusLabel.text = text
-            ui.datasetButton.toolTip = _("Annotations are kept in {folder}").format(folder=self._dataset)
-        else:
-            ui.listStatusLabel.text = _("Give your rater id, then open a folder of head CTs.")
+        self._showStatus(rows)
         self._updateCase()
         self.listChanged.emit()
+
+    def _showStatus(self, rows) -> None:
+        """How far the list is, and what could not be written yet, until it is."""
+        ui = self.ui
+        if not self.cases.isOpen:
+            ui.listStatusLabel.text = _("Give your rater id, then open a folder of head CTs.")
+            return
+        decided = [row for row in rows if row.state not in OPEN_STATES]
+        flagged = sum(row.state == FLAGGED for row in rows)
+        text = _("{done} of {count} decided, {flagged} flagged").format(
+            done=len(decided), count=len(rows), flagged=flagged
+        )
+        if decided:
+            median = sorted(row.seconds for row in decided)[len(decided) // 2]
+            text += " · " + _("{time} a case").format(time=clockText(median))
+        if self._problems:
+            text += "\n" + " ".join(problemText(self._problems[0]))
+        ui.listStatusLabel.text = text
+        ui.datasetButton.toolTip = _("Annotations are kept in {folder}").format(folder=self._dataset)
 
     def finishWriting(self) -> None:
         """Make all files of what was decided now: another process is about to read them."""
         self.writer.finish(self.cases.store)
 
     def _onSettled(self, problems) -> None:
-        self._tellProblems(problems)
+        self._problems = problems
         if self.cases.isOpen:
-            self.showRows()
+            rows = self.cases.rows()
+            self.table.show(rows)
+            self._showStatus(rows)
             self.listChanged.emit()
-
-    def _tellProblems(self, problems) -> None:
-        if problems:
-            self.panel.showMessage(*problemText(problems[0]))
 
     def showRows(self) -> None:
         """What the network says of the cases has changed."""
@@ -199,127 +203,32 @@ class WorklistSection:
         self.openCase(self.table.selectedId or self.table.nextOpen(""))
 
     def openCase(self, caseId) -> bool:
-        """Save what is open, show a case and its mask; whether that worked."""
+        """Save what is open, show a case; whether that worked."""
         if not caseId:
             return False
         if self.panel.logic.isRunning:
             self._stopNetwork()
         self._saveDraft()
-        before = self.cases.unload()
-        self._makeRoom()
-        self._isOpening = True
-        prepared = self.nextCase.take(caseId)
-        try:
-            volumeNode = self.cases.openCase(caseId, prepared, self.panel.parameterNode.brainWindow)
-            self.panel.showScan(volumeNode)
-            self.panel.removeScan(before)
-            self._isOpening = False
-            self._show()
-            self.ui.commentLineEdit.text = self.cases.store.annotation(caseId).comment
-            self.table.select(caseId)
-            self._beginWithNetwork(prepared)
-        except RadiologyCNNError as error:
-            self.panel.removeScan(before)
-            self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
-            return False
-        finally:
-            self._isOpening = False
-            if prepared is not None:
-                prepared.release()
-        self._updateCase()
-        return True
+        return self.opening.open(caseId)
+
+    def _onScanShown(self, caseId) -> None:
+        self._show()
+        self.ui.commentLineEdit.text = self.cases.store.annotation(caseId).comment
+        self.table.select(caseId)
 
     def _stopNetwork(self) -> None:
         """It runs on a case that is being left."""
         self.panel.logic.abandonJobs()
         self.panel.showIdle()
 
-    def _makeRoom(self) -> None:
-        """Fold what an annotator seldom needs, so that list, editor and decision are on one screen."""
-        if not self.cases.caseId:  # once; what the person unfolds then stays so
-            self.ui.inputsCollapsibleButton.collapsed = True
-            self.ui.resultCollapsibleButton.collapsed = True
-            self.ui.correctCollapsibleButton.collapsed = False
-        self.panel.results.unfoldsResults = self.ui.resultCollapsibleButton.collapsed is False
-
-    def _beginWithNetwork(self, prepared=None) -> None:
-        """Show the network's result that is kept, of whichever rater's run, or prepared; else run it now, if it can."""
-        if self.panel.results.result is not None:
-            self.takeResult(self.panel.results.result)
-            return
-        model = self.panel.inputs.currentModel
-        kept = self.cases.keptNetworkResult(model.package.weights_sha256 if model else "")
-        answer = prepared.segmentation if prepared is not None else None
-        if kept is None and answer is not None and model is not None and answer["model"] == model.id:
-            kept = (answer, prepared.probability())
-        kept = kept or (self.cases.keptNetworkResult() if self.panel.runProblem(self._volumeNode) else None)
-        if kept is not None:
-            self.panel.presentKept(*kept)
-        elif self.ui.segmentButton.enabled and self.panel.installer.isReady:
-            self.panel.onRunButton()
-
-    @property
-    def _volumeNode(self):
-        return self.panel.parameterNode.inputVolume if self.panel.parameterNode else None
-
     def takeResult(self, result) -> None:
-        """The network's result of the open case is in the scene."""
-        if not self._isCaseShown():
-            return
-        try:
-            self.panel.results.isUpdating = True
-            own = self.cases.takeResult(result)
-        except RadiologyCNNError as error:
-            self.panel.showMessage(error.message, error.hint)
-        else:
-            if own:
-                self.panel.results.isUpdating = False
-                self.panel.results.onMaskEdited()
-                self.cases.changes -= 1  # that was no stroke
-        finally:
-            self.panel.results.isUpdating = False
-        self._keepTimer.start()
-        self._updateCase()
-
-    def _keepNetwork(self) -> None:
-        """Have the network's result written down, now that it is on the screen; then get the next case ready."""
-        try:
-            self.cases.keepNetwork()
-        except RadiologyCNNError as error:
-            self.panel.showMessage(error.message, error.hint)
-        self.writer.settle(self.cases.store)
-        self._prepareNext()
-
-    def _prepareNext(self) -> None:
-        """Have the case that Accept will open read and segmented meanwhile."""
-        if self.result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
-            return
-        caseId = self.table.nextOpen(self.cases.caseId)
-        path = self.cases.scanPath(caseId)
-        if path is None:
-            return
-        inputs = self.panel.inputs
-        model = inputs.currentModel
-        isKnown = model is None or self.cases.hasNetworkResult(caseId, model.package.weights_sha256)
-        self.nextCase.prepare(
-            caseId, path, self.cases.missingImage(caseId), inputs.modelId, inputs.deviceId,
-            isSegmented=not (isKnown or inputs.modelProblem),
-        )  # fmt: skip
-
-    def _isCaseShown(self) -> bool:
-        """Whether the scan on the screen is that of the open case."""
-        volumeNode = self._volumeNode
-        return (
-            bool(self.cases.caseId)
-            and not self._isOpening
-            and volumeNode is not None
-            and volumeNode.GetID() == self.cases.volumeId
-        )
+        """The network's result is in the scene, perhaps that of the open case."""
+        self.opening.takeResult(result)
 
     @property
     def result(self):
         """The open case's SceneResult, or None."""
-        return self.panel.results.result if self._isCaseShown() else None
+        return self.opening.result
 
     @property
     def isCaseDecided(self) -> bool:
@@ -331,13 +240,13 @@ class WorklistSection:
 
     def noteChange(self, result=None) -> None:
         """The mask was changed."""
-        if self._isCaseShown():
+        if self.opening.isCaseShown:
             self.cases.changes += 1
 
     def decide(self, status) -> bool:
         """Say the word, then open the next case; whether it holds."""
         isRunning = self.panel.logic.isRunning
-        if not self._isCaseShown() or (isRunning and status == ACCEPTED):
+        if not self.opening.isCaseShown or (isRunning and status == ACCEPTED):
             return False
         if isRunning:
             self._stopNetwork()
@@ -349,12 +258,12 @@ class WorklistSection:
             self.panel.showMessage(error.message, error.hint)
             return False
         self.writer.settle(self.cases.store)
-        self._show()
         following = self.table.nextOpen(caseId)
+        if not following or not self.openCase(following):
+            self._show()
         if not following:
             self.panel.showMessage(_("All cases of the list are decided."))
-            self._updateCase()
-        return not following or self.openCase(following) or True
+        return True
 
     def _saveDraft(self) -> None:
         if self.cases.caseId and self.result is not None:
@@ -370,7 +279,7 @@ class WorklistSection:
 
     def _updateCase(self) -> None:
         ui = self.ui
-        shown = self._isCaseShown()
+        shown = self.opening.isCaseShown
         ui.decisionFrame.visible = shown
         ui.acceptButton.enabled = shown and self.result is not None and not self.panel.logic.isRunning
         for widget in (ui.flagButton, ui.rejectButton, ui.commentLineEdit):
@@ -382,12 +291,12 @@ class WorklistSection:
             self.cases.clock.resume()
             self._autosaveTimer.start()
             self._tickTimer.start()
-            self._makeShortcuts()
+            self._keys.take()
         else:
             self.cases.clock.pause()
             self._autosaveTimer.stop()
             self._tickTimer.stop()
-            self._dropShortcuts()
+            self._keys.release()
         self._tick()
         self.shownCaseChanged.emit()
 
@@ -397,24 +306,6 @@ class WorklistSection:
 
     def _tick(self) -> None:
         text = ""
-        if self._isCaseShown():
+        if self.opening.isCaseShown:
             text = f"{self.cases.caseId} · {clockText(self.cases.clock.seconds)}"
         self.ui.caseStatusLabel.text = text
-
-    def _makeShortcuts(self) -> None:
-        if self._shortcuts or slicer.util.mainWindow() is None:
-            return
-        for keys, status in ((ACCEPT_KEY, ACCEPTED), (FLAG_KEY, FLAGGED), (REJECT_KEY, REJECTED)):
-            shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
-            shortcut.connect("activated()", self._decider(status))
-            self._shortcuts.append(shortcut)
-
-    def _decider(self, status):
-        return lambda: self.decide(status)
-
-    def _dropShortcuts(self) -> None:
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.setParent(None)
-            shortcut.deleteLater()
-        self._shortcuts = []

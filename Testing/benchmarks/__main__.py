@@ -23,6 +23,7 @@ PARTS = {
     "network": ("backends", None),
     "segment": ("segment_click", "head"),
     "classify": ("classify_click", "shoulder"),
+    "annotate": ("annotate", "annotate"),
     "size": ("input_size", "head"),
     "folder": ("folder_throughput", "head"),
     "peers": ("peers", "head"),

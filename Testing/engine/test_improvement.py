@@ -129,6 +129,22 @@ def test_cancelled_run_goes_on_to_the_same_end(model, tmp_path) -> None:
     assert stages[[stage[:7] for stage in stages].index("Epoch 1")].startswith("Epoch 1 of 3")
 
 
+def test_two_runs_at_once_on_one_dataset_are_refused(model, tmp_path) -> None:
+    corrected_folder(tmp_path / "data", 6, OLD_HU)
+    told: list[InputError] = []
+
+    def start_another(fraction: float, stage: str) -> None:
+        if not told:
+            with pytest.raises(InputError, match="improved on this dataset already") as refused:
+                improve_model(tmp_path / "data", model, {**QUICK, "epochs": 1}, "cpu", output=tmp_path / "other")
+            told.append(refused.value)
+
+    settings = {**QUICK, "epochs": 1}
+    improve_model(tmp_path / "data", model, settings, "cpu", output=tmp_path / "out", progress=start_another)
+    assert told[0].code == "already-improving" and told[0].hint
+    improve_model(tmp_path / "data", model, settings, "cpu", output=tmp_path / "out")  # the lock went with the run
+
+
 def test_consensus_is_learned_where_it_is_chosen(tmp_path) -> None:
     corrected_folder(tmp_path, 6, OLD_HU)
     dataset = AnnotationDataset(tmp_path)

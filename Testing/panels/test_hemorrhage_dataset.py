@@ -123,6 +123,20 @@ def testAnotherCaseThanThePreparedOneIsOpenedAsEver(office):
     assert office.sent("prepare_case")[1]["path"].endswith("_0.nii.gz"), "around the end of the list"
 
 
+def testPreparingIsStoppedWhenAnotherCaseIsOpened(office, monkeypatch):
+    import os
+
+    office.openCase()
+    waitForPreparing(office)
+    job, fields = office.sent("prepare_case")
+    stopped = []
+    with monkeypatch.context() as patch:
+        patch.setattr(office.client, "cancel", lambda job, mayKill=True: stopped.append((job, mayKill)))
+        office.openCase("case-0003")
+    assert (job, False) in stopped, "the warm worker is not ended for that"
+    assert not os.path.isdir(fields["output"])
+
+
 def testSceneCloseDropsWhatWasPrepared(office):
     import os
 
@@ -142,7 +156,7 @@ def predict(room, **uncertainty):
     for number, value in uncertainty.items():
         caseId = f"case-000{number[1:]}"
         model = {"id": "test-1.0.0", "sha256": "0" * 64}
-        prediction = Prediction(caseId, model, 0.5, 100 * value, value, 1.0)
+        prediction = Prediction(caseId, model, 0.5, 100 * value, value, 10 * (1 - value))
         room.widget.worklist.cases.store.save_prediction(prediction)
     room.widget.worklist.showRows()
 
@@ -155,7 +169,7 @@ def testOrderByWhatTeachesMostIsFollowedAndRemembered(office):
     header = table.horizontalHeader()
     assert header.sortIndicatorSection() == 2
     assert table.horizontalHeaderItem(2).text() == "Uncertainty"
-    assert table.item(0, 3).font().italic(), "the network's volume is told from the rater's"
+    assert table.item(0, 4).font().italic(), "the network's volume is told from the rater's"
     assert office.openCase() == "case-0003"
     asked = office.count("segment")
     office.press("A")
@@ -164,7 +178,11 @@ def testOrderByWhatTeachesMostIsFollowedAndRemembered(office):
     ui.caseOrderSelector.setCurrentIndex(ui.caseOrderSelector.findData("volume"))
     table.sortItems(1, office.qt.Qt.DescendingOrder)  # as a click on the heading
     assert ui.caseOrderSelector.itemData(ui.caseOrderSelector.currentIndex) == ""
+    ui.caseOrderSelector.setCurrentIndex(ui.caseOrderSelector.findData("work"))
+    assert shownCases(office)[:2] == ["case-0002", "case-0003"]
+    assert table.item(0, 3).text() == "8" and table.isColumnHidden(2) and not table.isColumnHidden(3)
     ui.caseOrderSelector.setCurrentIndex(ui.caseOrderSelector.findData("learn"))
+    assert table.isColumnHidden(3)
     ui.caseFilterSelector.setCurrentIndex(ui.caseFilterSelector.findData("open"))
 
     from RadiologyCNNLib.CaseTable import CaseTable

@@ -206,6 +206,52 @@ def testProblemsAreSaidAndNothingIsLost(room, monkeypatch):
     assert room.states()["case-0001"] == "accepted"
 
 
+def testMaskThatCannotBeWrittenYetIsKeptAndTheAnnotatorIsTold(room, monkeypatch):
+    from radiologycnn.annotation.store import AnnotationStore
+    from radiologycnn.errors import ResourceError
+
+    def full(self, folder, case, mask):
+        raise ResourceError("disk-full", "The disk is full.", "Free some space.")
+
+    room.writeScans(3)
+    room.openList()
+    room.openCase()
+    with monkeypatch.context() as patch:
+        patch.setattr(AnnotationStore, "write_mask", full)
+        asked = room.count("segment")
+        room.press("A")
+        room.waitFor(lambda: "case-0001 is kept" in room.ui.listStatusLabel.text)
+        assert "Free some space" in room.ui.listStatusLabel.text
+        assert room.caseId == "case-0002", "nobody is held up"
+        assert room.states()["case-0001"] == "accepted"
+        assert room.word("case-0001")["status"] == "in-progress"
+    room.answerIfAsked(asked)
+    room.press("A")
+    room.waitFor(lambda: not room.widget.worklist.cases.store.has_submitted)
+    room.waitFor(lambda: "is kept" not in room.ui.listStatusLabel.text)
+    assert [room.word(case)["status"] for case in ("case-0001", "case-0002")] == ["accepted", "accepted"]
+
+
+def testFilesAreWrittenHereWhereTheWriterCannotBeStarted(room, monkeypatch):
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    client = room.widget.worklist.writer.client
+
+    def fail(cmd, **fields):
+        client.requests.append((cmd, fields))
+        job = f"job-{len(client.requests)}"
+        room.qt.QTimer.singleShot(0, lambda: client.failed.emit(job, WorkerError("worker-not-started", "No.", "")))
+        return job
+
+    monkeypatch.setattr(client, "request", fail)
+    room.writeScans(1)
+    room.openList()
+    room.openCase()
+    room.press("A")
+    room.waitFor(lambda: not room.widget.worklist.cases.store.has_submitted)
+    assert room.word("case-0001")["status"] == "accepted"
+
+
 def testLoadedScansCanBeTheListToo(room):
     room.ui.raterLineEdit.text = "ab"
     room.folder.mkdir()

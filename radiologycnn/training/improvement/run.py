@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from radiologycnn.annotation.dataset import AnnotationDataset
+from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.json_files import json_bytes, read_json
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -31,7 +32,7 @@ from radiologycnn.training.improvement.settings import MOST_LOST_DICE, Improveme
 
 TASK = "hemorrhage-segmentation"
 WORK_FOLDER = "improvement"
-RUN_NAME = "run.json"
+RUN_NAME, LOCK_NAME = "run.json", ".lock"
 _SIMULATED_SEED = 660_000
 _PREPARED, _TESTED, _TRAINED, _CHECKED = 0.15, 0.2, 0.9, 0.95
 
@@ -63,7 +64,7 @@ def improve_model(
         ``learned_from``, ``log``.
 
     Raises:
-        InputError: no dataset, too few cases, a model or settings that cannot be used.
+        InputError: no dataset, too few cases, a model or settings that cannot be used, or another run on the dataset.
         ResourceError: torch is not installed.
         Cancelled: as ``cancelled`` said; called again, it goes on.
     """
@@ -75,6 +76,29 @@ def improve_model(
             f"The model {base.id} tells kinds of bleeds apart, which accepted masks do not.",
             "Choose a model with one label.",
         )
+    work = dataset.folder / WORK_FOLDER
+    with file_lock(work / LOCK_NAME) as is_alone:
+        if not is_alone:
+            raise InputError(
+                "already-improving",
+                "A model is being improved on this dataset already; two runs at once would undo each other's work.",
+                "Wait until the other run ends, or stop it there: it can be gone on with.",
+            )
+        return _improve(dataset, work, base, choices, device, fresh, output, progress, cancelled)
+
+
+def _improve(
+    dataset: AnnotationDataset,
+    work: Path,
+    base: ModelPackage,
+    choices: ImprovementSettings,
+    device: str,
+    fresh: bool,
+    output: Path | None,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> dict[str, Any]:
+    """As :func:`improve_model`, with the work folder locked."""
     corrections = read_corrections(dataset)
     training, held_out = hold_out(corrections, choices.held_out_share, learned_sources(base))
     _need_torch()
@@ -83,7 +107,6 @@ def improve_model(
     from radiologycnn.training.improvement.finetune import dice_by_case, fine_tune, mean, network_of
 
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
-    work = dataset.folder / WORK_FOLDER
     preprocessing = Preprocessing.from_dict(base.preprocessing)
     cache = work / "cases" / _cache_name(preprocessing)
     paths = _prepare(dataset, [*training, *held_out], cache, preprocessing, _part(progress, 0.0, _PREPARED / 2))

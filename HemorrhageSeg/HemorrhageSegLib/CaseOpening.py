@@ -1,0 +1,195 @@
+"""Brings a case of the list on the screen, a little in each turn of the event loop, and prepares the next one."""
+
+import qt
+
+from HemorrhageSegLib.NextCase import NextCase
+from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.Signal import Signal
+
+KEEP_MS = 400  # after the next case is on the screen
+
+
+class CaseOpening:
+    """Opens cases: scan first, then the result, which is the kept one, the prepared one or a new one.
+
+    Signals:
+        scanShown(caseId): a case was opened, and its scan is on the screen.
+        resultShown(): so is its mask, or the case's scan has got another one.
+
+    Args:
+        ui: the panel's widgets.
+        panel: HemorrhageSegWidget: shows scans, runs the network, says messages.
+        cases: AnnotationLogic.
+        table: CaseTable, which says what comes next.
+        writer: AnnotationWriter.
+    """
+
+    def __init__(self, ui, panel, cases, table, writer) -> None:
+        self.ui, self.panel, self.cases, self.table, self.writer = ui, panel, cases, table, writer
+        self.scanShown, self.resultShown = Signal("caseId"), Signal()
+        self.nextCase = NextCase(panel.logic)
+        self._isOpening = False
+        self._prepared = None  # of the case that has just been opened, until its result is shown
+        self._scanBefore = ""  # identifier of the scan that it has taken the place of
+        self._beginTimer = self._timer(0, self._begin)
+        self._removeTimer = self._timer(0, self._removeScanBefore)
+        self._keepTimer = self._timer(KEEP_MS, self._keepNetwork)
+
+    @staticmethod
+    def _timer(milliseconds, function):
+        timer = qt.QTimer()
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.connect("timeout()", function)
+        return timer
+
+    def release(self) -> None:
+        """The scene closes, or the panel goes away."""
+        for timer in (self._keepTimer, self._beginTimer, self._removeTimer):
+            timer.stop()
+        self._dropPrepared()
+        self._scanBefore = ""
+        self.nextCase.drop()
+
+    # What is on the screen
+
+    @property
+    def volumeNode(self):
+        """The scan that is chosen in the panel, or None."""
+        return self.panel.parameterNode.inputVolume if self.panel.parameterNode else None
+
+    @property
+    def isCaseShown(self) -> bool:
+        """Whether the scan on the screen is that of the open case."""
+        volumeNode = self.volumeNode
+        return (
+            bool(self.cases.caseId)
+            and not self._isOpening
+            and volumeNode is not None
+            and volumeNode.GetID() == self.cases.volumeId
+        )
+
+    @property
+    def result(self):
+        """The open case's SceneResult, or None."""
+        return self.panel.results.result if self.isCaseShown else None
+
+    # Opening
+
+    def open(self, caseId) -> bool:
+        """Show a case and then its mask; whether that worked. What was open is saved already.
+
+        The mask comes, and the scan before goes, in later turns of the event loop: none of them takes long.
+        """
+        self._finishOpening()
+        self._scanBefore = self.cases.unload()
+        self._makeRoom()
+        self._isOpening = True
+        self._prepared = self.nextCase.take(caseId)
+        try:
+            volumeNode = self.cases.openCase(caseId, self._prepared, self.panel.parameterNode.brainWindow)
+            self.panel.showScan(volumeNode)
+        except RadiologyCNNError as error:
+            self._finishOpening()
+            self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
+            return False
+        finally:
+            self._isOpening = False
+        self.scanShown.emit(caseId)
+        self._beginTimer.start()
+        return True
+
+    def _begin(self) -> None:
+        """Show the mask of the case that was opened, or have the network make one."""
+        try:
+            if self.isCaseShown:
+                self._beginWithNetwork(self._prepared)
+        except RadiologyCNNError as error:
+            self.panel.showMessage(f"{self.cases.caseId}: {error.message}", error.hint)
+        finally:
+            self._dropPrepared()
+            self._removeTimer.start()
+
+    def _dropPrepared(self) -> None:
+        if self._prepared is not None:
+            self._prepared.release()
+            self._prepared = None
+
+    def _removeScanBefore(self) -> None:
+        before, self._scanBefore = self._scanBefore, ""
+        self.panel.removeScan(before)
+
+    def _finishOpening(self) -> None:
+        """Nothing of the case that was opened before is left to be done."""
+        self._beginTimer.stop()
+        self._removeTimer.stop()
+        self._dropPrepared()
+        self._removeScanBefore()
+
+    def _makeRoom(self) -> None:
+        """Fold what an annotator seldom needs, so that list, editor and decision are on one screen."""
+        if not self.cases.caseId:  # once; what the person unfolds then stays so
+            self.ui.inputsCollapsibleButton.collapsed = True
+            self.ui.resultCollapsibleButton.collapsed = True
+            self.ui.correctCollapsibleButton.collapsed = False
+        self.panel.results.unfoldsResults = self.ui.resultCollapsibleButton.collapsed is False
+
+    def _beginWithNetwork(self, prepared=None) -> None:
+        """Show the network's result that is kept, of whichever rater's run, or prepared; else run it now, if it can."""
+        if self.panel.results.result is not None:
+            self.takeResult(self.panel.results.result)
+            return
+        model = self.panel.inputs.currentModel
+        kept = self.cases.keptNetworkResult(model.package.weights_sha256 if model else "")
+        answer = prepared.segmentation if prepared is not None else None
+        if kept is None and answer is not None and model is not None and answer["model"] == model.id:
+            kept = (answer, prepared.probability())
+        kept = kept or (self.cases.keptNetworkResult() if self.panel.runProblem(self.volumeNode) else None)
+        if kept is not None:
+            self.panel.presentKept(*kept)
+        elif self.ui.segmentButton.enabled and self.panel.installer.isReady:
+            self.panel.onRunButton()
+
+    def takeResult(self, result) -> None:
+        """The network's result of the open case is in the scene."""
+        if not self.isCaseShown:
+            return
+        try:
+            self.panel.results.isUpdating = True
+            own = self.cases.takeResult(result)
+        except RadiologyCNNError as error:
+            self.panel.showMessage(error.message, error.hint)
+        else:
+            if own:
+                self.panel.results.isUpdating = False
+                self.panel.results.onMaskEdited()
+                self.cases.changes -= 1  # that was no stroke
+        finally:
+            self.panel.results.isUpdating = False
+        self._keepTimer.start()
+        self.resultShown.emit()
+
+    def _keepNetwork(self) -> None:
+        """Have the network's result written down, now that it is on the screen; then get the next case ready."""
+        try:
+            self.cases.keepNetwork()
+        except RadiologyCNNError as error:
+            self.panel.showMessage(error.message, error.hint)
+        self.writer.settle(self.cases.store)
+        self._prepareNext()
+
+    def _prepareNext(self) -> None:
+        """Have the case that Accept will open read and segmented meanwhile."""
+        if self.result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
+            return
+        caseId = self.table.nextOpen(self.cases.caseId)
+        path = self.cases.scanPath(caseId)
+        if path is None:
+            return
+        inputs = self.panel.inputs
+        model = inputs.currentModel
+        isKnown = model is None or self.cases.hasNetworkResult(caseId, model.package.weights_sha256)
+        self.nextCase.prepare(
+            caseId, path, self.cases.missingImage(caseId), inputs.modelId, inputs.deviceId,
+            isSegmented=not (isKnown or inputs.modelProblem),
+        )  # fmt: skip
