@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
 from radiologycnn.baselines.interface import ScanCase
+from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.classification_metrics import BinaryMetrics
 from radiologycnn.evaluation.hypothesis_tests import mann_whitney
@@ -17,7 +19,7 @@ from radiologycnn.reproduction import arab2020, shim2020
 from radiologycnn.reproduction.arab2020_run import _read_raters
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
-from radiologycnn.reproduction.settings import ReproductionSettings
+from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
 from radiologycnn.reproduction.shim2020_tables import figures_of
 from radiologycnn.reproduction.tables import mean_sd, median_quartiles, number, p_value, with_p
 from radiologycnn.reproduction.workspace import split_rows
@@ -189,6 +191,16 @@ def test_unknown_methods_are_refused() -> None:
         ReproductionSettings.of("arab2020", "quick", methods=("cnn_ds", "resnet"))
     with pytest.raises(InputError, match="cnn_ds"):
         ReproductionSettings.of("shim2020", "quick", methods=("cnn_ds",))
+
+
+def test_reduced_run_trains_every_method_of_the_paper_and_is_no_quick_one(tmp_path) -> None:
+    reduced = ReproductionSettings.of("arab2020", "reduced", training=40)
+    assert (reduced.training, reduced.methods, reduced.quick) == (40, ARAB_METHODS, False)
+    with pytest.raises(InputError, match="no preset “reduced” of “shim2020”"):
+        ReproductionSettings.of("shim2020", "reduced")
+    with pytest.raises(InputError, match="two runs"):
+        words = ["reproduce", "arab2020", "--quick", "--reduced", "-o", str(tmp_path)]
+        CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
 
 
 # Whole runs
