@@ -42,7 +42,7 @@ def render(rows: Iterable[Row]) -> str:
             continue
         digits = {"s": 3, "ms": 0, "MiB": 0, "%": 1}[row.unit]
         ratio = f"{100 * row.ratio:5.1f} %" if row.ratio is not None else ""
-        target = "" if row.target is None else f"{'MISSED' if row.is_missed else 'ok'} (<= {row.target:g} {row.unit})"
-        text = f"{row.name:<44}{row.value:>10.{digits}f} {row.unit:<4}{ratio:>9}   {target:<18} {row.remark}"
+        target = "" if row.target is None else f"{'MISSED' if row.is_missed else 'ok'} (<= {row.target:.4g} {row.unit})"
+        text = f"{row.name:<44}{row.value:>10.{digits}f} {row.unit:<4}{ratio:>9}   {target:<20} {row.remark}"
         lines.append(text.rstrip())
     return "\n".join(lines).strip("\n")
