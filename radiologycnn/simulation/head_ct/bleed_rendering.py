@@ -10,7 +10,7 @@ from radiologycnn.simulation.head_ct.config import BleedConfig
 from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, fraction
 from radiologycnn.simulation.head_ct.person import Person
 
-_EVERYWHERE = slice(None)
+_EVERYWHERE = (slice(None),) * 3
 
 
 def render_bleeds(
@@ -32,7 +32,7 @@ def render_bleeds(
     total = np.zeros(grid.fine_shape, np.float32)
     kind = np.zeros(grid.fine_shape, np.uint8)
 
-    def put(bleed: Bleed, where: slice, share: np.ndarray, clot: np.ndarray) -> None:
+    def put(bleed: Bleed, where: tuple[slice, slice, slice], share: np.ndarray, clot: np.ndarray) -> None:
         share = np.minimum(share, 1 - total[where])
         blend(hu[where], share, clot)
         kind[where][share > total[where]] = BLEED_LABELS[bleed.kind]
@@ -55,7 +55,7 @@ def render_bleeds(
             continue
         oedema_hu = rng.uniform(*config.oedema_hu) if bleed.oedema_mm else 0.0
         for slab in grid.slabs():
-            where, shape = slab.slices, slab.to_fine(bleed.shape)
+            where, shape = slab.window, slab.to_fine(bleed.shape)
             if bleed.kind == "iph":
                 share = fraction(shape, grid.fine_mm)
                 if bleed.oedema_mm:

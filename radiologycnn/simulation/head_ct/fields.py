@@ -68,7 +68,8 @@ class HeadGrid:
     def slabs(self, slices: int = 16) -> Iterator[Slab]:
         """The fine grid in slabs of so many slices, from below. What is drawn voxel by voxel needs little memory so."""
         for first in range(0, self.fine_shape[0], slices):
-            yield Slab(self, slice(first, min(first + slices, self.fine_shape[0])))
+            last = min(first + slices, self.fine_shape[0])
+            yield Slab(self, (slice(first, last), slice(0, self.fine_shape[1]), slice(0, self.fine_shape[2])))
 
     def to_fine(self, field: np.ndarray) -> np.ndarray:
         """Linear interpolation of a coarse field onto the fine grid, float32."""
@@ -101,10 +102,14 @@ class HeadGrid:
 
 @dataclass(frozen=True)
 class Slab:
-    """Some neighbouring slices of a grid's fine voxels; what it gives equals those slices of what the grid gives."""
+    """Some neighbouring slices of a grid's fine voxels, or a box in them; it gives what the grid gives, cut to that.
+
+    Attributes:
+        window: slices, rows and columns of the grid's fine voxels.
+    """
 
     grid: HeadGrid
-    slices: slice
+    window: tuple[slice, slice, slice]
 
     @property
     def fine_mm(self) -> float:
@@ -114,16 +119,27 @@ class Slab:
     def fine_axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As :attr:`HeadGrid.fine_axes`."""
         x, y, z = self.grid.fine_axes
-        return x, y, z[self.slices]
+        return x[:, :, self.window[2]], y[:, self.window[1]], z[self.window[0]]
 
     def to_fine(self, field: np.ndarray) -> np.ndarray:
         """As :meth:`HeadGrid.to_fine`."""
         step = self.grid.fine_mm / self.grid.coarse_mm
-        positions = [np.arange(n) * step for n in self.grid.fine_shape]
-        wanted = positions[0][self.slices]
-        first = min(int(wanted[0]), len(field) - 2)
-        part = np.asarray(field[first : int(wanted[-1]) + 2], np.float32)
-        return interpolate_at(part, [wanted - first, *positions[1:]])
+        part, positions = [], []
+        for length, count, window in zip(field.shape, self.grid.fine_shape, self.window):
+            wanted = (np.arange(count) * step)[window]
+            first = min(int(wanted[0]), length - 2)
+            part.append(slice(first, int(wanted[-1]) + 2))
+            positions.append(wanted - first)
+        return interpolate_at(np.asarray(field[tuple(part)], np.float32), positions)
+
+    def around(self, wanted: np.ndarray) -> tuple[Slab, tuple[slice, slice, slice]] | None:
+        """The smallest box that holds all voxels of the slab that are wanted, and where it lies in the slab."""
+        ends = [np.flatnonzero(wanted.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+        if not len(ends[0]):
+            return None
+        local = tuple(slice(int(line[0]), int(line[-1]) + 1) for line in ends)
+        starts = [window.start for window in self.window]
+        return Slab(self.grid, tuple(slice(s + c.start, s + c.stop) for s, c in zip(starts, local))), local
 
 
 def interpolate(field: np.ndarray, shape: tuple[int, int, int], step: float) -> np.ndarray:

@@ -88,6 +88,8 @@ def _bone(slab: Slab, person: Person, shell: Shell, lump: np.ndarray, grain: np.
         slab.fine_mm,
     )
     bone = hu_of["diploe"] + 120 * lump + tables * (hu_of["table"] - hu_of["diploe"])
+    if z.min() > 0:  # what follows lies lower
+        return bone
     bone += shell.base * (np.clip(650 + 420 * grain, -100, 1500) - bone)
     petrous = smooth_step(9 - np.hypot(y - (2 + (np.abs(x) - 12) * 0.5), (z + 36) * 0.9), -2, 3)
     petrous = petrous * ((np.abs(x) > 14) & (np.abs(x) < 62))
@@ -101,6 +103,8 @@ def _bone(slab: Slab, person: Person, shell: Shell, lump: np.ndarray, grain: np.
 def _render_sinuses(slab: Slab, hu: np.ndarray, person: Person, inside: np.ndarray, lump: np.ndarray) -> None:
     """Air of the sphenoid, ethmoid and frontal sinuses, where there is no cavity."""
     x, y, z = slab.fine_axes
+    if z.min() > 25:  # all of it lies lower
+        return
     air = np.maximum(ellipsoid(x, y, z, (3, -20, -40), (13, 10, 8)), ellipsoid(x, y, z, (0, -52, -38), (12, 20, 14)))
     air = np.where(np.abs(x - 1) < 0.7, -9, air)
     frontal = ellipsoid(np.abs(x - 2), y, z, (9, -(person.half_length_mm + 4), -8), (10, 4, 12))
@@ -111,6 +115,8 @@ def _render_sinuses(slab: Slab, hu: np.ndarray, person: Person, inside: np.ndarr
 def _render_face(slab: Slab, hu: np.ndarray, person: Person, head: np.ndarray) -> None:
     """Orbits with globes, maxillary sinuses and the nasal passage, roughly; what matters is that they are no brain."""
     x, y, z = slab.fine_axes
+    if z.min() > 0:  # all of it lies lower
+        return
     h = slab.fine_mm
     front = -person.half_length_mm
     deep = fraction(head - 2.5, h)

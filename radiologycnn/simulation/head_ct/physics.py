@@ -32,7 +32,7 @@ def add_beam_hardening(
     first_mm, phase, second_mm = rng.uniform(2.5, 5), rng.uniform(0, 6), rng.uniform(3, 6)
     for slab in grid.slabs():
         x, y, z = slab.fine_axes
-        within = inside[slab.slices]
+        within = inside[slab.window]
         depth = np.maximum(within, 0)
         extra = rim_hu * np.exp(-depth / rim_mm)
         extra -= cupping * np.clip(depth / 60, 0, 1)
@@ -41,7 +41,7 @@ def add_beam_hardening(
         wave = np.sin((y + 0.25 * x) / first_mm + phase) + np.sin((y - 0.3 * x) / second_mm)
         extra += 0.5 * size * wave * np.exp(-(((z + 42) / 12) ** 2))
         extra *= within > -0.5
-        hu[slab.slices] += extra
+        hu[slab.window] += extra
 
 
 def bone_haze(hu: np.ndarray, pixel_mm: float, rng: np.random.Generator, config: PhysicsConfig) -> float:

@@ -42,17 +42,21 @@ def render_head(
 
     Returns:
         ``hu`` and the fields that bleeds and physics need again: ``inside`` (mm to the inner table), and shares of each
-        voxel: ``csf``, ``brain`` (with its sulci), ``grey``; all (K, J, I) float32 on the fine grid.
+        voxel: ``csf``, ``brain`` (with its sulci), and in the cavity ``grey``; all (K, J, I) float32 on the fine grid.
     """
     drawn = _draw(grid, rng, config, confounders)
-    fields = {name: np.empty(grid.fine_shape, np.float32) for name in ("hu", "inside", "csf", "brain", "grey")}
+    fields = {name: np.zeros(grid.fine_shape, np.float32) for name in ("hu", "inside", "csf", "brain", "grey")}
     for slab in grid.slabs():
         lump, grain = slab.to_fine(drawn.lump), slab.to_fine(drawn.grain)
         shell = Shell(*(slab.to_fine(f) for f in (cavity.inside, cavity.skull_mm, cavity.head, cavity.base)))
         hu = render_outside(slab, person, shell, lump, grain, drawn.muscle_hu, drawn.ears, config)
-        of_brain = _render_inside(slab, person, shell.inside, brain, hu, lump, grain, drawn)
-        for name, values in {"hu": hu, "inside": shell.inside, **of_brain}.items():
-            fields[name][slab.slices] = values
+        cavity_box = slab.around(shell.inside > -grid.fine_mm)
+        if cavity_box:
+            box, part = cavity_box
+            of_brain = _render_inside(box, person, shell.inside[part], brain, hu[part], lump[part], grain[part], drawn)
+            for name, values in of_brain.items():
+                fields[name][box.window] = values
+        fields["hu"][slab.window], fields["inside"][slab.window] = hu, shell.inside
     return fields
 
 
