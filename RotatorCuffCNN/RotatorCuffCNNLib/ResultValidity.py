@@ -65,6 +65,9 @@ def caution(result: CuffResult) -> str:
         return _("Not an oblique-coronal series: do not rely on this answer.")
     if not classification.roi.is_placed:
         return _("The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again.")
+    preprocessing = (result.record.get("provenance") or {}).get("preprocessing") or {}
+    if classification.side not in ("left", "right") and preprocessing.get("mirror_left", True):
+        return _("Nothing tells which shoulder this is. Choose its side; classify again.")
     return ""
 
 

@@ -35,6 +35,10 @@ def testAnAnswerThatIsNotToBeReliedOnSaysSoAboveItself(clinic):
     assert not label.visible
     clinic.classify(classification={"plane": "axial"})
     assert label.visible and label.text.startswith("Not an oblique-coronal series")
+    clinic.classify(classification={"side": "unknown"})
+    assert label.visible and label.text.startswith("Nothing tells which shoulder")
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    assert "Another side was chosen" in label.text
 
 
 def testAScanOfAScriptIsSeenToo(clinic):
