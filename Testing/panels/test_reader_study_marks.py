@@ -67,7 +67,10 @@ def testBoxAndMapAreShownWhereTheStudySaysSo(clinic, folder):
     clinic.startStudy()
     assert not clinic.study.markBoxButton.isVisible()
     (foreground,) = {c.GetForegroundVolumeID() for c in clinic.composites()}
-    assert clinic.slicer.mrmlScene.GetNodeByID(foreground).GetName() == "Case 1 map"
+    shownMap = clinic.slicer.mrmlScene.GetNodeByID(foreground)
+    assert shownMap.GetName() == "Case 1 map"
+    display = shownMap.GetScalarVolumeDisplayNode()
+    assert (display.GetApplyThreshold(), display.GetWindowLevelMax()) == (1, 1.0)  # a map's, not a scan's
     boxes = [
         d for d in clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode") if d.GetDisplayNode().GetVisibility()
     ]
