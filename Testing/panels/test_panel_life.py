@@ -51,6 +51,13 @@ def testARemovedScanIsForgottenByTheParameters(clinic):
 # The Segment Editor in HemorrhageSeg
 
 
+@pytest.fixture
+def unfolded(headClinic):
+    """The clinic, whose part "Correct" is folded again at the end: the next test finds the same panel."""
+    yield headClinic
+    headClinic.slicer.modules.HemorrhageSegWidget.ui.correctCollapsibleButton.collapsed = True
+
+
 def openEditor(clinic):
     clinic.segment()
     clinic.ui.correctCollapsibleButton.collapsed = False
@@ -58,36 +65,36 @@ def openEditor(clinic):
     return clinic.widget.correct.editor
 
 
-def testThresholdBeginsAtBloodAlsoAfterACloseOfTheScene(headClinic):
+def testThresholdBeginsAtBloodAlsoAfterACloseOfTheScene(unfolded):
     """The parameter set is a singleton, which a close of the scene empties; then its effects put their defaults in."""
     for _scene in range(2):
-        node = openEditor(headClinic).node
+        node = openEditor(unfolded).node
         values = [float(node.GetAttribute(f"Threshold.{end}Threshold")) for end in ("Minimum", "Maximum")]
         assert values == [45.0, 100.0]
         assert node.GetSourceVolumeIntensityMaskRange() == (45.0, 100.0)
         assert not node.GetSaveWithScene()
-        headClinic.host.clear_scene()
-        headClinic.ui.correctCollapsibleButton.collapsed = True
-        headClinic.volume = headClinic.addScan()
+        unfolded.host.clear_scene()
+        unfolded.ui.correctCollapsibleButton.collapsed = True
+        unfolded.volume = unfolded.addScan()
 
 
-def testNothingOfAReloadedPanelsEditorStays(headClinic):
+def testNothingOfAReloadedPanelsEditorStays(unfolded):
     """A reload hides the panel's widgets and keeps them; two editors on one parameter set would both draw."""
     from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 
-    widget = openEditor(headClinic).widget
+    widget = openEditor(unfolded).widget
     gone = []
     widget.connect("destroyed()", lambda: gone.append(True))
-    headClinic.widget.onReload()
-    headClinic.slicer.modules.HemorrhageSegWidget.logic.client = AnswerlessClient()
-    headClinic.host.process_events()
+    unfolded.widget.onReload()
+    unfolded.slicer.modules.HemorrhageSegWidget.logic.client = AnswerlessClient()
+    unfolded.host.process_events()
     assert gone
 
 
-def testEditorOpensWithoutAMainWindow(headClinic, monkeypatch):
+def testEditorOpensWithoutAMainWindow(unfolded, monkeypatch):
     """As under ``Slicer --no-main-window``, where keys have nothing to be given to."""
-    monkeypatch.setattr(headClinic.slicer.util, "mainWindow", lambda: None)
-    assert openEditor(headClinic).isOpen
+    monkeypatch.setattr(unfolded.slicer.util, "mainWindow", lambda: None)
+    assert openEditor(unfolded).isOpen
 
 
 # The brain window of a scan from a DICOM series
