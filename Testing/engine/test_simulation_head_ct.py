@@ -13,7 +13,8 @@ from radiologycnn.images import read_volume
 from radiologycnn.simulation.head_ct import BLEED_LABELS, HeadCtConfig, simulate_head_ct
 from radiologycnn.simulation.head_ct.bleeds import plan_bleeds
 from radiologycnn.simulation.head_ct.config import BleedConfig
-from radiologycnn.simulation.head_ct.scanner import join_upper_slices
+from radiologycnn.simulation.head_ct.fields import HeadGrid
+from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, onto_slices
 
 SMALL = HeadCtConfig.from_dict({"scanner": {"matrix": 128, "coarse_mm": 3.0, "fine_mm": 2.0}})
 
@@ -194,3 +195,34 @@ def test_orbital_roofs_bulge_over_a_thin_bone() -> None:
         front = volume.array[: len(volume.array) // 2, : volume.array.shape[1] // 2]
         bone.append(int((front > 300).sum()))
     assert bone[1] < 0.9 * bone[0]
+
+
+def test_slabs_and_boxes_give_what_the_grid_gives() -> None:
+    grid = HeadGrid(3.1, 5.0)
+    field = grid.noise(np.random.default_rng(0), 8.0)
+    whole = grid.to_fine(field)
+    covered = 0
+    for slab in grid.slabs(7):
+        values = slab.to_fine(field)
+        assert np.array_equal(values, whole[slab.window])
+        covered += values.size
+        found = slab.around(values > 2.5)
+        if found:
+            box, part = found
+            assert np.array_equal(box.to_fine(field), values[part])
+            assert (values[part] > 2.5).sum() == (values > 2.5).sum()
+            assert np.broadcast_shapes(*(axis.shape for axis in box.fine_axes)) == values[part].shape
+    assert covered == whole.size and slab.around(values > 99) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blood_reaches_the_same_voxels_when_only_its_slices_are_sampled(seed) -> None:
+    grid = HeadGrid(3.0)
+    blood = np.zeros(grid.fine_shape, np.float32)
+    blood[20:24, 30:37, 15:21] = 0.7
+    config = dataclasses.replace(SMALL.scanner, matrix=64, gantry_tilt=1.0, rotation_sd_deg=8.0)
+    slices = draw_slices(np.random.default_rng(seed), config, 80.0)
+    found = onto_slices(grid, blood, slices, 1.0, 0.0)
+    assert found.max() > 0.3
+    assert np.array_equal(found, np.maximum(onto_slices(grid, blood, slices, 1.0, -1e-6), 0))
+    assert not onto_slices(grid, 0 * blood, slices, 1.0, 0.0).any()
