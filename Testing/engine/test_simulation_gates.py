@@ -37,10 +37,36 @@ def test_inside_of_the_skull_is_found_and_its_bone_is_not() -> None:
 
 def test_bright_bleeds_fail_the_gates_and_invisible_ones_pass() -> None:
     pytest.importorskip("sklearn")
-    easy = segmenter_gates([ball_head(75, n) for n in range(4)])
+    easy = segmenter_gates([ball_head(75, n) for n in range(4)], [0.6, 0.7, 0.7, 0.8])
     assert [gate.passed for gate in easy if gate.limit] == [False, False]
+    forest, network = easy[-2:]
+    assert forest.limit == pytest.approx(0.6) and network.value == pytest.approx(0.7)
     hard = segmenter_gates([ball_head(32, n) for n in range(4)])
     assert all(gate.passed for gate in hard)
+    assert [gate.limit for gate in hard if gate.name.startswith("Random forest")] == [None]
+
+
+def test_network_is_measured_on_the_scans_that_bleed(monkeypatch) -> None:
+    pytest.importorskip("sklearn")
+    from radiologycnn.simulation.gates import head_ct
+
+    class Scan:
+        def __init__(self, index: int) -> None:
+            case = ball_head(75, index)
+            self.mask = case.mask * (index != 1)
+            self.labels, self.truth = self.mask, {"bleeds": []}
+            self.volume = Volume(case.hu, np.diag([*SPACING, 1.0]), "CT")
+
+    seen = []
+
+    def network(volume: Volume) -> np.ndarray:
+        seen.append(volume)
+        return np.zeros(volume.array.shape, np.uint8)
+
+    monkeypatch.setattr(head_ct, "simulate_head_ct", lambda index, seed, config: Scan(index))
+    gates = {gate.name: gate for gate in head_ct.head_ct_gates(3, network=network)}
+    assert len(seen) == 2 and gates["Network, mean Dice"].value == 0
+    assert not gates["Random forest on local features, mean Dice"].passed
 
 
 def test_dice_of_halves_is_a_half_and_the_best_threshold_lies_between() -> None:
@@ -96,7 +122,7 @@ def test_command_prints_the_table_and_its_exit_code_tells(monkeypatch) -> None:
 
     for value, code in ((0.4, 0), (0.6, 1)):
         monkeypatch.setattr(head_ct, "head_ct_gates", lambda *_, value=value: [Gate("Threshold", value, 0.5)])
-        done = CliRunner().invoke(app, ["simulate", "gates", "head-ct", "--count", "2"])
+        done = CliRunner().invoke(app, ["simulate", "gates", "head-ct", "--count", "2", "--no-network"])
         assert done.exit_code == code and f"{value:.3f}" in done.output
 
 

@@ -30,19 +30,23 @@ def head_ct(
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
-    network_dice: float = typer.Option(
-        None, min=0, max=1, help="Mean Dice of a network on such scans [as on the card of the demonstration model]."
-    ),
+    network: bool = typer.Option(True, help="Segment the scans with a network too, which the forest must stay below."),
+    model: str = typer.Option("", help="Id, name or path of its model [the one that comes with the program]."),
 ) -> None:
     """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
+    from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
+    from radiologycnn.reproduction.workspace import bundled_model
     from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, format_quantiles
-    from radiologycnn.simulation.gates.head_ct import NETWORK_DICE, head_ct_gates
+    from radiologycnn.simulation.gates.head_ct import head_ct_gates
     from radiologycnn.simulation.head_ct import HeadCtConfig
 
     settings = (HeadCtConfig.read(config) if config else HeadCtConfig.preset(preset)).with_matrix(matrix)
+    segmenter = HemorrhageSegmenter(bundled_model(TASK, model)) if network else None
     bleeds: list[BleedFigures] = []
     _report(
-        lambda progress: head_ct_gates(count, seed, settings, network_dice or NETWORK_DICE, progress, bleeds),
+        lambda progress: head_ct_gates(
+            count, seed, settings, segmenter and (lambda scan: segmenter.segment(scan).mask), progress, bleeds
+        ),
         lambda: format_quantiles(bleeds),
     )
 
