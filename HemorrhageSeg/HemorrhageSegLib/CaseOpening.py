@@ -141,7 +141,7 @@ class CaseOpening:
             return
         model = self.panel.inputs.currentModel
         kept = self.cases.keptNetworkResult(model.package.weights_sha256 if model else "")
-        answer = prepared.segmentation if prepared is not None else None
+        answer = prepared.segmentation if prepared is not None and prepared.isLoaded else None
         if kept is None and answer is not None and model is not None and answer["model"] == model.id:
             kept = (answer, prepared.probability())
         kept = kept or (self.cases.keptNetworkResult() if self.panel.runProblem(self.volumeNode) else None)

@@ -29,6 +29,9 @@ class PreparedCase:
         isImageKept: whether the worker has written the dataset's plain copy of the scan.
         segmentation: the worker's answer to ``segment``; None where the network refused the scan or was not asked.
         folder: where the files are.
+
+    Attributes:
+        isLoaded: whether all of it is in memory.
     """
 
     def __init__(self, caseId, volume, isImageKept, segmentation, folder) -> None:
@@ -37,6 +40,7 @@ class PreparedCase:
         self._parts = self._copyParts()
         self._image = vtk.vtkImageData()
         self._probability = None
+        self.isLoaded = False
 
     def loadMore(self) -> bool:
         """Take some more of it into memory; whether something is left.
@@ -60,10 +64,13 @@ class PreparedCase:
             self._probability = np.load(self.segmentation["probability"], allow_pickle=False)
         del voxels  # a file that is mapped cannot be removed everywhere
         VolumeExchange.removeFolder(self.folder)
+        self.isLoaded = True
 
     def _loadAll(self) -> None:
         while self.loadMore():
             pass
+        if not self.isLoaded:
+            raise OSError("a file of the prepared case could not be read")
 
     def addVolumeNode(self, isBrainWindow=True):
         """The scan as a new node of the scene.
