@@ -13,6 +13,8 @@ import numpy as np
 MANY_VOXELS = 4096
 #: Channels that a CPU's registers (512 bits of float32) calculate at once, whether there are so many or not.
 CHANNELS_AT_ONCE = 16
+#: How an enlargement is described that gives each voxel's value to all those that take its place.
+_COPIES_VOXELS = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
 
 
 def take_constants(model: Any) -> dict[str, np.ndarray]:
@@ -81,10 +83,10 @@ def merge_enlargements(openvino: ModuleType, model: Any) -> int:
     replaced = 0
     for node in _same_size_convolutions(model):
         enlarged, weights = node.input_value(0).get_node(), _weights(node)
-        if enlarged.get_type_name() != "Interpolate" or enlarged.get_attributes()["mode"] != "nearest":
+        if enlarged.get_type_name() != "Interpolate" or not _COPIES_VOXELS.items() <= enlarged.get_attributes().items():
             continue
-        small, nearest = enlarged.input_value(0), enlarged.get_attributes()["nearest_mode"]
-        if [2 * side for side in _sides(small)] != _sides(enlarged.output(0)) or nearest != "floor":
+        small = enlarged.input_value(0)
+        if [2 * side for side in _sides(small)] != _sides(enlarged.output(0)):
             continue
         for axis in (2, 3, 4):
             first, middle, last = np.moveaxis(weights, axis, 0)
