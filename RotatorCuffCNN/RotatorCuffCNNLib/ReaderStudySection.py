@@ -17,13 +17,12 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
 from RadiologyCNNLib.RaterSetting import savedRater, saveRater
 from RadiologyCNNLib.WorkClock import clockText
+from RotatorCuffCNNLib.ReaderStudyKeys import ReaderStudyKeys
 from RotatorCuffCNNLib.ReaderStudyResults import ReaderStudyResults
 from RotatorCuffCNNLib.ReaderStudyScene import ReaderStudyScene
 
 TICK_MILLISECONDS = 250
 TICKS_PER_SAVE = 20
-#: In these a digit is text, not an answer.
-TEXT_FIELDS = ("QLineEdit", "QTextEdit", "QPlainTextEdit", "QAbstractSpinBox")
 
 
 class ReaderStudySection:
@@ -34,9 +33,11 @@ class ReaderStudySection:
         panelLayout: the panel's outermost layout, which gets what is shown during a study.
         uiPath: of the study's .ui file.
         logic: RotatorCuffCNNLogic.
+        ended: function () that is called when the panel's other sections are to be seen again.
     """
 
-    def __init__(self, panelUi, panelLayout, uiPath: str, logic) -> None:
+    def __init__(self, panelUi, panelLayout, uiPath: str, logic, ended) -> None:
+        self._ended = ended
         self._rest = panelUi.readerStudyCollapsibleButton.parent()
         studyWidget = slicer.util.loadUI(uiPath)
         panelUi.readerStudyCollapsibleButton.layout().addWidget(studyWidget)
@@ -56,7 +57,7 @@ class ReaderStudySection:
         self._timer.interval = TICK_MILLISECONDS
         self._timer.connect("timeout()", self.onTick)
         self.answerButtons = [getattr(ui, f"answerButton{one.index}") for one in TEAR_CLASSES]
-        self._shortcuts = []
+        self._keys = ReaderStudyKeys(slicer.util.mainWindow() or ui.readingFrame, self.answer, len(self.answerButtons))
         self._prepareWidgets()
         self._connect()
         self._showSetup("")
@@ -84,28 +85,16 @@ class ReaderStudySection:
         ui.removeMarkButton.connect("clicked(bool)", self.onRemoveMarkButton)
         for number, button in enumerate(self.answerButtons):
             button.connect("clicked(bool)", self._answerer(number))
-            shortcut = qt.QShortcut(slicer.util.mainWindow() or ui.readingFrame)
-            shortcut.setKey(qt.QKeySequence(str(number + 1)))
-            shortcut.autoRepeat = False
-            shortcut.enabled = False
-            shortcut.connect("activated()", self._keyAnswerer(number))
-            self._shortcuts.append(shortcut)
 
     def _answerer(self, number):
         return lambda: self.answer(number)
 
-    def _keyAnswerer(self, number):
-        return lambda: None if _isTyping() else self.answer(number)
-
     def cleanup(self) -> None:
         """The panel goes away."""
+        self._ended = lambda: None
         self.end()
         self._timer.stop()
-        for shortcut in self._shortcuts:
-            shortcut.enabled = False
-            shortcut.setParent(None)
-            shortcut.deleteLater()
-        self._shortcuts = []
+        self._keys.remove()
 
     # Before: study and reader
 
@@ -272,7 +261,7 @@ class ReaderStudySection:
         self._timer.stop()
         reading.leave()
         self.scene.end()
-        self._enableKeys(False)
+        self._keys.enable(False)
         self.ui.readingFrame.visible = False
         self._rest.visible = True
         message = ""
@@ -284,6 +273,7 @@ class ReaderStudySection:
                     _("All cases that could be loaded are answered; {count} could not.").format(count=count)
                 )
         self._showSetup(message)
+        self._ended()
 
     def sceneClosing(self) -> None:
         """The scene goes, and the case with it: pause; resuming loads the case again."""
@@ -351,19 +341,9 @@ class ReaderStudySection:
         ui.pauseButton.toolTip = (
             _("Stop the clock and hide the images.") if isRunning else _("Show the images; the clock goes on.")
         )
-        self._enableKeys(isRunning)
+        self._keys.enable(isRunning)
         self._showClock()
-
-    def _enableKeys(self, enabled: bool) -> None:
-        for shortcut in self._shortcuts:
-            shortcut.enabled = enabled
 
     def _say(self, message, hint="") -> None:
         self.ui.readingMessageLabel.text = messageHtml(message, hint)
         self.ui.readingMessageLabel.visible = bool(message)
-
-
-def _isTyping() -> bool:
-    """Whether the keyboard is in a field where a digit is text."""
-    widget = slicer.app.focusWidget()
-    return widget is not None and any(widget.inherits(name) for name in TEXT_FIELDS)

@@ -42,7 +42,7 @@ class RotatorCuffCNNWidget(PanelWidget):
         self.region = RegionSection(ui, self.logic, self.onRegionMoved, self.onRegionChanged)
         self.results = ResultSection(ui, self.logic, self.region, self._modelCard, self.showMessage)
         studyUi = self.resourcePath("UI/RotatorCuffReaderStudy.ui")
-        self.readerStudy = ReaderStudySection(ui, self.layout, studyUi, self.logic)
+        self.readerStudy = ReaderStudySection(ui, self.layout, studyUi, self.logic, self.onStudyEnded)
         self.repeats = ChoiceSelector(ui.repeatsSelector, self.onRepeatsChosen)
         self.repeats.setChoices(
             [
@@ -83,6 +83,11 @@ class RotatorCuffCNNWidget(PanelWidget):
     def onSceneEnd(self, caller=None, event=None) -> None:
         super().onSceneEnd(caller, event)
         self.readerStudy.sceneLoaded()
+
+    def onStudyEnded(self) -> None:
+        """A search that the study has stopped goes on."""
+        self.region.update()
+        self._findHead()
 
     def enter(self) -> None:
         super().enter()

@@ -105,3 +105,15 @@ def testAStudyWaitsForARunningClassification(clinic):
     clinic.answer(job)
     clinic.click(clinic.study.startStudyButton)
     assert seen(clinic) == {"Case 1"}
+
+
+def testTheSearchForTheHumeralHeadWaitsForTheEnd(clinic):
+    assert "Looking" in clinic.ui.regionStatusLabel.text
+    clinic.startStudy()
+    assert not clinic.widget.logic.isLocating(clinic.volume)
+    searches = clinic.count("locate")
+    clinic.read(1)
+    assert clinic.count("locate") == searches
+    clinic.click(clinic.study.endStudyButton)
+    assert clinic.count("locate") == searches + 1
+    assert "Looking" in clinic.ui.regionStatusLabel.text
