@@ -181,7 +181,7 @@ def setLegend(result: CuffResult, visible: bool) -> None:
         legend.SetNumberOfLabels(6)
         legend.SetLabelFormat("%.1f")
         # Slicer makes all texts as large as the labels fit, and the title beside a narrow bar runs over the picture
-        legend.SetSize(0.08, 0.36)
+        legend.SetSize(0.08, 0.28)
         legend.SetPosition(0.98, 0.04)
         for textProperty in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
             textProperty.SetBackgroundColor(0.0, 0.0, 0.0)  # white letters are lost on fat
