@@ -134,6 +134,7 @@ def _loss_curves(results: ArabResults, folder: Path) -> FigureEntry | None:
         for (title, log), color in zip(logs, COLORS):
             axes.plot(log["epoch"], log["train_loss"], color=color, label=f"{title}, training")
             axes.plot(log["epoch"], log["validation_loss"], color=color, ls="--", label=f"{title}, validation")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("Epoch")
         axes.set_ylabel("Loss")
         axes.legend(fontsize=9)
