@@ -78,9 +78,9 @@ def find_skull(volume: Volume) -> Skull:
     i = np.rint(middle_i[:, None, None] + np.cos(angles)[:, None] * radii / cell_i).astype(int)
     outside = (j < 0) | (j >= hu.shape[1]) | (i < 0) | (i >= hu.shape[2])
     k = np.arange(len(hu))[:, None, None]
-    j, i = np.clip(j, 0, hu.shape[1] - 1), np.clip(i, 0, hu.shape[2] - 1)
-    hits = bone[k, j, i] & ~outside & (radii >= RING_DIAMETER_MM[0] / 4)
-    values = hu[k, j, i]
+    place = (k * hu.shape[1] + np.clip(j, 0, hu.shape[1] - 1)) * hu.shape[2] + np.clip(i, 0, hu.shape[2] - 1)
+    hits = bone.take(place) & ~outside & (radii >= RING_DIAMETER_MM[0] / 4)
+    values = hu.take(place)
 
     has_bone = hits.any(axis=2)
     first_bone_mm = np.where(has_bone, radii[hits.argmax(axis=2)], np.nan)
@@ -131,7 +131,7 @@ def _block_any(array: np.ndarray, step_j: int, step_i: int) -> np.ndarray:
 def _block_highest(array: np.ndarray, step: int, axis: int) -> np.ndarray:
     """Highest value of each block of ``step`` along an axis; the last block may be shorter."""
     array = np.moveaxis(array, axis, 0)
-    highest = array[::step].copy()
+    highest = array[::step].copy(order="K")  # as it lies in memory, which is what the passes run along
     for offset in range(1, step):  # whole rows at a time: many times faster than block after block
         others = array[offset::step]
         np.maximum(highest[: len(others)], others, out=highest[: len(others)])
