@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from radiologycnn.networks.cnn_ds import build_cnn_ds
 from radiologycnn.networks.layer_progress import LayerProgress
 from radiologycnn.networks.vrn import build_vrn
 
@@ -16,6 +17,16 @@ def test_progress_rises_to_one_whatever_the_depth(blocks: int) -> None:
         network(image)
     assert seen == sorted(seen)
     assert 0 < seen[0] < 0.5
+    assert seen[-1] == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("shape", [(64, 112, 96), (48, 80, 16)])
+def test_progress_in_a_grid_whose_sides_can_be_halved_differently_often(shape) -> None:
+    network = build_cnn_ds("small").eval()
+    image, seen = torch.zeros(1, 1, *shape), []
+    with torch.inference_mode(), LayerProgress(network, image.shape, seen.append):
+        network(image)
+    assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0, abs=0.02)
 
 

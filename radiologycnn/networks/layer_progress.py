@@ -70,10 +70,11 @@ def _total_cost(network: nn.Module, input_shape: tuple[int, ...]) -> float:
     while True:
         try:
             return _cost_of_pass(network, input_shape, scale) * scale ** len(input_shape[2:]) * input_shape[0] or 1.0
-        except RuntimeError:
+        except (RuntimeError, ValueError):
+            # A network that halves often has no room for its last layers in so small an input, or cannot halve it.
             if scale == 1:
                 raise
-            scale //= 2  # a network that halves often has no room for its last layers in so small an input
+            scale //= 2
 
 
 def _cost_of_pass(network: nn.Module, input_shape: tuple[int, ...], scale: int) -> float:
