@@ -59,7 +59,8 @@ def test_bleed_has_its_volume_its_label_and_its_brightness(kind: str, place: str
     assert bleed["volume_ml"] == pytest.approx(volume_ml, rel=0.10)  # drawn on a 3 mm grid
     mask_ml = (scan.labels > 0).sum() * scan.volume.voxel_volume_mm3 / 1000
     assert scan.truth["mask_ml"] == pytest.approx(mask_ml, abs=0.01)
-    assert mask_ml == pytest.approx(scan.truth["volume_ml"], rel=0.25)
+    # What bone brightens beyond 100 HU is not labelled; on this coarse grid that is much of a layer on the bone.
+    assert mask_ml == pytest.approx(scan.truth["volume_ml"], rel=0.3 if kind in ("sdh", "edh") else 0.25)
     assert set(np.unique(scan.labels)) <= {0, BLEED_LABELS[kind]}
     assert 38 < np.median(scan.volume.array[scan.labels > 0]) < 80
 

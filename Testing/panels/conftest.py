@@ -172,6 +172,10 @@ def room(slicerHost, tmp_path, monkeypatch):
 
     widget = slicerHost.load_module(REPOSITORY / "HemorrhageSeg", select=False)
     room = AnnotationRoom(slicerHost, widget, tmp_path / "scans")
+    for name in ("RadiologyCNN/CaseOrder", "RadiologyCNN/CaseFilter"):
+        room.qt.QSettings().remove(name)
+    room.ui.caseOrderSelector.setCurrentIndex(0)
+    room.ui.caseFilterSelector.setCurrentIndex(0)
     monkeypatch.setattr(widget.installer, "missing", lambda: [])
     monkeypatch.setattr(room.qt.QFileDialog, "getExistingDirectory", lambda *arguments: str(room.folder))
     widget.worklist.writer.client = inlineWriter(room.qt)

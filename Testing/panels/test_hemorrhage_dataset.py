@@ -26,11 +26,6 @@ def office(room):
     """A room with three scans listed and a second worker that answers what the test tells it to."""
     from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 
-    qt = room.qt
-    for name in ("RadiologyCNN/CaseOrder", "RadiologyCNN/CaseFilter"):
-        qt.QSettings().remove(name)
-    room.ui.caseOrderSelector.setCurrentIndex(0)
-    room.ui.caseFilterSelector.setCurrentIndex(0)
     room.widget.jobs.abandon()
     room.second = AnswerlessClient()
     room.widget.jobs.client = room.second
@@ -346,7 +341,8 @@ def testBetterModelIsChosenAndTheOldOneStays(office, monkeypatch):
 
     old = inputs._choices[0]
     new = ModelChoice("test-1.1.0", "Test model 1.1.0", "", old.package)
-    monkeypatch.setattr("RadiologyCNNLib.InputsSection.modelChoices", lambda task: [old, new])
+    # The module by this name is another one where a test before this one has reloaded the panel.
+    monkeypatch.setitem(inputs.refreshModels.__globals__, "modelChoices", lambda task: [old, new])
     office.second.result.emit(job, improvement(True))
     assert "0.70, before 0.55" in parts.improveLabel.text
     assert inputs.modelId == "test-1.1.0"

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.json_files import create_once, json_bytes
 from radiologycnn.annotation.records import Case
 
 if TYPE_CHECKING:
     from radiologycnn.annotation.dataset import AnnotationDataset
+
+# Longer than another rater's thousands of new scans take.
+LOCK_WAIT_S = 60.0
 
 
 def case_ids_of(dataset: AnnotationDataset, sources: Sequence[tuple[str, str]], keep_names: bool) -> dict[str, str]:
@@ -20,9 +24,12 @@ def case_ids_of(dataset: AnnotationDataset, sources: Sequence[tuple[str, str]], 
         keep_names: write the names down too, and make the ids of them; else ids are numbers.
     """
     known = _ids_by_source(dataset)
-    for fingerprint, name in sources:
-        if fingerprint not in known:
-            known[fingerprint] = _claim(dataset, fingerprint, name if keep_names else "")
+    if any(fingerprint not in known for fingerprint, _name in sources):
+        with file_lock(dataset.folder / "cases" / ".lock", LOCK_WAIT_S):
+            known = _ids_by_source(dataset)
+            for fingerprint, name in sources:
+                if fingerprint not in known:
+                    known[fingerprint] = _claim(dataset, fingerprint, name if keep_names else "")
     return {fingerprint: known[fingerprint] for fingerprint, _name in sources}
 
 
@@ -34,7 +41,11 @@ def _ids_by_source(dataset: AnnotationDataset) -> dict[str, str]:
 
 
 def _claim(dataset: AnnotationDataset, fingerprint: str, name: str) -> str:
-    """Make a case; where another rater has made one for the same scan meanwhile, the one that sorts first stays."""
+    """Make a case.
+
+    Where a file system knows no locks, another rater may have made one for the same scan meanwhile: the one that sorts
+    first stays.
+    """
     taken = {path.stem for path in (dataset.folder / "cases").glob("*.json")}
     number = 1 + max((int(one[5:]) for one in taken if one[:5] == "case-" and one[5:].isdigit()), default=0)
     stem = _plain_name(name)

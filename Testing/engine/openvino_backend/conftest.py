@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from engine.hand_made_shoulder import plain_scan, random_package
 
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.catalog import bundled_models_folder, list_models
 from radiologycnn.models.export import export_package
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
@@ -28,6 +30,13 @@ def head_package(bundled, tmp_path_factory):
     """The bundled model that segments, exported anew where it is without its network."""
     package = bundled("hemorrhage-segmentation")[0]
     return package if package.onnx_sha256 else export_package(package, tmp_path_factory.mktemp("head") / "model")
+
+
+@pytest.fixture(scope="session")
+def head_image(head_package):
+    """Noise on the grid of the model that segments, float32, (K, J, I)."""
+    shape_kji = Preprocessing.from_dict(head_package.preprocessing).grid_shape_ijk[::-1]
+    return np.random.default_rng(0).random(shape_kji, np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,9 @@ def test_what_only_torch_can_do_runs_in_torch(shoulder_package, shoulder):
     assert classifier.classify(shoulder).provenance["backend"] == "openvino"
 
 
-def test_a_cancel_ends_the_run_between_two_layers_and_the_next_one_is_whole(head_package):
+def test_a_cancel_ends_the_run_between_two_layers_and_the_next_one_is_whole(head_package, head_image):
     backend = open_backend(head_package, "openvino")
-    image = np.random.default_rng(0).random((64, 128, 128), np.float32)
+    image = head_image
     whole = backend.probability(image, Stages(), (0.0, 1.0)).value
     asked, shares = [], []
 

@@ -31,10 +31,10 @@ def failing_runs(monkeypatch):
     return errors, runs
 
 
-def test_where_memory_ends_a_smaller_way_is_taken_and_said(head_package, failing_runs):
+def test_where_memory_ends_a_smaller_way_is_taken_and_said(head_package, head_image, failing_runs):
     errors, runs = failing_runs
     backend = open_backend(head_package, "openvino")
-    image = np.random.default_rng(0).random((64, 128, 128), np.float32)
+    image = head_image
     whole = backend.probability(image, Stages(), (0.0, 1.0)).value
     errors.append(ResourceError("out-of-memory", "There is not enough memory to run the network."))
     said = []
@@ -69,7 +69,7 @@ def test_without_torch_the_reason_is_the_end(shoulder_package, shoulder, failing
         classifier.classify(shoulder)
 
 
-def test_the_librarys_own_errors_are_told_apart(head_package):
+def test_the_librarys_own_errors_are_told_apart(head_package, head_image):
     from radiologycnn.networks.openvino_runner import OpenVinoRunner
 
     runner = OpenVinoRunner(head_package.read_onnx())
@@ -81,5 +81,5 @@ def test_the_librarys_own_errors_are_told_apart(head_package):
         raise MemoryError
 
     with pytest.raises(ResourceError) as caught:
-        runner.run(np.zeros((1, 1, 64, 128, 128), np.float32), full)
+        runner.run(head_image[None, None], full)
     assert caught.value.code == "out-of-memory"
