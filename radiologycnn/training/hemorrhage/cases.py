@@ -64,6 +64,13 @@ def prepare_case(case_id: str, volume: Volume, labels: np.ndarray, preprocessing
     return PreparedCase(case_id, prepared.array.astype(np.float16), labels, voxel_ml)
 
 
+def grid_name(preprocessing: Preprocessing) -> str:
+    """A folder's name for prepared cases: those made for another grid must not slip in."""
+    grid = "x".join(map(str, preprocessing.grid_shape_ijk))
+    crop = "" if preprocessing.crop == "none" else f"-{preprocessing.crop}"
+    return f"{grid}-{preprocessing.order}{'-antialias' if preprocessing.antialias else ''}{crop}"
+
+
 def save_case(case: PreparedCase, folder: Path) -> None:
     """Write ``<id>.npz`` whole or not at all."""
     save_arrays(folder / f"{case.id}.npz", image=case.image, mask=case.labels, voxel_ml=case.voxel_ml)

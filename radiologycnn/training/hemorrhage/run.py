@@ -27,6 +27,7 @@ from radiologycnn.training.hemorrhage.assess import (
 )
 from radiologycnn.training.hemorrhage.cases import (
     MANIFEST_FILES,
+    grid_name,
     label_sizes,
     prepare_folder,
     read_scan,
@@ -51,9 +52,7 @@ def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
 
 def cache_name(settings: TrainingSettings) -> str:
     """One cache a preprocessing: cases made for another grid, or without types, must not slip in."""
-    grid = "x".join(map(str, settings.grid_shape_ijk))
-    options = ("-antialias" if settings.antialias else "") + ("" if settings.crop == "none" else f"-{settings.crop}")
-    return f"{grid}-{settings.order}{options}{'-types' if settings.types else ''}"
+    return grid_name(preprocessing_of(settings)) + ("-types" if settings.types else "")
 
 
 def _mean_where(bleed: bool, name: str) -> Callable[[Sequence[Mapping[str, Any]]], Figure]:

@@ -103,12 +103,12 @@ def _improve(
     training, held_out = hold_out(corrections, choices.held_out_share, learned_sources(base))
     _need_torch()
     from radiologycnn.networks.devices import resolve_device
-    from radiologycnn.training.hemorrhage.cases import simulate_cases
+    from radiologycnn.training.hemorrhage.cases import grid_name, simulate_cases
     from radiologycnn.training.improvement.finetune import dice_by_case, fine_tune, mean, network_of
 
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
     preprocessing = Preprocessing.from_dict(base.preprocessing)
-    cache = work / "cases" / _cache_name(preprocessing)
+    cache = work / "cases" / grid_name(preprocessing)
     paths = _prepare(dataset, [*training, *held_out], cache, preprocessing, _part(progress, 0.0, _PREPARED / 2))
     learning, checking = paths[: len(training)], paths[len(training) :]
     mixed, check = choices.simulated_scans(base.simulated)
@@ -201,12 +201,6 @@ def _need_torch() -> None:
 
 def _part(progress: Progress, first: float, last: float) -> Progress:
     return lambda done, text: progress(first + done * (last - first), text)
-
-
-def _cache_name(preprocessing: Preprocessing) -> str:
-    """Cases made for another grid must not slip in."""
-    grid = "x".join(map(str, preprocessing.grid_shape_ijk))
-    return f"{grid}-{preprocessing.order}{'-antialias' if preprocessing.antialias else ''}"
 
 
 def _prepare(
