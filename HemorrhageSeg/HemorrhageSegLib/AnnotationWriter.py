@@ -4,12 +4,13 @@ import logging
 
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib.OwnWorker import OwnWorker
 from RadiologyCNNLib.Signal import Signal
 
 SETTLE = "settle_annotations"
 
 
-class AnnotationWriter:
+class AnnotationWriter(OwnWorker):
     """Settles what a store has taken (AnnotationStore.submit): in the background, or here where that fails.
 
     What was submitted is safe already: with each end of a job, of this process or of the computer, the next one goes
@@ -25,29 +26,14 @@ class AnnotationWriter:
 
     def __init__(self, client=None) -> None:
         self.settled = Signal("problems")
-        self._client = None
         self._job = ""
         self._store = None  # of the job under way
         self._waiting = None  # store that was given more to settle meanwhile
-        if client is not None:
-            self.client = client
+        super().__init__(client)
 
-    @property
-    def client(self):
-        """The process's client, made at first use."""
-        if self._client is None:
-            from RadiologyCNNLib.QtWorkerProcess import makeClient
-
-            self.client = makeClient()
-        return self._client
-
-    @client.setter
-    def client(self, client) -> None:
-        self._client = client
+    def _connect(self, client) -> None:
         self._job, self._waiting = "", None
-        client.result.connect(self._onResult)
-        client.failed.connect(self._onFailed)
-        client.cancelled.connect(self._onCancelled)
+        super()._connect(client)
 
     def start(self) -> None:
         """Start the process now, so that the first word finds it ready; returns at once."""
@@ -69,8 +55,7 @@ class AnnotationWriter:
     def stop(self) -> None:
         """The panel goes away."""
         self._job = ""
-        if self._client is not None:
-            self._client.stop()
+        self._stopProcess()
 
     def _onResult(self, job, message) -> None:
         if job == self._job:

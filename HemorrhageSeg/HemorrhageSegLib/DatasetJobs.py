@@ -2,12 +2,13 @@
 
 import logging
 
+from HemorrhageSegLib.OwnWorker import OwnWorker
 from RadiologyCNNLib.Signal import Signal
 
 AGREEMENT, CONSENSUS, RANK, IMPROVE = "agreement", "consensus", "rank_cases", "improve"
 
 
-class DatasetJobs:
+class DatasetJobs(OwnWorker):
     """Asks a second worker, which is started at the first request; of each kind one job at a time.
 
     Args:
@@ -24,27 +25,12 @@ class DatasetJobs:
             "cancelled": Signal("kind"),
         }
         self._beforeStart = beforeStart
-        self._client = None
         self._kinds = {}  # job -> kind
-        if client is not None:
-            self.client = client
+        super().__init__(client)
 
-    @property
-    def client(self):
-        """The worker's client, made at first use."""
-        if self._client is None:
-            from RadiologyCNNLib.QtWorkerProcess import makeClient
-
-            self.client = makeClient()
-        return self._client
-
-    @client.setter
-    def client(self, client) -> None:
-        self._client = client
+    def _connect(self, client) -> None:
         client.progress.connect(self._onProgress)
-        client.result.connect(self._onResult)
-        client.failed.connect(self._onFailed)
-        client.cancelled.connect(self._onCancelled)
+        super()._connect(client)
 
     def listen(self, kinds, **functions) -> None:
         """Hear of the jobs of some kinds, and of no others.
@@ -80,8 +66,7 @@ class DatasetJobs:
     def abandon(self) -> None:
         """End the process and forget its jobs: the panel goes away. What was kept so far is gone on from next time."""
         self._kinds = {}
-        if self._client is not None:
-            self._client.stop()
+        self._stopProcess()
 
     def _onProgress(self, job, fraction, stage, remaining) -> None:
         if job in self._kinds:
