@@ -103,18 +103,31 @@ def find_skull(volume: Volume) -> Skull:
     ring_mm = float(ring.sum() * step_k * spacing[2])
     box = None
     if ring_mm >= LEAST_RING_MM:
-        reach = first_bone_mm[ring]
-        reach = np.where(reach > THROUGH_A_GAP * np.nanmedian(reach, axis=1, keepdims=True), np.nan, reach)
-        aside = (middle_i[ring] * cell_i)[:, None] + np.cos(angles) * reach
-        along = (middle_j[ring] * cell_j)[:, None] + np.sin(angles) * reach
-        top = float(np.flatnonzero(ring)[-1] * step_k * spacing[2]) + ABOVE_HIGHEST_RING_MM
-        beside = BESIDE_INNER_TABLE_MM
-        box = (
-            _part(top - TALLEST_BOX_MM, top, spacing[2], oriented.array.shape[0]),
-            _part(np.nanmin(along) - beside, np.nanmax(along) + beside, spacing[1], oriented.array.shape[1]),
-            _part(np.nanmin(aside) - beside, np.nanmax(aside) + beside, spacing[0], oriented.array.shape[2]),
-        )
+        aside, along = middle_i[ring] * cell_i, middle_j[ring] * cell_j
+        highest_mm = float(np.flatnonzero(ring)[-1] * step_k * spacing[2])
+        box = _box_around(oriented, aside, along, angles, first_bone_mm[ring], highest_mm)
     return Skull(ring_mm, top_share if top_missing else 0.0, box)
+
+
+def _box_around(
+    oriented: Volume, aside: np.ndarray, along: np.ndarray, angles: np.ndarray, reach: np.ndarray, highest_mm: float
+) -> Box:
+    """The box around the brain and the bone beside it, slices K, J, I.
+
+    Args:
+        aside, along: middle of each ring, mm from the first voxel's centre, to the left and to the back.
+        reach: mm from there to the inner table, shape (rings, angles); nan where a ray met none.
+        highest_mm: of the uppermost ring, from the first slice.
+    """
+    reach = np.where(reach > THROUGH_A_GAP * np.nanmedian(reach, axis=1, keepdims=True), np.nan, reach)
+    aside, along = aside[:, None] + np.cos(angles) * reach, along[:, None] + np.sin(angles) * reach
+    top, beside = highest_mm + ABOVE_HIGHEST_RING_MM, BESIDE_INNER_TABLE_MM
+    spacing, (slices, rows, columns) = oriented.spacing_mm, oriented.array.shape
+    return (
+        _part(top - TALLEST_BOX_MM, top, spacing[2], slices),
+        _part(np.nanmin(along) - beside, np.nanmax(along) + beside, spacing[1], rows),
+        _part(np.nanmin(aside) - beside, np.nanmax(aside) + beside, spacing[0], columns),
+    )
 
 
 def _part(low_mm: float, high_mm: float, spacing_mm: float, size: int) -> slice:
