@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from radiologycnn.models.catalog import list_models
 from radiologycnn.models.package import SIMULATED_NOTE
 
-RESEARCH_NOTICE = "For research use only. Not a medical device."
-
 
 @dataclass(frozen=True)
 class ModelChoice:

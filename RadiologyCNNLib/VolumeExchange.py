@@ -65,16 +65,6 @@ def removeFolder(path):
             _stubborn.add(Path(path))
 
 
-@contextlib.contextmanager
-def temporaryFolderFor():
-    """A private folder for a ``with`` block, removed at its end."""
-    path = temporaryFolder()
-    try:
-        yield path
-    finally:
-        removeFolder(path)
-
-
 def exportVolume(volumeNode, folder):
     """Write a volume for the worker; returns the request's ``volume`` field.
 

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
@@ -67,11 +66,6 @@ class Reading:
     def answers(self) -> dict[str, Answer]:
         """What the reader has answered so far, by case."""
         return self._file.answers
-
-    @property
-    def answers_path(self) -> Path:
-        """The file in which the answers lie."""
-        return self._file.path
 
     @property
     def total(self) -> int:

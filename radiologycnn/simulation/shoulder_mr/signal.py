@@ -9,8 +9,6 @@ import numpy as np
 from radiologycnn.simulation.shoulder_mr.config import SignalConfig
 
 WEIGHTINGS = ("T2", "PD", "T1")
-#: Angle to the main field at which 3 cos^2 - 1 vanishes and tendons brighten.
-MAGIC_ANGLE_DEG = 54.7
 
 
 @dataclass(frozen=True)
