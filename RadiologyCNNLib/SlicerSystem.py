@@ -1,0 +1,105 @@
+"""SlicerSystem: what the installer asks of a running Slicer: questions, pip, the PyTorch extension, the GPU."""
+
+import contextlib
+import importlib.metadata
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from RadiologyCNNLib.WorkerRequirements import TORCH_VERSION
+
+
+@contextlib.contextmanager
+def _numpyKept(requirements):
+    """Path of a constraints file for pip by which Slicer's own numpy stays as it is: a running Slicer, and much of
+    what is built into it, does not bear another. None where numpy itself is to be installed."""
+    if any(Requirement(text).name == "numpy" for text in requirements):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="RadiologyCNN-pip-") as folder:
+        path = Path(folder) / "constraints.txt"
+        path.write_text(f"numpy=={importlib.metadata.version('numpy')}\n", encoding="utf-8")
+        yield path
+
+
+def _listsNvidiaGpu():
+    """Whether the driver's own program names a GPU."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    try:
+        done = subprocess.run([program, "-L"], capture_output=True, timeout=5, creationflags=flags, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0 and done.stdout.strip().startswith(b"GPU")
+
+
+class SlicerSystem:
+    """What the installer asks of a running Slicer."""
+
+    _hasNvidiaGpu = None
+
+    def usesOtherPython(self):
+        """Whether the person has set another Python for the worker."""
+        from RadiologyCNNLib.QtWorkerProcess import workerPython  # here, as all of Slicer: it imports qt
+
+        return workerPython()[1]
+
+    def isTesting(self):
+        """Whether Slicer runs its tests, which must not change its Python."""
+        import slicer
+
+        return bool(slicer.app.testingEnabled())
+
+    def hasNvidiaGpu(self):
+        """Whether there is an NVIDIA GPU with a driver; asked once, and without loading anything into Slicer."""
+        if SlicerSystem._hasNvidiaGpu is None:
+            SlicerSystem._hasNvidiaGpu = _listsNvidiaGpu()
+        return SlicerSystem._hasNvidiaGpu
+
+    def isInstallerBusy(self):
+        """Whether somebody else's installation is under way."""
+        try:
+            from slicer import packaging
+        except ImportError:  # before Slicer 5.12
+            return False
+        return packaging.isPipInstallInProgress()
+
+    def confirm(self, question):
+        """Ask the person; whether the answer was OK."""
+        import slicer
+
+        return bool(slicer.util.confirmOkCancelDisplay(question, "RadiologyCNN"))
+
+    def pipInstall(self, requirements):
+        """Install packages with a progress dialog."""
+        try:
+            from slicer import packaging
+        except ImportError:
+            import slicer
+
+            slicer.util.pip_install(" ".join(f'"{text}"' for text in requirements))
+        else:
+            with _numpyKept(requirements) as constraints:
+                packaging.pip_install(list(requirements), constraints=constraints, requester="RadiologyCNN")
+
+    def torchInstaller(self):
+        """A function that installs the torch that fits this computer; None without the PyTorch extension."""
+        try:
+            import PyTorchUtils
+        except ImportError:
+            return None
+        # the one question of ``Installer`` has been answered by then: no second one
+        return lambda: PyTorchUtils.PyTorchUtilsLogic().installTorch(
+            askConfirmation=False, torchVersionRequirement=TORCH_VERSION
+        )
+
+    def installExtension(self, name):
+        """Install a Slicer extension without restarting at once; whether that worked."""
+        import slicer
+
+        return bool(slicer.app.extensionsManagerModel().installExtensionFromServer(name, False))

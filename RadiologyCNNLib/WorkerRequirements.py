@@ -1,0 +1,47 @@
+"""WorkerRequirements: the Python packages that the worker needs, and which of them are missing.
+
+It asks package metadata only and imports none of the packages: torch never enters the Slicer process.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+
+from packaging.requirements import Requirement
+
+TORCH_VERSION = ">=2.2"
+OPENVINO_VERSION = ">=2025.0"
+#: What the worker imports in any case. Slicer brings these; another extension may have broken one of them.
+COMMON_REQUIREMENTS = ("numpy>=1.26", "scipy>=1.11", "pydicom>=3.0", "SimpleITK>=2.3", "requests>=2.31")
+#: What runs the networks on the processor.
+CPU_REQUIREMENTS = (f"openvino{OPENVINO_VERSION}", *COMMON_REQUIREMENTS)
+#: What runs them on an NVIDIA GPU, and the little that OpenVINO cannot do.
+TORCH_REQUIREMENTS = (f"torch{TORCH_VERSION}", "safetensors>=0.4", *COMMON_REQUIREMENTS)
+
+
+def unmet(requirements):
+    """Those of the requirements (as pip writes them) that are not met."""
+    importlib.invalidate_caches()  # pip has run in another process
+    return [text for text in requirements if not isMet(Requirement(text))]
+
+
+def isMet(requirement):
+    """Whether a requirement is met, from the package's metadata alone.
+
+    A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch has
+    metadata but no module, or the other way round, and does not count.
+    """
+    isThere = _isFound(requirement.name)
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return isThere and requirement.name != "torch"
+    return bool(isThere and version and requirement.specifier.contains(version, prereleases=True))
+
+
+def _isFound(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return name in sys.modules
