@@ -1,11 +1,12 @@
 """SampleScans: simulated scans in Slicer's Sample Data module, made by the worker when somebody asks for one.
 
-A scan that was made stays in Slicer's cache folder, where Sample Data itself looks for files; so the second time, and
-``SampleData.downloadSample`` in scripts, need no simulation.
+A scan that was made stays in Slicer's cache folder, where Sample Data itself looks for files; so the second time needs
+no simulation. Scripts that call ``SampleData.downloadSample`` wait for the first one, as they would for a download.
 """
 
 import logging
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def registerSampleScans(population: str, iconsFolder: Path | None = None) -> Non
             thumbnailFileName=str(picture) if picture and picture.is_file() else None,
             customDownloader=loadSampleScan,
         )
+    if hasattr(SampleDataLogic, "registerUrlRewriteRule"):  # since Slicer 5.10
+        SampleDataLogic.registerUrlRewriteRule(CATEGORY, makeMissingSample)
+
+
+def makeMissingSample(url: str) -> str:
+    """Have a sample made whose file is not there yet; the address stays as it is, also every other one.
+
+    Sample Data asks this for each address before it looks into its cache, which is how ``downloadSample``, that knows
+    no other downloader than its own, comes to find the file.
+
+    Raises:
+        RuntimeError: it could not be made.
+    """
+    for sample in SAMPLES:
+        file = cacheFolder() / f"{sample.file_stem}.nrrd"
+        if url == file.as_uri() and not file.is_file():
+            sharedLoader().make(sample.key, sample.name, file)
+    return url
 
 
 def loadSampleScan(source) -> None:
@@ -78,7 +97,8 @@ class SampleScanLoader:
     def __init__(self, client=None) -> None:
         self._client = client
         self._isConnected = False
-        self._sources = {}
+        self._jobs = {}  # job: (sample's key, source to load then or None)
+        self._failures = {}  # job that a script waits for: why it failed
         self._early = None  # failures that come before the client has returned the job's name
 
     def load(self, source) -> None:
@@ -86,18 +106,41 @@ class SampleScanLoader:
         file = cacheFolder() / source.fileNames[0]
         if file.is_file():
             self._show(source)
-        elif any(source.sampleName == waiting.sampleName for waiting in self._sources.values()):
+        elif self._jobFor(source.sampleName):
             self._tell(_("{name}: it is being simulated already.").format(name=source.nodeNames[0]))
         else:
-            file.parent.mkdir(parents=True, exist_ok=True)
             self._tell(_("{name}: simulating, about half a minute ...").format(name=source.nodeNames[0]))
-            self._connect()
-            self._early = {}
-            job = self._client.request("simulate", sample=source.sampleName, output=str(file))
-            self._sources[job] = source
-            early, self._early = self._early, None
-            if job in early:
-                self._onFailed(job, early[job])
+            self._ask(source.sampleName, file, source)
+
+    def make(self, key: str, name: str, file: Path) -> None:
+        """Have the scan made and wait for it; for scripts.
+
+        Raises:
+            RuntimeError: it could not be made.
+        """
+        self._tell(_("{name}: simulating, about half a minute ...").format(name=name))
+        job = self._jobFor(key) or self._ask(key, file)
+        while job in self._jobs:
+            slicer.app.processEvents()  # the worker's answers come through the event loop
+            time.sleep(0.02)
+        error = self._failures.pop(job, None)
+        if not file.is_file():
+            reason = f"{error.message} {error.hint}".strip() if error else _("It was cancelled.")
+            raise RuntimeError(f"{name}: {reason}")
+
+    def _jobFor(self, key: str) -> str:
+        return next((job for job, (wanted, _source) in self._jobs.items() if wanted == key), "")
+
+    def _ask(self, key: str, file: Path, source=None) -> str:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._connect()
+        self._early = {}
+        job = self._client.request("simulate", sample=key, output=str(file))
+        self._jobs[job] = (key, source)
+        early, self._early = self._early, None
+        if job in early:
+            self._onFailed(job, early[job])
+        return job
 
     def _connect(self) -> None:
         if self._isConnected:
@@ -110,21 +153,25 @@ class SampleScanLoader:
         self._isConnected = True
 
     def _onResult(self, job, _message) -> None:
-        source = self._sources.pop(job, None)
+        _key, source = self._jobs.pop(job, ("", None))
         if source is not None:
             self._show(source)
 
     def _onFailed(self, job, error) -> None:
-        source = self._sources.pop(job, None)
-        if source is None and self._early is not None:
-            self._early[job] = error
-        elif source is not None:
-            if error.details:
-                logging.error("RadiologyCNN worker: %s\n%s", error.code, error.details)
+        if job not in self._jobs:
+            if self._early is not None:
+                self._early[job] = error
+            return
+        _key, source = self._jobs.pop(job)
+        if error.details:
+            logging.error("RadiologyCNN worker: %s\n%s", error.code, error.details)
+        if source is None:
+            self._failures[job] = error
+        else:
             slicer.util.errorDisplay(f"{error.message} {error.hint}".strip(), windowTitle=source.nodeNames[0])
 
     def _onCancelled(self, job) -> None:
-        self._sources.pop(job, None)
+        self._jobs.pop(job, None)
 
     @staticmethod
     def _show(source) -> None:

@@ -16,7 +16,7 @@ def sampleData(monkeypatch):
     """What SampleScans needs of Slicer 5.12's SampleData module, with its rules for caching and loading."""
     import slicer
 
-    sources = {}
+    sources, rules = {}, {}
 
     class Source:
         def __init__(self, **fields) -> None:
@@ -40,7 +40,18 @@ def sampleData(monkeypatch):
             )  # fmt: skip
             sources.setdefault(category, []).append(source)
 
+        @staticmethod
+        def registerUrlRewriteRule(name, rule) -> None:
+            rules[name] = rule
+
+        def downloadSample(self, sampleName):
+            (source,) = [one for each in sources.values() for one in each if one.sampleName == sampleName]
+            return self.downloadFromSource(source)[0]
+
         def downloadFromSource(self, source):
+            for rule in rules.values():
+                assert rule("https://example.org/other.nrrd") == "https://example.org/other.nrrd"
+                assert rule(source.uris[0]) == source.uris[0]
             folder = slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()
             return [slicer.util.loadVolume(f"{folder}/{source.fileNames[0]}", {"name": source.nodeNames[0]})]
 
@@ -102,7 +113,7 @@ def test_click_simulates_in_the_worker_and_loads_the_scan_when_it_is_there(sampl
 
     array = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
     write_image(asked["output"], array, np.diag([0.5, 0.5, 4.0, 1.0]))
-    loader._onResult(next(iter(loader._sources)), {"path": asked["output"]})
+    loader._onResult(next(iter(loader._jobs)), {"path": asked["output"]})
     (node,) = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     assert node.GetName() == "Simulated head CT, bleed"
     assert np.array_equal(slicer.util.arrayFromVolume(node), array)
@@ -119,7 +130,7 @@ def test_failure_is_told_and_the_next_click_tries_again(sampleData, loader, slic
     registerSampleScans("shoulder-mr")
     source = sourceOf(sampleData, "SimulatedShoulderMR")
     source.customDownloader(source)
-    job = next(iter(loader._sources))
+    job = next(iter(loader._jobs))
     loader._onFailed(job, WorkerError("disk-full", "There is no space left.", "Free some."))
     assert any("no space left" in str(message) for message in slicerHost.messages)
     source.customDownloader(source)
@@ -139,7 +150,41 @@ def test_worker_that_cannot_start_is_told_too(sampleData, loader, slicerHost, mo
     source = sourceOf(sampleData, "SimulatedHeadCT")
     source.customDownloader(source)
     assert any("could not be started" in str(message) for message in slicerHost.messages)
-    assert not loader._sources
+    assert not loader._jobs
+
+
+def test_script_that_downloads_a_sample_waits_until_it_is_made(sampleData, loader, monkeypatch) -> None:
+    import qt
+
+    from radiologycnn.images import write_image
+    from RadiologyCNNLib.SampleScans import registerSampleScans
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    client, ask, isBroken = loader._client, loader._client.request, [True]
+
+    def answer(job, output) -> None:
+        if isBroken.pop() if isBroken else False:
+            client.failed.emit(job, WorkerError("disk-full", "There is no space left.", "Free some."))
+            return
+        write_image(output, np.ones((3, 4, 5), np.int16), np.eye(4))
+        client.result.emit(job, {"path": output})
+
+    def request(command, **fields) -> str:
+        job = ask(command, **fields)
+        timer = qt.QTimer(qt.QApplication.instance())
+        timer.setSingleShot(True)
+        timer.connect("timeout()", lambda: answer(job, fields["output"]))
+        timer.start(20)
+        return job
+
+    monkeypatch.setattr(client, "request", request)
+    registerSampleScans("shoulder-mr")
+    with pytest.raises(RuntimeError, match="no space left"):
+        sampleData().downloadSample("SimulatedShoulderMRIntact")
+    node = sampleData().downloadSample("SimulatedShoulderMRIntact")
+    assert node.GetName() == "Simulated shoulder MR, no tear, OBL COR PD FS, left"
+    assert sampleData().downloadSample("SimulatedShoulderMRIntact") is not node
+    assert len(requests(loader)) == 2 and not loader._jobs and not loader._failures
 
 
 def test_another_panels_answers_are_none_of_its_business(sampleData, loader) -> None:
