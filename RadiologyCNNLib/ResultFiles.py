@@ -1,11 +1,36 @@
-"""ResultFiles: names of exported files, and the sentence for a file that could not be written."""
+"""ResultFiles: exported files: where the person wants them, their names, and the sentence for one not written."""
 
 import re
 from pathlib import Path
 
+import qt
+import slicer
 from slicer.i18n import tr as _
 
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import RadiologyCNNError, ResourceError
+
+
+def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> None:
+    """Ask the person for a file, write it, and say what came of it.
+
+    Args:
+        title: of the dialog.
+        suggestedName: file name to begin with.
+        fileTypes: {"words (*.ending)": ".ending"}; the first ending is added to a name that has none of them.
+        write: function (path: Path) that writes the file, and may raise a ``RadiologyCNNError``.
+        showMessage: function (message, hint) that tells the person.
+    """
+    chosen = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggestedName, ";;".join(fileTypes))
+    if not chosen:
+        return
+    endings = tuple(fileTypes.values())
+    path = Path(str(chosen) if str(chosen).endswith(endings) else f"{chosen}{endings[0]}")
+    try:
+        write(path)
+    except RadiologyCNNError as error:
+        showMessage(error.message, error.hint)
+    else:
+        showMessage(_("Written: {file}").format(file=path.name), "")
 
 
 def suggestedName(nodeName: str, suffix: str, otherwise: str = "result") -> str:

@@ -9,9 +9,9 @@ from HemorrhageSegLib import Export
 from HemorrhageSegLib.BrainWindow import BrainWindow
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
 from HemorrhageSegLib.SceneResult import SceneResult, maskKey
-from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelTexts import scaledFont
+from RadiologyCNNLib.ResultFiles import exportAs
 from RadiologyCNNLib.Signal import Signal
 
 EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is felt as waiting
@@ -333,22 +333,11 @@ class ResultSection(VTKObservationMixin):
         self._export(Export.exportCsv, _("Export the table"), ".csv", _("Comma-separated values (*.csv)"))
 
     def onExportSegmentationButton(self, clicked=False) -> None:
-        self._export(
-            Export.exportSegmentation, _("Export the segmentation"), ".seg.nrrd", _("Segmentation (*.seg.nrrd)")
-        )
+        title, words = _("Export the segmentation"), _("Segmentation (*.seg.nrrd)")
+        self._export(Export.exportSegmentation, title, ".seg.nrrd", words)
 
-    def _export(self, write, title, suffix, fileTypes) -> None:
+    def _export(self, write, title, suffix, words) -> None:
         result = self.result
-        if result is None:
-            return
-        suggested = Export.suggestedName(result, suffix)
-        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggested, fileTypes)
-        if not path:
-            return
-        path = str(path) if str(path).endswith(suffix) else f"{path}{suffix}"
-        try:
-            written = write(result, path)
-        except RadiologyCNNError as error:
-            self._showMessage(error.message, error.hint)
-        else:
-            self._showMessage(_("Written: {file}").format(file=written.name))
+        if result is not None:
+            name = Export.suggestedName(result, suffix)
+            exportAs(title, name, {words: suffix}, lambda path: write(result, path), self._showMessage)

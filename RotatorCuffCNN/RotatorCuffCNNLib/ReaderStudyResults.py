@@ -1,7 +1,5 @@
 """The comparison in the panel: made by the worker; tables, figures, report, export of answers."""
 
-from pathlib import Path
-
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -12,6 +10,7 @@ from radiologycnn.readers.study import COMPARISON_FOLDER
 from RadiologyCNNLib import SceneFigures
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
 from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
+from RadiologyCNNLib.ResultFiles import exportAs
 from RotatorCuffCNNLib import ReaderStudyPlots, ReaderStudyTables
 
 
@@ -135,18 +134,10 @@ class ReaderStudyResults:
     # Export
 
     def onExportAnswersButton(self, clicked=False) -> None:
-        path = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(),
+        exportAs(
             _("Export the answers"),
             f"{self._study.folder.name}-{self._reader}.csv",
-            _("Comma-separated values (*.csv)"),
+            {_("Comma-separated values (*.csv)"): ".csv"},
+            lambda path: write_answers(path, self._answers()),
+            self._say,
         )
-        if not path:
-            return
-        path = Path(str(path) if str(path).endswith(".csv") else f"{path}.csv")
-        try:
-            write_answers(path, self._answers())
-        except RadiologyCNNError as error:
-            self._say(error.message, error.hint)
-        else:
-            self._say(_("Written: {file}").format(file=path.name))

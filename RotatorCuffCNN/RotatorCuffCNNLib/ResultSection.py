@@ -4,9 +4,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
+from RadiologyCNNLib.ResultFiles import exportAs
 from RotatorCuffCNNLib import CuffExport, CuffPresenter, ResultValidity
 from RotatorCuffCNNLib.CamSection import CamSection
 from RotatorCuffCNNLib.CuffResult import CuffResult
@@ -164,17 +164,6 @@ class ResultSection:
 
     def _export(self, write, title, fileTypes) -> None:
         result = self.result
-        if result is None:
-            return
-        suffixes = list(fileTypes.values())
-        suggested = CuffExport.suggestedName(result, suffixes[0])
-        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggested, ";;".join(fileTypes))
-        if not path:
-            return
-        path = str(path) if str(path).endswith(tuple(suffixes)) else f"{path}{suffixes[0]}"
-        try:
-            written = write(result, path)
-        except RadiologyCNNError as error:
-            self._showMessage(error.message, error.hint)
-        else:
-            self._showMessage(_("Written: {file}").format(file=written.name))
+        if result is not None:
+            name = CuffExport.suggestedName(result, next(iter(fileTypes.values())))
+            exportAs(title, name, fileTypes, lambda path: write(result, path), self._showMessage)
