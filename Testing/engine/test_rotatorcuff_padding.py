@@ -8,6 +8,7 @@ from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.humeral_head import find_humeral_head
 from radiologycnn.rotatorcuff.location import check_scan, locate
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
@@ -44,8 +45,22 @@ def test_what_is_no_frame_stays():
         assert without_padding(volume) is volume
 
 
-def test_the_air_around_a_ct_without_a_header_stays():
-    scan = replace(framed(PICTURE, ((2, 2), (5, 5), (5, 5)), -1000), modality="")
+def test_voxels_marked_as_empty_do_not_make_a_ct_of_an_mr_without_a_header():
+    _k, j, i = np.ogrid[tuple(slice(0, n) for n in PICTURE.array.shape)]
+    outside = (j - 45) ** 2 + (i - 45) ** 2 > 44**2  # as after a rotation
+    rounded = np.where(outside, 0, PICTURE.array)
+    expected = find_humeral_head(replace(PICTURE, array=rounded))
+    for array in (framed(PICTURE, ((2, 2), (5, 5), (5, 5)), -1024), replace(PICTURE, array=rounded - 1024.0 * outside)):
+        picture = without_padding(replace(array, modality=""))
+        assert picture.array.min() >= 0
+        check_scan(picture)
+        assert np.linalg.norm(np.subtract(find_humeral_head(picture).centre_lps_mm, expected.centre_lps_mm)) < 2
+
+
+def test_a_ct_without_a_header_is_still_known_by_its_air():
+    hounsfield = np.where(PICTURE.array > 100, 40, -110) + np.random.default_rng(3).normal(0, 12, PICTURE.array.shape)
+    hounsfield[10, 30:40, 30:40] = 900  # bone
+    scan = framed(replace(PICTURE, array=hounsfield, modality=""), ((2, 2), (5, 5), (5, 5)), -1000)
     assert without_padding(scan) is scan
     with pytest.raises(InputError, match="as those of a CT"):
         check_scan(scan)
