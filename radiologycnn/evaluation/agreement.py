@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 KAPPA_WEIGHTS = ("none", "linear", "quadratic")
 
 
-def confusion_matrix(first: Sequence[int], second: Sequence[int], classes: int) -> np.ndarray:
+def confusion_matrix(first: ArrayLike, second: ArrayLike, classes: int) -> np.ndarray:
     """Counts, shape (classes, classes): rows are the first rater's (or true) class, columns the second's (predicted).
 
     Raises:
@@ -74,7 +74,7 @@ class Disagreement:
     absolute_sd: float
 
 
-def disagreement(first: Sequence[float], second: Sequence[float]) -> Disagreement:
+def disagreement(first: ArrayLike, second: ArrayLike) -> Disagreement:
     """Disagreement of volumes in mL (Arab 2020, Figure 1); cases where both are 0 agree."""
     first, second = _pairs(first, second, 1)
     total = first + second
@@ -99,8 +99,8 @@ class Regression:
     slope_from_one_p: float
 
 
-def regression(first: Sequence[float], second: Sequence[float]) -> Regression:
-    """Regress the second rater on the first.
+def regression(first: ArrayLike, second: ArrayLike) -> Regression:
+    """Regress the second rater on the first, one value a case.
 
     Raises:
         ValueError: fewer than three cases, or all values of the first the same.
@@ -137,7 +137,7 @@ class BlandAltman:
     upper_limit_interval: tuple[float, float]
 
 
-def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman:
+def bland_altman(first: ArrayLike, second: ArrayLike) -> BlandAltman:
     """Bland-Altman analysis of paired measurements, such as volumes in mL.
 
     Raises:
@@ -220,7 +220,7 @@ def intraclass_correlation(ratings: np.ndarray, kind: str = "agreement") -> Intr
     return IntraclassCorrelation(float(value), float(lower), float(upper))
 
 
-def _pairs(first: Sequence[float], second: Sequence[float], least: int) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(first: ArrayLike, second: ArrayLike, least: int) -> tuple[np.ndarray, np.ndarray]:
     first, second = np.asarray(first, float).ravel(), np.asarray(second, float).ravel()
     if first.shape != second.shape:
         raise ValueError(f"The raters judged {len(first)} and {len(second)} cases.")

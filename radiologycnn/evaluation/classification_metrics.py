@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from radiologycnn.evaluation.agreement import cohen_kappa, confusion_matrix
@@ -46,8 +46,12 @@ class BinaryMetrics:
         return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
 
 
-def binary_metrics(truth: Sequence[bool], found: Sequence[bool]) -> BinaryMetrics:
-    """Compare a decision with the truth, one entry a case."""
+def binary_metrics(truth: ArrayLike, found: ArrayLike) -> BinaryMetrics:
+    """Compare a decision (tear or none) with the truth, one truth value a case.
+
+    Raises:
+        ValueError: different lengths.
+    """
     truth, found = np.asarray(truth, bool), np.asarray(found, bool)
     if truth.shape != found.shape:
         raise ValueError(f"There are {truth.size} truths and {found.size} decisions.")
@@ -79,7 +83,7 @@ class TearClassMetrics:
     quadratic_kappa: float
 
 
-def tear_class_metrics(truth: Sequence[int], predicted: Sequence[int]) -> TearClassMetrics:
+def tear_class_metrics(truth: ArrayLike, predicted: ArrayLike) -> TearClassMetrics:
     """Compare predicted with true classes, 0-4 in the order of severity, one entry a case.
 
     Raises:
@@ -113,11 +117,15 @@ class RocCurve:
     auc: float
 
 
-def roc_curve(truth: Sequence[bool], score: Sequence[float]) -> RocCurve:
+def roc_curve(truth: ArrayLike, score: ArrayLike) -> RocCurve:
     """ROC of a score that rises with the chance of a tear; a case counts as tear from the threshold up.
 
+    Args:
+        truth: whether there is a tear, one a case.
+        score: one a case, in any unit.
+
     Raises:
-        ValueError: only one of the two classes is there.
+        ValueError: only one of the two classes is there, different lengths, or a score that is not finite.
     """
     truth, score = _scored(truth, score)
     order = np.argsort(-score, kind="stable")
@@ -142,8 +150,8 @@ class Auc:
     upper: float
 
 
-def delong_auc(truth: Sequence[bool], score: Sequence[float]) -> Auc:
-    """AUC with its interval (DeLong 1988)."""
+def delong_auc(truth: ArrayLike, score: ArrayLike) -> Auc:
+    """AUC with its 95 % interval (DeLong 1988); arguments and errors as of :func:`roc_curve`."""
     truth, score = _scored(truth, score)
     areas, covariance = _delong(truth, score[np.newaxis])
     error = float(np.sqrt(max(covariance[0, 0], 0.0)))
@@ -152,8 +160,11 @@ def delong_auc(truth: Sequence[bool], score: Sequence[float]) -> Auc:
     return Auc(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
-def delong_test(truth: Sequence[bool], first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
-    """Two scores on the same cases: difference of their AUCs (first - second), z, two-sided p (DeLong 1988)."""
+def delong_test(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
+    """Two scores on the same cases: difference of their AUCs (first - second), z, two-sided p (DeLong 1988).
+
+    Arguments and errors as of :func:`roc_curve`.
+    """
     truth, first = _scored(truth, first)
     _, second = _scored(truth, second)
     areas, covariance = _delong(truth, np.stack((first, second)))
@@ -185,8 +196,8 @@ class Calibration:
     brier: float
 
 
-def calibration(truth: Sequence[bool], probability: Sequence[float], bins: int = 10) -> Calibration:
-    """Reliability of probabilities (0-1) in bins of equal width.
+def calibration(truth: ArrayLike, probability: ArrayLike, bins: int = 10) -> Calibration:
+    """Reliability of the probabilities of a tear (0-1), one a case, in bins of equal width.
 
     Raises:
         ValueError: no cases, or numbers outside 0-1.
@@ -211,7 +222,7 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _scored(truth: Sequence[bool], score: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _scored(truth: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     truth, score = np.asarray(truth, bool), np.asarray(score, float)
     if truth.shape != score.shape:
         raise ValueError(f"There are {truth.size} truths and {score.size} scores.")

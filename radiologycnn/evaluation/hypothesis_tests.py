@@ -12,9 +12,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from radiologycnn.errors import ResourceError
@@ -40,13 +40,13 @@ class PairwiseResult:
     p_adjusted: float
 
 
-def mann_whitney(first: Sequence[float], second: Sequence[float]) -> HypothesisTest:
+def mann_whitney(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
     """Two independent groups: U of the first, p exact where possible."""
     result = stats.mannwhitneyu(first, second, alternative="two-sided")
     return HypothesisTest("Mann-Whitney U", float(result.statistic), float(result.pvalue))
 
 
-def wilcoxon(first: Sequence[float], second: Sequence[float]) -> HypothesisTest:
+def wilcoxon(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
     """Paired values: signed-rank test; p is 1 where all pairs are equal."""
     first, second = np.asarray(first, float), np.asarray(second, float)
     if np.array_equal(first, second):
@@ -115,7 +115,7 @@ class Equivalence:
     p: float
 
 
-def equivalence(first: Sequence[float], second: Sequence[float], margin: float, paired: bool = True) -> Equivalence:
+def equivalence(first: ArrayLike, second: ArrayLike, margin: float, paired: bool = True) -> Equivalence:
     """Whether first and second are the same on average, up to ``margin`` in their own unit.
 
     Raises:
@@ -143,7 +143,7 @@ class MixedModel:
     p: float
 
 
-def mixed_model(values: Sequence[float], in_group: Sequence[bool], case: Sequence[Any]) -> MixedModel:
+def mixed_model(values: ArrayLike, in_group: ArrayLike, case: ArrayLike) -> MixedModel:
     """Does a group (such as pairs with the method in them) differ, when values share cases (Arab 2020, kappa)?
 
     Args:
@@ -187,7 +187,7 @@ class Interval:
 
 def bootstrap(
     statistic: Callable[..., float],
-    *per_case: Sequence[Any],
+    *per_case: ArrayLike,
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
@@ -217,8 +217,8 @@ def bootstrap(
     return Interval(float(statistic(*arrays)), float(lower), float(upper))
 
 
-def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool]) -> HypothesisTest:
-    """Do two methods err equally often on the same cases? Exact binomial test of the discordant pairs."""
+def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> HypothesisTest:
+    """Do two methods err equally often? Whether each is right, by case; exact binomial test of the discordant pairs."""
     first, second = np.asarray(first_right, bool), np.asarray(second_right, bool)
     only_first, only_second = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
     discordant = only_first + only_second

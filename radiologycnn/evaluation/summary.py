@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from radiologycnn.evaluation.classification_metrics import calibration, delong_auc, tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
@@ -45,7 +46,7 @@ def summarize_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def summarize_classes(
-    truth: Sequence[int], predicted: Sequence[int], tear_probability: Sequence[float] | None = None
+    truth: ArrayLike, predicted: ArrayLike, tear_probability: ArrayLike | None = None
 ) -> dict[str, Any]:
     """The figures of Shim 2020 and those that it lacks, with 95 % bootstrap intervals over cases.
 

@@ -8,10 +8,11 @@ and none of them replaces other cases, so intervals are drawn over cases and rep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from radiologycnn.evaluation.hypothesis_tests import Interval
 from radiologycnn.reproduction import shim2020 as paper
@@ -46,7 +47,7 @@ def repeat_words(settings: ReproductionSettings) -> str:
 
 
 def figures_by_repeat(
-    truth: Sequence[int], predicted: np.ndarray, weights: np.ndarray | None = None
+    truth: ArrayLike, predicted: np.ndarray, weights: np.ndarray | None = None
 ) -> Mapping[str, np.ndarray]:
     """Each of :data:`FIGURES` for each repeat, shape (repeats,); NaN for a share of nothing.
 
@@ -73,9 +74,7 @@ def figures_by_repeat(
         }
 
 
-def repeat_intervals(
-    truth: Sequence[int], predicted: np.ndarray, over_cases: bool, seed: int = 0
-) -> dict[str, Interval]:
+def repeat_intervals(truth: ArrayLike, predicted: np.ndarray, over_cases: bool, seed: int = 0) -> dict[str, Interval]:
     """95 % percentile intervals of the mean over repeats, for each of :data:`FIGURES`.
 
     Args:

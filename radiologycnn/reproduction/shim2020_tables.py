@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from radiologycnn.evaluation.classification_metrics import binary_metrics, delong_test, tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import dunn, kruskal_wallis, mcnemar, pairwise_mann_whitney
@@ -28,7 +29,7 @@ _BINARY_TITLES = {
 _PERCENT = ("accuracy", "top1", "top1_within_one")
 
 
-def figures_of(truth: Sequence[int], predicted: Sequence[int]) -> dict[str, float | None]:
+def figures_of(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float | None]:
     """One run's or reader's figures: top-1, within one, and the binary ones."""
     metrics = tear_class_metrics(truth, predicted)
     binary = {name: getattr(metrics.tear, name) for name in _BINARY_TITLES}

@@ -28,9 +28,16 @@ SETTINGS_NAME = "simulation.json"
 class SimulatedScan(Protocol):
     """What every simulator returns."""
 
-    volume: Volume
-    labels: np.ndarray
-    truth: dict[str, Any]
+    @property
+    def volume(self) -> Volume: ...
+
+    @property
+    def labels(self) -> np.ndarray:
+        """uint8, on the volume's grid (K, J, I)."""
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        """What was drawn, JSON-able."""
 
 
 def write_nifti(folder: Path, name: str, scan: SimulatedScan) -> None:
