@@ -1,11 +1,17 @@
-"""ExpectedTime: how long a run will take, in words, from how long it took before."""
+"""ExpectedTime: how long a run will take, in words, from how long the last ones took."""
+
+import json
+import math
+import statistics
 
 import slicer
 from slicer.i18n import tr as _
 
+_KEPT = 5  # runs
+
 
 class ExpectedTime:
-    """How long a run took here before, by model and device: kept in the application's settings.
+    """How long the last runs took here, by model and device: kept in the application's settings.
 
     Args:
         moduleName: whose runs.
@@ -18,17 +24,26 @@ class ExpectedTime:
         return f"{self._moduleName}/ExpectedSeconds/{model}/{device}".replace(" ", "_")
 
     def remember(self, model: str, device: str, seconds: float) -> None:
-        slicer.app.userSettings().setValue(self._key(model, device), f"{seconds:.1f}")
+        """Keep the time of a run that has just ended."""
+        last = [*self._last(model, device), max(round(seconds, 1), 0.1)][-_KEPT:]
+        slicer.app.userSettings().setValue(self._key(model, device), json.dumps(last))
 
     def text(self, model: str, device: str) -> str:
         """The expectation in words."""
-        try:
-            seconds = float(slicer.app.userSettings().value(self._key(model, device), "0") or 0)
-        except ValueError:
-            seconds = 0.0
-        if seconds <= 0:
+        last = self._last(model, device)
+        if not last:
             return _("Ready. The first run on this computer shows how long it takes.")
-        return _("Ready. Takes about {time} on this computer.").format(time=durationText(seconds))
+        # The lower of two: the first run of a session may have waited for the worker to start.
+        return _("Ready. Takes about {time} on this computer.").format(time=durationText(statistics.median_low(last)))
+
+    def _last(self, model: str, device: str) -> list[float]:
+        """Seconds of the last runs, the latest at the end; [] where the settings hold nothing that makes sense."""
+        try:
+            kept = json.loads(str(slicer.app.userSettings().value(self._key(model, device), "") or "[]"))
+        except ValueError:
+            return []
+        kept = kept if isinstance(kept, list) else [kept]  # an earlier version kept one number
+        return [float(seconds) for seconds in kept if isinstance(seconds, int | float) and 0 < seconds < math.inf]
 
 
 def durationText(seconds: float) -> str:

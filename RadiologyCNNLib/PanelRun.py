@@ -55,6 +55,10 @@ class PanelRun:
         """What the time of a run depends on: model and device."""
         return self.inputs.modelId, self.inputs.deviceId
 
+    def readyText(self) -> str:
+        """What is said beside the button while it can be clicked."""
+        return self.expectedTime.text(*self.expectedTimeKey())
+
     # The button and the run
 
     def connectRun(self) -> None:
@@ -80,7 +84,7 @@ class PanelRun:
         for widget in self.lockedWhileRunning():
             widget.enabled = not running
         if not running:
-            ui.stageLabel.text = problem or self.expectedTime.text(*self.expectedTimeKey())
+            ui.stageLabel.text = problem or self.readyText()
 
     def onRunButton(self, clicked=False) -> None:
         if self.logic.isRunning:

@@ -165,6 +165,11 @@ class RegionSection(VTKObservationMixin):
         self.update()
         self._changed()
 
+    @property
+    def hasFailed(self) -> bool:
+        """Whether the search has refused the chosen scan or could not be done, and the panel says why."""
+        return self._volumeNode is not None and self._roiNode is None and self._volumeNode.GetID() in self._problems
+
     # The box
 
     @property

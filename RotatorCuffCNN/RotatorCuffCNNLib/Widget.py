@@ -147,6 +147,11 @@ class RotatorCuffCNNWidget(PanelWidget):
     def runProblem(self, volumeNode) -> str:
         return super().runProblem(volumeNode) or self.region.problem()
 
+    def readyText(self) -> str:
+        if self.region.hasFailed:
+            return _("Not ready: see the message above.")
+        return super().readyText()
+
     def lockedWhileRunning(self) -> tuple:
         return (*super().lockedWhileRunning(), self.ui.sideSelector, self.ui.repeatsSelector)
 

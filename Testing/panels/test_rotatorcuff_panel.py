@@ -78,6 +78,17 @@ def testExpectedTimeIsThatOfTheSameNumberOfRuns(clinic):
     assert "first run" in clinic.ui.stageLabel.text
 
 
+def testExpectedTimeForgetsASlowStart(clinic):
+    expected, key = clinic.widget.expectedTime, ("a model", "a device")
+    for seconds, told in ((9, "9 s"), (2, "2 s"), (30, "9 s"), (2, "2 s"), (200, "9 s"), (2, "2 s")):
+        expected.remember(*key, seconds)
+        assert f"about {told} on" in expected.text(*key)
+    clinic.host.app.userSettings().setValue(expected._key(*key), "7.5")  # as an earlier version wrote it
+    assert "about 8 s on" in expected.text(*key)
+    clinic.host.app.userSettings().setValue(expected._key(*key), "nonsense")
+    assert "first run" in expected.text(*key)
+
+
 def testAnotherScanGetsItsOwnResultAndItsOwnOverlay(clinic):
     first = clinic.classify().camNode
     other = clinic.syntheticShoulder(side="left")

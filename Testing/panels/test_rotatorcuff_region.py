@@ -117,10 +117,13 @@ def testRefusedScanSaysWhyAndIsNotAskedAgain(clinic):
     clinic.fail(clinic.sent("locate")[0], "not-a-shoulder", "This is a knee.", "Choose a shoulder MRI.")
     assert "This is a knee." in clinic.ui.regionAdviceLabel.text
     assert "Choose a shoulder MRI." in clinic.ui.regionAdviceLabel.text
+    assert clinic.ui.stageLabel.text == "Not ready: see the message above."
     clinic.widget.enter()
     assert clinic.count("locate") == 1
     clinic.click(clinic.ui.findHeadButton)
     assert clinic.count("locate") == 2
+    clinic.locate()
+    assert clinic.ui.stageLabel.text.startswith("Ready.")
 
 
 def testSearchInAnEarlierScanDoesNotDisturbTheChosenOne(clinic):
