@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,14 @@ from engine.head_folder import SHAPE_KJI, STEPS_MM
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
+from radiologycnn.datasets.examination import Trust
+from radiologycnn.datasets.geometry import lost_tilt, with_tilt
 from radiologycnn.datasets.importing import LAYOUTS, import_dataset
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import read_volume, write_image
+from radiologycnn.images.volume import Volume
 from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
 
 RADIUS_MM = 22.0
@@ -51,10 +56,21 @@ def bhsd(folder: Path) -> Path:
     return folder
 
 
+def keep_scaled(mask: Path) -> None:
+    """The mask as CT-ICH keeps it: 16-bit numbers whose scale makes about 0 and 255 of them, though not exactly."""
+    plain = bytearray(mask.read_bytes())
+    labels = read_volume(mask).array
+    struct.pack_into("<hh", plain, 70, 4, 16)
+    struct.pack_into("<ff", plain, 112, 255 / 65535, 127.505)
+    mask.write_bytes(bytes(plain[:352]) + np.where(labels > 0, 32767, -32768).astype("<i2").tobytes())
+    assert 0 < read_volume(mask).array.min() < 0.01
+
+
 def ct_ich(folder: Path) -> Path:
     root = folder / "computed-tomography-images-for-intracranial-hemorrhage-detection-and-segmentation-1.3.1"
     for name, values in (("049", {255: LEFT}), ("050", {255: RIGHT}), ("095", {})):
         write_pair(root / "ct_scans" / f"{name}.nii", root / "masks" / f"{name}.nii", values)
+        keep_scaled(root / "masks" / f"{name}.nii")
     head = (
         "PatientNumber,SliceNumber,Intraventricular,Intraparenchymal,Subarachnoid,Epidural,Subdural,No_Hemorrhage,"
         "Fracture_Yes_No"
@@ -63,12 +79,13 @@ def ct_ich(folder: Path) -> Path:
     for patient, bleed in ((49, "0,0,0,1,0,0,1"), (50, "1,1,0,0,0,0,0"), (95, "")):
         for number in range(1, SHAPE_KJI[0] + 1):
             lines.append(f"{patient},{number},{bleed if bleed and number in (10, 11) else '0,0,0,0,0,1,0'}")
-    (root / "hemorrhage_diagnosis_raw_ct.csv").write_text("\n".join(lines) + "\n")
+    (root / "hemorrhage_diagnosis_raw_ct.csv").write_text("\ufeff" + "\n".join(lines) + "\n", encoding="utf-8")
     (root / "Patient_demographics.csv").write_text(
         'Patient Number,"Age\n(years)",Gender,Hemorrhage type based on the radiologists diagnosis ,,,,,'
         "Fracture (yes 1/no 0),Note1\n"
         ",,,Intraventricular,Intraparenchymal,Subarachnoid,Epidural,Subdural,,\n"
         "49,32,Male,,,,1,,1,\n50,0.5,Female,1,1,,,,,\n59,20,Male,,,,,,,\n95,40,Female,,,,,,,\n"
+        "Mean,27.8,,,,,,,,\n"
     )
     return folder
 
@@ -236,13 +253,117 @@ def test_masks_with_a_wrong_header_are_used_only_where_one_says_so(own_source, t
     array = read_volume(mask).array
     write_image(mask, array, np.diag([-1.0, -1.0, 1.0, 1.0]))  # as programs write that know no place
     assert import_dataset("bhsd", source, tmp_path / "strict").used == 2
-    done = import_dataset("bhsd", source, tmp_path / "trusting", trust_voxels=True)
+    done = import_dataset("bhsd", source, tmp_path / "trusting", trust=Trust(voxels=True))
     assert done.used == 3 and list(done.notes) == ["bhsd-ID_2db7ee14_ID_2591d00dfc"]
     row = lines_of(tmp_path / "trusting" / "cases.csv")[1]
     assert row["mask"] == "masks/bhsd-ID_2db7ee14_ID_2591d00dfc.nii.gz"
     image, written = (read_volume(tmp_path / "trusting" / row[column]) for column in ("image", "mask"))
     assert np.array_equal(written.array, array) and np.allclose(written.ijk_to_lps, image.ijk_to_lps, atol=1e-3)
     assert set(prepare_folder(tmp_path / "trusting", tmp_path / "cache", GRID)) == {"", "train", "validation", "test"}
+
+
+def test_masks_less_than_a_pixel_beside_their_image_are_taken_voxel_by_voxel(own_source, tmp_path) -> None:
+    source = own_source("instance")
+    mask = source / "train_2" / "label" / "001.nii.gz"
+    volume = read_volume(mask)
+    beside = volume.ijk_to_lps.copy()
+    beside[0, 3] += 0.9
+    write_image(mask, volume.array, beside)
+    turned = beside.copy()
+    turned[:2, :2] = turned[:2, :2] @ [[0.99, 0.14], [-0.14, 0.99]]  # a corner is some centimetres away
+    other = mask.with_name("002.nii.gz")
+    write_image(other, read_volume(other).array, turned)
+    done = import_dataset("instance", source, tmp_path / "out")
+    assert done.notes == {
+        "instance-001": ("The mask's header places it 0.9 mm beside the image; its voxels were trusted.",)
+    }
+    assert done.left_out["instance-002"].startswith("By their headers, image and mask lie up to")
+    assert len(prepare_folder(tmp_path / "out", tmp_path / "cache", GRID)[""]) == 2
+
+
+def tilted(volume: Volume, degrees: float, thickness_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix of slices tilted by a gantry, IJK to LPS; and the one that a program writes which loses the tilt."""
+    angle = np.radians(degrees)
+    sheared, lost = volume.ijk_to_lps.copy(), volume.ijk_to_lps.copy()
+    down = np.array([0.0, np.cos(angle), np.sin(angle)]) * volume.spacing_mm[1]
+    sheared[:3, 1] = lost[:3, 1] = down
+    sheared[:3, 2] = (0.0, 0.0, thickness_mm / np.cos(angle))
+    lost[:3, 2] = np.array([0.0, -np.sin(angle), np.cos(angle)]) * thickness_mm / np.cos(angle)
+    return sheared, lost
+
+
+@pytest.mark.parametrize("restore", [False, True])
+def test_a_gantry_tilt_that_was_lost_is_told_or_put_back(own_source, tmp_path, restore: bool) -> None:
+    source = own_source("bhsd")
+    name = "ID_0b10cbee_ID_f91d6a7cd2.nii.gz"
+    paths = [source / "label_192" / part / name for part in ("images", "ground truths")]
+    volumes = [read_volume(path) for path in paths]
+    sheared, lost = tilted(volumes[0], 22.0, 6.0)
+    for path, volume in zip(paths, volumes):
+        write_image(path, volume.array, lost)
+    arguments = ["datasets", "import", "bhsd", str(source), str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments + ["--restore-tilt"] * restore)
+    assert done.exit_code == 0, done.output
+    assert ("1 scans have lost their gantry's tilt, of up to 22°" in done.output) is not restore
+    row = lines_of(tmp_path / "out" / "cases.csv")[0]
+    assert (tmp_path / "out" / "images").exists() is restore
+    image, mask = (read_volume(tmp_path / "out" / row[column]) for column in ("image", "mask"))
+    right = sheared if restore else lost
+    for read, before in zip((image, mask), volumes):
+        assert np.allclose(read.ijk_to_lps, right, atol=1e-3) and np.array_equal(read.array, before.array)
+    ml = np.count_nonzero(mask.array) * abs(np.linalg.det(right[:3, :3])) / 1000
+    assert float(row["volume_ml"]) == pytest.approx(ml, rel=1e-3)
+    report = lines_of(tmp_path / "out" / "import-report.csv")[0]["notes"]
+    assert ("22°, which the files had lost, was put back" if restore else "volumes are 7.9 % too large") in report
+
+
+@pytest.mark.parametrize(
+    ("degrees", "thickness_mm", "found"),
+    [(22.0, 5.0, 22.0), (14.0, 2.5, 14.0), (3.0, 5.0, 0.0), (0.0, 5.0, 0.0), (22.0, 5.0 * np.cos(np.radians(22)), 0.0)],
+    ids=["tilted", "thin", "too little to matter", "upright", "oblique slices that are 5 mm apart"],
+)
+def test_a_lost_tilt_is_known_by_its_spacing(degrees: float, thickness_mm: float, found: float) -> None:
+    volume, _ = head_phantom(SHAPE_KJI, STEPS_MM)
+    sheared, lost = tilted(volume, degrees, thickness_mm)
+    assert lost_tilt(replace(volume, ijk_to_lps=lost)) == pytest.approx(found, abs=0.01)
+    assert lost_tilt(replace(volume, ijk_to_lps=sheared)) == 0
+    if found:
+        assert np.allclose(with_tilt(replace(volume, ijk_to_lps=lost)), sheared)
+
+
+def test_slices_that_cannot_be_so_close_are_named(own_source, tmp_path) -> None:
+    source = own_source("bhsd")
+    name = "ID_0b10cbee_ID_f91d6a7cd2.nii.gz"
+    for part in ("images", "ground truths"):
+        path = source / "label_192" / part / name
+        volume = read_volume(path)
+        flat = volume.ijk_to_lps @ np.diag([1, 1, 0.5 / volume.spacing_mm[2], 1])
+        write_image(path, volume.array, flat)
+    reason = import_dataset("bhsd", source, tmp_path / "out").left_out["bhsd-ID_0b10cbee_ID_f91d6a7cd2"]
+    assert reason.endswith("By its header its 32 slices are 0.5 mm apart, 16 mm in all.")
+
+
+def test_bhsd_as_nnu_net_wants_it(own_source, tmp_path) -> None:
+    root = own_source("bhsd") / "label_192"
+    (root / "images").rename(root / "imagesTr")
+    (root / "ground truths").rename(root / "labelsTr")
+    for path in list((root / "imagesTr").iterdir()):
+        path.rename(path.with_name(path.name.replace(".nii.gz", "_0000.nii.gz")))
+    labels = ["background", "epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural"]
+    record = {"labels": {name: value for value, name in enumerate(labels)}, "channel_names": {"0": "CT"}}
+    (root / "dataset.json").write_text(json.dumps(record))
+    done = import_dataset("bhsd", root, tmp_path / "out")
+    assert (done.used, done.patients, done.left_out) == (3, 2, {})
+    for changed in ({"background": 0, "hemorrhage": 1}, {"0": "background", "1": "SDH", "5": "EDH"}):
+        (root / "dataset.json").write_text(json.dumps({"labels": changed}))
+        with pytest.raises(InputError, match="in BHSD it is “edh”"):
+            import_dataset("bhsd", root, tmp_path / "other")
+
+
+def test_an_older_ct_ich_is_known(tmp_path) -> None:
+    (tmp_path / "old" / "Patients_CT" / "049" / "brain").mkdir(parents=True)
+    with pytest.raises(InputError, match="older version of CT-ICH"):
+        import_dataset("ct-ich", tmp_path / "old", tmp_path / "out")
 
 
 def test_values_that_the_data_set_does_not_have_are_no_bleeds(own_source, tmp_path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from radiologycnn.images import read_volume
+from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 
 Progress = Callable[[float, str], None]
@@ -33,7 +34,7 @@ class ScanCase:
 
     def read(self) -> tuple[Volume, np.ndarray]:
         """The scan, and its mask as bool (K, J, I)."""
-        return read_volume(self.image), read_volume(self.mask).array > 0
+        return read_volume(self.image), marked(read_volume(self.mask).array)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class ShoulderCase:
 
     def read(self) -> tuple[Volume, np.ndarray | None]:
         """The scan, and the mask of its tear as bool (K, J, I) where there is one."""
-        return read_volume(self.image), read_volume(self.mask).array > 0 if self.mask else None
+        return read_volume(self.image), marked(read_volume(self.mask).array) if self.mask else None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class DynUNetSegmenter(TrainedSegmenter):
             raise ResourceError(
                 "no-monai",
                 "The method dynunet needs the Python package monai, which is not installed.",
-                "Install it with: pip install monai, or leave the method out.",
+                'Install it with: pip install "radiologycnn[monai]" (or just monai), or leave the method out.',
             ) from error
         filters = [min(2 * self.settings.base_filters * 2**level, 320) for level in range(_LEVELS)]
         strides = [1] + [2] * (_LEVELS - 1)

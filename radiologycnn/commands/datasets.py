@@ -44,14 +44,23 @@ def import_one(
         "--trust-voxels",
         help="Take a mask voxel by voxel where its header states another place than its image's.",
     ),
+    restore_tilt: bool = typer.Option(
+        False,
+        "--restore-tilt",
+        help="Put back a gantry tilt that the files have lost (more than half of BHSD's): images and masks of such "
+        "scans are written anew, with slices at their true distance.",
+    ),
     jobs: int = typer.Option(1, min=1, help="Processes for reading."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Check every scan of a data set and write a manifest of those that can be used, patient by patient."""
+    from radiologycnn.datasets.examination import Trust
     from radiologycnn.datasets.importing import REPORT_NAME, import_dataset
 
     with stop_on_interrupt() as cancelled, show_progress(quiet) as report:
-        done = import_dataset(name, source, destination, copy, trust_voxels, jobs, report, cancelled)
+        done = import_dataset(
+            name, source, destination, copy, Trust(trust_voxels, restore_tilt), jobs, report, cancelled
+        )
     if quiet:
         return
     typer.echo(f"{done.used} scans of {done.patients} patients: {done.manifest}")
@@ -65,4 +74,9 @@ def import_one(
                 typer.echo(f"  {case}: {lines[case]}")
             if len(lines) > _SHOWN:
                 typer.echo(f"  … and {len(lines) - _SHOWN} more, in {REPORT_NAME}")
+    if done.tilts_deg and not restore_tilt:
+        typer.echo(
+            f"{len(done.tilts_deg)} scans have lost their gantry's tilt, of up to {max(done.tilts_deg.values()):.0f}°; "
+            "with --restore-tilt it is put back."
+        )
     typer.echo("Mind the data set's licence: what you train on it may fall under it too.")

@@ -1,4 +1,9 @@
-"""CT-ICH of PhysioNet 1.3.1: 75 head CTs after injury, half of them without a bleed, types by slice (Hssayeni 2020)."""
+"""CT-ICH of PhysioNet 1.3.1: 75 head CTs after injury, half of them without a bleed, types by slice (Hssayeni 2020).
+
+As its readme and its users report it: ``ct_scans/049.nii`` to ``130.nii`` in Hounsfield units, without 059 to 065;
+masks of the same names, 0 and about 255 (16 bits with a scale in the header, so that 0 is read as nearly 0); a table
+with a line a slice, which begins with a byte order mark; another with a line a patient, under a heading of two lines.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ _COLUMNS = {
     "edh": "Epidural",
     "sah": "Subarachnoid",
 }
+_OLD_FOLDER = "Patients_CT"
 _FRACTURE = "Fracture_Yes_No"
 
 
@@ -34,7 +40,16 @@ class CtIch:
 
     def find(self, source: Path) -> Found:
         """As :meth:`Layout.find`; bleed types, fractures and people come from the data set's tables."""
-        root, (images, masks) = find_root(source, self, ("ct_scans", "masks"))
+        try:
+            root, (images, masks) = find_root(source, self, ("ct_scans", "masks"))
+        except InputError as error:
+            if error.code != "other-layout" or not any(source.rglob(_OLD_FOLDER)):
+                raise
+            raise InputError(
+                "older-version",
+                f"{source} is an older version of CT-ICH: its slices are windowed pictures without Hounsfield units.",
+                self.expected,
+            ) from error
         table = find_file(root, DIAGNOSES_NAME)
         if table is None:
             raise InputError("other-layout", f"There is no {DIAGNOSES_NAME} in {root}.", self.expected)

@@ -17,6 +17,8 @@ TYPES = tuple(BLEED_TYPES)
 
 NO_BLEED = "none"
 
+_CHANNEL = "_0000"  # what nnU-Net wants at the end of an image's name, but not of its mask's
+
 _DEEPEST = 3  # folders below the given one, as archives are unpacked into folders of their own
 
 
@@ -125,8 +127,9 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def paired(key: str, images: Path, masks: Path) -> tuple[list[tuple[str, Path, Path | None]], dict[str, str]]:
-    """(name, image, mask) by equal file names; and masks without an image."""
+    """(name, image, mask) by equal file names, nnU-Net's channel number left out; and masks without an image."""
     ours, theirs = image_files(images), image_files(masks)
+    ours = {name.removesuffix(_CHANNEL) if name not in theirs else name: path for name, path in ours.items()}
     absent = {f"{key}-{name}": f"There is a mask in {masks.name}, but no scan." for name in theirs if name not in ours}
     return [(name, path, theirs.get(name)) for name, path in ours.items()], absent
 

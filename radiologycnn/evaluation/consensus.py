@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from radiologycnn.images.masks import marked
+
 METHODS = ("majority", "staple", "union", "intersection")
 
 
@@ -13,7 +15,7 @@ def consensus(masks: Sequence[np.ndarray], method: str = "majority") -> np.ndarr
     """Combine binary masks of one scan.
 
     Args:
-        masks: one a rater, all of shape (K, J, I); nonzero is inside.
+        masks: one a rater, all of shape (K, J, I); what is inside: :func:`.masks.marked`.
         method: "majority": inside where more than half of the raters say so (with two raters: both). "staple": voxels
             that are more likely inside than not, with each rater weighted by the sensitivity and specificity that the
             others' masks suggest (Warfield 2004). "union", "intersection".
@@ -28,7 +30,7 @@ def consensus(masks: Sequence[np.ndarray], method: str = "majority") -> np.ndarr
         raise ValueError(f"There is no consensus {method!r} (known: {', '.join(METHODS)}).")
     if not masks or any(np.shape(m) != np.shape(masks[0]) for m in masks):
         raise ValueError("A consensus needs at least one mask, all of the same shape.")
-    inside = [np.asarray(mask) != 0 for mask in masks]
+    inside = [marked(np.asarray(mask)) for mask in masks]
     votes = np.sum(inside, axis=0, dtype=np.uint16)
     if method == "staple":
         return _staple(inside, votes)

@@ -14,6 +14,8 @@ from radiologycnn.evaluation.segmentation_metrics import SURFACE_TOLERANCE_MM, c
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, stated_values, types_in
 from radiologycnn.images import read_volume
+from radiologycnn.images.affine import apart_mm
+from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -109,7 +111,7 @@ def evaluate_masks(
         progress(number / len(pairs), f"Case {case}")
         found, reference = read_volume(found_path), read_volume(reference_path)
         check_same_grid(case, found, reference)
-        masks = [v.array != 0 if label is None else np.round(v.array) == label for v in (found, reference)]
+        masks = [marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference)]
         yield {"case": case, **case_metrics(*masks, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
 
@@ -165,10 +167,7 @@ def check_same_grid(case: str, found: Volume, reference: Volume) -> None:
         sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))
         problem = "the prediction has {} voxels and the reference {}".format(*sizes)
     else:
-        size = np.array(reference.array.shape[::-1], float)
-        corners = np.array([[x, y, z, 1.0] for x in (0, size[0]) for y in (0, size[1]) for z in (0, size[2])])
-        apart = corners @ (np.asarray(found.ijk_to_lps, float) - np.asarray(reference.ijk_to_lps, float)).T
-        distance = float(np.linalg.norm(apart[:, :3], axis=1).max())
+        distance = apart_mm(found.ijk_to_lps, reference.ijk_to_lps, reference.array.shape)
         if distance > _SAME_PLACE_MM:
             problem = f"prediction and reference lie up to {distance:.2f} mm apart"
     if problem:

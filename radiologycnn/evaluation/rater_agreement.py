@@ -28,6 +28,7 @@ from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, 
 from radiologycnn.evaluation.mask_files import case_files, check_same_grid
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images import read_volume
+from radiologycnn.images.masks import marked
 
 KAPPA_MARGIN = 0.05
 """Difference of kappa that is taken as none, for the test of equivalence."""
@@ -108,7 +109,7 @@ def agreement_by_case(
         reference = next(iter(volumes.values()))
         for volume in volumes.values():
             check_same_grid(case, volume, reference)
-        masks = {rater: volume.array != 0 for rater, volume in volumes.items()}
+        masks = {rater: marked(volume.array) for rater, volume in volumes.items()}
         ml = {rater: np.count_nonzero(mask) * reference.voxel_volume_mm3 / 1000 for rater, mask in masks.items()}
         for first, second in combinations(volumes, 2):
             rows.append(

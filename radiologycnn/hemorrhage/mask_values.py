@@ -54,11 +54,11 @@ def standard_labels(array: np.ndarray, values: Mapping[int, str] | None = None) 
     """A mask as read from a file as uint8 label map of the same shape, in the values of :data:`..labels.BLEED_TYPES`.
 
     Args:
-        array: not 0 where there is blood.
+        array: not 0 where there is blood, see :func:`radiologycnn.images.masks.marked`.
         values: types by value, of :func:`stated_values`; a value that they lack becomes 255. None keeps values as they
             are, up to 255.
     """
-    labels = np.where(array > 0, np.clip(np.rint(array), 1, 255), 0).astype(np.uint8)
+    labels = np.clip(np.rint(array), 0, 255).astype(np.uint8)
     if values is None:
         return labels
     table = np.full(256, 255, np.uint8)

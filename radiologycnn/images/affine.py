@@ -1,4 +1,4 @@
-"""Applying a small matrix to many points, on one thread.
+"""Applying a small matrix to many points, on one thread; and how far apart two grids lie.
 
 NumPy's product would start threads for it, which stall each other for long while another program uses the cores.
 """
@@ -21,3 +21,9 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points of shape (n, 3) through a 4x4 affine matrix: shape (n, 3)."""
     matrix = np.asarray(matrix, float)
     return transform_vectors(matrix[:3, :3], points) + matrix[:3, 3]
+
+
+def apart_mm(first: np.ndarray, second: np.ndarray, shape_kji: tuple[int, ...]) -> float:
+    """How far apart two IJK-to-patient matrices put the same voxel at most, in mm: at a corner of the grid."""
+    outer = np.array(np.meshgrid(*((0, size - 1) for size in shape_kji[::-1]))).reshape(3, -1).T
+    return float(np.linalg.norm(transform_points(first, outer) - transform_points(second, outer), axis=1).max())

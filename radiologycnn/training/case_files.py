@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.volume import Volume
 
 SPLITS = ("train", "validation", "test")
@@ -97,7 +98,9 @@ def _keep_patients_together(rows: list[dict[str, str]]) -> None:
 
 def mask_fits(volume: Volume, mask: Volume) -> bool:
     """Whether the mask lies on its image's grid; on its way to a file's header a number may have been rounded."""
-    return volume.array.shape == mask.array.shape and np.allclose(volume.ijk_to_lps, mask.ijk_to_lps, atol=0.01)
+    shape = volume.array.shape
+    nearly = 0.1 * float(volume.spacing_mm.min())
+    return shape == mask.array.shape and apart_mm(volume.ijk_to_lps, mask.ijk_to_lps, shape) <= nearly
 
 
 def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.grid import resample
+from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
@@ -182,7 +183,7 @@ def prepare_folder(
             if row.get("mask"):
                 labels = read_volume(data / row["mask"])
                 check_mask_fits(row["id"], volume, labels)
-                mask = labels.array
+                mask = marked(labels.array)
             elif tear_class == 0:
                 mask = np.zeros(volume.array.shape, bool)
             save_case(prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre), cache)
