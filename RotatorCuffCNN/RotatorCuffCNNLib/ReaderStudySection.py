@@ -1,9 +1,7 @@
-"""The panel's reader study: choose a study, read it case by case against the clock, pause, go on another day.
+"""The panel's reader study: read case by case against the clock, pause, go on another day.
 
 While a study is read the rest of the panel is hidden, and the views show the case alone.
 """
-
-import html
 
 import qt
 import slicer
@@ -11,15 +9,13 @@ from slicer.i18n import tr as _
 
 from radiologycnn.errors import RadiologyCNNError
 from radiologycnn.readers.marks import BOX, POINT
-from radiologycnn.readers.reading import Reading
-from radiologycnn.readers.study import open_study
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
-from RadiologyCNNLib.RaterSetting import savedRater, saveRater
 from RadiologyCNNLib.WorkClock import clockText
 from RotatorCuffCNNLib.ReaderStudyKeys import ReaderStudyKeys
 from RotatorCuffCNNLib.ReaderStudyResults import ReaderStudyResults
 from RotatorCuffCNNLib.ReaderStudyScene import ReaderStudyScene
+from RotatorCuffCNNLib.ReaderStudySetup import ReaderStudySetup
 
 TICK_MILLISECONDS = 250
 TICKS_PER_SAVE = 20
@@ -38,7 +34,7 @@ class ReaderStudySection:
 
     def __init__(self, panelUi, panelLayout, uiPath: str, logic, ended) -> None:
         self._ended = ended
-        self._rest = panelUi.readerStudyCollapsibleButton.parent()
+        self._otherSections = panelUi.readerStudyCollapsibleButton.parent()
         studyWidget = slicer.util.loadUI(uiPath)
         panelUi.readerStudyCollapsibleButton.layout().addWidget(studyWidget)
         panelUi.readerStudyCollapsibleButton.collapsed = True
@@ -48,10 +44,9 @@ class ReaderStudySection:
         ui.readingFrame.visible = False
         self.scene = ReaderStudyScene()
         self.results = ReaderStudyResults(ui, logic)
+        self.setup = ReaderStudySetup(ui, self.results.setStudy)
         self.reading = None
         self._logic = logic
-        self.study = None
-        self._problem = ""  # why the chosen folder is no study
         self._ticks = 0
         self._timer = qt.QTimer()
         self._timer.interval = TICK_MILLISECONDS
@@ -60,11 +55,10 @@ class ReaderStudySection:
         self._keys = ReaderStudyKeys(slicer.util.mainWindow() or ui.readingFrame, self.answer, len(self.answerButtons))
         self._prepareWidgets()
         self._connect()
-        self._showSetup("")
+        self.setup.show()
 
     def _prepareWidgets(self) -> None:
         ui = self.ui
-        ui.readerEdit.text = savedRater()
         ui.clockLabel.setFont(scaledFont(ui.clockLabel.font, 1.5))
         ui.caseLabel.setFont(scaledFont(ui.caseLabel.font, 1.5))
         for one, button in zip(TEAR_CLASSES, self.answerButtons):
@@ -73,8 +67,6 @@ class ReaderStudySection:
 
     def _connect(self) -> None:
         ui = self.ui
-        ui.studyFolderButton.connect("clicked(bool)", self.onFolderButton)
-        ui.readerEdit.connect("textChanged(QString)", self.onReaderChanged)
         ui.readerEdit.connect("returnPressed()", self.onStartButton)
         ui.startStudyButton.connect("clicked(bool)", self.onStartButton)
         ui.pauseButton.connect("clicked(bool)", self.onPauseButton)
@@ -96,90 +88,30 @@ class ReaderStudySection:
         self._timer.stop()
         self._keys.remove()
 
-    # Before: study and reader
-
     @property
     def isReading(self) -> bool:
         """Whether a study is being read, be it paused."""
         return self.reading is not None
 
-    @property
-    def reader(self) -> str:
-        return str(self.ui.readerEdit.text).strip()
-
-    def onFolderButton(self, clicked=False) -> None:
-        start = str(self.study.folder) if self.study else ""
-        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Choose the study's folder"), start)
-        if folder:
-            self.openStudy(str(folder))
-
-    def openStudy(self, folder: str) -> None:
-        """Choose a study; what is wrong with it is said in the panel."""
-        self.study, self._problem = None, ""
-        try:
-            self.study = open_study(folder)
-        except RadiologyCNNError as error:
-            self._problem = messageHtml(error.message, error.hint)
-        self._showSetup("")
-
-    def onReaderChanged(self, text="") -> None:
-        self._showSetup("")
-
-    def _showSetup(self, message: str) -> None:
-        ui, study = self.ui, self.study
-        ui.studyFolderButton.text = study.folder.name if study else _("Choose folder…")
-        lines = [text for text in (message, self._problem) if text]
-        ui.startStudyButton.text = _("Start reading")
-        canStart = False
-        if study is not None:
-            lines.append(
-                _("<b>{title}</b>: {count} cases.").format(title=html.escape(study.title), count=len(study.cases))
-            )
-            if self.reader:
-                try:
-                    reading = Reading(study, self.reader)
-                except RadiologyCNNError as error:
-                    lines.append(messageHtml(error.message, error.hint))
-                else:
-                    canStart = not reading.is_complete
-                    lines.append(
-                        _("{reader} has answered {done} of them.").format(
-                            reader=html.escape(reading.reader), done=reading.done
-                        )
-                    )
-                    if reading.done and canStart:
-                        ui.startStudyButton.text = _("Go on reading")
-            else:
-                lines.append(_("Type a reader id to start."))
-        ui.studyLabel.text = "<br>".join(lines)
-        ui.studyLabel.visible = bool(lines)
-        ui.startStudyButton.enabled = canStart
-        self.results.setStudy(study, self.reader)
-
-    # During
-
     def onStartButton(self, clicked=False) -> None:
         if not self.ui.startStudyButton.enabled or self.isReading:
             return
         if self._logic.isRunning:  # its result would come into the reader's views
-            self._showSetup(messageHtml(_("A classification is running."), _("Wait for it, or cancel it.")))
+            self.setup.show(messageHtml(_("A classification is running."), _("Wait for it, or cancel it.")))
             return
         self._logic.stopLocating()
         try:
-            self.study = open_study(self.study.folder)
-            self.reading = Reading(self.study, self.reader)
+            self.reading = self.setup.begin()
         except RadiologyCNNError as error:
-            self._showSetup(messageHtml(error.message, error.hint))
+            self.setup.show(messageHtml(error.message, error.hint))
             return
-        saveRater(self.reading.reader)
-        ui = self.ui
-        ui.readingTitleLabel.text = _("{title} · reader {reader}").format(
-            title=self.study.title, reader=self.reading.reader
-        )
-        ui.readingProgressBar.maximum = self.reading.total
-        ui.backButton.visible = self.study.settings.allow_back
-        ui.markFrame.visible = self.study.settings.allow_marks
-        self._rest.visible = False
+        ui, reading = self.ui, self.reading
+        title = _("{title} · reader {reader}").format(title=reading.study.title, reader=reading.reader)
+        ui.readingTitleLabel.text = title
+        ui.readingProgressBar.maximum = reading.total
+        ui.backButton.visible = reading.study.settings.allow_back
+        ui.markFrame.visible = reading.study.settings.allow_marks
+        self._otherSections.visible = False
         ui.readingFrame.visible = True
         self._say("")
         self.scene.begin()
@@ -191,7 +123,7 @@ class ReaderStudySection:
         reading = self.reading
         while not reading.is_complete:
             try:
-                self.scene.showCase(self.study, reading.case, reading.number)
+                self.scene.showCase(reading.study, reading.case, reading.number)
             except RadiologyCNNError as error:
                 reading.skip()
                 self._say(error.message, error.hint)
@@ -237,7 +169,7 @@ class ReaderStudySection:
             self.scene.volumeNode = None
             self.scene.begin()
             try:
-                self.scene.showCase(self.study, self.reading.case, self.reading.number)
+                self.scene.showCase(self.reading.study, self.reading.case, self.reading.number)
             except RadiologyCNNError as error:
                 self._say(error.message, error.hint)
                 return
@@ -263,7 +195,7 @@ class ReaderStudySection:
         self.scene.end()
         self._keys.enable(False)
         self.ui.readingFrame.visible = False
-        self._rest.visible = True
+        self._otherSections.visible = True
         message = ""
         if reading.is_complete:
             message = messageHtml(_("All cases are answered. Thank you."))
@@ -272,7 +204,7 @@ class ReaderStudySection:
                 message = messageHtml(
                     _("All cases that could be loaded are answered; {count} could not.").format(count=count)
                 )
-        self._showSetup(message)
+        self.setup.show(message)
         self._ended()
 
     def sceneClosing(self) -> None:

@@ -31,14 +31,14 @@ class StudyClinic(ShoulderClinic):
         self.clock = Clock()
         self.section = widget.readerStudy
         self.study = self.section.ui
-        from RotatorCuffCNNLib import ReaderStudySection
+        from RotatorCuffCNNLib import ReaderStudySetup
 
         from radiologycnn.readers.reading import Reading
 
         def reading(study, reader):
             return Reading(study, reader, self.clock, lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
 
-        monkeypatch.setattr(ReaderStudySection, "Reading", reading)
+        monkeypatch.setattr(ReaderStudySetup, "Reading", reading)
         # the file dialog is the system's own: the test answers for it
         monkeypatch.setattr(self.qt.QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
 
@@ -109,7 +109,7 @@ def openedStudy(host, repository, folder, monkeypatch):
     yield clinic
     saveRater(before)
     clinic.section.end()
-    clinic.section.study = None
+    clinic.section.setup.study = None
     clinic.section.results.sceneClosed()
     clinic.ui.readerStudyCollapsibleButton.collapsed = True
     clinic.study.readerEdit.text = ""

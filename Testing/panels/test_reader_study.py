@@ -184,7 +184,7 @@ def testGoingOnAnotherDayAfterEndAndAfterACrash(clinic):
     clinic.section.reading = None  # the program has gone
     clinic.clock.seconds += 5000
     clinic.section.scene.end()
-    clinic.section._rest.visible = True
+    clinic.section._otherSections.visible = True
     clinic.click(clinic.study.startStudyButton)
     assert clinic.shownCase() == second
     clinic.read(2, seconds=3)
