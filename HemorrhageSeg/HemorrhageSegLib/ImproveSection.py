@@ -81,7 +81,7 @@ class ImproveSection:
 
     def _onFinished(self, kind, message) -> None:
         self._chart = _trainingChart(message["log"]) if message["log"] else None
-        self._say(message["message"])
+        self._say(message["message"], " ".join(message["notes"]))
         if message["accepted"]:
             self._modelImproved(message["model"])
         self.update()

@@ -14,11 +14,15 @@ import pytest
 from engine.annotation_rater import SHAPE, mask_of, voxels_sha
 
 from radiologycnn.annotation import store as store_module
+from radiologycnn.annotation.consensus import make_consensus
+from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.settled import raters_of_dataset, settle_all
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import ResourceError
 from radiologycnn.images import read_volume
+from radiologycnn.training.improvement.corrections import read_corrections
 
 RATER_PROGRAM = Path(__file__).with_name("annotation_rater.py")
 MATRIX = np.diag([0.5, 0.5, 5.0, 1.0])
@@ -163,3 +167,40 @@ with file_lock(Path({str(path)!r})) as held:
     other.communicate()
     with file_lock(path, wait_s=5.0) as held:
         assert held
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_readers_see_what_killed_raters_have_accepted(tmp_path: Path) -> None:
+    """Nobody opens the list again: agreement, consensus and what training reads hold every accept all the same."""
+    for rater in ("ab", "cd"):
+        command = [sys.executable, str(RATER_PROGRAM), str(tmp_path), rater, "400", "4", "submits"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _accept in range(4):
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert sorted(path.name for path in (tmp_path / "pending").iterdir()) == ["ab", "cd"]
+    (tmp_path / "pending/ab/1.entry").write_bytes(b"torn")
+
+    found = raters_of_dataset(tmp_path)
+    assert found.raters == ("ab", "cd") and found.cases == tuple(f"case-000{n}" for n in (1, 2, 3, 4))
+    assert "What ab has decided last" in found.notes[0] and "1.entry is damaged" in found.notes[0]
+    assert settle_all(tmp_path) == () and len(read_corrections(AnnotationDataset(tmp_path))) == 4
+    assert make_consensus(AnnotationDataset(tmp_path))["cases"][0]["raters"] == ["ab", "cd"]
+    assert settle_all(tmp_path / "masks") == ()
+
+
+def test_reader_who_cannot_write_is_told_what_is_missing(tmp_path: Path, monkeypatch) -> None:
+    store = opened(tmp_path)
+    store.submit("case-0001", "accepted", mask_of("ab", 1))
+
+    def read_only(self, folder: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", lambda *_arguments, **_names: read_only(None, tmp_path))
+        assert settle_all(tmp_path) == (
+            "What ab has decided last is not counted yet: "
+            f"The folder {tmp_path} cannot be written: Read-only file system.",
+        )
+    assert store.has_submitted and settle_all(tmp_path) == () and not store.has_submitted

@@ -322,7 +322,8 @@ def startImproving(room):
 
 def improvement(accepted, model="test-1.1.0") -> dict:
     log = [{"epoch": n, "train_loss": 1.0 / n, "held_out_dice": 0.5 + 0.1 * n, "seconds": 3.0} for n in (1, 2)]
-    return {"accepted": accepted, "message": "Held-out Dice 0.70, before 0.55.", "model": model, "log": log}
+    message = "Held-out Dice 0.70, before 0.55."
+    return {"accepted": accepted, "message": message, "model": model, "log": log, "notes": ["One mask is missing."]}
 
 
 def testBetterModelIsChosenAndTheOldOneStays(office, monkeypatch):
@@ -344,7 +345,7 @@ def testBetterModelIsChosenAndTheOldOneStays(office, monkeypatch):
     # The module by this name is another one where a test before this one has reloaded the panel.
     monkeypatch.setitem(inputs.refreshModels.__globals__, "modelChoices", lambda task: [old, new])
     office.second.result.emit(job, improvement(True))
-    assert "0.70, before 0.55" in parts.improveLabel.text
+    assert "0.70, before 0.55" in parts.improveLabel.text and "One mask is missing." in parts.improveLabel.text
     assert inputs.modelId == "test-1.1.0"
     assert office.widget.parameterNode.model == "test-1.1.0"
     assert office.ui.modelSelector.count == 2

@@ -42,10 +42,12 @@ def make_consensus(
         InputError: an unknown method, nothing accepted yet, or a mask that is gone or damaged.
         Cancelled: as ``cancelled`` said.
     """
+    from radiologycnn.annotation.settled import settle_all
     from radiologycnn.evaluation.consensus import METHODS
 
     if method not in METHODS:
         raise InputError("unknown-consensus", f"There is no consensus “{method}”.", f"Use one of {', '.join(METHODS)}.")
+    notes = list(settle_all(dataset.folder))
     accepted, choice = dataset.accepted(), TrainingChoice(CONSENSUS, method, with_network)
     if not accepted:
         raise InputError("nothing-accepted", "No mask has been accepted yet.", "Accept masks of some cases first.")
@@ -67,7 +69,8 @@ def make_consensus(
     if use_for_training or dataset.training_choice() == choice:
         dataset.choose_training_masks(choice)
     single = sum(len(row["raters"]) == 1 for row in rows)
-    notes = [f"{single} of {len(rows)} cases have one rater only, whose mask is the consensus."] if single else []
+    if single:
+        notes.append(f"{single} of {len(rows)} cases have one rater only, whose mask is the consensus.")
     return {
         "method": method,
         "with_network": with_network,

@@ -135,6 +135,11 @@ class Journal:
             path.unlink(missing_ok=True)
 
 
+def raters_with_entries(dataset: Path) -> list[str]:
+    """Raters whose entries are not all settled, by name."""
+    return sorted({path.parent.name for path in (dataset / JOURNAL_FOLDER).glob(f"*/*{_ENDING}")})
+
+
 def _number(file: str) -> int:
     found = re.search(r"(\d+)\.\w+$", file)
     return int(found.group(1)) if found else 0

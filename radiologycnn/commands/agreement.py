@@ -32,11 +32,11 @@ def agreement(
     """
     with show_progress(quiet) as report:
         from radiologycnn.annotation.dataset import DATASET_NAME
+        from radiologycnn.annotation.settled import raters_of_dataset
         from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
         from radiologycnn.evaluation.rater_agreement import find_raters
 
-        is_dataset = (folder / DATASET_NAME).is_file()
-        found = find_raters(folder / "masks" if is_dataset else folder, by_pair=is_dataset)
+        found = raters_of_dataset(folder) if (folder / DATASET_NAME).is_file() else find_raters(folder)
         record = agreement_of_raters(found, method, margin, report)
         write_agreement(output, record)
         if consensus:

@@ -44,6 +44,8 @@ def improve(
         record = improve_model(dataset, model, settings, device, fresh, output, report, cancelled)
     for case, dice in record["before"]["dice_by_case"].items():
         typer.echo(f"{case:>12}  Dice {dice:.3f} -> {record['after']['dice_by_case'][case]:.3f}")
+    for note in record["notes"]:
+        typer.echo(f"Note: {note}")
     typer.echo(record["message"])
     if not record["accepted"]:
         raise typer.Exit(1)

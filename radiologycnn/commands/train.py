@@ -88,11 +88,14 @@ def hemorrhage(
     name: str = typer.Option("hemorrhage", help="Name of the model, in small letters."),
 ) -> None:
     """Train CNN-DS to outline bleeds; writes a model package that the panel and ``segment`` can use."""
+    from radiologycnn.annotation.settled import settle_all
     from radiologycnn.training.hemorrhage.run import HemorrhageTask
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
     def lead(where: str) -> None:
         _check_source(data, simulate)
+        for note in settle_all(data) if data else ():
+            typer.echo(f"Note: {note}")
         changes = {"grid_shape_ijk": _grid_shape(grid), "types": types or None}
         settings = common.chosen(TrainingSettings, HemorrhageTask.name, **changes)
         _run(HemorrhageTask(settings, data, simulate, common.jobs, where), name, common)

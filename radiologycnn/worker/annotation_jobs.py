@@ -21,11 +21,12 @@ def agreement(
     """How much the raters and the network agree, as tables and plots; needs no torch and no model."""
     progress.step(0.0, "Reading the masks")
     from radiologycnn.annotation.records import NETWORK
+    from radiologycnn.annotation.settled import raters_of_dataset
     from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
-    from radiologycnn.evaluation.rater_agreement import KAPPA_MARGIN, find_raters
+    from radiologycnn.evaluation.rater_agreement import KAPPA_MARGIN
     from radiologycnn.evaluation.summary import plain_record
 
-    found = find_raters(_dataset(request).folder / "masks", by_pair=True)
+    found = raters_of_dataset(_dataset(request).folder)
     method = request["method"] or NETWORK
     is_compared = method in found.raters and len(found.raters) > 2
     record = agreement_of_raters(

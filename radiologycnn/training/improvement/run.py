@@ -15,6 +15,7 @@ from typing import Any
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.json_files import json_bytes, read_json
+from radiologycnn.annotation.settled import settle_all
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.write import write_atomically
@@ -61,7 +62,7 @@ def improve_model(
     Returns:
         JSON-able: ``accepted``, ``message`` for the person, ``model`` and ``path`` of the package ("" where none was
         written), ``base``, ``before`` and ``after`` (held-out Dice), ``earlier`` (simulated scans, or None),
-        ``learned_from``, ``log``.
+        ``learned_from``, ``log``, ``notes``.
 
     Raises:
         InputError: no dataset, too few cases, a model or settings that cannot be used, or another run on the dataset.
@@ -99,6 +100,7 @@ def _improve(
     cancelled: Callable[[], bool],
 ) -> dict[str, Any]:
     """As :func:`improve_model`, with the work folder locked."""
+    notes = settle_all(dataset.folder)
     corrections = read_corrections(dataset)
     training, held_out = hold_out(corrections, choices.held_out_share, learned_sources(base))
     _need_torch()
@@ -154,6 +156,7 @@ def _improve(
             "simulated": mixed,
         },
         "log": _read_log(work),
+        "notes": list(notes),
     }
     if accepted:
         from radiologycnn.training.improvement.package import write_improved
