@@ -67,6 +67,7 @@ def show(
         "Threshold": package.operating_threshold,
         "Architecture": package.architecture["name"],
         "Weights SHA-256": package.weights_sha256,
+        "Weights stored as": package.weights_precision,
         "Runs without PyTorch": "yes" if package.onnx_sha256 else "no",
         "Folder": package.path,
     }
@@ -91,13 +92,18 @@ def install(
 def export(
     model: str = typer.Argument(..., help="Model by id, name or path."),
     output: Path = typer.Option(None, "--output", "-o", help="Folder for a copy; without it the model itself gets it."),
+    half: bool = typer.Option(
+        False, "--half", help="Round the weights to float16, for half the bytes; needs --output."
+    ),
 ) -> None:
     """Add the network as ONNX, so that the model runs on a CPU without PyTorch, and faster."""
     from radiologycnn.models.catalog import find_model
-    from radiologycnn.models.export import export_package
+    from radiologycnn.models.export import export_package, export_rounded
     from radiologycnn.models.package import ONNX_NAME
 
-    package = export_package(find_model(model), output)
+    if half and output is None:
+        raise typer.BadParameter("Rounding cannot be undone, so it makes a copy: name a folder with --output.")
+    package = export_rounded(find_model(model), output) if half else export_package(find_model(model), output)
     size_mb = (package.path / ONNX_NAME).stat().st_size / 1e6
     typer.echo(f"Wrote {package.path / ONNX_NAME} ({size_mb:.1f} MB)")
 

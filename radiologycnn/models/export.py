@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
 from radiologycnn.models.package import DESCRIPTION_NAME, ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
-from radiologycnn.models.weights import load_network, write_whole
+from radiologycnn.models.weights import load_network, save_package, write_whole
 
 
 def export_package(package: ModelPackage, folder: str | Path | None = None) -> ModelPackage:
@@ -47,10 +47,30 @@ def export_package(package: ModelPackage, folder: str | Path | None = None) -> M
         write_whole(target / ONNX_NAME, content)
         write_whole(target / DESCRIPTION_NAME, text.encode("utf-8"))
     except OSError as error:
-        raise ResourceError(
-            "cannot-write", f"{target} could not be written to ({error.strerror or error}).", "Choose another folder."
-        ) from error
+        raise _cannot_write(target, error) from error
     return load_package(target)
+
+
+def export_rounded(package: ModelPackage, folder: str | Path) -> ModelPackage:
+    """A copy of the package in half the bytes: weights rounded to float16, and the network exported from these.
+
+    The copy is another network, by a hair: figures on its card were measured with the weights as they were.
+
+    Raises:
+        InputError: float16 cannot hold the weights, the folder is the package's own, or as :func:`export_package`.
+        ResourceError: as :func:`export_package`.
+    """
+    from radiologycnn.networks.backends import start_torch
+
+    if Path(folder).resolve() == package.path.resolve():
+        raise InputError("same-folder", "Rounding cannot be undone, so it makes a copy.", "Name another folder.")
+    start_torch()
+    record = json.loads(package.read_description().decode("utf-8"))
+    try:
+        copy = save_package(folder, load_network(package).state_dict(), record, half=True)
+    except OSError as error:
+        raise _cannot_write(Path(folder), error) from error
+    return export_package(copy)
 
 
 def export_if_possible(package: ModelPackage) -> tuple[ModelPackage, str]:
@@ -59,6 +79,11 @@ def export_if_possible(package: ModelPackage) -> tuple[ModelPackage, str]:
         return export_package(package), ""
     except RadiologyCNNError as error:
         return package, f"Without an exported network, the model needs PyTorch: {error.message} {error.hint}".strip()
+
+
+def _cannot_write(folder: Path, error: OSError) -> ResourceError:
+    reason = error.strerror or error
+    return ResourceError("cannot-write", f"{folder} could not be written to ({reason}).", "Choose another folder.")
 
 
 def network_grid(package: ModelPackage) -> tuple[int, int, int]:

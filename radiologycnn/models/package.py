@@ -24,6 +24,7 @@ SCHEMA_VERSION = 1
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 ONNX_NAME = "network.onnx"
+WEIGHTS_PRECISIONS = ("float32", "float16")
 TASKS = ("hemorrhage-segmentation", "rotator-cuff-classification")
 LARGEST_DESCRIPTION_BYTES = 1_000_000
 
@@ -52,6 +53,8 @@ class ModelPackage:
         simulated: trained on simulated scans; wherever results show, this is said.
         performance: measured figures by name, with the data that they were measured on.
         weights_sha256: of ``weights.safetensors``.
+        weights_precision: "float16" where the weights were rounded to it and take half the bytes, else "float32";
+            in which precision the network is computed is another question.
         onnx_sha256: of ``network.onnx``; "" where the package has none.
         problem: why the package cannot be used; "" when it can. Only lists of models hold such packages.
     """
@@ -71,6 +74,7 @@ class ModelPackage:
     simulated: bool = False
     performance: Mapping[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
+    weights_precision: str = "float32"
     onnx_sha256: str = ""
     problem: str = ""
 
@@ -167,6 +171,8 @@ def description_problems(description: Any) -> list[str]:
     exported = description.get("onnx_sha256", "")
     if not isinstance(exported, str) or (exported and not _SHA256_PATTERN.fullmatch(exported)):
         problems.append('"onnx_sha256" must be 64 hexadecimal digits, or be left out.')
+    if description.get("weights_precision", "float32") not in WEIGHTS_PRECISIONS:
+        problems.append(f'"weights_precision" must be {" or ".join(WEIGHTS_PRECISIONS)}, or be left out.')
     threshold = description.get("operating_threshold")
     if isinstance(threshold, int | float) and not 0 < threshold < 1:
         problems.append('"operating_threshold" must lie between 0 and 1.')

@@ -7,6 +7,8 @@ What stands in the file:
   the constants ``head_weights`` (classes, C), ``head_bias`` (classes), normalization folded in, and ``halving_offset``.
   Logits, probabilities and the activation map of every target are arithmetic on these
   (:func:`radiologycnn.networks.activation.linear_head_activation`).
+
+Weights that float16 holds exactly are stored so (:mod:`radiologycnn.networks.onnx_half`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.networks.gap_classifier import GapClassifier
+from radiologycnn.networks.onnx_half import store_exact_halves
 from radiologycnn.networks.onnx_names import FEATURES, HALVING_OFFSET, HEAD_BIAS, HEAD_WEIGHTS, IMAGE, PROBABILITY
 
 #: Oldest version of ONNX's operators that has all that the networks need.
@@ -96,4 +99,4 @@ def export_network(network: nn.Module, shape_kji: Sequence[int]) -> bytes:
     finally:
         for module, training in modes:
             module.training = training
-    return content.getvalue()
+    return store_exact_halves(content.getvalue())

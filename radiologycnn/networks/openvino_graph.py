@@ -31,6 +31,21 @@ def take_constants(model: Any) -> dict[str, np.ndarray]:
     return constants
 
 
+def restore_weights(openvino: ModuleType, model: Any) -> int:
+    """Make weights that are stored as float16 the float32 constants that the other changes look for; how many."""
+    ops = openvino.opset13
+    restored = 0
+    for node in list(model.get_ordered_ops()):
+        if node.get_type_name() != "Convert":
+            continue
+        stored = node.input_value(0).get_node()
+        types = (node.get_input_element_type(0), node.get_output_element_type(0))
+        if stored.get_type_name() == "Constant" and types == (openvino.Type.f16, openvino.Type.f32):
+            node.output(0).replace(ops.constant(np.array(stored.data, np.float32)).output(0))
+            restored += 1
+    return restored
+
+
 def make_normalization_exact(openvino: ModuleType, model: Any) -> int:
     """Replace instance normalization over many voxels by one whose sums keep their digits; how many were replaced.
 

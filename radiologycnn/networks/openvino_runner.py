@@ -14,7 +14,7 @@ import numpy as np
 from radiologycnn.errors import MEMORY_WORDS, InputError, ResourceError
 from radiologycnn.networks.backends import AUTO
 from radiologycnn.networks.openvino_cache import cache_folder, prune
-from radiologycnn.networks.openvino_graph import do_less_work, make_normalization_exact, take_constants
+from radiologycnn.networks.openvino_graph import do_less_work, make_normalization_exact, restore_weights, take_constants
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 #: What a CPU must say of itself for a precision to be faster than float32 there.
@@ -93,6 +93,7 @@ class OpenVinoRunner:
                 "bad-model", "The model's exported network cannot be read.", "Export or install the model again."
             ) from error
         self.constants = take_constants(model)
+        restore_weights(openvino, model)
         if self.precision == "float32" and not small:
             make_normalization_exact(openvino, model)
             do_less_work(openvino, model)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import zipfile
 
+import numpy as np
 import pytest
 import torch
+from engine.hand_made import description
 from engine.hand_made import make_package as make_head_package
-from engine.hand_made_shoulder import make_package
+from engine.hand_made_shoulder import make_package, random_package
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.export import export_if_possible, export_package
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.inference_stages import Stages
+from radiologycnn.models.export import export_if_possible, export_package, export_rounded
 from radiologycnn.models.install import install_model
-from radiologycnn.models.package import ONNX_NAME, load_package
+from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, load_package
 from radiologycnn.models.weights import load_network, save_package
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.backends import open_backend
 from radiologycnn.networks.onnx_export import export_network
 from radiologycnn.networks.vrn import build_vrn
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
@@ -22,6 +28,8 @@ from radiologycnn.rotatorcuff.preprocessing import Preprocessing as ShoulderPrep
 
 pytest.importorskip("openvino")
 pytest.importorskip("onnx")
+
+GRID = Preprocessing((32, 32, 16))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -73,6 +81,58 @@ def test_new_weights_do_not_keep_the_old_exported_network(tmp_path):
     assert again.onnx_sha256 == "" and not (package.path / ONNX_NAME).exists()
 
 
+def test_rounded_weights_take_half_the_bytes_and_are_the_same_to_the_last_bit_everywhere(tmp_path):
+    """Torch and OpenVINO see the same float32 numbers, and OpenVINO's changes to the graph find them."""
+    import openvino
+
+    from radiologycnn.networks.openvino_graph import fill_registers, merge_enlargements, restore_weights
+
+    torch.manual_seed(0)
+    architecture = {"name": "cnn_ds", "parameters": {"base_filters": 8, "depth": 3, "out_labels": 1}}
+    network = build_network(architecture)
+    full = save_package(
+        tmp_path / "full", network.state_dict(), description(architecture=architecture, preprocessing=GRID.to_dict())
+    )
+    export_package(full)
+    half = export_rounded(full, tmp_path / "half")
+    assert (full.weights_precision, half.weights_precision) == ("float32", "float16")
+    for name in (ONNX_NAME, WEIGHTS_NAME):
+        assert (half.path / name).stat().st_size < 0.6 * (full.path / name).stat().st_size
+
+    rounded = {name: tensor.half().float() for name, tensor in network.state_dict().items()}
+    loaded = load_network(half).state_dict()
+    assert all(torch.equal(rounded[name], tensor) for name, tensor in loaded.items())
+
+    model = openvino.Core().read_model(half.read_onnx())
+    restore_weights(openvino, model)
+    constants = [node.data for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
+    found = {(one.shape, one.tobytes()) for one in constants if one.dtype == np.float32}
+    kernels = [tensor.numpy() for tensor in rounded.values() if tensor.ndim == 5]
+    assert all((kernel.shape, kernel.tobytes()) in found for kernel in kernels)
+    assert merge_enlargements(openvino, model) == 2 and fill_registers(openvino, model) == 2
+
+    image = np.random.default_rng(0).random(GRID.grid_shape_ijk[::-1], np.float32)
+    answers = [open_backend(half, way).probability(image, Stages(), (0, 1)).value for way in ("openvino", "torch-cpu")]
+    assert np.abs(answers[0] - answers[1]).max() < 2e-5
+
+
+def test_weights_that_float16_cannot_hold_are_refused(tmp_path):
+    weights = make_head_package(tmp_path / "fine").path
+    network = load_network(load_package(weights)).state_dict()
+    network["segmentations.0.bias"] = torch.full_like(network["segmentations.0.bias"], 1e5)
+    with pytest.raises(InputError, match="cannot hold the weights of segmentations"):
+        save_package(tmp_path / "too-large", network, description(), half=True)
+    assert not (tmp_path / "too-large").exists()
+
+
+def test_a_classifier_in_half_the_bytes_is_the_same_in_torch_and_openvino(shoulder, tmp_path):
+    """Its normalizations become part of the exported weights, which float16 need not hold: those stay as they are."""
+    package = export_rounded(random_package(tmp_path / "random-1.0.0"), tmp_path / "half")
+    ways = ("openvino", "torch-cpu")
+    found = [RotatorCuffClassifier(package, way).classify(shoulder).classification for way in ways]
+    assert found[0].probabilities == pytest.approx(found[1].probabilities, abs=1e-4)
+
+
 def test_the_command_exports_a_copy_or_the_model_itself(tmp_path):
     from typer.testing import CliRunner
 
@@ -83,5 +143,9 @@ def test_the_command_exports_a_copy_or_the_model_itself(tmp_path):
     done = CliRunner().invoke(app, ["models", "export", str(package.path), "-o", str(copy)])
     assert done.exit_code == 0 and ONNX_NAME in done.output
     assert load_package(copy).onnx_sha256 and not load_package(package.path).onnx_sha256
+    done = CliRunner().invoke(app, ["models", "export", str(copy), "--half", "-o", str(tmp_path / "half")])
+    assert done.exit_code == 0 and load_package(tmp_path / "half").weights_precision == "float16"
+    for wrong in ([], ["-o", str(copy)]):
+        assert CliRunner().invoke(app, ["models", "export", str(copy), "--half", *wrong]).exit_code != 0
     assert CliRunner().invoke(app, ["models", "export", str(package.path)]).exit_code == 0
     assert load_package(package.path).onnx_sha256
