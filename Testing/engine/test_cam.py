@@ -8,6 +8,7 @@ import torch
 from engine.hand_made_shoulder import averaging
 from torch import nn
 
+from radiologycnn.networks.activation import input_box
 from radiologycnn.networks.cam import (
     TEAR_VERSUS_NONE,
     activation_maps,
@@ -228,6 +229,18 @@ def test_map_on_the_input_grid_agrees_with_its_geometry():
 
 def test_a_single_slice_of_the_map_spreads_without_change():
     assert np.array_equal(on_input_grid(np.full((1, 2, 2), 3.0), (4, 8, 8)), np.full((4, 8, 8), 3.0))
+
+
+@pytest.mark.parametrize("halving_offset", [0.0, 0.5])
+def test_the_part_of_a_map_that_voxels_reach_is_the_same_as_in_the_whole(halving_offset):
+    values = np.zeros((6, 5, 8), np.float32)
+    values[1:3, 0, 5] = np.random.default_rng(1).random(2)
+    shape = (24, 20, 32)
+    whole, box = on_input_grid(values, shape, halving_offset), input_box(values > 0, shape, halving_offset)
+    assert np.array_equal(on_input_grid(values, shape, halving_offset, box), whole[box])
+    whole[box] = 0
+    assert not whole.any()
+    assert input_box(values > 1, shape, halving_offset) is None
 
 
 def test_stride_from_shapes():

@@ -7,6 +7,7 @@ import pytest
 from engine.hand_made import centred_matrix, head_phantom, lps_grid
 
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.abc2 import abc_half
 from radiologycnn.hemorrhage.labels import HEMORRHAGE, LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
 from radiologycnn.hemorrhage.midline import Midline, estimate_midline
@@ -127,6 +128,16 @@ def test_small_parts_can_be_left_out_of_list_and_totals():
     assert large.total_volume_ml == pytest.approx(1.0)
     assert large.totals[0].lesion_count == 1
     assert large.totals[0].abc2_as_one_ml < everything.totals[0].abc2_as_one_ml
+
+
+def test_a_mask_that_is_known_to_lie_within_a_box_is_measured_as_if_it_were_not():
+    volume = volume_with(GRIDS["oblique"])
+    mask = ellipsoid(volume, (12.0, 9.0, 7.0)).astype(np.uint8)
+    inside = tuple(slice(int(axis.min()) - 2, int(axis.max()) + 3) for axis in np.nonzero(mask))
+    measured = measure(mask, volume, [HEMORRHAGE], midline=NO_HEAD)
+    assert measure(mask, volume, [HEMORRHAGE], midline=NO_HEAD, within=inside) == measured
+    assert measured.totals[0].abc2_as_one_ml == abc_half(mask.astype(bool), volume.ijk_to_lps).volume_ml
+    assert measured.totals[0].abc2_as_one_ml == measured.lesions[0].abc2.volume_ml
 
 
 def test_an_empty_mask_has_a_total_of_zero():

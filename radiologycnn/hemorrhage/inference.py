@@ -149,7 +149,7 @@ class HemorrhageSegmenter:
         mask = np.zeros(volume.array.shape, np.uint8)
         mask[box] = mask_from_probability(crop, threshold)
         stages.begin(_MAPPED, "Measuring")
-        measurements = measure(mask, volume, self.labels)
+        measurements = measure(mask, volume, self.labels, within=box)
         seconds = stages.end()
 
         provenance = {

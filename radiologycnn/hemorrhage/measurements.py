@@ -14,7 +14,7 @@ from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.midline import Midline, estimate_midline
 from radiologycnn.hemorrhage.results import AbcHalf, LabelTotal, LesionMeasurement, Measurements
 from radiologycnn.images.affine import transform_points, transform_vectors
-from radiologycnn.images.boxes import bounding_box
+from radiologycnn.images.boxes import Box, bounding_box
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 # The midline is found to about this; a centroid nearer to it belongs to neither side.
@@ -34,6 +34,7 @@ def measure(
     *,
     min_volume_ml: float = 0.0,
     midline: Midline | None = None,
+    within: Box | None = None,
 ) -> Measurements:
     """Measurements of a mask or label map.
 
@@ -47,6 +48,7 @@ def measure(
         labels: what the values mean; others are refused.
         min_volume_ml: smaller parts are left out of the list and of the totals; 0 keeps all.
         midline: of the head, if already known; estimated from the scan otherwise.
+        within: a part of the grid (slices K, J, I) beyond which the mask is known to hold nothing.
 
     Raises:
         InputError: shapes differ, or a value has no label.
@@ -59,10 +61,12 @@ def measure(
             "Resample the mask onto the scan's grid.",
         )
     mask = mask.view(np.uint8) if mask.dtype == bool else mask
-    box = bounding_box(mask)
+    within = within or tuple(slice(0, size) for size in mask.shape)
+    box = bounding_box(mask[within])
     if box is None:
         empty = tuple(LabelTotal(label.value, label.name, 0.0, 0, 0.0, 0.0) for label in labels)
         return Measurements(0.0, 0.0, empty, ())
+    box = tuple(slice(outer.start + part.start, outer.start + part.stop) for part, outer in zip(box, within))
     mask = mask[box]
     known = {0, *(label.value for label in labels)}
     # Counting is faster than the sorting that names the others.
@@ -71,13 +75,17 @@ def measure(
         raise InputError("unknown-label", f"The mask holds values without a label: {unknown}.", "Check the label map.")
     midline = midline or estimate_midline(volume)
 
+    filled = np.count_nonzero(mask)
     lesions: list[LesionMeasurement] = []
     totals: list[LabelTotal] = []
     for label in labels:
         chosen = mask == label.value
         parts, kept = _measure_label(chosen, box, volume, label, midline, min_volume_ml)
         lesions += parts
-        ijk_to_lps = np.asarray(volume.ijk_to_lps, float)
+        if len(parts) == 1 and parts[0].voxel_count == filled:
+            as_one = parts[0].abc2  # of the same voxels
+        else:
+            as_one = abc_half(kept, np.asarray(volume.ijk_to_lps, float))
         totals.append(
             LabelTotal(
                 label.value,
@@ -85,7 +93,7 @@ def measure(
                 sum(part.voxel_count for part in parts) * volume.voxel_volume_mm3 / 1000,
                 len(parts),
                 sum(part.abc2.volume_ml for part in parts),
-                abc_half(kept, ijk_to_lps).volume_ml,
+                as_one.volume_ml,
             )
         )
     lesions.sort(key=lambda lesion: (-lesion.voxel_count, lesion.first_slice, lesion.centroid_ras_mm))

@@ -26,6 +26,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from radiologycnn.images.boxes import Box, bounding_box
+
 PREDICTED = "predicted"
 TEAR_VERSUS_NONE = "tear_versus_none"
 METHODS = ("cam", "grad_cam")
@@ -241,24 +243,53 @@ def feature_grid_ijk_to_lps(
     return np.asarray(input_ijk_to_lps, dtype=np.float64) @ feature_to_input
 
 
-def on_input_grid(values: np.ndarray, input_shape: Sequence[int], halving_offset: float = 0.0) -> np.ndarray:
+def on_input_grid(
+    values: np.ndarray, input_shape: Sequence[int], halving_offset: float = 0.0, box: Box | None = None
+) -> np.ndarray:
     """A map on the grid of the image that the network saw, trilinear; beyond the outermost centres their values.
 
     Args:
         values: shape (k, j, i).
         input_shape: (K, J, I).
         halving_offset: as for :func:`feature_grid_ijk_to_lps`.
+        box: only this part of the grid (slices K, J, I) is computed and given, to the same last digit.
 
     Returns:
         float32, shape (K, J, I).
     """
-    stride = feature_stride(input_shape, values.shape)
     result = np.asarray(values, dtype=np.float32)
-    for axis, side in enumerate(input_shape):
-        count = result.shape[axis]
-        positions = np.clip((np.arange(side) - halving_offset * (stride - 1)) / stride, 0, count - 1)
-        below = np.minimum(positions.astype(int), max(count - 2, 0))
-        above = np.minimum(below + 1, count - 1)
-        share = (positions - below).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+    neighbours = _neighbours(input_shape, values.shape, halving_offset)
+    for axis, (below, above, share) in enumerate(neighbours):
+        if box is not None:
+            below, above, share = (part[box[axis]] for part in (below, above, share))
+        share = share.reshape([-1 if a == axis else 1 for a in range(3)])
         result = np.take(result, below, axis) * (1 - share) + np.take(result, above, axis) * share
     return result
+
+
+def input_box(mask: np.ndarray, input_shape: Sequence[int], halving_offset: float = 0.0) -> Box | None:
+    """The part of :func:`on_input_grid`'s grid (slices K, J, I) in which True voxels of a mask, shape (k, j, i), count.
+
+    None where no voxel is True.
+    """
+    found = bounding_box(mask)
+    if found is None:
+        return None
+    parts = []
+    for (below, above, _share), coarse in zip(_neighbours(input_shape, mask.shape, halving_offset), found):
+        fine = np.flatnonzero((above >= coarse.start) & (below < coarse.stop))
+        parts.append(slice(int(fine[0]), int(fine[-1]) + 1))
+    return tuple(parts)
+
+
+def _neighbours(
+    input_shape: Sequence[int], feature_shape: Sequence[int], halving_offset: float
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each axis of the input the map's voxels below and above each of its voxels, and the upper one's share."""
+    stride = feature_stride(input_shape, feature_shape)
+    axes = []
+    for side, count in zip(input_shape, feature_shape):
+        positions = np.clip((np.arange(side) - halving_offset * (stride - 1)) / stride, 0, count - 1)
+        below = np.minimum(positions.astype(int), max(count - 2, 0))
+        axes.append((below, np.minimum(below + 1, count - 1), (positions - below).astype(np.float32)))
+    return axes

@@ -12,6 +12,7 @@ from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.networks.activation import (
     ActivationMap,
     feature_grid_ijk_to_lps,
+    input_box,
     normalize_map,
     on_input_grid,
 )
@@ -19,6 +20,9 @@ from radiologycnn.rotatorcuff.results import CamEvidence
 
 #: Share of the peak from which a place counts.
 THRESHOLD = 0.5
+
+# Interpolation in float32 may round a value up by some units of its last place.
+_ROUNDING = 1e-5
 
 
 def locate_evidence(
@@ -71,11 +75,13 @@ def _look(
     grid = feature_grid_ijk_to_lps(input_ijk_to_lps, input_shape, raw.shape, halving_offset)
     peak_lps = transform_points(grid, np.array([peak_kji[::-1]], float))[0]
     # Measured on the finer grid that the network saw: the map's own voxels would make steps of 5 mm.
-    fine = on_input_grid(normalized, input_shape, halving_offset)
-    parts, _ = ndimage.label(fine >= THRESHOLD)
+    # Where no neighbour on the map reaches the threshold, nothing between them does.
+    box = input_box(normalized >= THRESHOLD * (1 - _ROUNDING), input_shape, halving_offset)
+    parts, _ = ndimage.label(on_input_grid(normalized, input_shape, halving_offset, box) >= THRESHOLD)
+    first = np.array([part.start for part in box])
     nearest = np.rint(np.linalg.solve(input_ijk_to_lps, [*peak_lps, 1.0])[:3]).astype(int)[::-1]
-    part = parts[tuple(np.clip(nearest, 0, np.array(input_shape) - 1))]
-    kji = np.argwhere(parts == part)
+    part = parts[tuple(np.clip(nearest - first, 0, np.array(parts.shape) - 1))]
+    kji = np.column_stack(np.nonzero(parts == part)) + first
     matrix = np.asarray(input_ijk_to_lps, float)
     places = transform_points(matrix, kji[:, ::-1].astype(float))
     # Voxel centres, and half a voxel on both sides.
