@@ -148,6 +148,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         parameterNode, known = self.logic.getParameterNode(), self._parameterNode
         if known is not None and known.parameterNode is parameterNode.parameterNode:
             parameterNode = known  # each wrapper of a node observes it as long as the observers' list lives
+            known.Modified()  # of a scene that was loaded it has remembered the nodes that were there half-way
         self.setParameterNode(parameterNode)
         if self._parameterNode.inputVolume is None:
             volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")

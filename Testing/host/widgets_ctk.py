@@ -61,7 +61,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.setContentsMargins(0, self._header_height, 0, 0)
         QtWidgets.QAbstractButton.setChecked(self, True)
         self._collapsed = False
-        self._hidden_by_me = []
+        self._is_forcing = False
         self.toggled.connect(lambda checked: self._set_collapsed(not checked))
         self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Minimum)
 
@@ -73,17 +73,10 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
             return
         self._collapsed = collapsed
         self.checked = not collapsed
-        if collapsed:
-            children = [child for child in self.children() if isinstance(child, QtWidgets.QWidget)]
-            self._hidden_by_me = [child for child in children if not child.isHidden()]
-            for child in self._hidden_by_me:
-                child.visible = False
-            self.maximumHeight = self._header_height
-        else:
-            self.maximumHeight = 16777215
-            for child in self._hidden_by_me:
-                child.visible = True
-            self._hidden_by_me = []
+        self.maximumHeight = self._header_height if collapsed else 16777215
+        for child in self.children():
+            if isinstance(child, QtWidgets.QWidget):
+                self._show_child(child)
         self.updateGeometry()
         self.contentsCollapsed.emit(collapsed)
 
@@ -92,12 +85,27 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     def hitButton(self, position):
         return position.y() < self._header_height
 
+    def _show_child(self, child):
+        """As CTK: what was hidden on purpose, be it while the contents were folded away, stays hidden."""
+        wish = child.property("visibilityToParent")
+        is_wanted = wish is None or bool(wish)
+        self._is_forcing = True
+        child.visible = is_wanted and not self._collapsed
+        if is_wanted:
+            child.setAttribute(Qt.WA_WState_ExplicitShowHide, False)
+        self._is_forcing = False
+
     def childEvent(self, event):
-        child = event.child()
-        if event.type() == QtCore.QEvent.ChildAdded and self.__dict__.get("_collapsed") and child.isWidgetType():
-            self._hidden_by_me.append(child)
-            QtCore.QTimer.singleShot(0, lambda: self._collapsed and setattr(child, "visible", False))
+        if event.type() == QtCore.QEvent.ChildAdded and event.child().isWidgetType():
+            event.child().installEventFilter(self)
         super().childEvent(event)
+
+    def eventFilter(self, child, event):
+        kinds = (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent)
+        if event.type() in kinds and not self._is_forcing:
+            child.setProperty("visibilityToParent", event.type() == kinds[0])
+            self._show_child(child)
+        return False
 
     def paintEvent(self, event):
         option = QtWidgets.QStyleOptionButton()

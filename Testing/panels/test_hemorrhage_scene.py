@@ -28,7 +28,6 @@ def testSavedSceneKeepsSliderTableAndVolumeAlive(clinic, tmp_path):
     clinic.slicer.mrmlScene.Clear(0)
     assert clinic.ui.totalLabel.text == ""
     clinic.slicer.util.loadScene(path)
-    clinic.widget.enter()
     clinic.useModel()
     assert clinic.ui.totalLabel.text == total
     assert clinic.tableCells() == cells

@@ -158,7 +158,6 @@ def testSavedSceneKeepsEverythingAlive(clinic, tmp_path, ending):
     assert ui.predictedLabel.text == ""
     searches = clinic.count("locate")
     clinic.slicer.util.loadScene(path)
-    clinic.widget.enter()
     clinic.useModel()
     assert (ui.predictedLabel.text, ui.tearLabel.text, ui.evidenceLabel.text, ui.regionStatusLabel.text) == before
     assert clinic.count("locate") == searches
