@@ -3,8 +3,15 @@
 import html
 from dataclasses import dataclass
 
+from slicer.i18n import tr as _
+
 from radiologycnn.models.catalog import list_models
 from radiologycnn.models.package import SIMULATED_NOTE
+
+LONGEST_TABLE = 6  #: figures of a table within a performance record that is still read in a panel
+#: How words of a performance record are written for a person; all others stand as they are.
+_SPELLINGS = {"dice": "Dice", "ml": "mL", "sd": "SD", "auc": "AUC", "f1": "F1", "top1": "top-1"}
+_SPELLINGS.update({kind: kind.upper() for kind in ("iph", "ivh", "sdh", "edh", "sah")})
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ def modelChoices(task):
     for package in list_models(task):
         problem = str(getattr(package, "problem", "") or "")
         title = package.title or package.id
-        title = f"{title} (cannot be used)" if problem else f"{title} {package.version}"
+        title = _("{title} (cannot be used)").format(title=title) if problem else f"{title} {package.version}"
         choices.append(ModelChoice(package.id, title, problem, package))
     return sorted(choices, key=lambda choice: bool(choice.problem))
 
@@ -43,31 +50,53 @@ def cardHtml(package):
     if getattr(package, "problem", ""):
         return f"<p><b>{_text(package.id)}</b></p><p>{_text(package.problem)}</p>"
     rows = [
-        ("Intended use", package.intended_use),
-        ("Training data", package.training_data),
-        ("Labels", ", ".join(_field(label, "name") for label in package.labels)),
-        ("Threshold", f"{package.operating_threshold:g}"),
-        *(("Measured: " + _words(name), value) for name, value in _measured(package.performance)),
-        ("Licence", package.licence),
-        ("Weights", f"SHA-256 {package.weights_sha256[:12]}…"),
+        (_("Intended use"), package.intended_use),
+        (_("Training data"), package.training_data),
+        (_("Labels"), ", ".join(_field(label, "name") for label in package.labels)),
+        (_("Threshold"), f"{package.operating_threshold:g}"),
+        *_measured(package.performance or {}),
+        (_("Licence"), package.licence),
+        (_("Weights"), f"SHA-256 {package.weights_sha256[:12]}…"),
     ]
-    table = "".join(f"<tr><td>{_text(name)}:&nbsp;</td><td>{_text(value)}</td></tr>" for name, value in rows if value)
-    return f"<p><b>{_text(package.title)}</b> {_text(package.version)}</p><table>{table}</table>"
+    lines = [f"<b>{_text(package.title)}</b> {_text(package.version)}"]
+    lines += [f"<b>{_text(name)}:</b> {_text(value)}" for name, value in rows if value]
+    return "<br>".join(lines)
 
 
-def _measured(performance, prefix=""):
-    """Figures of a nested record as (name, text)."""
-    for name, value in (performance or {}).items():
-        if isinstance(value, dict):
-            yield from _measured(value, f"{prefix}{name} ")
-        elif isinstance(value, float):
-            yield f"{prefix}{name}", f"{value:.3g}"
-        else:
-            yield f"{prefix}{name}", str(value)
+def _measured(performance):
+    """What was measured as (name, text), one for each set of scans. Its long tables are left to ``model.json``."""
+    own = {name: value for name, value in performance.items() if not isinstance(value, dict)}
+    groups = {"": own, **{name: value for name, value in performance.items() if isinstance(value, dict)}}
+    for name, group in groups.items():
+        text = "; ".join(_figures(group))
+        yield (_("Measured, {scans}").format(scans=_words(name)) if name else _("Measured")), text
+
+
+def _figures(group, isNested=False):
+    """Figures of a record as texts; an interval stands behind the figure that it belongs to."""
+    for name, value in group.items():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (int, float)):
+            interval = group.get(f"{name}_95")
+            span = " ({}–{})".format(*(_number(end) for end in interval)) if _isInterval(interval) else ""
+            yield f"{_words(name)} {_number(value)}{span}"
+        elif isinstance(value, dict) and not isNested and len(value) <= LONGEST_TABLE:
+            inner = ", ".join(_figures(value, isNested=True))
+            if inner:
+                yield f"{_words(name)}: {inner}"
+
+
+def _isInterval(value):
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(end, (int, float)) for end in value)
+
+
+def _number(value):
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _words(name):
-    return str(name).replace("_", " ")
+    return " ".join(_SPELLINGS.get(word, word) for word in str(name).split("_"))
 
 
 def _field(record, name):
