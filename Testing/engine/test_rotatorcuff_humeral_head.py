@@ -71,6 +71,15 @@ def test_a_coil_that_is_bright_on_one_side_does_not_matter():
     assert np.linalg.norm(np.subtract(find_humeral_head(shaded).centre_lps_mm, centre)) < 4
 
 
+@pytest.mark.parametrize("place", [(40, -30, 25), (-45, 10, -30), (10, 45, 0)])
+def test_a_surface_coils_hot_spot_does_not_draw_the_cube_to_it(place):
+    volume, centre, _radius = phantom(seed=7)
+    squares = sum((axis - c) ** 2 for axis, c in zip(lps_grid(SHAPE, volume.ijk_to_lps), np.add(centre, place)))
+    head = find_humeral_head(replace(volume, array=volume.array * (1 + 8 * np.exp(-squares / 40**2))))
+    assert np.linalg.norm(np.subtract(head.centre_lps_mm, centre)) < 4
+    assert head.found
+
+
 @pytest.mark.parametrize("radius", [8.0, 45.0])
 def test_balls_of_another_size_are_not_taken_with_confidence(radius):
     assert find_humeral_head(ball(radius)).confidence < 0.6
