@@ -61,6 +61,27 @@ def test_the_answer_is_the_same_to_the_last_digit_each_time(segmenter, package):
     assert first.measurements == second.measurements
 
 
+@pytest.mark.parametrize("sheared", [False, True], ids=["straight", "sheared"])
+def test_a_scan_that_was_prepared_gives_the_same_and_is_not_looked_at_again(segmenter, sheared, monkeypatch):
+    steps = np.array([[2.3, 0, 0], [0, 2.6, 0.9 * sheared], [0, 0, 4.5]])
+    volume, _ = head_phantom((40, 96, 96), steps)
+    plain, prepared = segmenter.segment(volume), segmenter.prepare(volume)
+    assert not np.asarray(prepared.network_input.volume.array).any()  # the voxels are not held
+    monkeypatch.setattr("radiologycnn.hemorrhage.inference.find_skull", None)
+    after = segmenter.segment(volume, prepared=prepared)
+    assert np.array_equal(after.probability, plain.probability) and np.array_equal(after.mask, plain.mask)
+    assert (after.measurements, after.notes) == (plain.measurements, plain.notes)
+    assert next(iter(after.provenance["seconds"])) == "Running the network"
+
+
+def test_preparing_refuses_what_segmenting_refuses_and_can_be_cancelled(segmenter):
+    volume, _ = head_phantom((40, 96, 96), np.diag([2.3, 2.6, 4.5]))
+    with pytest.raises(InputError, match="modality is MR"):
+        segmenter.prepare(replace(volume, modality="MR"))
+    with pytest.raises(Cancelled):
+        segmenter.prepare(volume, cancelled=lambda: True)
+
+
 def test_threshold_is_the_models_unless_given(segmenter):
     volume, _ = head_phantom((40, 96, 96), np.diag([2.3, 2.6, 4.5]))
     usual, high = segmenter.segment(volume), segmenter.segment(volume, threshold=0.9)

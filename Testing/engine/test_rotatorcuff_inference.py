@@ -190,6 +190,17 @@ def test_the_answer_is_the_same_to_the_last_digit_each_time(classifier, package,
     assert np.array_equal(first.maps, second.maps)
 
 
+@pytest.mark.parametrize("given", [False, True], ids=["as the scan says", "as the person says"])
+def test_a_scan_that_was_prepared_gives_the_same_and_is_not_looked_at_again(classifier, volume, monkeypatch, given):
+    where = {"roi": {"centre_lps_mm": middle_of(volume), "edge_mm": 75.0}, "side": "left"} if given else {}
+    plain, prepared = classifier.classify(volume, **where), classifier.prepare(volume, **where)
+    monkeypatch.setattr("radiologycnn.rotatorcuff.inference.check_scan", None)
+    after = classifier.classify(volume, **where, prepared=prepared)
+    assert (after.classification, after.notes) == (plain.classification, plain.notes)
+    assert np.array_equal(after.maps, plain.maps) and np.array_equal(after.maps_ijk_to_lps, plain.maps_ijk_to_lps)
+    assert list(after.provenance["seconds"]) == ["Running the network", "Locating the evidence"]
+
+
 @pytest.mark.parametrize("method", ["mc_dropout", "tta"])
 def test_repeats_give_median_and_quartiles_of_runs_that_differ(classifier, volume, method):
     plain = classifier.classify(volume).classification

@@ -76,6 +76,45 @@ def test_result_says_how_it_was_made(segment, worker) -> None:
     assert message["provenance"]["model"] == "tiny-1.0.0"
 
 
+def test_a_scan_that_was_prepared_before_gives_the_same_numbers(segment, worker, head_volume) -> None:
+    plain = segment()
+    crop = np.load(plain["probability"])
+    about = {"task": TASK, "volume": head_volume, "model": "tiny-1.0.0", "device": "cpu"}
+    worker.send(cmd="prepare", job="p", **about)
+    assert set(worker.wait_for("result", "p")) == {"event", "job", "seconds"}
+    message = segment()
+    assert "Checking the scan" not in message["seconds"] and "Checking the scan" in plain["seconds"]
+    assert np.array_equal(np.load(message["probability"]), crop)
+    assert all(message[name] == plain[name] for name in ("measurements", "notes", "offset_kji", "threshold"))
+
+
+def test_what_was_prepared_is_not_used_for_other_voxels_or_another_place(
+    segment, worker, head_volume, tmp_path
+) -> None:
+    copy = {**head_volume, "array": str(tmp_path / "copy.npy")}
+    head = np.load(head_volume["array"])
+    np.save(copy["array"], head)
+    worker.send(cmd="prepare", job="p", task=TASK, volume=copy, model="tiny-1.0.0", device="cpu")
+    worker.wait_for("result", "p")
+    np.save(copy["array"], np.where(head > 40, head + 5, head))
+    assert "Checking the scan" in segment(volume=copy)["seconds"]
+    worker.send(cmd="prepare", job="p", task=TASK, volume=copy, model="tiny-1.0.0", device="cpu")
+    worker.wait_for("result", "p")
+    moved = np.array(copy["ijk_to_lps"])
+    moved[0, 3] += 10
+    assert "Checking the scan" in segment(volume={**copy, "ijk_to_lps": moved.tolist()})["seconds"]
+    assert "Checking the scan" not in segment(volume=copy)["seconds"]
+
+
+def test_preparing_what_cannot_be_used_says_why(worker, head_volume) -> None:
+    for task, volume, code in (
+        ("chess", head_volume, "unknown-task"),
+        (TASK, {"array": "/no/file.npy"}, "bad-request"),
+    ):
+        worker.send(cmd="prepare", job="p", task=task, volume=volume, model="tiny-1.0.0", device="cpu")
+        assert worker.wait_until(lambda message: message["event"] == "error")["code"] == code
+
+
 def test_second_job_knows_how_long_it_will_take(segment, worker) -> None:
     segment()
     seen = len(worker.lines)

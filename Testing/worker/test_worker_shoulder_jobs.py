@@ -92,6 +92,18 @@ def test_what_is_no_shoulder_mr_is_refused_with_a_sentence(ask, shoulder_field, 
     assert message["message"]
 
 
+def test_a_scan_that_was_prepared_before_is_classified_alike(ask) -> None:
+    roi = {"centre_lps_mm": ask("locate")["roi"]["centre_lps_mm"], "edge_mm": 80.0}
+    plain = ask("classify", roi=roi, side="left")
+    maps = np.load(plain["maps"])
+    ask("prepare", task="rotator-cuff-classification", device="cpu", roi=roi, side="left")
+    message, other = ask("classify", roi=roi, side="left"), ask("classify", roi=roi, side="right")
+    assert "Preparing the cube" not in message["seconds"] and "Preparing the cube" in other["seconds"]
+    assert (message["classification"], message["notes"]) == (plain["classification"], plain["notes"])
+    again = ask("classify", roi=roi, side="left")
+    assert np.array_equal(np.load(again["maps"]), maps)
+
+
 def test_classify_gives_the_same_numbers_as_the_engine(ask, shoulder, shoulder_model, shoulder_field) -> None:
     from dataclasses import replace
 

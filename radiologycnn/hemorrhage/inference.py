@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
-from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.hemorrhage.midline import Midline, estimate_midline
+from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
 from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, ProbabilityMap
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.skull import find_skull
@@ -55,6 +56,21 @@ class SegmentationResult:
     def probability(self) -> np.ndarray:
         """float32, shape (K, J, I) on the scan's own grid; (labels, K, J, I) where there are several."""
         return self.probability_map.whole
+
+
+@dataclass(frozen=True)
+class PreparedHead:
+    """What can be known of a scan before anybody asks for its bleed.
+
+    Attributes:
+        network_input: whose ``volume`` has the scan's grid; its voxels are not kept.
+        notes: sentences of the checks.
+        midline: of the head; None where it was not looked for yet.
+    """
+
+    network_input: NetworkInput
+    notes: tuple[str, ...]
+    midline: Midline | None = None
 
 
 def labels_of(package: ModelPackage) -> tuple[LabelDefinition, ...]:
@@ -103,6 +119,18 @@ class HemorrhageSegmenter:
         self.device_name = self.backend.device_name
         self._check_output_channels()
 
+    def prepare(self, volume: Volume, cancelled: Callable[[], bool] | None = None) -> PreparedHead:
+        """Everything before the network, for :meth:`segment` of the same scan: it then gives the same, but sooner.
+
+        Raises:
+            InputError: the scan cannot be used.
+            Cancelled: as ``cancelled`` said.
+        """
+        stages = Stages(None, cancelled)
+        prepared = self._prepare(volume, stages)
+        stages.begin(_PREPARED, "Finding the midline")
+        return replace(prepared, midline=estimate_midline(volume))
+
     def segment(
         self,
         volume: Volume,
@@ -110,6 +138,7 @@ class HemorrhageSegmenter:
         progress: Callable[[float, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         log: Callable[[str], None] | None = None,
+        prepared: PreparedHead | None = None,
     ) -> SegmentationResult:
         """Outline and measure the bleed.
 
@@ -119,6 +148,7 @@ class HemorrhageSegmenter:
             progress: called with a fraction of the whole, 0-1, and the stage's name.
             cancelled: asked between stages and between layers of the network.
             log: called with a sentence at each fall-back; the same sentences are in the result's notes.
+            prepared: of this scan, by :meth:`prepare`, where that was done before.
 
         Raises:
             InputError: the scan or the threshold cannot be used.
@@ -134,22 +164,19 @@ class HemorrhageSegmenter:
             notes.append(SIMULATED_NOTE)
         stages = Stages(progress, cancelled)
 
-        stages.begin(0.0, "Checking the scan")
-        check_array(volume)
-        skull = find_skull(volume)
-        notes += check_head_ct(volume, skull, cropped=self.preprocessing.crop == "head")
-        stages.begin(_CHECKED, "Preparing the scan")
-        prepared = self.preprocessing.prepare(volume, skull)
+        prepared = prepared or self._prepare(volume, stages)
+        notes += prepared.notes
+        network_input = replace(prepared.network_input, volume=volume)
         stages.begin(_PREPARED, "Running the network")
-        outcome = self.backend.probability(prepared.array, stages, (_PREPARED, _PREDICTED), log)
+        outcome = self.backend.probability(network_input.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
-        probability_map = ProbabilityMap(prepared, outcome.value)
+        probability_map = ProbabilityMap(network_input, outcome.value)
         crop, box = probability_map.above(min(PROBABILITY_FLOOR, threshold))
         mask = np.zeros(volume.array.shape, np.uint8)
         mask[box] = mask_from_probability(crop, threshold)
         stages.begin(_MAPPED, "Measuring")
-        measurements = measure(mask, volume, self.labels, within=box)
+        measurements = measure(mask, volume, self.labels, midline=prepared.midline, within=box)
         seconds = stages.end()
 
         provenance = {
@@ -167,6 +194,17 @@ class HemorrhageSegmenter:
             probability_map, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
         )
 
+    def _prepare(self, volume: Volume, stages: Stages) -> PreparedHead:
+        stages.begin(0.0, "Checking the scan")
+        check_array(volume)
+        skull = find_skull(volume)
+        notes = check_head_ct(volume, skull, cropped=self.preprocessing.crop == "head")
+        stages.begin(_CHECKED, "Preparing the scan")
+        network_input = self.preprocessing.prepare(volume, skull)
+        # The voxels may lie in a file that is to go before the answer is asked for.
+        grid_alone = replace(volume, array=np.broadcast_to(volume.array.dtype.type(0), volume.array.shape))
+        return PreparedHead(replace(network_input, volume=grid_alone), tuple(notes))
+
     def _check_output_channels(self) -> None:
         count = self.backend.label_count
         if count != len(self.labels):
@@ -179,6 +217,7 @@ class HemorrhageSegmenter:
 
 __all__: Sequence[str] = [
     "HemorrhageSegmenter",
+    "PreparedHead",
     "SegmentationResult",
     "labels_of",
     "mask_from_probability",

@@ -17,7 +17,7 @@ from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
 from radiologycnn.networks.activation import METHODS, Activation, feature_grid_ijk_to_lps
 from radiologycnn.networks.backends import NetworkBackend, open_backend, torch_reference
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
-from radiologycnn.rotatorcuff.location import check_scan, chosen_side, locate
+from radiologycnn.rotatorcuff.location import Location, check_scan, chosen_side, locate
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
 from radiologycnn.rotatorcuff.repeats import (
@@ -59,6 +59,23 @@ class ClassificationResult:
     model_card: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class PreparedCuff:
+    """What can be known of a scan before anybody asks for its class.
+
+    Attributes:
+        shoulder: the network's input.
+        location: where the network is to look.
+        side: "left", "right" or "unknown".
+        notes: sentences of all of that.
+    """
+
+    shoulder: PreparedShoulder
+    location: Location
+    side: str
+    notes: tuple[str, ...]
+
+
 class RotatorCuffClassifier:
     """A model, loaded and ready to classify scans.
 
@@ -98,6 +115,21 @@ class RotatorCuffClassifier:
         """How this network's evidence can be mapped: a class activation map needs a linear head."""
         return METHODS if self.backend.head_is_linear else ("grad_cam",)
 
+    def prepare(
+        self,
+        volume: Volume,
+        roi: Mapping[str, Any] | None = None,
+        side: str | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> PreparedCuff:
+        """Everything before the network, for :meth:`classify` with the same arguments: it gives the same, but sooner.
+
+        Raises:
+            InputError: the scan, region or side cannot be used.
+            Cancelled: as ``cancelled`` said.
+        """
+        return self._prepare(volume, roi, side, Stages(None, cancelled))
+
     def classify(
         self,
         volume: Volume,
@@ -108,6 +140,7 @@ class RotatorCuffClassifier:
         cancelled: Callable[[], bool] | None = None,
         log: Callable[[str], None] | None = None,
         block: int | None = None,
+        prepared: PreparedCuff | None = None,
     ) -> ClassificationResult:
         """Class and evidence of one shoulder.
 
@@ -121,6 +154,7 @@ class RotatorCuffClassifier:
             cancelled: asked between stages, layers and repeats.
             log: called with a sentence at each fall-back; the same sentences are in the result's notes.
             block: maps of this block by Grad-CAM alone: a finer grid with less meaning. None: the last features.
+            prepared: of this scan, region and side, by :meth:`prepare`, where that was done before.
 
         Raises:
             InputError: the scan, region, side or repeats cannot be used.
@@ -134,31 +168,24 @@ class RotatorCuffClassifier:
         if self.package.simulated:
             notes.append(SIMULATED_NOTE)
 
-        stages.begin(0.0, "Checking the scan")
-        volume = without_padding(volume)
-        notes += check_scan(volume)
-        stages.begin(_CHECKED, "Finding the humeral head")
-        location = locate(volume, self.preprocessing, roi)
-        side = chosen_side(side, location.series)
-        stages.begin(_LOCATED, "Preparing the cube")
-        prepared = self.preprocessing.prepare(volume, location.region, side)
-        if side == location.series.side:
-            notes += location.notes
+        prepared = prepared or self._prepare(volume, roi, side, stages)
         notes += prepared.notes
+        shoulder, location, side = prepared.shoulder, prepared.location, prepared.side
         stages.begin(_PREPARED, "Running the network")
         end = _PREDICTED_ONCE if request else _PREDICTED
         methods = self.methods if block is None else ("grad_cam",)
-        outcome = backend.activation(prepared.array, TARGETS, methods, stages, (_PREPARED, end), block, log)
+        outcome = backend.activation(shoulder.array, TARGETS, methods, stages, (_PREPARED, end), block, log)
         activation, runs, used_models = outcome.value, None, [self.package.id]
         notes += outcome.fall_backs
         if request and request.method == "models":
+            volume = without_padding(volume)
             runs, used_models = self._other_models(request, volume, roi, location.region, side, activation, stages)
         elif request:
             stages.begin(_PREDICTED_ONCE, "Repeating")
-            runs = self.repeated(request, prepared, stages, log)
+            runs = self.repeated(request, shoulder, stages, log)
         stages.begin(_PREDICTED, "Locating the evidence")
-        maps, maps_matrix, evidence = self._evidence(activation, prepared)
-        answer = self._answer(activation, runs, request, evidence, location, side, prepared.mirrored)
+        maps, maps_matrix, evidence = self._evidence(activation, shoulder)
+        answer = self._answer(activation, runs, request, evidence, location, side, shoulder.mirrored)
         notes += _notes_on_answer(answer)
         seconds = stages.end()
 
@@ -189,6 +216,19 @@ class RotatorCuffClassifier:
             tuple(dict(label) for label in self.package.labels),
             card,
         )
+
+    def _prepare(self, volume: Volume, roi: Mapping[str, Any] | None, side: str | None, stages: Stages) -> PreparedCuff:
+        stages.begin(0.0, "Checking the scan")
+        volume = without_padding(volume)
+        notes = check_scan(volume)
+        stages.begin(_CHECKED, "Finding the humeral head")
+        location = locate(volume, self.preprocessing, roi)
+        side = chosen_side(side, location.series)
+        stages.begin(_LOCATED, "Preparing the cube")
+        shoulder = self.preprocessing.prepare(volume, location.region, side)
+        if side == location.series.side:
+            notes += location.notes
+        return PreparedCuff(shoulder, location, side, (*notes, *shoulder.notes))
 
     def _backend_for(self, request: RepeatRequest | None, block: int | None) -> NetworkBackend:
         """The backend; torch's where only torch can do what is asked for."""
@@ -343,4 +383,4 @@ def _notes_on_answer(answer: Classification) -> list[str]:
     return []
 
 
-__all__ = ["ClassificationResult", "RotatorCuffClassifier"]
+__all__ = ["ClassificationResult", "PreparedCuff", "RotatorCuffClassifier"]

@@ -1,4 +1,4 @@
-"""The worker's jobs on head CT: outline a bleed, and measure a mask that a person has changed."""
+"""The worker's jobs on head CT: outline a bleed, also prepared before, and measure a mask that a person has changed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from radiologycnn.worker.jobs import JobRunner
 
 
+def prepare(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Check a scan and make the network's input from it, for a ``segment`` that may follow."""
+    progress.step(0.0, "Reading the scan")
+    volume = read_volume_field(request["volume"])
+    segmenter, package = runner.models_in_memory.engine_for(
+        HEMORRHAGE_TASK, request["model"], request["device"], progress
+    )
+    progress.step(0.10, "Preparing the scan")
+    if runner.prepared_scans.of(request, package) is None:
+        runner.prepared_scans.keep(request, package, segmenter.prepare(volume, cancelled))
+    return {"seconds": progress.finish()}
+
+
 def segment(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
@@ -36,6 +51,7 @@ def segment(
         progress=progress.between(0.10, 0.95),
         cancelled=cancelled,
         log=runner.log,
+        prepared=runner.prepared_scans.of(request, package),
     )
     progress.step(0.95, "Writing the result")
     crop = _write_crop(runner, result.probability_map, request, result.mask.shape, float(result.threshold))

@@ -22,8 +22,9 @@ from radiologycnn.worker import (
     simulation_jobs,
 )
 from radiologycnn.worker.array_files import write_array
+from radiologycnn.worker.prepared_scans import PreparedScans
 from radiologycnn.worker.progress import DurationMemory, JobProgress
-from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, WarmModels
+from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK, WarmModels, unknown_task
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -43,6 +44,8 @@ _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "improve": improvement_jobs.improve,
 }
 
+_PREPARE = {HEMORRHAGE_TASK: hemorrhage_jobs.prepare, ROTATOR_CUFF_TASK: rotatorcuff_jobs.prepare}
+
 
 class JobRunner:
     """Runs one job after another, and keeps the last used model of each task warm between them.
@@ -59,6 +62,7 @@ class JobRunner:
         self.durations = DurationMemory()
         self.log = log
         self.models_in_memory = WarmModels()
+        self.prepared_scans = PreparedScans()
 
     def run(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Do what the request says; fields of its result."""
@@ -83,6 +87,12 @@ class JobRunner:
             "device_name": engine.device_name,
             "seconds": progress.finish(),
         }
+
+    def prepare(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Do what can be done of a task's job before it is asked for: check the scan, make the network's input."""
+        if request["task"] not in _PREPARE:
+            raise unknown_task(request["task"])
+        return _PREPARE[request["task"]](self, request, progress, cancelled)
 
     def devices(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Which devices and backends can run a network."""
@@ -125,7 +135,8 @@ class JobRunner:
         return bool(self.models_in_memory)
 
     def unload(self) -> None:
-        """Forget all models and give their memory back, the GPU's too."""
+        """Forget all models and prepared scans, and give their memory back, the GPU's too."""
+        self.prepared_scans.forget()
         self.models_in_memory.unload()
 
     def write_job_array(self, folder: Path, kind: str, job: str, array: np.ndarray) -> Path:

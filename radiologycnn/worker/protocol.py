@@ -22,6 +22,7 @@ MAXIMUM_LINE_BYTES = 1 << 20
 #: Fields that each command must have, and their types. ``None`` among the types: the field may be null or absent.
 #: A ``volume`` is ``{"array": path of an .npy file, "ijk_to_lps": 4x4, "modality", "name"}`` and, where it is known,
 #: ``"acquisition": {DICOM keyword: value}`` (sequence, plane, side; never a patient's name).
+#: ``prepare`` does what a later ``segment`` or ``classify`` with the same fields then need not do; it has no result.
 #: A ``roi`` is ``{"centre_lps_mm": [3], "edge_mm": number}``, ``repeats`` is ``{"method", "count"}``.
 #: A ``dataset`` is the folder of an annotation dataset, ``scans`` is ``[{"case": id, "path": file or DICOM folder}]``.
 _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
@@ -40,6 +41,15 @@ _COMMANDS: dict[str, dict[str, tuple[type | None, ...]]] = {
         "device": (str, None),
         "threshold": (float, int, None),
         "output": (str,),
+    },
+    "prepare": {
+        "job": (str,),
+        "task": (str,),
+        "volume": (dict,),
+        "model": (str, None),
+        "device": (str, None),
+        "roi": (dict, None),
+        "side": (str, None),
     },
     "measure": {
         "job": (str,),

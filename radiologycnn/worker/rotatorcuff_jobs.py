@@ -47,6 +47,22 @@ def locate(
     }
 
 
+def prepare(
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """Check a scan and make the network's input from it, for a ``classify`` that may follow."""
+    progress.step(0.0, "Reading the scan")
+    volume = read_volume_field(request["volume"])
+    classifier, package = runner.models_in_memory.engine_for(
+        ROTATOR_CUFF_TASK, request["model"], request["device"], progress
+    )
+    progress.step(0.10, "Preparing the scan")
+    if runner.prepared_scans.of(request, package) is None:
+        prepared = classifier.prepare(volume, request["roi"], request["side"], cancelled)
+        runner.prepared_scans.keep(request, package, prepared)
+    return {"seconds": progress.finish()}
+
+
 def classify(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
@@ -67,6 +83,7 @@ def classify(
         progress=progress.between(0.10, 0.97),
         cancelled=cancelled,
         log=runner.log,
+        prepared=runner.prepared_scans.of(request, package),
     )
     progress.step(0.97, "Writing the result")
     path = runner.write_job_array(Path(request["output"]), "maps", request["job"], result.maps)

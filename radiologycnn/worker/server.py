@@ -142,7 +142,7 @@ class WorkerServer:
                 self._jobs[job.id] = job
             running = self._running
         if running is not None and job.id is not None:
-            reason = "Getting ready" if running.request["cmd"] == "warm" else "Waiting for an earlier job"
+            reason = "Getting ready" if running.request["cmd"] in ("warm", "prepare") else "Waiting for an earlier job"
             self.send(protocol.progress(job.id, 0.0, reason))
         self._queue.put(job)
 

@@ -24,6 +24,11 @@ _ENGINES = {
 }
 
 
+def unknown_task(task: str) -> InputError:
+    """The error that says so."""
+    return InputError("unknown-task", f"This version has no task {task!r}.")
+
+
 class WarmModels:
     """Loaded engines (``HemorrhageSegmenter``, ``RotatorCuffClassifier``), the last used one of each task."""
 
@@ -43,7 +48,7 @@ class WarmModels:
             ResourceError: what runs the network is not installed, or cannot be loaded.
         """
         if task not in _ENGINES:
-            raise InputError("unknown-task", f"This version has no task {task!r}.")
+            raise unknown_task(task)
         progress.step(0.01, "Loading the model")
         from radiologycnn.models.catalog import find_model
         from radiologycnn.networks.backends import likely_backend
