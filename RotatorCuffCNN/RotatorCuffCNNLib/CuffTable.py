@@ -7,7 +7,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from radiologycnn.rotatorcuff.results import CamEvidence, Classification
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, percent
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RotatorCuffCNNLib.CuffResult import EVIDENCE_TABLE_ROLE, TABLE_ROLE, CuffResult
 
@@ -76,15 +76,6 @@ def _evidenceRow(one: CamEvidence) -> list:
     places = [f"{value:.1f}" for value in one.peak_ras_mm]
     extent = " × ".join(f"{size:.0f}" for size in one.extent_mm)
     return [one.target_name, method, *places, extent, f"{one.volume_ml:.1f}"]
-
-
-def percent(share: float) -> str:
-    """A probability in per cent with one decimal; never 0 or 100 where it is not."""
-    if 0 < share < 0.0005:
-        return "< 0.1"
-    if 0.9995 < share < 1:
-        return "> 99.9"
-    return f"{100 * share:.1f}"
 
 
 def _quartiles(triple) -> list:

@@ -4,9 +4,10 @@ import html
 
 from slicer.i18n import tr as _
 
+from radiologycnn.rotatorcuff.results import percent
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RadiologyCNNLib.PanelTexts import linesHtml
-from RotatorCuffCNNLib.CuffTable import METHOD_NAMES, percent
+from RotatorCuffCNNLib.CuffTable import METHOD_NAMES
 
 #: From this confidence on, a found humeral head is not asked to be looked at. Of the 54 simulated shoulders that it was
 #: chosen on, 45 reached it, none of them off by over 5 mm; of 8 that were found below it, 2 were off by 8 to 11 mm.

@@ -2,9 +2,9 @@
 
 from slicer.i18n import tr as _
 
+from radiologycnn.rotatorcuff.results import percent
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from RadiologyCNNLib.PanelTexts import scaledFont
-from RotatorCuffCNNLib.CuffTable import percent
 
 #: The trough is light in both themes, so that the darkest class is seen on it.
 _BAR_STYLE = """

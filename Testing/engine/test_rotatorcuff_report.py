@@ -15,11 +15,13 @@ import SimpleITK as sitk
 from engine.hand_made_shoulder import block_scan, make_package, plain_scan, random_package
 
 from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.html_page import RESEARCH_USE
 from radiologycnn.images.png import png_bytes
+from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.pictures import colors, slice_pictures
 from radiologycnn.rotatorcuff.report import resolve_target, write_result
-from radiologycnn.rotatorcuff.report_page import RESEARCH_USE, SIMULATED, Picture, html_report
+from radiologycnn.rotatorcuff.report_page import Picture, html_report
 from radiologycnn.rotatorcuff.results import Classification, csv_rows, evidence_rows
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
@@ -164,8 +166,9 @@ def test_the_page_says_what_was_found_how_and_that_it_is_research(result, volume
     text = (tmp_path / "report.html").read_text("utf-8")
     page = Page(text)
     assert result.classification.words in page.text
-    for words in (RESEARCH_USE, SIMULATED, "not a measurement of the tear", "2026-03-04 05:06", "Hand-made classifier",
-                  "Tests.", result.model_card["weights_sha256"], "4 runs on shifted", volume.name):  # fmt: skip
+    for words in (RESEARCH_USE, SIMULATED_NOTE, "not a measurement of the tear", "2026-03-04 05:06",
+                  "Hand-made classifier", "Tests.", result.model_card["weights_sha256"], "4 runs on shifted",
+                  volume.name):  # fmt: skip
         assert words in page.text
     for tear_class in TEAR_CLASSES:
         assert tear_class.definition in page.text
@@ -188,7 +191,7 @@ def test_the_bars_are_as_long_as_the_probabilities(result):
     assert "whiskers" not in text and "Median" not in text
 
 
-@pytest.mark.parametrize(("share", "words"), [(0.001, "&lt;1 %"), (0.9991, "&gt;99 %"), (0.0, "0 %"), (1.0, "100 %")])
+@pytest.mark.parametrize(("share", "words"), [(0.001, "&lt; 1 %"), (0.9991, "&gt; 99 %"), (0.0, "0 %"), (1.0, "100 %")])
 def test_a_probability_is_never_rounded_to_certainty(result, share, words):
     answer = replace(result.classification, tear_probability=share, repeats=None)
     assert f"Tear of any size: <b>{words}</b>" in page_of(result, classification=answer)
@@ -214,7 +217,7 @@ def test_whatever_stands_in_names_and_notes_is_text_only(result):
 def test_a_page_needs_next_to_nothing(result):
     bare = replace(result.classification, evidence=(), repeats=None)
     text = Page(html_report(bare, model_card={}, provenance={})).text
-    assert bare.words in text and RESEARCH_USE in text and SIMULATED not in text
+    assert bare.words in text and RESEARCH_USE in text and SIMULATED_NOTE not in text
 
 
 def test_a_region_without_evidence_still_gives_a_page(result, volume):

@@ -24,7 +24,7 @@ LIGHT_ENGINE = (
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
     "radiologycnn.readers.answers",
-    "radiologycnn.readers.comparison_page",
+    "radiologycnn.readers.comparison_words",
     "radiologycnn.readers.marks",
     "radiologycnn.readers.reading",
     "radiologycnn.readers.study",

@@ -7,10 +7,10 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.readers import charts
+from radiologycnn.readers.comparison_words import SHARES, figure_words, p_words, quartile_words
 
-RESEARCH_USE = "For research use only. Not for diagnosis or treatment."
-_SHARES = ("top1", "top1_within_one", "accuracy")
 _READINGS = (
     "A reader gives one value for each measure, over the cases answered; the median and quartiles are over the readers"
     " of a group. Diagnostic time is the reader's median over the cases.",
@@ -49,41 +49,7 @@ def comparison_page(comparison: Mapping[str, Any], title: str, made_at: datetime
         f"<section class='how'><h2>How it is computed</h2><ul>{''.join(f'<li>{escape(one)}</li>' for one in _READINGS)}"
         "</ul><p>Measures and tests after Shim et al., Scientific Reports 10 (2020).</p></section>",
     ]
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Reader study: {escape(title)}</title><style>{_STYLE}</style></head>\n<body>{body}</body></html>\n"
-    )
-
-
-def figure_words(measure: str, value: float | None) -> str:
-    """A figure as it stands in a table: shares of cases in per cent, times in seconds, the rest from 0 to 1."""
-    if value is None:
-        return "–"
-    if measure in _SHARES:
-        return f"{100 * value:.1f}"
-    if measure == "seconds":
-        return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
-    return f"{value:.2f}"
-
-
-def quartile_words(measure: str, figures: Mapping[str, Any]) -> str:
-    """Median (first quartile, third quartile), with the unit where there is one; the value alone of one member."""
-    if figures["median"] is None:
-        return "–"
-    low, median, high = (
-        figure_words(measure, figures[name]) for name in ("first_quartile", "median", "third_quartile")
-    )
-    words = median if figures["members"] == 1 else f"{median} ({low}, {high})"
-    return f"{words} %" if measure in _SHARES else words
-
-
-def p_words(p: float | None) -> str:
-    """A p-value with three decimals; very small ones as "< 0.001"."""
-    if p is None:
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return html_page(f"Reader study: {title}", _STYLE, "\n".join(part for part in parts if part))
 
 
 # ---- parts of the page ---------------------------------------------------------------------------------------------
@@ -123,7 +89,7 @@ def _table_2(comparison: Mapping[str, Any], groups: Sequence[str]) -> str:
             found = row["groups"][name]
             mean = figure_words(row["measure"], found["mean"])
             spread = "" if found["sd"] is None else f" ± {figure_words(row['measure'], found['sd'])}"
-            unit = " %" if row["measure"] in _SHARES and found["mean"] is not None else ""
+            unit = " %" if row["measure"] in SHARES and found["mean"] is not None else ""
             cells.append(f"{mean}{spread}{unit}")
         rows.append(cells)
     return _table("Tear or none, by group: mean ± SD", ["", *groups], rows)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from radiologycnn.html_page import html_page
 from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.plots import FigureEntry
 from radiologycnn.reproduction.tables import MISSING, Table
@@ -56,10 +57,6 @@ def write_page(
         facts: label and words on how the run was made.
     """
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{_CSS}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="source">Reproduction of {escape(citation)}</p>',
         '<div class="label">' + "".join(f"<p>{escape(one)}</p>" for one in labels) + "</div>",
@@ -71,8 +68,7 @@ def write_page(
     parts.append("<h2>How this run was made</h2>")
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in facts)
     parts.append(f'<dl class="facts">{rows}</dl>')
-    parts.append("</body></html>\n")
-    write_atomically(path, "\n".join(parts).encode("utf-8"))
+    write_atomically(path, html_page(title, _CSS, "\n".join(parts)).encode("utf-8"))
     return path
 
 

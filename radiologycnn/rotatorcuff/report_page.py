@@ -12,12 +12,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.models.package import SIMULATED_NOTE
-from radiologycnn.rotatorcuff.results import CamEvidence, Classification
+from radiologycnn.rotatorcuff.probability_bars import probability_bars
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, percent
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
-RESEARCH_USE = "For research use only. Not for diagnosis or treatment."
-SIMULATED = SIMULATED_NOTE
 NOT_A_MEASUREMENT = (
     "Where the network looked, from its class activation map: the peak, and the places above half of it that hang"
     " together with it. This is not a measurement of the tear."
@@ -71,7 +71,7 @@ def html_report(
     made_at = made_at or datetime.now().astimezone()
     mirrored = "mirrored for the network; all places are the patient's own"
     side = {"left": "left", "right": "right"}.get(classification.side, "unknown")
-    warning = f'<p class="warning">{escape(SIMULATED)}</p>' if model_card.get("simulated") else ""
+    warning = f'<p class="warning">{escape(SIMULATED_NOTE)}</p>' if model_card.get("simulated") else ""
     heading = f"Rotator cuff tear: {classification.words}"
     facts = [
         ("Scan", scan_name),
@@ -87,7 +87,7 @@ def html_report(
         f"<div><p class='verdict'>{escape(classification.words)}</p>",
         f"<p class='tear'>Tear of any size: <b>{_percent(classification.tear_probability)}</b></p>",
         f"{_facts(facts)}</div>",
-        f"<div>{_bars(classification)}{_repeats_line(classification)}</div>",
+        f"<div>{probability_bars(classification)}{_repeats_line(classification)}</div>",
         "</section>",
         _notes(notes),
         _pictures(pictures),
@@ -96,22 +96,11 @@ def html_report(
         _card(model_card, provenance),
         f"<footer>{escape(RESEARCH_USE)}</footer>",
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(heading)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body></html>\n"
-    )
+    return html_page(heading, _STYLE, "\n".join(part for part in parts if part))
 
 
 def _percent(share: float) -> str:
-    """A probability for reading, as HTML: whole per cent, and never 0 or 100 where it is not."""
-    if 0 < share < 0.005:
-        return "&lt;1 %"
-    if 0.995 <= share < 1:
-        return "&gt;99 %"
-    return f"{100 * share:.0f} %"
+    return f"{escape(percent(share, 0))} %"
 
 
 def _weighting(classification: Classification) -> str:
@@ -136,47 +125,6 @@ def _facts(facts: Sequence[tuple[str, str]]) -> str:
     return f"<dl>{rows}</dl>"
 
 
-def _color(rgb: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(255 * value):02x}" for value in rgb)
-
-
-def _bars(classification: Classification) -> str:
-    """Probability bars as SVG: the name before, the number behind, the quartiles of the repeats as a whisker."""
-    row_height, name_width, bar_width = 28, 146, 190
-    height = row_height * len(TEAR_CLASSES) + 4
-    repeats = classification.repeats
-    parts = []
-    for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True):
-        top = 4 + row_height * tear_class.index
-        weight = "bold" if tear_class.index == classification.predicted else "normal"
-        parts.append(
-            f'<text x="{name_width - 8}" y="{top + 15}" text-anchor="end" font-weight="{weight}">'
-            f"{escape(tear_class.name)}</text>"
-            f'<rect x="{name_width}" y="{top}" width="{bar_width}" height="22" fill="#eef0f2"/>'
-            f'<rect x="{name_width}" y="{top}" width="{max(bar_width * probability, 0.0):.1f}" height="22"'
-            f' fill="{_color(tear_class.color_rgb)}"/>'
-            f'<text x="{name_width + bar_width + 8}" y="{top + 15}" font-weight="{weight}">'
-            f"{_percent(probability)}</text>"
-        )
-        if repeats:
-            low, median, high = (name_width + bar_width * value for value in repeats.class_quartiles[tear_class.index])
-            middle = top + 11
-            parts.append(
-                f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {top + 6}v10M{high:.1f} {top + 6}v10"'
-                ' stroke="#111" stroke-width="1.4" fill="none"/>'
-                f'<circle cx="{median:.1f}" cy="{middle}" r="2.8" fill="#fff" stroke="#111" stroke-width="1.4"/>'
-            )
-    width = name_width + bar_width + 62
-    label = "Probabilities: " + ", ".join(
-        f"{tear_class.name} {100 * probability:.0f} per cent"
-        for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True)
-    )
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
-        f' aria-label="{escape(label, quote=True)}" font-family="inherit" font-size="13">{"".join(parts)}</svg>'
-    )
-
-
 def _repeats_line(classification: Classification) -> str:
     repeats = classification.repeats
     if repeats is None:
@@ -192,7 +140,7 @@ def _repeats_line(classification: Classification) -> str:
 
 
 def _notes(notes: Sequence[str]) -> str:
-    shown = [note for note in notes if note != SIMULATED]
+    shown = [note for note in notes if note != SIMULATED_NOTE]
     if not shown:
         return ""
     return "<section class='notes'><ul>" + "".join(f"<li>{escape(note)}</li>" for note in shown) + "</ul></section>"
@@ -343,5 +291,3 @@ tr.chosen th, tr.chosen td { font-weight: bold; }
 footer { margin-top: 3mm; border-top: 0.5pt solid #999; padding-top: 1mm; font-size: 8pt; color: #333; }
 @media print { body { margin: 0; max-width: none; zoom: 0.84; } }
 """
-
-__all__ = ["NOT_A_MEASUREMENT", "RESEARCH_USE", "SIMULATED", "Picture", "html_report"]

@@ -199,6 +199,16 @@ class Classification:
         )
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share (0-1) in per cent, without the unit; never 0 or 100 where it is not."""
+    text = f"{100 * share:.{digits}f}"
+    if float(text) == 0 < share:
+        return f"< {10**-digits:.{digits}f}"
+    if float(text) == 100 and share < 1:
+        return f"> {100 - 10**-digits:.{digits}f}"
+    return text
+
+
 def csv_rows(classification: Classification) -> list[list[str]]:
     """The answer as text cells, heading first, one row a quantity: for CSV and table views.
 

@@ -1,0 +1,38 @@
+"""The comparison's figures in words: the same on its page, in the panel's tables and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Measures that are shares of cases, and shown in per cent.
+SHARES = ("top1", "top1_within_one", "accuracy")
+
+
+def figure_words(measure: str, value: float | None) -> str:
+    """A figure as it stands in a table: shares of cases in per cent, times in seconds, the rest from 0 to 1."""
+    if value is None:
+        return "–"
+    if measure in SHARES:
+        return f"{100 * value:.1f}"
+    if measure == "seconds":
+        return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{value:.2f}"
+
+
+def quartile_words(measure: str, figures: Mapping[str, Any]) -> str:
+    """Median (first quartile, third quartile), with the unit where there is one; the value alone of one member."""
+    if figures["median"] is None:
+        return "–"
+    low, median, high = (
+        figure_words(measure, figures[name]) for name in ("first_quartile", "median", "third_quartile")
+    )
+    words = median if figures["members"] == 1 else f"{median} ({low}, {high})"
+    return f"{words} %" if measure in SHARES else words
+
+
+def p_words(p: float | None) -> str:
+    """A p-value with three decimals; very small ones as "< 0.001"."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
