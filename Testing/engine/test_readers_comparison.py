@@ -15,11 +15,12 @@ from radiologycnn.cli import main
 from radiologycnn.errors import InputError
 from radiologycnn.images import write_image
 from radiologycnn.readers.answers import Answer, write_answers
-from radiologycnn.readers.comparison import Member, compare, members_of
+from radiologycnn.readers.comparison import compare
 from radiologycnn.readers.comparison_page import comparison_page
 from radiologycnn.readers.comparison_words import p_words
 from radiologycnn.readers.mark_checks import check_marks
 from radiologycnn.readers.marks import TearMark
+from radiologycnn.readers.members import Member, members_of
 from radiologycnn.readers.outputs import write_comparison
 from radiologycnn.readers.study import open_study
 from radiologycnn.readers.tables import Predictions

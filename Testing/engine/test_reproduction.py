@@ -20,7 +20,7 @@ from radiologycnn.reproduction.arab2020_run import _read_raters
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
-from radiologycnn.reproduction.shim2020_tables import figures_of
+from radiologycnn.reproduction.shim2020_readers import figures_of
 from radiologycnn.reproduction.tables import mean_sd, median_quartiles, number, p_value, with_p
 from radiologycnn.reproduction.workspace import split_rows
 

@@ -9,9 +9,10 @@ from typing import Any
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.images.write import write_atomically
-from radiologycnn.readers.comparison import compare, members_of
+from radiologycnn.readers.comparison import compare
 from radiologycnn.readers.comparison_page import comparison_page
 from radiologycnn.readers.mark_checks import check_marks
+from radiologycnn.readers.members import members_of
 from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, TRUTH_NAME, open_study
 from radiologycnn.readers.tables import read_groups, read_predictions
 

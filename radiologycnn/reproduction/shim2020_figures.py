@@ -12,8 +12,8 @@ from radiologycnn.images.grid import resample
 from radiologycnn.networks.cam import normalize_map
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
+from radiologycnn.reproduction.shim2020_readers import metric_groups, reader_figures, repeated_figures
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.shim2020_tables import metric_groups, reader_figures, repeated_figures
 
 _MARKS = ("s", "^", "D", "v", "P")
 
