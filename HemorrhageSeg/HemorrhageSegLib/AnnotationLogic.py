@@ -35,6 +35,7 @@ class AnnotationLogic:
         self.store = None
         self.caseId = self.volumeId = ""  # of the open case
         self.changes = 0  # of the mask, since the case was made
+        self.notes = ()  # what the reader has done to the open case's scan, for the person; never kept
         self._scans = {}  # case id -> ScanFile, or the volume node of the scene
         self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
         self._savedKey = ""
@@ -166,7 +167,7 @@ class AnnotationLogic:
         except InputError:  # another reader than now was used when the case was first opened
             slicer.mrmlScene.RemoveNode(volumeNode)
             return None
-        self._loadedId = volumeNode.GetID()
+        self._loadedId, self.notes = volumeNode.GetID(), tuple(prepared.notes)
         return volumeNode
 
     def _load(self, path, caseId):
@@ -174,7 +175,7 @@ class AnnotationLogic:
             if path.name.lower().endswith(SCAN_ENDINGS):
                 volumeNode = slicer.util.loadVolume(str(path), {"name": caseId, "show": False})
             else:
-                volumeNode = _addDicomSeries(path, caseId)
+                volumeNode, self.notes = _addDicomSeries(path, caseId)
         except RuntimeError:
             volumeNode = None
         if volumeNode is None:
@@ -194,6 +195,7 @@ class AnnotationLogic:
         except RadiologyCNNError as error:  # it can be computed again
             logging.warning("HemorrhageSeg: the network's result of %s was not kept: %s", self.caseId, error)
         self.caseId = self.volumeId = self._savedKey = ""
+        self.notes = ()
         self._network = self._unkeptNetwork = None
         self.clock.pause()
         self.clock.restart()
@@ -297,11 +299,12 @@ class AnnotationLogic:
 
 
 def _addDicomSeries(path, name):
-    """A DICOM series as a new node of the scene, read as the worker reads it: by place, on a regular grid.
+    """A DICOM series as a new node of the scene and notes on it, as the worker reads it: by place, on a regular grid.
 
     Slicer's reader of files takes the slices in the order of their names, and all gaps between them as equal.
     """
     from radiologycnn.images import read_volume  # here, because it imports pydicom and SimpleITK
 
     volume = read_volume(path)
-    return slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
+    node = slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
+    return node, tuple(volume.notes)

@@ -1,4 +1,7 @@
-"""Brings a case of the list on the screen, a little in each turn of the event loop, and prepares the next one."""
+"""Brings a case of the list on the screen, a little in each turn of the event loop, and prepares the next one.
+
+Scan files are read by the worker: the panel answers meanwhile. Where the worker fails, the panel reads the file itself.
+"""
 
 import qt
 
@@ -13,7 +16,9 @@ class CaseOpening:
     """Opens cases: scan first, then the result, which is the kept one, the prepared one or a new one.
 
     Signals:
+        readingStarted(caseId): the case's scan is being read; no case is on the screen until ``scanShown``.
         scanShown(caseId): a case was opened, and its scan is on the screen.
+        notShown(caseId): it could not be opened; the person was told.
         resultShown(): so is its mask, or the case's scan has got another one.
 
     Args:
@@ -26,8 +31,12 @@ class CaseOpening:
 
     def __init__(self, ui, panel, cases, table, writer) -> None:
         self.ui, self.panel, self.cases, self.table, self.writer = ui, panel, cases, table, writer
-        self.scanShown, self.resultShown = Signal("caseId"), Signal()
+        self.readingStarted, self.scanShown, self.notShown = Signal("caseId"), Signal("caseId"), Signal("caseId")
+        self.resultShown = Signal()
         self.nextCase = NextCase(panel.logic)
+        self.nextCase.ended.connect(self._onReadingEnded)
+        self.readingId = ""  # of the case that is being read to be shown
+        self._hasMadeRoom = False
         self._isOpening = False
         self._prepared = None  # of the case that has just been opened, until its result is shown
         self._scanBefore = ""  # identifier of the scan that it has taken the place of
@@ -48,7 +57,8 @@ class CaseOpening:
         for timer in (self._keepTimer, self._beginTimer, self._removeTimer):
             timer.stop()
         self._dropPrepared()
-        self._scanBefore = ""
+        self._scanBefore = self.readingId = ""
+        self._hasMadeRoom = False
         self.nextCase.drop()
 
     # What is on the screen
@@ -79,11 +89,29 @@ class CaseOpening:
     def open(self, caseId) -> bool:
         """Show a case and then its mask; whether that worked. What was open is saved already.
 
-        The mask comes, and the scan before goes, in later turns of the event loop: none of them takes long.
+        A scan that is not in memory comes when the worker has read it. The mask comes, and the scan before goes, in
+        later turns of the event loop: none of them takes long.
         """
         self._finishOpening()
-        self._scanBefore = self.cases.unload()
         self._makeRoom()
+        path = self.cases.scanPath(caseId)
+        if path is None or self.nextCase.isRead(caseId) or not self.panel.installer.isReady:
+            return self._show(caseId)
+        self.cases.forgetCase()
+        self.panel.showNoScan()  # nobody shall draw on the case before
+        self.readingId = caseId
+        self.nextCase.drop()  # if it is being segmented too, the scan would come late
+        self.readingStarted.emit(caseId)
+        self.nextCase.prepare(caseId, path, self.cases.missingImage(caseId), isSegmented=False)
+        return True
+
+    def _onReadingEnded(self, caseId) -> None:
+        if caseId and caseId == self.readingId:
+            self._show(caseId)
+
+    def _show(self, caseId) -> bool:
+        self.readingId = ""
+        self._scanBefore = self.cases.unload()
         self._isOpening = True
         self._prepared = self.nextCase.take(caseId)
         try:
@@ -91,7 +119,9 @@ class CaseOpening:
             self.panel.showScan(volumeNode)
         except RadiologyCNNError as error:
             self._finishOpening()
+            self._isOpening = False
             self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
+            self.notShown.emit(caseId)
             return False
         finally:
             self._isOpening = False
@@ -121,6 +151,7 @@ class CaseOpening:
 
     def _finishOpening(self) -> None:
         """Nothing of the case that was opened before is left to be done."""
+        self.readingId = ""
         self._beginTimer.stop()
         self._removeTimer.stop()
         self._dropPrepared()
@@ -128,7 +159,8 @@ class CaseOpening:
 
     def _makeRoom(self) -> None:
         """Fold what an annotator seldom needs, so that list, editor and decision are on one screen."""
-        if not self.cases.caseId:  # once; what the person unfolds then stays so
+        if not self._hasMadeRoom:  # once; what the person unfolds then stays so
+            self._hasMadeRoom = True
             self.ui.inputsCollapsibleButton.collapsed = True
             self.ui.resultCollapsibleButton.collapsed = True
             self.ui.correctCollapsibleButton.collapsed = False

@@ -26,8 +26,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         measuringFailed(error: WorkerError): it does not.
         maskAboutToChange(segmentationNode): this logic is about to replace the mask; now is the time to save a state
             for Undo.
-        casePrepared(caseId: str, message: dict): an annotator's next case is ready. Its failure is only logged:
-            the case is then opened without.
+        casePrepared(caseId: str, message: dict): an annotator's case has been read for them.
+        preparingFailed(error: WorkerError): it has not; the case can still be opened without.
     """
 
     TASK = TASK
@@ -39,6 +39,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         self.measuringFailed = Signal("error")
         self.maskAboutToChange = Signal("segmentationNode")
         self.casePrepared = Signal("caseId", "message")
+        self.preparingFailed = Signal("error")
         super().__init__(client)
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
@@ -53,7 +54,11 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         }
 
     def failureSignals(self) -> dict:
-        return {**super().failureSignals(), "measure": self.measuringFailed}
+        return {
+            **super().failureSignals(),
+            "measure": self.measuringFailed,
+            "prepare_case": self.preparingFailed,
+        }
 
     # Segmentation
 
@@ -95,10 +100,10 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             output=folder,
         )
 
-    # An annotator's next case
+    # An annotator's case
 
     def prepareCase(self, caseId, path, image, isSegmented, model, device, folder) -> None:
-        """Have the worker read and segment a scan file in the background; ``casePrepared`` follows."""
+        """Have the worker read and segment a scan file; ``casePrepared`` or ``preparingFailed`` follows."""
         self.request(
             WorkerJob("prepare_case", about={"case": caseId}),
             path=str(path),

@@ -1,4 +1,4 @@
-"""The case that an annotator will open next: read and segmented by the worker while the present one is corrected."""
+"""The case that an annotator will open, or has just opened: read and segmented by the worker, never by the panel."""
 
 import logging
 
@@ -12,6 +12,7 @@ from HemorrhageSegLib.BrainWindow import LEVEL_HU, WINDOW_HU
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.ScenePlacement import addDisplay
+from RadiologyCNNLib.Signal import Signal
 
 #: So much of a scan is taken into memory between two events, some milliseconds' work.
 PART_BYTES = 4_000_000
@@ -25,18 +26,19 @@ class PreparedCase:
 
     Args:
         caseId: which.
-        volume: the worker's ``volume`` field: voxels as ``.npy``, geometry.
+        message: the worker's answer: ``volume`` (voxels as ``.npy``, geometry), ``notes`` and ``segmentation``,
+            which is None where the network refused the scan or was not asked.
         isImageKept: whether the worker has written the dataset's plain copy of the scan.
-        segmentation: the worker's answer to ``segment``; None where the network refused the scan or was not asked.
         folder: where the files are.
 
     Attributes:
         isLoaded: whether all of it is in memory.
+        notes: what the reader has done to the scan, as sentences for the person.
     """
 
-    def __init__(self, caseId, volume, isImageKept, segmentation, folder) -> None:
-        self.caseId, self.volume, self.isImageKept = caseId, volume, isImageKept
-        self.segmentation, self.folder = segmentation, folder
+    def __init__(self, caseId, message, isImageKept, folder) -> None:
+        self.caseId, self.isImageKept, self.folder = caseId, isImageKept, folder
+        self.volume, self.notes, self.segmentation = message["volume"], message["notes"], message["segmentation"]
         self._parts = self._copyParts()
         self._image = vtk.vtkImageData()
         self._probability = None
@@ -103,11 +105,15 @@ class PreparedCase:
 class NextCase:
     """Asks for one case at a time and keeps it until it is taken or another one is wanted.
 
+    Signals:
+        ended(caseId): it is in memory, or cannot be had from here.
+
     Args:
         logic: HemorrhageSegLogic, through which the worker is asked.
     """
 
     def __init__(self, logic) -> None:
+        self.ended = Signal("caseId")
         self._logic = logic
         self._folder = None
         self._prepared = None
@@ -117,11 +123,16 @@ class NextCase:
         self._timer.setInterval(PART_INTERVAL_MS)
         self._timer.connect("timeout()", self._loadMore)
         logic.casePrepared.connect(self._onPrepared)
+        logic.preparingFailed.connect(lambda _error: self.ended.emit(self.caseId))
 
     @property
     def isReady(self) -> bool:
         """Whether the next case is in memory, whole."""
         return self._prepared is not None and not self._timer.active
+
+    def isRead(self, caseId: str) -> bool:
+        """Whether the worker has read this case."""
+        return caseId == self.caseId and self._prepared is not None
 
     def prepare(self, caseId: str, path, image="", model: str = "", device: str = "auto", isSegmented=True) -> None:
         """Have a case prepared, unless it is already.
@@ -144,7 +155,7 @@ class NextCase:
     def _onPrepared(self, caseId, message) -> None:
         if caseId == self.caseId and self._folder is not None:
             folder, self._folder = self._folder, None
-            self._prepared = PreparedCase(caseId, message["volume"], bool(self._image), message["segmentation"], folder)
+            self._prepared = PreparedCase(caseId, message, bool(self._image), folder)
             self._timer.start()
 
     def _loadMore(self) -> None:
@@ -154,6 +165,7 @@ class NextCase:
         except (OSError, ValueError) as error:  # whoever opens the case is told
             logging.warning("HemorrhageSeg: the next case could not be loaded: %s", error)
         self._timer.stop()
+        self.ended.emit(self.caseId)
 
     def take(self, caseId: str):
         """The PreparedCase, whom it belongs to from now on; None where it is not ready, and it is dropped then."""

@@ -187,7 +187,8 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
             path = os.path.join(folder, "scan.npy")
             np.save(path, self.head.array)
             field = {"array": path, "ijk_to_lps": (LPS_TO_RAS @ self.head.ijkToRas).tolist()}
-            volume = PreparedCase("case-0001", field, False, None, Path(folder)).addVolumeNode()
+            message = {"volume": field, "notes": [], "segmentation": None}
+            volume = PreparedCase("case-0001", message, False, Path(folder)).addVolumeNode()
             self.assertTrue(np.array_equal(slicer.util.arrayFromVolume(volume), self.head.array))
             matrix = vtk.vtkMatrix4x4()
             volume.GetIJKToRASMatrix(matrix)

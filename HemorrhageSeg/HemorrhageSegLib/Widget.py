@@ -131,6 +131,11 @@ class HemorrhageSegWidget(PanelWidget):
         if self._parameterNode.brainWindow:
             self.results.brainWindow.apply(askedFor=False)
 
+    def showNoScan(self) -> None:
+        """No scan is chosen, and none is on the slices, until the next one is there."""
+        self._parameterNode.inputVolume = None
+        slicer.util.setSliceViewerLayers(background=None, fit=False)
+
     def removeScan(self, volumeId) -> None:
         """Take a scan and its result out of the scene."""
         volumeNode = slicer.mrmlScene.GetNodeByID(volumeId) if volumeId else None

@@ -42,7 +42,9 @@ class WorklistSection:
         self.writer.settled.connect(self._onSettled)
         self.table = CaseTable(ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector)
         self.opening = CaseOpening(ui, panel, self.cases, self.table, self.writer)
+        self.opening.readingStarted.connect(self._onReadingStarted)
         self.opening.scanShown.connect(self._onScanShown)
+        self.opening.notShown.connect(lambda _caseId: self._show())
         self.opening.resultShown.connect(self._updateCase)
         self._scans = self._dataset = ""
         self._problems = []  # of the files that were to be made last
@@ -211,6 +213,12 @@ class WorklistSection:
         self._saveDraft()
         return self.opening.open(caseId)
 
+    def _onReadingStarted(self, caseId) -> None:
+        self.panel.showMessage("")
+        self.ui.commentLineEdit.text = ""
+        self._show()
+        self.table.select(caseId)
+
     def _onScanShown(self, caseId) -> None:
         self._show()
         self.ui.commentLineEdit.text = self.cases.store.annotation(caseId).comment
@@ -259,9 +267,10 @@ class WorklistSection:
             return False
         self.writer.settle(self.cases.store)
         following = self.table.nextOpen(caseId)
-        if not following or not self.openCase(following):
+        if following:
+            self.openCase(following)
+        else:
             self._show()
-        if not following:
             self.panel.showMessage(_("All cases of the list are decided."))
         return True
 
@@ -280,7 +289,9 @@ class WorklistSection:
     def _updateCase(self) -> None:
         ui = self.ui
         shown = self.opening.isCaseShown
-        ui.decisionFrame.visible = shown
+        ui.decisionFrame.visible = shown or bool(self.opening.readingId)
+        ui.caseNotesLabel.text = "\n".join(self.cases.notes) if shown else ""
+        ui.caseNotesLabel.visible = bool(ui.caseNotesLabel.text)
         ui.acceptButton.enabled = shown and self.result is not None and not self.panel.logic.isRunning
         for widget in (ui.flagButton, ui.rejectButton, ui.commentLineEdit):
             widget.enabled = shown
@@ -306,6 +317,8 @@ class WorklistSection:
 
     def _tick(self) -> None:
         text = ""
-        if self.opening.isCaseShown:
+        if self.opening.readingId:
+            text = _("{case} · reading the scan…").format(case=self.opening.readingId)
+        elif self.opening.isCaseShown:
             text = f"{self.cases.caseId} · {clockText(self.cases.clock.seconds)}"
         self.ui.caseStatusLabel.text = text

@@ -97,7 +97,7 @@ class AnnotatePanel:
         if fields["image"]:
             write_image(fields["image"], self.head.array, self.ijk_to_lps)
         volume = {"array": str(folder / "scan.npy"), "ijk_to_lps": self.ijk_to_lps.tolist(), "modality": "CT"}
-        self.client.result.emit(job, {"volume": volume, "segmentation": self._answer(folder)})
+        self.client.result.emit(job, {"volume": volume, "notes": [], "segmentation": self._answer(folder)})
         turns = self._turns(lambda: self.worklist.opening.nextCase.isReady)
         self.host.render_views()
         return max(turn.blocking_s for turn in turns)

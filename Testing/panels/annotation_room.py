@@ -9,6 +9,8 @@ import json
 import numpy as np
 from panels.head_clinic import HeadClinic
 
+from radiologycnn.errors import RadiologyCNNError
+
 SHAPE = (16, 64, 64)
 
 
@@ -51,6 +53,10 @@ class AnnotationRoom(HeadClinic):
         self.ui.raterLineEdit.text = rater
         self.click(self.ui.openScansButton)
 
+    def click(self, button) -> None:
+        super().click(button)
+        self.finishReading()
+
     def openCase(self, caseId=None) -> str:
         """Open a case and let the network answer where it is asked; returns the case."""
         if caseId is not None:
@@ -59,6 +65,24 @@ class AnnotationRoom(HeadClinic):
         self.click(self.ui.openCaseButton)
         self.answerIfAsked(before)
         return self.caseId
+
+    def finishReading(self) -> None:
+        """Where a scan is being read for the screen, the worker reads it, in this process."""
+        opening = self.widget.worklist.opening
+        if opening.readingId:
+            from radiologycnn.worker.jobs import JobRunner
+            from radiologycnn.worker.progress import JobProgress
+
+            job, fields = self.sent("prepare_case")
+            progress = JobProgress(lambda fraction, stage, remaining: None, lambda: False)
+            try:
+                answer = JobRunner().run({"cmd": "prepare_case", "job": job, **fields}, progress, lambda: False)
+            except RadiologyCNNError as error:
+                self.fail(job, error.code, error.message, error.hint)
+            else:
+                self.client.result.emit(job, answer)
+            self.waitFor(lambda: not opening.readingId)
+            self.host.process_events()
 
     def answerIfAsked(self, before) -> None:
         if self.count("segment") > before:
@@ -100,6 +124,7 @@ class AnnotationRoom(HeadClinic):
 
         QtTest.QTest.keySequence(self.slicer.util.mainWindow(), self.qt.QKeySequence(keys))
         self.host.process_events()
+        self.finishReading()
 
     def maskOf(self, segmentId="hemorrhage-1"):
         volume = self.widget.parameterNode.inputVolume

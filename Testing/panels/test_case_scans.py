@@ -27,4 +27,5 @@ def testDicomFolderIsOpenedByPlaceNotByFileName(tmp_path, positions):
     volumeMm3, centre = volume_and_centre(slicer.util.arrayFromVolume(node).astype(float), ijkToLps)
     assert volumeMm3 == pytest.approx(4 / 3 * math.pi * 20**3, rel=0.03)
     assert np.allclose(centre, (5, -3, 2), atol=0.5)
+    assert bool(cases.notes) == (len(set(np.diff(list(positions)))) > 1)
     cases.forgetCase()

@@ -53,12 +53,13 @@ def prepare(room, caseId, model="test-1.0.0"):
     segmentation = room.selfTest.resultMessage(room.heads[caseId], fields["output"])
     segmentation.update(model=model, provenance={"model_sha256": "0" * 64})
     field = {"array": f"{fields['output']}/scan.npy", "ijk_to_lps": volume.ijk_to_lps.tolist(), "modality": ""}
-    room.client.result.emit(job, {"volume": field, "segmentation": segmentation})
+    room.client.result.emit(job, {"volume": field, "notes": [], "segmentation": segmentation})
     return fields
 
 
-def waitForPreparing(room, count=1):
-    room.waitFor(lambda: room.count("prepare_case") >= count)
+def waitForPreparing(room):
+    nextCase = room.widget.worklist.opening.nextCase
+    room.waitFor(lambda: nextCase.caseId not in ("", room.caseId))
 
 
 def shownCases(room) -> list:
@@ -114,7 +115,7 @@ def testAnotherCaseThanThePreparedOneIsOpenedAsEver(office):
     assert os.path.isdir(folder)
     assert office.openCase("case-0003") == "case-0003"
     assert not os.path.isdir(folder), "patient images do not stay behind"
-    waitForPreparing(office, 2)
+    waitForPreparing(office)
     assert office.sent("prepare_case")[1]["path"].endswith("_0.nii.gz"), "around the end of the list"
 
 

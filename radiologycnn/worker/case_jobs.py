@@ -20,6 +20,7 @@ def prepare_case(
     """Read a scan, keep a plain copy of it where that is asked for, and segment it.
 
     A scan that cannot be segmented is no failure: ``segmentation`` is None then, and the panel's own run says why.
+    ``notes`` are sentences on what was done to the scan on reading it, such as on uneven gaps between slices.
 
     Raises:
         InputError: the scan cannot be read.
@@ -31,6 +32,7 @@ def prepare_case(
     progress.step(0.05, "Writing the scan")
     array = runner.write_job_array(Path(request["output"]), "scan", request["job"], volume.array)
     field = {"array": str(array), "ijk_to_lps": volume.ijk_to_lps.tolist(), "modality": volume.modality, "name": ""}
+    notes = list(volume.notes)
     if request["image"]:
         write_image(Path(request["image"]), volume.array, volume.ijk_to_lps)
     segmentation = None
@@ -43,4 +45,4 @@ def prepare_case(
             raise
         except RadiologyCNNError as error:
             runner.log(f"The next case could not be segmented: {error.code}.")
-    return {"volume": field, "segmentation": segmentation, "seconds": progress.finish()}
+    return {"volume": field, "notes": notes, "segmentation": segmentation, "seconds": progress.finish()}
