@@ -14,7 +14,9 @@ class InputsSection:
         self.ui = ui
         self.task = task
         self._choices = []
-        ui.modelCardGroupBox.collapsed = True  # here, because the .ui sets it before there is anything to hide
+        self._problem = ""
+        # here, because the .ui sets it before there is anything to hide
+        ui.modelCollapsibleButton.collapsed = ui.modelCardGroupBox.collapsed = True
         self.showDevices([])
 
     # Models
@@ -71,6 +73,13 @@ class InputsSection:
         if choice is None:
             return _("No model is installed. Install one with “From file…”.")
         return str(choice.problem)
+
+    def unfoldForProblem(self) -> None:
+        """Where no model can be used, unfold what to choose one with: once, not against the person's own choice."""
+        problem = self.modelProblem
+        if problem and problem != self._problem:
+            self.ui.modelCollapsibleButton.collapsed = False
+        self._problem = problem
 
     # Devices
 

@@ -83,6 +83,7 @@ class PanelRun:
         button.toolTip = f"{self.stopHint if running else problem or self.runHint} ({RUN_SHORTCUT})"
         for widget in self.lockedWhileRunning():
             widget.enabled = not running
+        self.inputs.unfoldForProblem()
         if not running:
             ui.stageLabel.text = problem or self.readyText()
 

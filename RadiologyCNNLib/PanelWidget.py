@@ -21,7 +21,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
     """Shows what the parameter node and the scene hold, and passes on what the person does.
 
     A panel says how its logic and its sections are made (the methods under "What a panel adds"), and what a run starts
-    with and ends in (PanelRun). Its ``.ui`` has the widgets inputVolumeSelector, modelSelector,
+    with and ends in (PanelRun). Its ``.ui`` has the widgets inputVolumeSelector, modelCollapsibleButton, modelSelector,
     installModelButton, deviceSelector, modelCardGroupBox, modelCardLabel, demonstrationBanner, installFrame,
     installLabel, installButton, stageLabel, progressBar and messageLabel; its parameter node has inputVolume, model
     and device.

@@ -1,5 +1,7 @@
 """What the panel says of a result, in words."""
 
+import html
+
 from slicer.i18n import tr as _
 
 from RadiologyCNNLib.PanelTexts import linesHtml
@@ -17,11 +19,18 @@ def measuredText(measurements) -> str:
     if count == 0:
         return _("No bleed found at this threshold.")
     found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
-    lines = [_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found]
+    lines = [_unbroken([_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found])]
     if len(measurements.totals) > 1:
         names = _withoutCommonWord([total.label_name for total in measurements.totals])
-        lines += [f"{n} {volumeText(t.volume_ml)}" for n, t in zip(names, measurements.totals) if t.lesion_count]
-    return linesHtml(lines)
+        lines.append(
+            _unbroken(f"{n} {volumeText(t.volume_ml)}" for n, t in zip(names, measurements.totals) if t.lesion_count)
+        )
+    return "<br>".join(lines)
+
+
+def _unbroken(parts) -> str:
+    """Texts behind each other as rich text; a line that is full ends between two of them, not before a unit."""
+    return " · ".join(f'<span style="white-space:nowrap">{html.escape(part)}</span>' for part in parts)
 
 
 def _withoutCommonWord(names) -> list:

@@ -20,7 +20,6 @@ class RotatorCuffCNNWidget(PanelWidget):
     RESULT_NODE_CLASSES = (*PanelWidget.RESULT_NODE_CLASSES, "vtkMRMLVectorVolumeNode", "vtkMRMLMarkupsROINode")
 
     def setup(self) -> None:
-        self._modelProblem = ""
         self.runText = _("Classify")
         self.runHint = _("Sort the chosen shoulder MRI into one of five classes of rotator cuff tears")
         self.stopHint = _("Stop the classification")
@@ -38,7 +37,6 @@ class RotatorCuffCNNWidget(PanelWidget):
         ui = self.ui
         # here, because the .ui sets it before there is anything to hide
         ui.repeatsGroupBox.collapsed = True
-        ui.modelCollapsibleButton.collapsed = True
         self.region = RegionSection(ui, self.logic, self.onRegionMoved, self.onRegionChanged)
         self.results = ResultSection(ui, self.logic, self.region, self._modelCard, self.showMessage)
         studyUi = self.resourcePath("UI/RotatorCuffReaderStudy.ui")
@@ -168,11 +166,6 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     def _updateButtons(self) -> None:
         super()._updateButtons()
-        problem = self.inputs.modelProblem
-        if problem != self._modelProblem:  # once, not against the person's own choice
-            self._modelProblem = problem
-            if problem:
-                self.ui.modelCollapsibleButton.collapsed = False
         self.region.setLocked(self.logic.isRunning)
         self.region.update()
 
