@@ -26,6 +26,7 @@ _PATIENT_NAME_TAG = "0010,0010"
 _ACQUISITION_TEXTS = {
     "Modality": _MODALITY_TAG,
     "SeriesDescription": "0008,103E",
+    "ContrastBolusAgent": "0018,0010",
     "BodyPartExamined": "0018,0015",
     "ScanningSequence": "0018,0020",
     "SequenceVariant": "0018,0021",

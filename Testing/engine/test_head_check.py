@@ -113,6 +113,61 @@ def test_contrast_medium_in_the_name_is_a_warning(head, name, warned):
     assert any("contrast" in text for text in check_head_ct(replace(head, name=name))) == warned
 
 
+@pytest.mark.parametrize(
+    ("facts", "warned"),
+    [
+        ({"ContrastBolusAgent": "Omnipaque 350"}, True),
+        ({"SeriesDescription": "CT Angio Head"}, True),
+        ({"ContrastBolusAgent": "none", "SeriesDescription": "Head plain"}, False),
+    ],
+)
+def test_contrast_medium_in_the_header_is_a_warning(head, facts, warned):
+    warnings = check_head_ct(replace(head, provenance={"acquisition": facts}))
+    assert any("contrast" in text for text in warnings) == warned
+
+
+def opened(head: Volume, degrees: float) -> Volume:
+    """A craniectomy: no bone within a sector of the vault."""
+    hu = head.array.copy()
+    k, j, i = np.indices(hu.shape)
+    middle_j, middle_i = (np.argwhere(hu > -300)[:, axis].mean() for axis in (1, 2))
+    sector = np.abs(np.degrees(np.arctan2(j - middle_j, i - middle_i))) < degrees / 2
+    hu[sector & (hu > 100) & (k > 18)] = 35
+    return replace(head, array=hu)
+
+
+@pytest.mark.parametrize("degrees", [100, 130])
+def test_a_craniectomy_is_a_head_in_all_its_height(head, degrees):
+    skull, whole = find_skull(opened(head, degrees)), find_skull(head)
+    assert skull.ring_mm > 0.9 * whole.ring_mm
+    assert skull.box[0] == whole.box[0]
+
+
+def test_soft_bone_of_an_infant_and_noise_of_a_sharp_kernel_hide_no_head(head):
+    infant = replace(head, array=np.minimum(head.array, 220), ijk_to_lps=head.ijk_to_lps @ np.diag([0.75] * 3 + [1]))
+    noise = np.random.default_rng(1).normal(0, 130, head.array.shape)
+    sharp = replace(head, array=head.array + noise.astype(np.float32))
+    for volume in (infant, sharp):
+        assert find_skull(volume).ring_mm > 0.6 * find_skull(head).ring_mm * volume.spacing_mm[2] / head.spacing_mm[2]
+
+
+def test_metal_is_said_where_it_is_in_the_head_and_not_in_the_teeth(head):
+    box = find_skull(head).box
+    j, i = ((part.start + part.stop) // 2 for part in box[1:])
+    for k, said in ((box[0].stop - 15, True), (0, False)):
+        hu = head.array.copy()
+        hu[k : k + 2, j : j + 3, i : i + 3] = 3071
+        assert any("metal" in text for text in check_head_ct(replace(head, array=hu))) == said
+
+
+@pytest.mark.parametrize(("smaller", "noise"), [(1.0, 0), (0.7, 50), (0.85, 100), (1.0, 150)])
+def test_an_abdomen_of_any_size_and_noise_has_no_skull(shared_data, smaller, noise):
+    abdomen = read_volume(shared_data / "not-a-head-volume" / "ct-abdomen.nii.gz")
+    hu = abdomen.array + np.random.default_rng(0).normal(0, noise, abdomen.array.shape)
+    matrix = abdomen.ijk_to_lps @ np.diag([smaller] * 3 + [1])
+    assert "No skull" in refused(replace(abdomen, array=hu.astype(np.float32), ijk_to_lps=matrix))
+
+
 def test_the_real_head_ct_passes(shared_data):
     assert check_head_ct(read_volume(shared_data / "head-ct-ge-tilt-uneven")) == []
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.skull import AIR_BELOW_HU, BONE_ABOVE_HU, LEAST_RING_MM, Skull, find_skull
-from radiologycnn.images.grid import axes_to_lps
+from radiologycnn.images.grid import axes_to_lps, restore_box
 from radiologycnn.images.volume import Volume
 
-CHOOSE_HEAD = "Choose a non-contrast CT of the head."
+CHOOSE_HEAD = "Choose a non-contrast CT of the whole head."
 
 # Height over which a closed ring of bone is usually seen; below it only a part of a head is there.
 USUAL_RING_MM = 60.0
@@ -28,6 +28,12 @@ THICKEST_SLICE_MM = 6.0
 
 # Cross-section of the uppermost slice against the largest one, from which on the vertex must be missing.
 CUT_VERTEX_SHARE = 0.35
+
+# Brighter than enamel and the densest bone. Looked for as far below the top of the box around the brain as the brain
+# reaches, so that fillings of teeth do not count.
+METAL_ABOVE_HU = 2900
+LEAST_METAL_MM3 = 20.0
+TALLEST_BRAIN_MM = 140.0
 
 _CONTRAST = re.compile(r"\bcta\b|angio|perfusion|venogra|post.?contrast|with contrast|contrast.?enhanced|\bctv\b|\+c\b")
 _NO_CONTRAST = re.compile(r"non.?contrast|without|w/?o\b|no contrast|native|plain")
@@ -87,19 +93,38 @@ def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = Fa
         )
     if spacing_mm[to_head] > THICKEST_SLICE_MM:
         warnings.append(f"The slices are {spacing_mm[to_head]:.1f} mm apart; volumes of small bleeds are uncertain.")
-    described = " ".join(str(text) for text in (volume.name, *_descriptions(volume))).lower()
-    if _CONTRAST.search(described) and not _NO_CONTRAST.search(described):
+    if _has_contrast(volume):
         warnings.append(
             "This scan seems to have been made with contrast medium, which looks like blood; "
             "the network was made for scans without."
         )
+    if _has_metal(volume, skull):
+        warnings.append("There is metal in or on the head; its streaks can look like blood, or hide it.")
     if not volume.modality:
         warnings.append("The file does not say that this is a CT; its values look like Hounsfield units.")
     return warnings
 
 
-def _descriptions(volume: Volume) -> list[str]:
-    return [str(volume.provenance.get(key, "")) for key in ("series_description", "description", "contrast")]
+def _has_contrast(volume: Volume) -> bool:
+    """Whether the name or the DICOM header speaks of contrast medium."""
+    facts = volume.provenance.get("acquisition") or {}
+    texts = [volume.name, *(facts.get(key, "") for key in ("SeriesDescription", "ProtocolName"))]
+    described = " ".join(map(str, texts)).lower()
+    agent = str(facts.get("ContrastBolusAgent", "")).strip().lower()
+    if agent and agent not in ("no", "none", "n", "without", "0"):
+        return True
+    return bool(_CONTRAST.search(described)) and not _NO_CONTRAST.search(described)
+
+
+def _has_metal(volume: Volume, skull: Skull) -> bool:
+    if skull.box is None:
+        return False
+    tall, *wide = skull.box
+    step_mm = float(volume.spacing_mm[axes_to_lps(volume.ijk_to_lps)[0][2]])
+    brain = slice(max(tall.start, tall.stop - int(TALLEST_BRAIN_MM / step_mm)), tall.stop)
+    part = volume.array[restore_box((brain, *wide), volume)]
+    bright = np.count_nonzero(part > METAL_ABOVE_HU)
+    return bool(bright * volume.voxel_volume_mm3 >= LEAST_METAL_MM3)
 
 
 def _check_hounsfield_units(volume: Volume) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from radiologycnn.images.boxes import Box
 from radiologycnn.images.grid import reorient_to_lps
@@ -17,6 +18,7 @@ from radiologycnn.images.volume import Volume
 AIR_BELOW_HU = -500
 BODY_ABOVE_HU = -300
 BONE_ABOVE_HU = 250
+INFANT_BONE_ABOVE_HU = 150
 SOFT_TISSUE_HU = (-60, 130)
 
 COARSE_STEP_MM = 2.5
@@ -24,9 +26,12 @@ RAYS = 72
 RAY_STEP_MM = 2.0
 LONGEST_RAY_MM = 220.0
 
-# A craniectomy, a fracture or a burr hole opens the ring; ribs and pelvis close much less of it.
+# A fracture, a burr hole or an open suture opens the ring; ribs and pelvis close much less of it. A craniectomy opens
+# it wider: what it is around must then be brain, without the fat and the gas that a trunk holds.
 CLOSED_SHARE = 0.75
 SOFT_SHARE = 0.75
+OPENED_CLOSED_SHARE = 0.55
+OPENED_SOFT_SHARE = 0.95
 RING_DIAMETER_MM = (80.0, 215.0)
 
 # Below this height of rings there is no head.
@@ -59,14 +64,30 @@ class Skull:
 
 
 def find_skull(volume: Volume) -> Skull:
-    """Look along rays from the middle of each axial slice for a ring of bone around soft tissue."""
+    """Look along rays from the middle of each axial slice for a ring of bone around soft tissue.
+
+    Where there is none, it is looked for again: as an infant's, of softer bone, and under the noise of a sharp kernel,
+    in means over 7 mm.
+    """
     oriented = reorient_to_lps(volume)
+    skull = Skull(0.0, 0.0)
+    for bone_above_hu, smooth in ((BONE_ABOVE_HU, False), (INFANT_BONE_ABOVE_HU, False), (BONE_ABOVE_HU, True)):
+        skull = _find(oriented, bone_above_hu, smooth)
+        if skull.ring_mm >= LEAST_RING_MM:
+            break
+    return skull
+
+
+def _find(oriented: Volume, bone_above_hu: float, smooth: bool) -> Skull:
     spacing = oriented.spacing_mm
     step_i, step_j = (max(1, int(COARSE_STEP_MM / spacing[axis])) for axis in (0, 1))
     step_k = max(1, int(COARSE_STEP_MM / spacing[2]))
     hu = oriented.array[::step_k, ::step_j, ::step_i]
-    # Bone anywhere in a block counts, or thin bone would slip between the samples.
-    bone = _block_any(oriented.array[::step_k], step_j, step_i)
+    if smooth:
+        hu = _means(oriented.array, (step_k, step_j, step_i))
+        bone = hu > bone_above_hu
+    else:  # bone anywhere in a block counts, or thin bone would slip between the samples
+        bone = _block_any(oriented.array[::step_k], step_j, step_i, bone_above_hu)
     cell_i, cell_j = spacing[0] * step_i, spacing[1] * step_j
     body = hu > BODY_ABOVE_HU
     areas = body.sum(axis=(1, 2))
@@ -92,7 +113,9 @@ def find_skull(volume: Volume) -> Skull:
     within = radii < 0.8 * np.nan_to_num(first_bone_mm)[..., None]
     soft = (values > SOFT_TISSUE_HU[0]) & (values < SOFT_TISSUE_HU[1]) & within
     soft_share = soft.sum(axis=(1, 2)) / np.maximum(within.sum(axis=(1, 2)), 1)
-    ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE) & (diameter >= RING_DIAMETER_MM[0])
+    ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE)
+    ring |= (closed >= OPENED_CLOSED_SHARE) & (soft_share >= OPENED_SOFT_SHARE)
+    ring &= diameter >= RING_DIAMETER_MM[0]
     # By the widest ring: what is wider than a head may still have narrower ends.
     if not ring.any() or diameter[ring].max() > RING_DIAMETER_MM[1]:
         return Skull(0.0, 0.0)
@@ -135,10 +158,19 @@ def _part(low_mm: float, high_mm: float, spacing_mm: float, size: int) -> slice:
     return slice(max(int(low_mm / spacing_mm), 0), min(int(np.ceil(high_mm / spacing_mm)) + 1, size))
 
 
-def _block_any(array: np.ndarray, step_j: int, step_i: int) -> np.ndarray:
+def _block_any(array: np.ndarray, step_j: int, step_i: int, bone_above_hu: float) -> np.ndarray:
     """Whether a block of step_j x step_i pixels that begins at each coarse sample holds bone."""
     rows = _block_highest(array, step_j, axis=1)
-    return _block_highest(rows, step_i, axis=2) > BONE_ABOVE_HU
+    return _block_highest(rows, step_i, axis=2) > bone_above_hu
+
+
+def _means(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
+    """Means over three blocks in a slice each way, and over one across the slices, at each coarse sample."""
+    for axis, step in enumerate(steps):
+        starts = np.arange(0, array.shape[axis], step)
+        counts = np.diff([*starts, array.shape[axis]]).reshape([-1 if n == axis else 1 for n in range(3)])
+        array = np.add.reduceat(array, starts, axis=axis, dtype=np.float32) / counts.astype(np.float32)
+    return ndimage.uniform_filter(np.clip(array, -1000, 3000), (1, 3, 3))
 
 
 def _block_highest(array: np.ndarray, step: int, axis: int) -> np.ndarray:

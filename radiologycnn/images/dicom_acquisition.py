@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 TEXTS = (
     "Modality", "Laterality", "ImageLaterality", "BodyPartExamined", "SeriesDescription", "ProtocolName",
     "SequenceName", "ScanOptions", "ScanningSequence", "SequenceVariant", "MRAcquisitionType", "PatientPosition",
+    "ContrastBolusAgent",
 )  # fmt: skip
 NUMBERS = ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "MagneticFieldStrength")
 KEYWORDS = (*TEXTS, *NUMBERS)
