@@ -58,7 +58,13 @@ def test_every_make_target_and_module_exists(text: str, repository: Path) -> Non
 
 def test_every_file_named_exists(text: str, repository: Path) -> None:
     folder = repository if text.startswith("# RadiologyCNN") else repository / "Testing/reproduction"
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith(("http", "#"))]
     paths = re.findall(r"`((?:Testing|Resources|radiologycnn|RadiologyCNNLib)/[\w./-]+)`", text)
     missing = [name for name in links if not (folder / name).exists()]
     assert missing + [name for name in paths if not (repository / name).exists()] == []
+
+
+def test_every_section_linked_to_exists(text: str) -> None:
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
