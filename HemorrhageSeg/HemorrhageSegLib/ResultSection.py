@@ -1,5 +1,7 @@
 """The panel's result part: total, threshold, table, display and export of the chosen scan's result."""
 
+import contextlib
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -7,16 +9,17 @@ from slicer.util import VTKObservationMixin
 
 from HemorrhageSegLib import Export
 from HemorrhageSegLib.BrainWindow import BrainWindow
+from HemorrhageSegLib.MaskDisplay import MaskDisplay
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
 from HemorrhageSegLib.SceneResult import SceneResult, maskKey
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.PanelTexts import scaledFont
 from RadiologyCNNLib.ResultFiles import exportAs
 from RadiologyCNNLib.Signal import Signal
 
 EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is felt as waiting
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
-SURFACE_DELAY_MS = 250
 # The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
 THRESHOLD_TOLERANCE = 0.0051
 
@@ -49,10 +52,9 @@ class ResultSection(VTKObservationMixin):
         self._parameterNode = None
         self._segmentation = None
         self._knownMask = None
-        self._centredOn = None
-        self._editTimer = self._timer(EDIT_DELAY_MS, self.onMaskEdited)
-        self._measureTimer = self._timer(MEASURE_DELAY_MS, self._measure)
-        self._surfaceTimer = self._timer(SURFACE_DELAY_MS, self._rebuildSurface)
+        self._editTimer = delayedCall(EDIT_DELAY_MS, self.onMaskEdited)
+        self._measureTimer = delayedCall(MEASURE_DELAY_MS, self._measure)
+        self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange)
         # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
@@ -67,12 +69,13 @@ class ResultSection(VTKObservationMixin):
         logic.measured.connect(self.onMeasured)
         logic.measuringFailed.connect(self.onMeasuringFailed)
 
-    def _timer(self, milliseconds, function):
-        timer = qt.QTimer()
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.connect("timeout()", function)
-        return timer
+    @contextlib.contextmanager
+    def _ownChange(self):
+        self.isUpdating = True
+        try:
+            yield
+        finally:
+            self.isUpdating = False
 
     # What is shown
 
@@ -87,8 +90,7 @@ class ResultSection(VTKObservationMixin):
         if parameterNode is None:
             self._editTimer.stop()
             self._measureTimer.stop()
-            self._surfaceTimer.stop()
-            self._centredOn = None
+            self._display.forget()
             self._observeSegmentation(None)
             self.brainWindow.forget()
             self._show(None)
@@ -102,16 +104,13 @@ class ResultSection(VTKObservationMixin):
         parameters = self._parameterNode
         volumeNode = parameters.inputVolume
         result = SceneResult.ofVolume(volumeNode)
-        self.isUpdating = True
-        try:
+        with self._ownChange():
             parameters.segmentation = result.segmentationNode if result else None
             parameters.table = result.tableNode if result else None
             nodes = result.probabilityNodes if result else []
             parameters.probability = nodes[0] if nodes else None
             if result is not None:
                 parameters.threshold = min(max(result.record["threshold"], 0.01), 0.99)
-        finally:
-            self.isUpdating = False
         self._observeSegmentation(result)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:
@@ -120,8 +119,7 @@ class ResultSection(VTKObservationMixin):
         else:  # the mask was changed just before the scene was saved
             self._show(result, result.totalMl())
             self._measureTimer.start()
-        if result is not None:
-            self._applyDisplay(result)
+        self._display.update()
         self._rememberMask(result)
         self.resultShown.emit(result)
 
@@ -133,7 +131,7 @@ class ResultSection(VTKObservationMixin):
         threshold = self._parameterNode.threshold
         if result.canThreshold and abs(result.record["threshold"] - threshold) > THRESHOLD_TOLERANCE:
             self._applyThreshold(result, threshold)
-        self._applyDisplay(result)
+        self._display.update()
 
     def _show(self, result, provisionalMl=None) -> None:
         """Fill the widgets.
@@ -185,18 +183,15 @@ class ResultSection(VTKObservationMixin):
 
     def _applyThreshold(self, result, threshold) -> None:
         hadSurface = result.hasSurface
-        self.isUpdating = True
-        try:
+        with self._ownChange():
             result.removeSurface()  # it would be built anew at each move of the slider
             totalMl = self.logic.applyThreshold(result, threshold)
-        finally:
-            self.isUpdating = False
         self._rememberMask(result)
         self._show(result, totalMl)
         self.maskShown.emit(result)
         self._measureTimer.start()
         if hadSurface or self._parameterNode.show3D:
-            self._surfaceTimer.start()
+            self._display.buildSurfaceSoon()
 
     def onResetThresholdButton(self, clicked=False) -> None:
         if self.confirmLossOfCorrections():
@@ -277,34 +272,6 @@ class ResultSection(VTKObservationMixin):
         self._showTableStatus(text)
 
     # Display
-
-    def _applyDisplay(self, result) -> None:
-        parameters = self._parameterNode
-        display = result.segmentationNode.GetDisplayNode()
-        if display is None:
-            return
-        with slicer.util.NodeModify(display):
-            display.SetVisibility2DFill(parameters.showFill)
-            display.SetVisibility2DOutline(parameters.showOutline)
-            display.SetOpacity(parameters.opacity)
-            display.SetVisibility3D(parameters.show3D)
-        if parameters.show3D and not result.hasSurface and not self._surfaceTimer.active:
-            self._surfaceTimer.start()
-
-    def _rebuildSurface(self) -> None:
-        """Build the surface once the mask has come to rest."""
-        result = self.result
-        if result is None or not self._parameterNode.show3D or slicer.mrmlScene.IsClosing():
-            return
-        self.isUpdating = True
-        try:
-            with slicer.util.tryWithErrorDisplay(_("The surface could not be built."), waitCursor=True):
-                result.buildSurface()
-        finally:
-            self.isUpdating = False
-        if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
-            self._centredOn = result.segmentationNode  # once: the person may have turned the view since
-            slicer.util.resetThreeDViews()
 
     def onBrainWindowClicked(self, checked) -> None:
         """The person's wish; it also holds for the next scans."""

@@ -1,0 +1,56 @@
+"""How the chosen scan's mask is shown: fill, outline, opacity, and its surface in 3D."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from RadiologyCNNLib.DelayedCall import delayedCall
+
+SURFACE_DELAY_MS = 250
+
+
+class MaskDisplay:
+    """Shows the mask as the parameters say, and builds its surface once the mask has come to rest.
+
+    Args:
+        shown: function () that gives the chosen scan's SceneResult, or None, and the parameter node.
+        ownChange: function () that gives a context in which changes of the mask are the panel's own.
+    """
+
+    def __init__(self, shown, ownChange) -> None:
+        self._shown = shown
+        self._ownChange = ownChange
+        self._centredOn = None
+        self._timer = delayedCall(SURFACE_DELAY_MS, self._buildSurface)
+
+    def forget(self) -> None:
+        """Nothing is shown any more."""
+        self._timer.stop()
+        self._centredOn = None
+
+    def update(self) -> None:
+        """The result or the parameters were changed."""
+        result, parameters = self._shown()
+        display = result.segmentationNode.GetDisplayNode() if result is not None else None
+        if display is None:
+            return
+        with slicer.util.NodeModify(display):
+            display.SetVisibility2DFill(parameters.showFill)
+            display.SetVisibility2DOutline(parameters.showOutline)
+            display.SetOpacity(parameters.opacity)
+            display.SetVisibility3D(parameters.show3D)
+        if parameters.show3D and not result.hasSurface and not self._timer.active:
+            self._timer.start()
+
+    def buildSurfaceSoon(self) -> None:
+        """The mask was changed, and may be changed again at once."""
+        self._timer.start()
+
+    def _buildSurface(self) -> None:
+        result, parameters = self._shown()
+        if result is None or not parameters.show3D or slicer.mrmlScene.IsClosing():
+            return
+        with self._ownChange(), slicer.util.tryWithErrorDisplay(_("The surface could not be built."), waitCursor=True):
+            result.buildSurface()
+        if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
+            self._centredOn = result.segmentationNode  # once: the person may have turned the view since
+            slicer.util.resetThreeDViews()
