@@ -3,10 +3,9 @@
 Scan files are read by the worker: the panel answers meanwhile. Where the worker fails, the panel reads the file itself.
 """
 
-import qt
-
 from HemorrhageSegLib.NextCase import NextCase
 from radiologycnn.errors import RadiologyCNNError
+from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.Signal import Signal
 
 KEEP_MS = 400  # after the next case is on the screen
@@ -40,17 +39,9 @@ class CaseOpening:
         self._isOpening = False
         self._prepared = None  # of the case that has just been opened, until its result is shown
         self._scanBefore = ""  # identifier of the scan that it has taken the place of
-        self._beginTimer = self._timer(0, self._begin)
-        self._removeTimer = self._timer(0, self._removeScanBefore)
-        self._keepTimer = self._timer(KEEP_MS, self._keepNetwork)
-
-    @staticmethod
-    def _timer(milliseconds, function):
-        timer = qt.QTimer()
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.connect("timeout()", function)
-        return timer
+        self._beginTimer = delayedCall(0, self._begin)
+        self._removeTimer = delayedCall(0, self._removeScanBefore)
+        self._keepTimer = delayedCall(KEEP_MS, self._keepNetwork)
 
     def release(self) -> None:
         """The scene closes, or the panel goes away."""
