@@ -14,7 +14,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume
 from radiologycnn.images.dicom_acquisition import acquisition_facts
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series
+from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series, through_plane_axis
 
 T2_FS = {"Modality": "MR", "BodyPartExamined": "SHOULDER", "RepetitionTime": 3600.0, "EchoTime": 70.0,
          "ScanOptions": ["FS", "SAT"], "Laterality": "R", "SeriesDescription": "COR T2 FS"}  # fmt: skip
@@ -53,6 +53,14 @@ def test_the_plane_is_told_by_the_thick_axis_however_the_scan_is_stored():
     )
     assert describe_series(turned).plane == "coronal"
     assert describe_series(turned).obliquity_deg == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("angle", [20.0, 40.0, 48.0, 52.0])
+def test_steep_slices_of_a_3d_sequence_stay_its_slices(side, angle):
+    thin = scan(steps=oblique_coronal(side, (1.5, 1.5, 1.5), angle), shape=(60, 90, 90), name="COR 3D PD", side=side)
+    assert through_plane_axis(thin) == 2
+    assert describe_series(replace(thin, name=f"COR 3D PD {side}")).plane == "coronal"
 
 
 def test_of_a_3d_sequence_with_equal_spacings_the_name_tells_the_plane():

@@ -29,6 +29,9 @@ _PLANES = ("sagittal", "coronal", "axial")
 # A slice normal farther than this from every patient axis may be a strongly oblique coronal or sagittal series.
 _CLEAR_OBLIQUITY_DEGREES = 35.0
 
+# As far as that a series is turned at most from the plane that its name tells.
+_STEEPEST_OBLIQUITY_DEGREES = 60.0
+
 # Slices are told by their distance only where it is clearly the largest; else the stored slice axis counts.
 _THROUGH_PLANE_RATIO = 1.3
 
@@ -134,14 +137,20 @@ def describe_series(volume: Volume) -> SeriesDescription:
 def through_plane_axis(volume: Volume) -> int:
     """The voxel axis (0 = i, 1 = j, 2 = k) across the slices: the one with clearly the largest spacing.
 
-    Where all are alike, as in a 3D sequence, the one across the plane that the name tells, and else k.
+    Where all are alike, as in a 3D sequence, the one across the plane that the name tells, and else k. Where k may well
+    be that one, it is: slices along a scapula are often nearer to another plane than to their own.
     """
     spacing = volume.spacing_mm
     largest = int(np.argmax(spacing))
     if spacing[largest] > _THROUGH_PLANE_RATIO * np.partition(spacing, 1)[1]:
         return largest
     plane = _first_word(_PLANE_WORDS, _words(volume, _acquisition(volume)))
-    return 2 if plane == "unknown" else axes_to_lps(volume.ijk_to_lps)[0][_PLANES.index(plane)]
+    if plane == "unknown":
+        return 2
+    world, matrix = _PLANES.index(plane), np.asarray(volume.ijk_to_lps, float)
+    if abs(matrix[world, 2]) >= spacing[2] * np.cos(np.radians(_STEEPEST_OBLIQUITY_DEGREES)):
+        return 2
+    return axes_to_lps(matrix)[0][world]
 
 
 def slice_plane(volume: Volume) -> tuple[str, float]:
