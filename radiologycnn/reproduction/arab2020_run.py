@@ -90,6 +90,8 @@ def run_arab2020(
     methods = list(settings.methods)
     workspace.plan(2 + 2 * len(methods) + 2)
     cases, truths = _cases(workspace, data, jobs)
+    if raters:  # a mistake in the table is better known before the first network than after the last
+        _read_raters(raters, cases["test"])
     segmenters = [make_segmenter(name, workspace, str(where)) for name in methods]
     fits, masks, seconds, cold = {}, {}, {}, {}
     for segmenter in segmenters:

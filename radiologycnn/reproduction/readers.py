@@ -142,6 +142,12 @@ def read_readers(path: Path, cases: Sequence[str], codes: str = "ordinal") -> li
                 "bad-table", f"Line {line} of {path.name}: no reader, or no class “{row['tear_class']}”.", ""
             )
         reader = readers.setdefault(row["reader"], Reader(row["reader"], row["group"] or "Readers", {}, {}))
+        if row["case"] in reader.classes:
+            raise InputError(
+                "bad-table",
+                f"Line {line} of {path.name}: reader {reader.name} answers case {row['case']} a second time.",
+                "Leave one answer a case and reader.",
+            )
         reader.classes[row["case"]] = tear_class
         try:
             reader.seconds[row["case"]] = float(row.get("seconds") or "nan")

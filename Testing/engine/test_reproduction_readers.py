@@ -1,0 +1,30 @@
+"""Tables of human readers in a reproduction: a mistake in them is known before the first network learns."""
+
+from pathlib import Path
+
+import pytest
+from engine.head_folder import write_head_folder
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.reproduction.readers import read_readers
+
+
+def test_two_answers_of_a_reader_on_a_case_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "readers.csv"
+    path.write_text("reader,group,case,tear_class\nA,x,c0,1\nB,x,c0,2\nA,x,c0,3\n")
+    with pytest.raises(InputError, match=r"Line 4 of readers\.csv: reader A answers case c0 a second time"):
+        read_readers(path, ["c0"])
+
+
+def test_raters_masks_are_looked_for_before_anything_is_trained(tmp_path: Path) -> None:
+    data = write_head_folder(tmp_path / "heads", ("a", "b", "c", "d", "e"))
+    raters = tmp_path / "raters.csv"
+    raters.write_text("rater,case,mask\nE1,head-9,mask.nii\n")
+    out = tmp_path / "out"
+    arguments = ["reproduce", "arab2020", "--quick", "--data", str(data), "--readers", str(raters), "-o", str(out)]
+    done = CliRunner().invoke(app, [*arguments, "--methods", "threshold", "--device", "cpu"])
+    assert done.exit_code == 1 and isinstance(done.exception, InputError)
+    assert "Rater E1 has no mask of" in done.exception.message
+    assert not (out / "methods").exists()
