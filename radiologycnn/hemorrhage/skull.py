@@ -84,7 +84,7 @@ def _find(oriented: Volume, bone_above_hu: float, smooth: bool) -> Skull:
     step_k = max(1, int(COARSE_STEP_MM / spacing[2]))
     hu = oriented.array[::step_k, ::step_j, ::step_i]
     if smooth:
-        hu = _means(oriented.array, (step_k, step_j, step_i))
+        hu = _means(oriented.array[::step_k], step_j, step_i)
         bone = hu > bone_above_hu
     else:  # bone anywhere in a block counts, or thin bone would slip between the samples
         bone = _block_any(oriented.array[::step_k], step_j, step_i, bone_above_hu)
@@ -164,12 +164,13 @@ def _block_any(array: np.ndarray, step_j: int, step_i: int, bone_above_hu: float
     return _block_highest(rows, step_i, axis=2) > bone_above_hu
 
 
-def _means(array: np.ndarray, steps: tuple[int, int, int]) -> np.ndarray:
-    """Means over three blocks in a slice each way, and over one across the slices, at each coarse sample."""
-    for axis, step in enumerate(steps):
+def _means(array: np.ndarray, step_j: int, step_i: int) -> np.ndarray:
+    """Means over three blocks of step_j x step_i pixels each way at each coarse sample of a slice, float32."""
+    for axis, step in ((1, step_j), (2, step_i)):
         starts = np.arange(0, array.shape[axis], step)
-        counts = np.diff([*starts, array.shape[axis]]).reshape([-1 if n == axis else 1 for n in range(3)])
-        array = np.add.reduceat(array, starts, axis=axis, dtype=np.float32) / counts.astype(np.float32)
+        counts = np.diff([*starts, array.shape[axis]]).astype(np.float32)
+        array = np.add.reduceat(array, starts, axis=axis, dtype=np.float32)
+        array /= counts if axis == 2 else counts[:, None]
     return ndimage.uniform_filter(np.clip(array, -1000, 3000), (1, 3, 3))
 
 
