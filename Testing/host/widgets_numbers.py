@@ -40,16 +40,34 @@ class _Number(QtWidgets.QWidget):
         self._step = step
         self._refresh()
 
-    def _set_decimals(self, decimals):
+    def setValue(self, value):
+        self._set_value(value)
+
+    value = Property(float, lambda self: self._value, setValue)
+    minimum = Property(float, lambda self: self._minimum, lambda self, v: self._set_range(v, max(v, self._maximum)))
+    maximum = Property(float, lambda self: self._maximum, lambda self, v: self._set_range(min(v, self._minimum), v))
+    singleStep = Property(float, lambda self: self._step, _set_step)
+
+
+class _NumberWithSpinBox(_Number):
+    """A number that is shown in a spin box, ``_box``, with digits and units."""
+
+    decimalsChanged = Signal(int)
+
+    def _show(self):
+        self._box.decimals = self._decimals
+        self._box.setRange(self._minimum, self._maximum)
+        self._box.singleStep = self._step
+        self._box.value = self._value
+
+    def setDecimals(self, decimals):
         self._decimals = decimals
         self._refresh()
+        self.decimalsChanged.emit(decimals)
 
-
-def _configure_spin_box(box: QtWidgets.QDoubleSpinBox, number: _Number) -> None:
-    box.decimals = number._decimals
-    box.setRange(number._minimum, number._maximum)
-    box.singleStep = number._step
-    box.value = number._value
+    decimals = Property(int, lambda self: self._decimals, setDecimals)
+    prefix = Property(str, lambda self: self._box.prefix, lambda self, v: self._box.setPrefix(v))
+    suffix = Property(str, lambda self: self._box.suffix, lambda self, v: self._box.setSuffix(v))
 
 
 @stand_in
@@ -88,20 +106,11 @@ class ctkDoubleSlider(_Number):
         if not self._updating:
             self._set_value(self._of_position(position))
 
-    def setValue(self, value):
-        self._set_value(value)
-
-    value = Property(float, lambda self: self._value, setValue)
-    minimum = Property(float, lambda self: self._minimum, lambda self, v: self._set_range(v, max(v, self._maximum)))
-    maximum = Property(float, lambda self: self._maximum, lambda self, v: self._set_range(min(v, self._minimum), v))
-    singleStep = Property(float, lambda self: self._step, _Number._set_step)
-
 
 @stand_in
-class ctkDoubleSpinBox(_Number):
+class ctkDoubleSpinBox(_NumberWithSpinBox):
     valueChanged = Signal(float)
     editingFinished = Signal()
-    decimalsChanged = Signal(int)
 
     def __init__(self, *arguments):
         super().__init__(*[a for a in arguments if isinstance(a, QtWidgets.QWidget)])
@@ -113,16 +122,6 @@ class ctkDoubleSpinBox(_Number):
         self._box.editingFinished.connect(lambda: self.editingFinished.emit())
         self._refresh()
 
-    def _show(self):
-        _configure_spin_box(self._box, self)
-
-    def setValue(self, value):
-        self._set_value(value)
-
-    def setDecimals(self, decimals):
-        self._set_decimals(decimals)
-        self.decimalsChanged.emit(decimals)
-
     def setReadOnly(self, read_only):
         self._box.setReadOnly(read_only)
 
@@ -132,13 +131,6 @@ class ctkDoubleSpinBox(_Number):
     def stepDown(self):
         self._box.stepDown()
 
-    value = Property(float, lambda self: self._value, setValue)
-    minimum = Property(float, lambda self: self._minimum, lambda self, v: self._set_range(v, max(v, self._maximum)))
-    maximum = Property(float, lambda self: self._maximum, lambda self, v: self._set_range(min(v, self._minimum), v))
-    singleStep = Property(float, lambda self: self._step, _Number._set_step)
-    decimals = Property(int, lambda self: self._decimals, setDecimals)
-    prefix = Property(str, lambda self: self._box.prefix, lambda self, v: self._box.setPrefix(v))
-    suffix = Property(str, lambda self: self._box.suffix, lambda self, v: self._box.setSuffix(v))
     readOnly = Property(bool, lambda self: self._box.readOnly, setReadOnly)
 
 
@@ -154,12 +146,11 @@ class qMRMLSpinBox(ctkDoubleSpinBox):
 
 
 @stand_in
-class ctkSliderWidget(_Number):
+class ctkSliderWidget(_NumberWithSpinBox):
     """A slider and a spin box that show the same value."""
 
     valueChanged = Signal(float)
     valueIsChanging = Signal(float)
-    decimalsChanged = Signal(int)
     tracking = stored(bool, True)
     pageStep = stored(float, 10.0)
     tickInterval = stored(float, 0.0)
@@ -182,7 +173,7 @@ class ctkSliderWidget(_Number):
 
     def _show(self):
         ctkDoubleSlider._show(self)
-        _configure_spin_box(self._box, self)
+        super()._show()
 
     def _slider_changed(self, position):
         if self._updating:
@@ -200,26 +191,12 @@ class ctkSliderWidget(_Number):
     def _slider_released(self):
         self._set_value(self._of_position(self._slider.value))
 
-    def setValue(self, value):
-        self._set_value(value)
-
-    def setDecimals(self, decimals):
-        self._set_decimals(decimals)
-        self.decimalsChanged.emit(decimals)
-
     def setSpinBoxVisible(self, visible):
         self._box.visible = visible
 
     def reset(self):
         self.setValue(0.0)
 
-    value = Property(float, lambda self: self._value, setValue)
-    minimum = Property(float, lambda self: self._minimum, lambda self, v: self._set_range(v, max(v, self._maximum)))
-    maximum = Property(float, lambda self: self._maximum, lambda self, v: self._set_range(min(v, self._minimum), v))
-    singleStep = Property(float, lambda self: self._step, _Number._set_step)
-    decimals = Property(int, lambda self: self._decimals, setDecimals)
-    prefix = Property(str, lambda self: self._box.prefix, lambda self, v: self._box.setPrefix(v))
-    suffix = Property(str, lambda self: self._box.suffix, lambda self, v: self._box.setSuffix(v))
     spinBoxVisible = Property(bool, lambda self: not self._box.isHidden(), setSpinBoxVisible)
 
 
