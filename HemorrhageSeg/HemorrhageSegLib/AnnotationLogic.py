@@ -10,7 +10,16 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationRecords import ijkToLps, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.SceneResult import maskKey
-from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO, EditStatistics, Mask
+from radiologycnn.annotation.records import (
+    ACCEPTED,
+    FLAGGED,
+    IN_PROGRESS,
+    REJECTED,
+    TO_DO,
+    Decision,
+    EditStatistics,
+    Mask,
+)
 from radiologycnn.annotation.scan_folder import SCAN_ENDINGS, find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError, RadiologyCNNError
@@ -270,7 +279,7 @@ class AnnotationLogic:
     def _write(self, result, status, comment):
         about = {"seconds": self.clock.seconds, "comment": comment}
         if result is None:
-            return self.store.submit(self.caseId, status, None, **about)
+            return self.store.submit(self.caseId, Decision(status, **about))
         self._checkGrid(result)
         self.keepNetwork()
         mask, record = Mask(*result.maskCrop()), result.record
@@ -280,7 +289,7 @@ class AnnotationLogic:
             found, about["network"] = self._network
             voxelMl = self.store.case(self.caseId).voxel_ml
             about["edits"] = asdict(EditStatistics.of(found, mask, voxelMl, self.changes))
-        word = self.store.submit(self.caseId, status, mask, **about)
+        word = self.store.submit(self.caseId, Decision(status, mask, **about))
         self._savedKey = maskKey(result)
         self.showStatus(result, status)
         return word

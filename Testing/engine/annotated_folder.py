@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
 
 SHAPE = (16, 24, 24)
@@ -32,11 +32,13 @@ def annotated_folder(folder: Path, cases: int, raters: Mapping[str, tuple[float,
         store = AnnotationStore(folder, "ab" if rater == "network" else rater)
         names = store.add_sources([(f"{n:032x}", "") for n in range(cases)])
         for number, case in enumerate(names.values()):
-            store.write_scan(case, np.full(SHAPE, number, np.int16), MATRIX)
+            scan = np.full(SHAPE, number, np.int16)
+            scan[0] = -1000  # air
+            store.write_scan(case, scan, MATRIX)
             mask = Mask.of_whole(ball((3 + 0.7 * number) * growth, shift))
             if rater == "network":
                 store.save_network(case, mask, {"model": "m-1.0.0", "provenance": {"model_sha256": "0"}})
             else:
-                store.decide(case, "accepted", mask)
+                store.decide(case, Decision("accepted", mask))
             words.setdefault(rater, []).append(case)
     return words

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
 
 SHAPE = (6, 32, 40)
@@ -41,15 +41,15 @@ def main(folder: str, rater: str, count: int, cases: int, drafts: bool, submits:
         store.write_scan(case, np.zeros(SHAPE, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]))
         for draft in range(2 * drafts):
             store.begin(case)
-            store.save_draft(case, mask_of(f"{rater}-draft", 2 * number + draft))
+            store.decide(case, Decision("in-progress", mask_of(f"{rater}-draft", 2 * number + draft)))
         if submits:
             mask = mask_of(rater, number)
-            store.submit(case, "accepted", mask, seconds=number)
+            store.submit(case, Decision("accepted", mask, seconds=number))
             print(case, voxels_sha(mask, SHAPE), flush=True)
             if number % 5 == 4:
                 store.settle()
             continue
-        word = store.decide(case, "accepted", mask_of(rater, number), seconds=number)
+        word = store.decide(case, Decision("accepted", mask_of(rater, number), seconds=number))
         print(case, word.mask_sha256, flush=True)
 
 

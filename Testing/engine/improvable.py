@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from engine.model_card import model_card
 
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
 
 SHAPE = (16, 32, 32)
@@ -76,4 +76,4 @@ def corrected_folder(
             if ("ab", "cd")[number % 2] == rater:
                 array, mask = small_scan(1000 + number, bleed_hu)
                 store.write_scan(case, array, MATRIX)
-                store.decide(case, "accepted", Mask.of_whole(draw(number, mask)))
+                store.decide(case, Decision("accepted", Mask.of_whole(draw(number, mask))))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from radiologycnn.annotation.consensus import make_consensus, refresh_consensus
 from radiologycnn.annotation.dataset import AnnotationDataset
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
@@ -85,7 +85,7 @@ def test_a_new_word_ends_the_consensus_of_its_case_until_it_is_made_again(folder
     dataset = AnnotationDataset(folder)
     make_consensus(dataset, "majority", use_for_training=True)
     rater = AnnotationStore(folder, "ef")  # the last by name, as all this happens within a second
-    word = rater.decide("case-0002", "accepted", Mask.of_whole(ball(2)))
+    word = rater.decide("case-0002", Decision("accepted", Mask.of_whole(ball(2))))
     lines = training_lines(folder)
     assert lines["case-0002"]["mask"] == word.mask and lines["case-0002"]["rater"] == "ef"
     assert {row["rater"] for case, row in lines.items() if case != "case-0002"} == {"consensus"}

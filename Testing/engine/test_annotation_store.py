@@ -16,7 +16,7 @@ import pytest
 from engine.annotation_rater import SHAPE, mask_of
 
 from radiologycnn.annotation.mask_file import mask_file_bytes
-from radiologycnn.annotation.records import EditStatistics, Mask, rater_id
+from radiologycnn.annotation.records import Decision, EditStatistics, Mask, rater_id
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> AnnotationStore:
 
 def opened_case(store: AnnotationStore, source: str = "a", shape: tuple[int, ...] = SHAPE) -> str:
     case = store.add_sources([(source, "Meyer_Hans.nii.gz")])[source]
-    store.write_scan(case, np.arange(np.prod(shape), dtype=np.int16).reshape(shape), MATRIX)
+    store.write_scan(case, np.arange(np.prod(shape), dtype=np.int16).reshape(shape) - np.int16(1000), MATRIX)
     return case
 
 
@@ -68,7 +68,7 @@ def test_accepted_mask_comes_back_and_is_where_everybody_looks(store) -> None:
 
     case = opened_case(store)
     mask = mask_of("ab", 3)
-    word = store.decide(case, "accepted", mask, seconds=61.24, comment="thin rim left")
+    word = store.decide(case, Decision("accepted", mask, seconds=61.24, comment="thin rim left"))
     again = AnnotationStore(store.folder, "ab")
     kept = again.annotation(case)
     assert (kept.status, kept.seconds, kept.comment) == ("accepted", 61.2, "thin rim left")
@@ -103,8 +103,8 @@ def test_training_reads_the_folder(store, tmp_path) -> None:
     for source in ("a", "b", "c"):
         case = opened_case(store, source, shape)
         if source != "c":
-            store.decide(case, "accepted", Mask(np.ones((6, 20, 20), np.uint8), (3, 10, 10)))
-    store.decide(case, "flagged", None, comment="motion")
+            store.decide(case, Decision("accepted", Mask(np.ones((6, 20, 20), np.uint8), (3, 10, 10))))
+    store.decide(case, Decision("flagged", comment="motion"))
     found = prepare_folder(store.folder, tmp_path / "cache", Preprocessing())
     assert [path.stem for path in found[""]] == ["case-0001", "case-0002"]
     prepared = load_case(found[""][0])
@@ -117,8 +117,8 @@ def test_agreement_reads_the_masks(store) -> None:
     case = opened_case(store)
     other = AnnotationStore(store.folder, "cd")
     store.save_network(case, mask_of("network", 1), {"provenance": {"model_sha256": "0"}})
-    store.decide(case, "accepted", mask_of("ab", 1))
-    other.decide(case, "accepted", mask_of("ab", 1))
+    store.decide(case, Decision("accepted", mask_of("ab", 1)))
+    other.decide(case, Decision("accepted", mask_of("ab", 1)))
     found = find_raters(store.folder / "masks")
     assert found.raters == ("ab", "cd", "network")
     dice = {(row["first"], row["second"]): row["dice"] for row in agreement_by_case(found)}
@@ -128,11 +128,11 @@ def test_agreement_reads_the_masks(store) -> None:
 
 def test_a_rater_may_change_their_mind_and_no_accepted_mask_goes(store) -> None:
     case = opened_case(store)
-    first = store.decide(case, "accepted", mask_of("ab", 1))
-    store.decide(case, "flagged", mask_of("ab", 2), comment="second look")
+    first = store.decide(case, Decision("accepted", mask_of("ab", 1)))
+    store.decide(case, Decision("flagged", mask_of("ab", 2), comment="second look"))
     assert not (store.folder / "masks" / "ab" / f"{case}.nii.gz").exists()
     assert lines_of(store.folder) == []
-    last = store.decide(case, "accepted", mask_of("ab", 3))
+    last = store.decide(case, Decision("accepted", mask_of("ab", 3)))
     assert [one["status"] for one in last.history] == ["accepted", "flagged"]
     assert hashlib.sha256((store.folder / first.mask).read_bytes()).hexdigest() == first.mask_sha256
     assert lines_of(store.folder)[0]["mask"] == last.mask
@@ -140,9 +140,9 @@ def test_a_rater_may_change_their_mind_and_no_accepted_mask_goes(store) -> None:
 
 def test_only_the_last_draft_is_kept(store) -> None:
     case = opened_case(store)
-    accepted = store.decide(case, "accepted", mask_of("ab", 0))
+    accepted = store.decide(case, Decision("accepted", mask_of("ab", 0)))
     for number in range(1, 5):
-        draft = store.save_draft(case, mask_of("ab", number), seconds=number)
+        draft = store.decide(case, Decision("in-progress", mask_of("ab", number), seconds=number))
     files = {path.name for path in (store.folder / "versions" / "ab").iterdir()}
     assert files == {Path(accepted.mask).name, Path(draft.mask).name}
     assert store.annotation(case).status == "in-progress"
@@ -151,7 +151,7 @@ def test_only_the_last_draft_is_kept(store) -> None:
 
 def test_a_mask_that_was_damaged_is_not_taken_for_a_mask(store) -> None:
     case = opened_case(store)
-    word = store.decide(case, "accepted", mask_of("ab", 1))
+    word = store.decide(case, Decision("accepted", mask_of("ab", 1)))
     path = store.folder / word.mask
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="missing or was changed"):
@@ -168,13 +168,13 @@ def test_another_grid_is_refused(store) -> None:
 
 def test_a_split_written_by_hand_stays(store) -> None:
     first, second = opened_case(store, "a"), opened_case(store, "b")
-    store.decide(first, "accepted", mask_of("ab", 1))
+    store.decide(first, Decision("accepted", mask_of("ab", 1)))
     path = store.folder / "cases.csv"
     rows = list(csv.reader(path.open(newline="")))
     rows[1][rows[0].index("split")] = "test"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    store.decide(second, "accepted", mask_of("ab", 2))
+    store.decide(second, Decision("accepted", mask_of("ab", 2)))
     assert [row["split"] for row in lines_of(store.folder)] == ["test", ""]
 
 

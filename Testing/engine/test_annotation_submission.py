@@ -17,7 +17,7 @@ from radiologycnn.annotation import store as store_module
 from radiologycnn.annotation.consensus import make_consensus
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.file_lock import file_lock
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.settled import raters_of_dataset, settle_all
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import ResourceError
@@ -43,14 +43,14 @@ def test_submitted_word_is_settled_to_what_decide_writes(tmp_path: Path) -> None
     message = {"model": "m-1.0.0", "threshold": 0.5, "provenance": {"model_sha256": "0"}}
     probability = np.full(found.crop.shape, 0.25, np.float32)
     file = submitting.submit_network("case-0001", found, message, probability)
-    word = submitting.submit("case-0001", "accepted", mask, network=file, **about)
+    word = submitting.submit("case-0001", Decision("accepted", mask, network=file, **about))
     assert (word.status, word.seconds, word.edits["changes"]) == ("accepted", 12.3, 3)
     assert np.array_equal(submitting.read_mask(word).crop, mask.crop)
     assert submitting.annotation("case-0001") == word and submitting.has_submitted
     assert submitting.settle() == [] and not submitting.has_submitted
 
     network_mask = deciding.save_network("case-0001", found, message, probability)
-    expected = deciding.decide("case-0001", "accepted", mask, network_mask=network_mask, **about).to_dict()
+    expected = deciding.decide("case-0001", Decision("accepted", mask, network=file, **about)).to_dict()
     settled = submitting.annotation("case-0001").to_dict()
     assert {**settled, "decided_at": ""} == {**expected, "decided_at": ""}
     assert settled["decided_at"] == word.decided_at
@@ -70,8 +70,8 @@ def settled_word(store: AnnotationStore):
 def test_several_labels_and_an_empty_mask_come_back(tmp_path: Path) -> None:
     store = opened(tmp_path, cases=2)
     labels = np.random.default_rng(0).choice([0, 1, 2, 5, 200], (3, 7, 5)).astype(np.uint8)
-    store.submit("case-0001", "accepted", Mask(labels, (1, 2, 3)))
-    store.submit("case-0002", "in-progress", Mask(np.zeros((1, 1, 1), np.uint8)))
+    store.submit("case-0001", Decision("accepted", Mask(labels, (1, 2, 3))))
+    store.submit("case-0002", Decision("in-progress", Mask(np.zeros((1, 1, 1), np.uint8))))
     again = AnnotationStore(tmp_path, "ab")  # as after a crash
     assert again.problems == []
     assert np.array_equal(again.read_mask(again.annotation("case-0001")).crop, Mask.of_whole(labels).crop)
@@ -81,8 +81,8 @@ def test_several_labels_and_an_empty_mask_come_back(tmp_path: Path) -> None:
 def test_words_stay_in_order_and_a_full_disk_keeps_them(tmp_path: Path, monkeypatch) -> None:
     store = opened(tmp_path, cases=2)
     for number in range(3):
-        store.submit("case-0001", "accepted", mask_of("ab", number), comment=str(number))
-    store.submit("case-0002", "flagged", None)
+        store.submit("case-0001", Decision("accepted", mask_of("ab", number), comment=str(number)))
+    store.submit("case-0002", Decision("flagged"))
 
     def full(self, folder, case, mask):
         raise ResourceError("disk-full", "The disk is full.", "Free some space.")
@@ -105,10 +105,10 @@ def test_words_stay_in_order_and_a_full_disk_keeps_them(tmp_path: Path, monkeypa
 
 def test_damaged_entry_is_set_aside_and_told(tmp_path: Path) -> None:
     store = opened(tmp_path, cases=2)
-    store.submit("case-0001", "accepted", mask_of("ab", 1))
+    store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
     path = next((tmp_path / "pending/ab").glob("*.entry"))
     path.write_bytes(path.read_bytes()[:-3] + b"abc")
-    store.submit("case-0002", "accepted", mask_of("ab", 2))
+    store.submit("case-0002", Decision("accepted", mask_of("ab", 2)))
     assert [one["code"] for one in store.settle()] == ["entry-damaged"]
     assert store.annotation("case-0002").status == "accepted" and store.annotation("case-0001") is None
     assert path.with_suffix(".damaged").is_file() and not store.has_submitted
@@ -123,7 +123,7 @@ def test_what_cannot_be_written_down_is_not_said(tmp_path: Path, monkeypatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(ResourceError, match="no space"):
-            store.submit("case-0001", "accepted", mask_of("ab", 1))
+            store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
     assert store.annotation("case-0001") is None and not store.has_submitted
 
 
@@ -192,7 +192,7 @@ def test_readers_see_what_killed_raters_have_accepted(tmp_path: Path) -> None:
 
 def test_reader_who_cannot_write_is_told_what_is_missing(tmp_path: Path, monkeypatch) -> None:
     store = opened(tmp_path)
-    store.submit("case-0001", "accepted", mask_of("ab", 1))
+    store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
 
     def read_only(self, folder: Path) -> None:
         raise OSError(errno.EROFS, "Read-only file system")

@@ -18,7 +18,7 @@ def test_prepared_case_is_the_scan_and_what_segment_says_of_it(worker, head_volu
         cmd="prepare_case", job="p", path=str(tmp_path / "scan.nii.gz"), image=str(plain), segment=True, **asked
     )
     prepared = worker.wait_for("result", "p")
-    assert np.array_equal(np.load(prepared["volume"]["array"]), array)
+    assert np.array_equal(np.load(prepared["volume"]["array"]), array) and prepared["notes"] == []
     assert np.allclose(prepared["volume"]["ijk_to_lps"], matrix, atol=1e-4)
     assert np.array_equal(read_volume(plain).array, array)
     worker.send(cmd="segment", job="s", volume=prepared["volume"], threshold=None, **asked)

@@ -121,6 +121,40 @@ class Mask:
         return cls(np.ascontiguousarray(array[tuple(box)], np.uint8), tuple(part.start for part in box))
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What a rater says of a case: the part of an :class:`Annotation` that comes from the person.
+
+    Attributes:
+        status: IN_PROGRESS (a draft) or one of DECISIONS.
+        mask: None for none: rejected scans need none, an accepted case does.
+        seconds: time spent on the case, over all sessions.
+        comment: as typed.
+        edits: EditStatistics as a dict, against the network's mask that the rater began with; empty without one.
+        network: file of that network's result, relative to the dataset's folder (``AnnotationDataset.network_file``).
+        model: {"id", "sha256"} of that network.
+    """
+
+    status: str
+    mask: Mask | None = None
+    seconds: float = 0.0
+    comment: str = ""
+    edits: Mapping[str, float] = field(default_factory=dict)
+    network: str = ""
+    model: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status not in (IN_PROGRESS, *DECISIONS) or (self.status == ACCEPTED and self.mask is None):
+            raise ValueError(f"no decision: {self.status} with {'a' if self.mask is not None else 'no'} mask")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the mask, JSON-able."""
+        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "mask"}
+        return record | {
+            "seconds": round(float(self.seconds), 1), "edits": dict(self.edits), "model": dict(self.model)
+        }  # fmt: skip
+
+
 def _common_voxels(first: Mask, second: Mask) -> int:
     ends = [np.array(mask.offset_kji) + mask.crop.shape for mask in (first, second)]
     low, high = np.maximum(first.offset_kji, second.offset_kji), np.minimum(*ends)

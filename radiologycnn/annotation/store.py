@@ -29,7 +29,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,12 +40,11 @@ from radiologycnn.annotation.json_files import json_bytes
 from radiologycnn.annotation.manifest import write_manifest
 from radiologycnn.annotation.records import (
     ACCEPTED,
-    DECISIONS,
     IN_PROGRESS,
     SCHEMA_VERSION,
     Annotation,
     Case,
-    Mask,
+    Decision,
     rater_id,
 )
 from radiologycnn.annotation.submission import Submissions
@@ -163,50 +161,33 @@ class AnnotationStore(Submissions, AnnotationDataset):
             Annotation(case_id, self.rater, IN_PROGRESS, software=self.software, decided_at=self.now())
         )
 
-    def save_draft(self, case_id: str, mask: Mask, **about: Any) -> Annotation:
-        """Keep a mask that is being worked on; an earlier draft goes. A decided case becomes one in progress again.
-
-        Args: as :meth:`decide`.
-        """
-        return self.decide(case_id, IN_PROGRESS, mask, **about)
-
     def decide(
-        self,
-        case_id: str,
-        status: str,
-        mask: Mask | None,
-        *,
-        seconds: float = 0.0,
-        comment: str = "",
-        edits: Mapping[str, float] | None = None,
-        network_mask: str = "",
-        model: Mapping[str, str] | None = None,
-        software: Mapping[str, str] | None = None,
-        decided_at: str = "",
+        self, case_id: str, decision: Decision, software: Mapping[str, str] | None = None, decided_at: str = ""
     ) -> Annotation:
         """Write the rater's word on a case, with its mask; when this returns, both are on the disk.
 
+        An earlier draft goes. A draft on a decided case makes it one in progress again.
+
         Args:
-            mask: None for none (rejected scans need none; an accepted case does).
-            seconds: time spent on the case, over all sessions.
-            edits: EditStatistics as a dict, against the network's mask that the rater began with, whose file is
-                ``network_mask`` and ``model`` {"id", "sha256"}.
             software, decided_at: of when it was said, where that was not now and here.
 
         Raises:
             InputError, ResourceError: it could not be written; the word before still stands.
         """
-        case, before = self.check_word(case_id, status, mask), self._settled_word(case_id, self.rater)
+        case, before, mask = self.check_word(case_id, decision), self._settled_word(case_id, self.rater), decision.mask
         file, sha, volume_ml = "", "", None
         if mask is not None:
             file, sha = self.write_mask(f"versions/{self.rater}", case, mask)
             volume_ml = int(np.count_nonzero(mask.crop)) * case.voxel_ml
         history = before.as_history() if before else ()
-        if before and before.status == status and (before.mask_sha256, before.comment) == (sha, comment):
+        said = (decision.status, sha, decision.comment)
+        if before and (before.status, before.mask_sha256, before.comment) == said:
             history = before.history  # said twice
+        about = decision.to_dict()
+        network_mask = self.mask_file_of_network(about.pop("network"))
         word = Annotation(
-            case_id, self.rater, status, file, sha, network_mask, dict(model or {}), dict(software or self.software),
-            dict(edits or {}), volume_ml, round(float(seconds), 1), comment, decided_at or self.now(), history,
+            case_id, self.rater, mask=file, mask_sha256=sha, network_mask=network_mask, volume_ml=volume_ml,
+            software=dict(software or self.software), decided_at=decided_at or self.now(), history=history, **about,
         )  # fmt: skip
         self._say(word)
         self._drop_draft(before, word)
@@ -214,16 +195,14 @@ class AnnotationStore(Submissions, AnnotationDataset):
         write_manifest(self)
         return word
 
-    def check_word(self, case_id: str, status: str, mask: Mask | None) -> Case:
+    def check_word(self, case_id: str, decision: Decision) -> Case:
         """The case that such a word can be said on.
 
         Raises:
             InputError: there is no such case, or its scan is not in the dataset.
         """
-        if status not in (IN_PROGRESS, *DECISIONS) or (status == ACCEPTED and mask is None):
-            raise ValueError(f"no decision: {status} with {'a' if mask is not None else 'no'} mask")
         case = self.case(case_id)
-        if status == ACCEPTED and not case.image:
+        if decision.status == ACCEPTED and not case.image:
             raise InputError("no-image", f"The scan of {case_id} is not in the dataset yet.", "Open the case first.")
         return case
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
-from radiologycnn.annotation.records import NETWORK, Annotation, Mask
+from radiologycnn.annotation.records import NETWORK, Annotation, Decision, Mask
 from radiologycnn.errors import InputError, RadiologyCNNError
 
 if TYPE_CHECKING:
@@ -30,22 +30,8 @@ class Submissions:
     journal: Journal
     _submitted: dict[str, tuple[str, Annotation]]  # case -> journal's file, word
 
-    def submit(
-        self,
-        case_id: str,
-        status: str,
-        mask: Mask | None,
-        *,
-        seconds: float = 0.0,
-        comment: str = "",
-        edits: Mapping[str, float] | None = None,
-        network: str = "",
-        model: Mapping[str, str] | None = None,
-    ) -> Annotation:
+    def submit(self, case_id: str, decision: Decision) -> Annotation:
         """Say a word on a case as ``decide`` does, but leave its files to be made later; when this returns, it holds.
-
-        Args:
-            network: of the result that the rater began with, as :meth:`submit_network` gave it. The rest as ``decide``.
 
         Returns:
             The word; file and hash of its mask are not final.
@@ -53,18 +39,9 @@ class Submissions:
         Raises:
             InputError, ResourceError: it could not be written; the word before still stands.
         """
-        case = self.check_word(case_id, status, mask)
-        about = {
-            "status": status,
-            "seconds": round(float(seconds), 1),
-            "comment": comment,
-            "edits": dict(edits or {}),
-            "network": network,
-            "model": dict(model or {}),
-            "software": dict(self.software),
-            "decided_at": self.now(),
-        }
-        entry = self.journal.add(_WORD, case_id, about, mask)
+        case = self.check_word(case_id, decision)
+        about = {**decision.to_dict(), "software": dict(self.software), "decided_at": self.now()}
+        entry = self.journal.add(_WORD, case_id, about, decision.mask)
         word = self._word_of(entry, case)
         self._submitted[case_id] = (entry.file, word)
         return word
@@ -169,8 +146,8 @@ class Submissions:
     def _settle(self, entry: Entry) -> None:
         about = dict(entry.about)
         if entry.kind == _WORD:
-            network_mask = self.mask_file_of_network(about.pop("network"))
-            self.decide(entry.case, about.pop("status"), entry.mask, network_mask=network_mask, **about)
+            when = {name: about.pop(name) for name in ("software", "decided_at")}
+            self.decide(entry.case, Decision(mask=entry.mask, **about), **when)
         elif "message" in about and entry.mask is not None:
             self.save_network(entry.case, entry.mask, about["message"], entry.probability)
         else:
