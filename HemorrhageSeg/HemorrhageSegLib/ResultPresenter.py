@@ -5,6 +5,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib.ResultTexts import shortNames
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
 from RadiologyCNNLib.ScenePlacement import addDisplay, followTransform, placeBeside
 
@@ -176,7 +177,7 @@ def _ensureTable(result: SceneResult) -> None:
     result.segmentationNode.SetNodeReferenceID(TABLE_ROLE, tableNode.GetID())
 
 
-def tableColumns(severalLabels: bool) -> list:
+def tableColumns(labelNames) -> list:
     """(heading, value of a lesion, kind) of each column that the person sees; CSV files hold every digit and more."""
     sides = {"left": _("left"), "right": _("right"), "midline": _("midline")}
     columns = [
@@ -188,8 +189,9 @@ def tableColumns(severalLabels: bool) -> list:
         (_("Slices"), _slicesText, str),
         (_("HU ± SD"), lambda lesion: f"{lesion.mean_hu:.0f} ± {lesion.sd_hu:.0f}", str),
     ]
-    if severalLabels:
-        columns.insert(1, (_("Type"), lambda lesion: lesion.label_name, str))
+    if len(labelNames) > 1:
+        names = shortNames(labelNames)  # the whole ones would push the numbers out of the panel
+        columns.insert(1, (_("Type"), lambda lesion: names.get(lesion.label_name, lesion.label_name), str))
     return columns
 
 
@@ -211,7 +213,7 @@ def updateTable(result: SceneResult) -> None:
     makers = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray, str: vtk.vtkStringArray}
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
-        for heading, value, kind in tableColumns(len(result.labels) > 1):
+        for heading, value, kind in tableColumns([label.name for label in result.labels]):
             column = makers[kind]()
             column.SetName(heading)
             for lesion in lesions:

@@ -154,7 +154,7 @@ class ResultSection(VTKObservationMixin):
         ui.thresholdSlider.enabled = ui.resetThresholdButton.enabled and not result.record.get("edited")
         if measurements is not None:
             ui.totalLabel.text = volumeText(measurements.total_volume_ml)
-            ui.abcLabel.text = measuredText(measurements)
+            ui.abcLabel.text = measuredText(measurements, result.labels)
         elif provisionalMl is not None:
             ui.totalLabel.text = volumeText(provisionalMl)
             ui.abcLabel.text = ""

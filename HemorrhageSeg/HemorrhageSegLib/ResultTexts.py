@@ -13,31 +13,51 @@ def volumeText(volumeMl: float) -> str:
     return _("{volume} mL").format(volume=f"{volumeMl:.{digits}f}")
 
 
-def measuredText(measurements) -> str:
-    """ABC/2, number of pieces, and for models of several types each type's volume, as rich text."""
+def measuredText(measurements, labels=()) -> str:
+    """ABC/2, number of pieces, and for models of several types each type's volume, as rich text.
+
+    Args:
+        labels: LabelDefinition of each type: a square in its colour stands before its name, as a legend of the views.
+    """
     count = len(measurements.lesions)
     if count == 0:
         return _("No bleed found at this threshold.")
     found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
     lines = [_unbroken([_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found])]
     if len(measurements.totals) > 1:
-        names = _withoutCommonWord([total.label_name for total in measurements.totals])
+        names = shortNames([total.label_name for total in measurements.totals])
+        found = [total for total in measurements.totals if total.lesion_count]
+        squares = {label.value: _square(label.color_rgb) for label in labels}
         lines.append(
-            _unbroken(f"{n} {volumeText(t.volume_ml)}" for n, t in zip(names, measurements.totals) if t.lesion_count)
+            _unbroken(
+                [f"{names[total.label_name]} {volumeText(total.volume_ml)}" for total in found],
+                [squares.get(total.label_value, "") for total in found],
+            )
         )
     return "<br>".join(lines)
 
 
-def _unbroken(parts) -> str:
-    """Texts behind each other as rich text; a line that is full ends between two of them, not before a unit."""
-    return " · ".join(f'<span style="white-space:nowrap">{html.escape(part)}</span>' for part in parts)
+def _unbroken(parts, marks=None) -> str:
+    """Texts behind each other as rich text; a line that is full ends between two of them, not before a unit.
+
+    Args:
+        marks: rich text before each.
+    """
+    marked = zip(parts, marks or [""] * len(parts))
+    return " · ".join(f'<span style="white-space:nowrap">{mark}{html.escape(part)}</span>' for part, mark in marked)
 
 
-def _withoutCommonWord(names) -> list:
-    """Names without the last word that all of them end with: of "Subdural hemorrhage" there the first one suffices."""
+def _square(colorRgb) -> str:
+    """A square in a segment's colour, as rich text."""
+    color = "".join(f"{round(255 * part):02x}" for part in colorRgb)
+    return f'<span style="color:#{color}">■</span> '
+
+
+def shortNames(names) -> dict:
+    """Short name by name: without the last word that all of them end with, as "hemorrhage" of the types of bleed."""
     ends = {name.rpartition(" ")[::2] for name in names}
-    same = len({last for _first, last in ends}) == 1 and all(first for first, _last in ends)
-    return [name.rpartition(" ")[0] if same else name for name in names]
+    same = len(ends) > 1 and len({last for _first, last in ends}) == 1 and all(first for first, _last in ends)
+    return {name: name.rpartition(" ")[0] if same else name for name in names}
 
 
 def notesText(result, saidAlready="") -> str:

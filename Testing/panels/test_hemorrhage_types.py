@@ -69,9 +69,16 @@ def testEachTypeIsASegmentWithItsNameAndColour(clinic):
 def testTheTableNamesTheTypeOfEachBleed(clinic):
     cells = segmentTypes(clinic).tableCells()
     names = [row[1] for row in cells]
-    assert set(names) == {label.name for label in LABELS}
+    assert set(names) == {"Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid"}
     assert "Subdural 39" in clinic.ui.abcLabel.text and "hemorrhage" not in clinic.ui.abcLabel.text
     assert max(cells, key=lambda row: float(row[2])) == cells[0]
+
+
+def testEachTypesVolumeStandsBesideASquareInItsColour(clinic):
+    text = segmentTypes(clinic).ui.abcLabel.text
+    for label, name in zip(LABELS, ("Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid")):
+        color = "".join(f"{round(255 * part):02x}" for part in label.color_rgb)
+        assert f'<span style="color:#{color}">■</span> {name} ' in text
 
 
 def testAllTypesFollowTheThreshold(clinic):

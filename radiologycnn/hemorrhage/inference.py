@@ -18,6 +18,7 @@ from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
 from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, ProbabilityMap
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.skull import find_skull
+from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
@@ -79,7 +80,10 @@ def labels_of(package: ModelPackage) -> tuple[LabelDefinition, ...]:
 
 
 def mask_from_probability(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """uint8 label map, (K, J, I): the most probable label where its probability reaches the threshold, else 0."""
+    """uint8 label map, (K, J, I): the most probable label where its probability reaches the threshold, else 0.
+
+    Small pieces of one type within another's bleed: see :mod:`radiologycnn.hemorrhage.type_pieces`.
+    """
     if probability.ndim == 3:
         return (probability >= threshold).view(np.uint8)
     return np.where(probability.max(axis=0) >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
@@ -171,7 +175,10 @@ class HemorrhageSegmenter:
         outcome = self.backend.probability(network_input.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
-        probability_map = ProbabilityMap(network_input, outcome.value)
+        voxel_ml = abs(float(np.linalg.det(network_input.ijk_to_lps[:3, :3]))) / 1000
+        # At the model's own threshold, so that types do not depend on where a person moves theirs.
+        settled = settle_types(outcome.value, self.package.operating_threshold, voxel_ml)
+        probability_map = ProbabilityMap(network_input, settled)
         crop, box = probability_map.above(min(PROBABILITY_FLOOR, threshold))
         mask = np.zeros(volume.array.shape, np.uint8)
         mask[box] = mask_from_probability(crop, threshold)

@@ -14,6 +14,7 @@ from torch.nn import functional
 from radiologycnn.evaluation.label_scores import label_overlaps, rounded_scores, score_labels
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter, mask_from_probability
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.training.hemorrhage.cases import load_case
 
@@ -75,7 +76,8 @@ def score_types(network: nn.Module, paths: Sequence[Path], threshold: float, dev
     for path in paths:
         case = load_case(path)
         logits = network(torch.from_numpy(case.image).float()[None, None].to(device))
-        found = mask_from_probability(torch.sigmoid(logits.float())[0].cpu().numpy(), threshold)
+        probability = settle_types(torch.sigmoid(logits.float())[0].cpu().numpy(), threshold, case.voxel_ml)
+        found = mask_from_probability(probability, threshold)
         cases.append(label_overlaps(found, case.labels, TYPE_VALUES))
     return rounded_scores(score_labels(cases))
 
