@@ -231,7 +231,7 @@ class RegionSection(VTKObservationMixin):
         if not self._isUsable:
             return "", ""
         if self.logic.isLocating(self._volumeNode):
-            return _("Looking for it…"), ""
+            return _("Looking…"), ""
         if self._roiNode is None:
             problem = self._problems.get(self._volumeNode.GetID(), "")
             return ("", problem) if problem else (_("Classify finds it"), "")
@@ -258,6 +258,7 @@ class RegionSection(VTKObservationMixin):
         said = self._said()
         series = said.get("series") or {}
         self.ui.seriesLabel.text = seriesText(series)
+        self.ui.seriesLabel.visible = self.ui.seriesNameLabel.visible = bool(self.ui.seriesLabel.text)
         notes = said.get("notes") or ()
         self.ui.seriesNotesLabel.text = linesHtml(notes)
         self.ui.seriesNotesLabel.visible = bool(notes)

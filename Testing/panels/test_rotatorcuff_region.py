@@ -16,7 +16,7 @@ def clinic(shoulderClinic):
 def testChoosingAScanFindsTheHeadInTheBackground(clinic):
     _job, fields = clinic.sent("locate")
     assert np.array_equal(np.load(fields["volume"]["array"]), clinic.shoulder.array)
-    assert "Looking for it" in clinic.ui.regionStatusLabel.text
+    assert "Looking" in clinic.ui.regionStatusLabel.text
     assert clinic.ui.classifyButton.enabled
     assert clinic.roi is None
     clinic.locate()
