@@ -45,6 +45,7 @@ _FEWEST_SLICES = 6
 _EXTENT_MM = (40.0, 110.0, 260.0, 450.0)  # refused below, warned below, warned above, refused above
 _THINNEST_MM, _THIN_MM = 25.0, 45.0  # through the slices: less than half a humeral head; less than a whole one
 _CT_BELOW = -500.0
+_FEWEST_VALUES = 16  # of an MR, however few bits it was stored with
 
 _SHOULDER = re.compile(r"shoulder|\bshldr|\bshou|rotator|cuff|humer|scapul|clavic|gleno|schulter|epaule|spalla|hombro")
 _OTHER_ORGANS = (
@@ -221,6 +222,14 @@ def _check_mr(volume: Volume, facts: Mapping[str, Any]) -> None:
         )
     if min(volume.array.shape) == 1:
         raise InputError("single-slice", "The image is a single slice, not a volume.", "Give the whole series.")
+    sample = volume.array[:, ::4, ::4]
+    count = len(np.unique(sample)) if sample.dtype.kind in "bui" else _FEWEST_VALUES
+    if count < _FEWEST_VALUES:
+        raise InputError(
+            "not-an-mr",
+            f"This image holds only {count} different values, as a mask or a label map does.",
+            "Choose the MR that it was drawn on.",
+        )
     low = float(volume.array.min())
     # An inversion recovery's real part has such values, too: where the header says MR, it is one.
     if not modality and low < _CT_BELOW and volume.array.max() > -2 * _CT_BELOW / 5:
