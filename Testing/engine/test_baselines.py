@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -178,15 +179,9 @@ def test_networks_go_on_after_a_stop_with_the_same_result(make, cases, tmp_path)
     assert fit.log.exists() and fit.facts["parameters"] > 0
     expected = whole.predict(volume)
     assert expected.shape == volume.array.shape and expected.dtype == bool
-    asked = 0
-
-    def stop_in_the_second_epoch() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 10
-
+    asked = count()  # stopped in the second epoch
     with pytest.raises(Cancelled):
-        make().fit(cases[:3], cases[3:4], tmp_path / "cut" / "m", cancelled=stop_in_the_second_epoch)
+        make().fit(cases[:3], cases[3:4], tmp_path / "cut" / "m", cancelled=lambda: next(asked) >= 10)
     resumed = make()
     again = resumed.fit(cases[:3], cases[3:4], tmp_path / "cut" / "m")
     assert np.array_equal(resumed.predict(volume), expected)

@@ -1,6 +1,7 @@
 """Training: learns, resumes to the same weights after an interruption, and ends in a package that segments."""
 
 import csv
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +54,9 @@ def test_loss_falls(cases, tmp_path) -> None:
 
 def test_killed_and_resumed_run_gives_the_same_weights(cases, tmp_path) -> None:
     whole = train(cases[:4], cases[4:], settings(), tmp_path / "whole")
-    asked = 0
-
-    def stop_in_the_second_epoch() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 6
-
+    asked = count()  # stopped in the second epoch
     with pytest.raises(Cancelled):
-        train(cases[:4], cases[4:], settings(), tmp_path / "cut", cancelled=stop_in_the_second_epoch)
+        train(cases[:4], cases[4:], settings(), tmp_path / "cut", cancelled=lambda: next(asked) >= 6)
     assert (tmp_path / "cut" / CHECKPOINT_NAME).exists()
     resumed = train(cases[:4], cases[4:], settings(), tmp_path / "cut", resume=True)
     assert resumed.epoch == whole.epoch
@@ -139,7 +134,7 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     ("text", "said"),
     [
         ("id,image,mask,split\n", "no case"),
-        ("id,image,mask,split\na,x.nii,y.nii,\n", "line 2: the image does not exist"),
+        ("id,image,mask,split\na,x.nii,y.nii,\n", "line 2: the image “x.nii” does not exist"),
         ("id,image,mask,split\n../a,here,here,\n", "line 2: the id"),
         ("id,image,mask,split\na,here,here,tset\n", "unknown split"),
     ],

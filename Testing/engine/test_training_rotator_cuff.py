@@ -2,6 +2,7 @@
 
 import csv
 import math
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -85,15 +86,9 @@ def test_loss_falls(cases, tmp_path) -> None:
 def test_killed_and_resumed_run_gives_the_same_weights(cases, tmp_path) -> None:
     wanted = settings(localization_weight=0.5)
     whole = train(cases[:10], cases[10:], wanted, tmp_path / "whole")
-    asked = 0
-
-    def stop_in_the_second_epoch() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 3
-
+    asked = count()  # stopped in the second epoch
     with pytest.raises(Cancelled):
-        train(cases[:10], cases[10:], wanted, tmp_path / "cut", cancelled=stop_in_the_second_epoch)
+        train(cases[:10], cases[10:], wanted, tmp_path / "cut", cancelled=lambda: next(asked) >= 3)
     assert (tmp_path / "cut" / CHECKPOINT_NAME).exists()
     resumed = train(cases[:10], cases[10:], wanted, tmp_path / "cut", resume=True)
     assert resumed.epoch == whole.epoch
@@ -373,7 +368,7 @@ def test_manifest_classes_in_both_codes_and_splits(tmp_path) -> None:
         ("a,here,7,,R,,", "line 2: the class “7” is unknown"),
         ("a,here,Small,,up,,", "line 2: the side “up”"),
         ("a,here,Small,,R,1 2,", "line 2: the centre “1 2”"),
-        ("a,here,Small,gone.nii,R,,", "line 2: the mask does not exist"),
+        ("a,here,Small,gone.nii,R,,", "line 2: the mask “gone.nii” does not exist"),
     ],
 )
 def test_manifest_mistakes_are_named(tmp_path, row: str, said: str) -> None:
