@@ -109,11 +109,18 @@ def checkVolumeNode(volumeNode):
     image = volumeNode.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
         raise InputError("empty-volume", f"{name} holds no image.", "Load the scan again, or choose another one.")
-    if image.GetNumberOfScalarComponents() != 1:
+    components = image.GetNumberOfScalarComponents()
+    if components in (3, 4):
         raise InputError(
             "not-scalar",
-            f"{name} is a colour or vector image ({image.GetNumberOfScalarComponents()} values a voxel), not a scan.",
+            f"{name} is a colour or vector image ({components} values a voxel), not a scan.",
             "Choose the original scan, not a picture of it.",
+        )
+    if components != 1:
+        raise InputError(
+            "not-scalar",
+            f"{name} holds {components} values a voxel, as a series of volumes does.",
+            "Choose a single volume of it.",
         )
 
 

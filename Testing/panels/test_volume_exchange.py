@@ -197,6 +197,9 @@ def test_what_is_no_scan_is_refused_with_a_sentence(scene, folder):
     photo = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Photo")
     slicer.util.updateVolumeFromArray(photo, np.zeros((2, 4, 4, 3), np.uint8))
     assert "3 values" in refusal(photo, folder).message
+    series = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Perfusion")
+    slicer.util.updateVolumeFromArray(series, np.zeros((2, 4, 4, 20), np.int16))
+    assert "20 values a voxel, as a series of volumes does" in refusal(series, folder).message
     assert list(folder.iterdir()) == []
 
 
