@@ -4,19 +4,26 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from engine.hand_made import description
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.images import write_image
+from radiologycnn.models.weights import save_package
+from radiologycnn.networks.architectures import build_network
+from radiologycnn.reproduction.arab2020_types import lesion_types, type_figures
 from radiologycnn.reproduction.settings import ReproductionSettings
 from radiologycnn.reproduction.workspace import bundled_model
 from radiologycnn.reproduction.workspace import test_seed as seed_of_test_scans
 
 
-def run(paper: str, output: Path, report: Path, *more: str) -> None:
+def run(paper: str, output: Path, report: Path, *more: object) -> None:
     words = ["reproduce", paper, "--quick", "--models", "bundled", "--device", "cpu", "--seed", "31"]
-    result = CliRunner().invoke(app, [*words, "-o", str(output), "--report", str(report), *more])
+    result = CliRunner().invoke(app, [*words, "-o", str(output), "--report", str(report), *map(str, more)])
     assert result.exit_code == 0, result.output
 
 
@@ -94,3 +101,36 @@ def test_runs_of_older_versions_without_a_model_go_on() -> None:
     del record["model"]
     assert settings.differing(record) == []
     assert ReproductionSettings.of("arab2020", "quick", models="bundled", model="x").differing(record)
+
+
+def test_a_model_of_types_has_a_table_of_each(tmp_path) -> None:
+    architecture = {"name": "cnn_ds", "parameters": {"base_filters": 2, "depth": 2, "out_labels": 5}}
+    labels = [label.to_dict() for label in BLEED_TYPES.values()]
+    network = build_network(architecture).state_dict()
+    record = description(name="five", labels=labels, architecture=architecture, preprocessing={})
+    model = save_package(tmp_path / "five-1.0.0", network, record)
+    run("arab2020", tmp_path / "run", tmp_path / "report", "--cases", "2", "--methods", "cnn_ds", "--model", model.path)
+    table = {row["what"]: row for row in rows_of(tmp_path / "run" / "tables" / "by-type.csv")}
+    held = {title.split(":")[0] for title in table}
+    assert held and held <= {label.name for label in BLEED_TYPES.values()}
+    for name in held & {title.split(":")[0] for title in table if title.endswith("(mL)")}:
+        assert {f"{name}: {what}" for what in ("Dice", "precision", "recall", "volume (mL)")} <= table.keys()
+    assert "CNN-DS by type of bleed" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def test_lesions_are_counted_by_the_type_that_most_of_them_has(tmp_path) -> None:
+    truth, found = np.zeros((2, 8, 20, 20), np.uint8)
+    truth[1:4, 2:8, 2:8], found[1:4, 2:8, 2:6], found[1:4, 2:8, 6:8] = 1, 1, 3  # mostly right
+    truth[1:4, 12:18, 2:8], found[1:4, 12:18, 2:8] = 1, 2
+    truth[1:4, 2:8, 12:18] = 4  # not found
+    truth[6, 18, 18] = 5  # too small to count
+    assert lesion_types(found, truth, 0.01) == [("iph", "iph"), ("iph", "ivh"), ("edh", "none")]
+    paths = [tmp_path / "found.nii.gz", tmp_path / "truth.nii.gz"]
+    for path, mask in zip(paths, (found, truth)):
+        write_image(path, mask, np.diag([2.0, 2.0, 2.5, 1.0]))  # voxels of 0.01 mL
+    figures = type_figures([("a", *paths)])
+    assert figures["lesions"] == {"iph": {"iph": 1, "ivh": 1}, "ivh": {}, "sdh": {}, "edh": {"none": 1}, "sah": {}}
+    iph = next(row for row in figures["rows"] if row["type"] == "iph")
+    assert iph["recall"] == pytest.approx(72 / 216) and iph["precision"] == 1.0
+    write_image(paths[1], 9 * truth, np.diag([2.0, 2.0, 2.5, 1.0]))
+    assert type_figures([("a", *paths)]) is None

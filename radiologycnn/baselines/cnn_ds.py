@@ -12,7 +12,7 @@ import torch
 from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
 from radiologycnn.errors import Cancelled
 from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
-from radiologycnn.hemorrhage.labels import HEMORRHAGE
+from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
@@ -135,7 +135,10 @@ class CnnDsSegmenter:
 
 
 class PackagedSegmenter:
-    """A finished model behind the same interface: nothing is learned."""
+    """A finished model behind the same interface: nothing is learned.
+
+    A model of five types of bleed gives a label map instead of a mask, uint8 with the values of ``BLEED_TYPES``.
+    """
 
     def __init__(self, package: ModelPackage, device: str = "cpu", name: str = "cnn_ds", title: str = "CNN-DS") -> None:
         self.name, self.title, self.package = name, title, package
@@ -154,11 +157,17 @@ class PackagedSegmenter:
             "sha256": self.package.weights_sha256,
             "threshold": self.package.operating_threshold,
             "device": self._segmenter.device_name,
+            "types": self._tells_types,
         }
         return Fit(None, None, facts)
 
     def predict(self, volume: Volume) -> np.ndarray:
-        return self._segmenter.segment(volume).mask > 0
+        mask = self._segmenter.segment(volume).mask
+        return mask if self._tells_types else mask > 0
+
+    @property
+    def _tells_types(self) -> bool:
+        return [label.name for label in self._segmenter.labels] == [label.name for label in BLEED_TYPES.values()]
 
 
 __all__ = ["CnnDsSegmenter", "PackagedSegmenter", "grid_cache", "logged_seconds", "prepared_on_grid"]

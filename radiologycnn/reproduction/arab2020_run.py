@@ -50,6 +50,7 @@ class ArabResults:
         pairs, comparison: agreement of raters; None without raters.
         consensus_dice: of the main method against the raters' majority, by test case.
         masks: by method, then case: the mask file.
+        types: of the main method, ``arab2020_types.type_figures``; None where it or the references tell no types.
     """
 
     workspace: Workspace
@@ -68,6 +69,7 @@ class ArabResults:
     masks: dict[str, dict[str, Path]]
     device_name: str
     cold_seconds: dict[str, float] = field(default_factory=dict)
+    types: dict[str, Any] | None = None
 
 
 def run_arab2020(
@@ -105,11 +107,12 @@ def run_arab2020(
         pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
         metrics[name] = workspace.step(f"metrics-{name}", lambda pairs=pairs: list(evaluate_masks(pairs)))
     main = next((s for s in segmenters if s.name == MAIN), segmenters[0])
+    types = _types(workspace, main.name, cases["test"], masks) if fits[main.name].facts.get("types") else None
     on_training = [] if settings.models == BUNDLED else _on_training(workspace, main, cases["train"])
     by_pair, comparison, consensus_dice = _agreement(workspace, cases["test"], masks[main.name], raters)
     return ArabResults(
         workspace, data is None, raters is None, cases, truths, fits, {s.name: s.title for s in segmenters}, metrics,
-        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where), cold,
+        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where), cold, types,
     )  # fmt: skip
 
 
@@ -228,6 +231,15 @@ def _predict(
         seconds.append(float(timed["seconds"]))
         cold = cold or timed.get("cold_seconds")
     return masks, seconds, cold or float("nan")
+
+
+def _types(
+    workspace: Workspace, name: str, cases: Sequence[ScanCase], masks: dict[str, dict[str, Path]]
+) -> dict[str, Any] | None:
+    from radiologycnn.reproduction.arab2020_types import type_figures
+
+    pairs = [(case.id, masks[name][case.id], case.mask) for case in cases]
+    return workspace.step(f"types-{name}", lambda: type_figures(pairs))
 
 
 def _on_training(workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]) -> list[dict[str, float]]:

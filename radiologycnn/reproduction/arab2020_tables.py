@@ -12,6 +12,7 @@ from radiologycnn.evaluation.hypothesis_tests import friedman, wilcoxon
 from radiologycnn.reproduction import arab2020 as paper
 from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_words
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
+from radiologycnn.reproduction.arab2020_types import by_type
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, number, p_value, with_p
 
@@ -39,6 +40,7 @@ def arab2020_tables(results: ArabResults) -> list[Table]:
         _between_methods(results, run),
         _beyond(results, run),
         by_case_kind(results, run),
+        by_type(results, run),
     ]
 
 
