@@ -93,11 +93,6 @@ class VrnOptions(NetworkOptions):
     initialization: str = "xavier"
 
     @property
-    def feature_channels(self) -> int:
-        """Channels of the features that the activation map is taken from."""
-        return self.base_filters * 2**self.blocks
-
-    @property
     def size_multiple(self) -> int:
         """Input voxels between two feature voxels; input sides are best a multiple of this."""
         return 2**self.blocks
