@@ -89,8 +89,8 @@ class CaseOpening:
         if path is None or self.nextCase.isRead(caseId) or not self.panel.installer.isReady:
             return self._show(caseId)
         self.cases.forgetCase()
-        self.panel.showNoScan()  # nobody shall draw on the case before
         self.readingId = caseId
+        self.panel.showNoScan()  # nobody shall draw on the case before
         self.nextCase.drop()  # if it is being segmented too, the scan would come late
         self.readingStarted.emit(caseId)
         self.nextCase.prepare(caseId, path, self.cases.missingImage(caseId), isSegmented=False)
@@ -111,6 +111,7 @@ class CaseOpening:
         except RadiologyCNNError as error:
             self._finishOpening()
             self._isOpening = False
+            self.panel.showIdle()
             self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
             self.notShown.emit(caseId)
             return False

@@ -101,6 +101,10 @@ class HemorrhageSegWidget(PanelWidget):
             self.jobs.abandon()
         super().cleanup()
 
+    def runProblem(self, volumeNode) -> str:
+        caseId = self.worklist.opening.readingId
+        return _("Reading the scan of {case}…").format(case=caseId) if caseId else super().runProblem(volumeNode)
+
     def mayRun(self) -> bool:
         return self.results.confirmLossOfCorrections()
 

@@ -318,7 +318,7 @@ class WorklistSection:
     def _tick(self) -> None:
         text = ""
         if self.opening.readingId:
-            text = _("{case} · reading the scan…").format(case=self.opening.readingId)
+            text = self.opening.readingId
         elif self.opening.isCaseShown:
             text = f"{self.cases.caseId} · {clockText(self.cases.clock.seconds)}"
         self.ui.caseStatusLabel.text = text

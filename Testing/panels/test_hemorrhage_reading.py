@@ -23,7 +23,7 @@ def testFirstCaseIsReadInTheBackgroundAndSaysSo(reading):
     ui, slicer = reading.ui, reading.slicer
     _job, fields = reading.sent("prepare_case")
     assert fields["path"].endswith("_0.nii.gz") and not fields["segment"], "the scan first, the network then"
-    assert "case-0001" in ui.caseStatusLabel.text and "reading" in ui.caseStatusLabel.text
+    assert ui.stageLabel.text == "Reading the scan of case-0001…" and ui.caseStatusLabel.text == "case-0001"
     assert ui.decisionFrame.visible and not ui.acceptButton.enabled and not ui.flagButton.enabled
     assert reading.caseId == ""
     reading.press("A")  # too early: nothing is decided, and the scan is there after it
@@ -83,7 +83,7 @@ def testPanelReadsTheScanItselfWhereTheWorkerFails(room):
     next(room.folder.glob("*_1.nii.gz")).write_bytes(b"torn")
     room.finishReading()
     assert room.caseId == "" and "case-0002" in room.ui.messageLabel.text
-    assert not room.ui.decisionFrame.visible
+    assert not room.ui.decisionFrame.visible and "Reading" not in room.ui.stageLabel.text
 
 
 def testListThatIsLeftWhileAScanIsReadForgetsIt(reading):
