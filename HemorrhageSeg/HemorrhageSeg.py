@@ -32,7 +32,8 @@ class HemorrhageSeg(ScriptedLoadableModule):
         parent.helpText = _(
             "Outlines intracranial hemorrhage on a non-contrast head CT with a 3D convolutional network, shows it in "
             "slices and in 3D, and measures its volume. Choose a head CT and click Segment. "
-            "Research use only. Not a medical device; not for diagnosis or treatment."
+            "Research use only. Not a medical device; not for diagnosis or treatment. "
+            'See the <a href="https://github.com/radiologycnn/SlicerRadiologyCNN#readme">documentation</a>.'
         )
         parent.acknowledgementText = _(
             "The network is the deeply supervised CNN of Arab et al., Scientific Reports 10 (2020) 19389. "

@@ -33,7 +33,8 @@ class RotatorCuffCNN(ScriptedLoadableModule):
             "Classifies a shoulder MRI into no tear, partial, small, medium or large-to-massive tear of the rotator "
             "cuff with a 3D convolutional network, and shows where the network looked over the slices and in 3D. "
             "Choose a shoulder MRI and click Classify. "
-            "Research use only. Not a medical device; not for diagnosis or treatment."
+            "Research use only. Not a medical device; not for diagnosis or treatment. "
+            'See the <a href="https://github.com/radiologycnn/SlicerRadiologyCNN#readme">documentation</a>.'
         )
         parent.acknowledgementText = _(
             "The network is the Voxception-ResNet of Shim et al., Scientific Reports 10 (2020), after Brock et al. "

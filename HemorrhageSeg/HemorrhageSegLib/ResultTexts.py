@@ -44,7 +44,8 @@ def _unbroken(parts, marks=None) -> str:
         marks: rich text before each.
     """
     marked = zip(parts, marks or [""] * len(parts))
-    return " · ".join(f'<span style="white-space:nowrap">{mark}{html.escape(part)}</span>' for part, mark in marked)
+    between = "&nbsp; " if marks else " · "  # the marks part them well enough, also at the end of a line
+    return between.join(f'<span style="white-space:nowrap">{mark}{html.escape(part)}</span>' for part, mark in marked)
 
 
 def _square(colorRgb) -> str:
