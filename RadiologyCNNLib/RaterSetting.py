@@ -12,4 +12,5 @@ def savedRater() -> str:
 
 
 def saveRater(rater: str) -> None:
+    """Keep the rater id for the next time, in Slicer's settings."""
     qt.QSettings().setValue(_SETTING, rater)

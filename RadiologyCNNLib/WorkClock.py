@@ -22,18 +22,22 @@ class WorkClock:
             self._since = self._now()
 
     def resume(self) -> None:
+        """Go on; nothing where it runs already."""
         if self._since is None:
             self._since = self._now()
 
     def pause(self) -> None:
+        """Stand still, and keep what has passed."""
         self._before, self._since = self.seconds, None
 
     @property
     def isRunning(self) -> bool:
+        """Whether it runs."""
         return self._since is not None
 
     @property
     def seconds(self) -> float:
+        """What has passed, pauses left out."""
         return self._before + (self._now() - self._since if self._since is not None else 0.0)
 
 

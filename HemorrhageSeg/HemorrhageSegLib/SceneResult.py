@@ -59,6 +59,7 @@ class SceneResult:
 
     @property
     def tableNode(self):
+        """The table of the components; None where somebody has deleted it."""
         return self.segmentationNode.GetNodeReference(TABLE_ROLE)
 
     @property
@@ -75,12 +76,14 @@ class SceneResult:
         return json.loads(self.segmentationNode.GetAttribute(RECORD_ATTRIBUTE) or "{}")
 
     def updateRecord(self, **fields) -> None:
+        """Keep these fields (JSON-able) beside the nodes; the others stay."""
         record = self.record
         record.update(fields)
         self.segmentationNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps(record))
 
     @property
     def labels(self) -> list:
+        """What the network tells apart, a ``LabelDefinition`` each, in the order of the segments."""
         return [LabelDefinition.from_dict(fields) for fields in self.record["labels"]]
 
     @property
@@ -91,6 +94,7 @@ class SceneResult:
 
     @staticmethod
     def segmentId(label) -> str:
+        """Identifier of a label's segment."""
         return f"hemorrhage-{label.value}"
 
     # Threshold
@@ -108,6 +112,7 @@ class SceneResult:
         return arrays[0] if len(arrays) == 1 else np.stack(arrays)
 
     def offsetKji(self) -> tuple[int, int, int]:
+        """First voxel of the probability's crop on the mask's grid, as (K, J, I)."""
         return tuple(self.record["offset_kji"])
 
     def applyThreshold(self, threshold: float) -> float:
@@ -230,6 +235,7 @@ class SceneResult:
 
     @property
     def hasSurface(self) -> bool:
+        """Whether the closed surface has been built."""
         segmentation = self.segmentationNode.GetSegmentation()
         return segmentation.ContainsRepresentation(slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName())
 

@@ -80,12 +80,14 @@ class CuffResult:
         return json.loads(self.camNode.GetAttribute(RECORD_ATTRIBUTE) or "{}")
 
     def updateRecord(self, **fields) -> None:
+        """Keep these fields (JSON-able) beside the nodes; the others stay."""
         record = self.record
         record.update(fields)
         self.camNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps(record))
 
     @property
     def classification(self) -> Classification:
+        """What the network said."""
         return Classification.from_dict(self.record["classification"])
 
     @property

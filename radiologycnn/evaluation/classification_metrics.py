@@ -25,23 +25,28 @@ class BinaryMetrics:
 
     @property
     def accuracy(self) -> float | None:
+        """Share of right decisions."""
         right = self.true_positive + self.true_negative
         return _share(right, right + self.false_positive + self.false_negative)
 
     @property
     def sensitivity(self) -> float | None:
+        """Share of the positive cases that are called positive."""
         return _share(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> float | None:
+        """Share of the negative cases that are called negative."""
         return _share(self.true_negative, self.true_negative + self.false_positive)
 
     @property
     def precision(self) -> float | None:
+        """Share of the cases called positive that are."""
         return _share(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def f1(self) -> float | None:
+        """Harmonic mean of precision and sensitivity."""
         wrong = self.false_positive + self.false_negative
         return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
 

@@ -44,6 +44,7 @@ class Answers:
 
     @property
     def predicted(self) -> np.ndarray:
+        """The likeliest class of each case, 0-4, shape (cases,)."""
         return self.probabilities.argmax(axis=1)
 
 

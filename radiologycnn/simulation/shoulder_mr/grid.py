@@ -41,6 +41,7 @@ class ShoulderGrid:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Of the fine grid, (K, J, I)."""
         return tuple(len(axis) for axis in self.axes_mm)
 
     @property
@@ -50,6 +51,7 @@ class ShoulderGrid:
 
     @cached_property
     def coarse_axes_mm(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As ``axes_mm``, in steps of ``coarse_mm`` at most, with the same ends."""
         return tuple(
             np.linspace(a[0], a[-1], max(2, int(np.ceil((a[-1] - a[0]) / self.coarse_mm)) + 1)) for a in self.axes_mm
         )
