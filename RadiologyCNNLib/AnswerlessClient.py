@@ -8,6 +8,7 @@ class AnswerlessClient:
 
     def __init__(self) -> None:
         self.state = "ready"
+        self.pid = None
         self.requests = []
         self.progress, self.result, self.failed, self.cancelled = Signal(), Signal(), Signal(), Signal()
 

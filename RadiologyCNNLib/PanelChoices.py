@@ -6,14 +6,22 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+#: A person who goes through the list of scans has stopped at one by then.
+PREPARE_DELAY_MS = 300
+
 
 class PanelChoices:
     """The part of PanelWidget that hears the lists and buttons above the big one, and gets the worker ready."""
 
     _warmKey = None
+    _preparationTimer = None
 
     def connectChoices(self) -> None:
         """Hear the lists, the buttons, and what the worker says of devices and models."""
+        self._preparationTimer = qt.QTimer()
+        self._preparationTimer.setSingleShot(True)
+        self._preparationTimer.setInterval(PREPARE_DELAY_MS)
+        self._preparationTimer.connect("timeout()", self._prepareScan)
         ui, logic = self.ui, self.logic
         ui.inputVolumeSelector.connect("nodeActivated(vtkMRMLNode*)", self.onVolumeChosen)
         ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChosen)
@@ -88,6 +96,33 @@ class PanelChoices:
         self._warmKey = warmKey
         self.logic.warmUp(*warmKey)
         self.logic.listDevices()
+
+    def _prepareScanSoon(self) -> None:
+        """Something that the answer depends on may have changed."""
+        if self._preparationTimer is not None:
+            self._preparationTimer.start()
+
+    def _prepareScan(self) -> None:
+        """Have the chosen scan ready before the click, where the panel is shown and the click would start something."""
+        volumeNode = self._parameterNode.inputVolume if self._parameterNode is not None else None
+        if self.logic.isRunning:
+            return
+        wanted = self.isEntered and not self.runProblem(volumeNode)
+        fields = self.preparationFields(volumeNode) if wanted else None
+        if fields is None:
+            self.logic.preparation.release()
+        else:
+            model, device = self.inputs.modelId, self.inputs.deviceId
+            self.logic.preparation.prepare(volumeNode, model=model or None, device=device, **fields)
+
+    def _stopPreparing(self) -> None:
+        if self._preparationTimer is not None:
+            self._preparationTimer.stop()
+        self.logic.preparation.release()
+
+    def preparationFields(self, volumeNode) -> dict | None:
+        """What of a run's request is known before the click, beside model and device; None for not preparing it."""
+        return {}
 
     def onInstallButton(self, clicked=False) -> None:
         self._install()

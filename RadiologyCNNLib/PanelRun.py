@@ -85,6 +85,7 @@ class PanelRun:
             widget.enabled = not running
         self.inputs.unfoldForProblem()
         if not running:
+            self._prepareScanSoon()
             ui.stageLabel.text = problem or self.readyText()
 
     def onRunButton(self, clicked=False) -> None:

@@ -91,6 +91,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
     def cleanup(self) -> None:
         """The panel goes away: at a reload of the module, or with the application."""
         if self.logic is not None:
+            self._stopPreparing()
             self.logic.disconnect()
             self.setParameterNode(None)
         self.removeObservers()
@@ -104,6 +105,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
 
     def exit(self) -> None:
         """Another module is shown: a panel stops here what must not go on unseen."""
+        self._stopPreparing()
 
     def onReload(self) -> None:
         """Read the panel's own packages anew before Slicer reads the module's file anew."""

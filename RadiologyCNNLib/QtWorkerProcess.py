@@ -144,6 +144,7 @@ class QtWorkerProcess:
         """Send bytes to the worker's stdin."""
         if self.isRunning:
             self.run.process.write(data)
+            self.run.process.waitForBytesWritten(0)  # now, not when all that the click has changed is painted
 
     def closeInput(self):
         """Close the worker's stdin, which ends it."""

@@ -10,7 +10,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.images.volume import LPS_TO_RAS
-from RadiologyCNNLib import InputWatch, VolumeExchange
+from RadiologyCNNLib import InputWatch, ScanPreparation, VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerClient, WorkerError
 
@@ -72,6 +72,12 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
         self._jobs = {}
         self._early = None
         self._client = None
+        self.preparation = ScanPreparation.ScanPreparation(
+            self._requestPreparation,
+            stop=lambda: self.drop(lambda job: job.kind == ScanPreparation.KIND, mayKill=False),
+            client=lambda: self.client,
+            jobs=lambda: self._jobs.values(),
+        )
         if client is not None:
             self.client = client
 
@@ -80,6 +86,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
         return {
             "devices": lambda _job, message: self.devicesListed.emit(message["devices"]),
             "install_model": lambda _job, message: self.modelInstalled.emit(message.get("model")),
+            ScanPreparation.KIND: lambda _job, _message: None,
         }
 
     def failureSignals(self) -> dict:
@@ -146,6 +153,31 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
             self._onFailed(name, early[name])
         return name
 
+    def requestMainJob(self, volumeNode, about=None, **fields) -> str:
+        """Send the main request on a scan as it is now, with a folder for its answer; returns the job's name.
+
+        Raises:
+            RadiologyCNNError: the scan cannot be exported.
+        """
+        written = self.preparation.written(volumeNode)
+        if written is not None:
+            job = self._mainJob(volumeNode, VolumeExchange.temporaryFolder(), written, about)
+            name = self.request(job, volume=written, output=job.folder, **fields)
+            # The worker is busy with it meanwhile: voxels can be changed without VTK's being told.
+            if InputWatch.sameVoxels(volumeNode, written["array"]):
+                return name
+            self.drop(lambda other: other is job, mayKill=False)
+        self.preparation.release()
+        job = self._mainJob(volumeNode, *self.exported(volumeNode), about)
+        return self.request(job, volume=job.volume, output=job.folder, **fields)
+
+    def _mainJob(self, volumeNode, folder, volume, about) -> WorkerJob:
+        return WorkerJob(self.MAIN_COMMAND, folder, volumeNode.GetID(), volume=volume, about=about)
+
+    def _requestPreparation(self, volumeNode, written, **fields) -> None:
+        job = WorkerJob(ScanPreparation.KIND, "", volumeNode.GetID(), volume=written)
+        self.request(job, task=self.TASK, volume=written, **fields)
+
     def exported(self, volumeNode) -> tuple[str, dict]:
         """A new temporary folder with the scan in it for the worker, and the request's ``volume`` field.
 
@@ -167,6 +199,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
 
     def abandonJobs(self) -> None:
         """Stop everything and forget it at once: the scene closes, or the panel goes away. No signal follows."""
+        self.preparation.release()
         for name, job in list(self._jobs.items()):
             self.forget(name)
             if job.kind in (self.MAIN_COMMAND, *self.STOPPED_WITH_SCENE) and self._client is not None:
@@ -188,6 +221,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
         job = self._jobs.pop(name, None)
         if job is not None:
             VolumeExchange.removeFolder(job.folder)
+            self.preparation.removeFiles()
         return job
 
     def forgetJob(self, wanted: WorkerJob) -> None:

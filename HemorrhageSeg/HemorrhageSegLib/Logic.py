@@ -90,15 +90,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         problem = self.inputProblem(volumeNode)
         if problem:
             raise InputError("unusable-volume", problem)
-        folder, exported = self.exported(volumeNode)
-        return self.request(
-            WorkerJob("segment", folder, volumeNode.GetID(), volume=exported),
-            volume=exported,
-            model=model or None,
-            device=device,
-            threshold=None,
-            output=folder,
-        )
+        return self.requestMainJob(volumeNode, model=model or None, device=device, threshold=None)
 
     # An annotator's case
 

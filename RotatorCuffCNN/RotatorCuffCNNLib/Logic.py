@@ -150,17 +150,16 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         if problem:
             raise InputError("roi-outside", problem)
         self.stopLocating()  # the classification finds the head itself, where nobody has said where it is
-        folder, exported = self.exported(volumeNode)
-        return self.request(
-            WorkerJob("classify", folder, volumeNode.GetID(), volume=exported, about=location),
-            volume=exported,
-            model=model or None,
-            device=device,
-            roi=CuffRoi.roiRequest(roiNode, volumeNode) if roiNode is not None else None,
-            side=None if side == AUTOMATIC_SIDE else side,
-            repeats=repeats,
-            output=folder,
+        where = self.whereToLook(volumeNode, roiNode, side)
+        return self.requestMainJob(
+            volumeNode, about=location, model=model or None, device=device, repeats=repeats, **where
         )
+
+    @staticmethod
+    def whereToLook(volumeNode, roiNode, side) -> dict:
+        """A request's fields on which part of a scan the network is to see, and how; see :meth:`classify`."""
+        roi = CuffRoi.roiRequest(roiNode, volumeNode) if roiNode is not None else None
+        return {"roi": roi, "side": None if side == AUTOMATIC_SIDE else side}
 
     def _presentClassification(self, job, message) -> None:
         volumeNode, _matrix = self.unchangedScan(job)

@@ -113,6 +113,7 @@ class RotatorCuffCNNWidget(PanelWidget):
     def onRegionMoved(self) -> None:
         """The box is being dragged."""
         self.results.showValidity()
+        self._prepareScanSoon()
 
     def onRegionChanged(self) -> None:
         """The box was found, or can be used (or not) after a drag."""
@@ -157,6 +158,11 @@ class RotatorCuffCNNWidget(PanelWidget):
         model, device = super().expectedTimeKey()
         request = self._repeatsRequest()
         return (f"{model}-{request['method']}-{request['count']}" if request else model), device
+
+    def preparationFields(self, volumeNode) -> dict | None:
+        if self.readerStudy.isReading or self.logic.isLocating(volumeNode):
+            return None  # the search ends in a box, and with it the scan is prepared
+        return self.logic.whereToLook(volumeNode, self.region.roiNode, self._parameterNode.side)
 
     def _repeatsRequest(self):
         parameters = self._parameterNode

@@ -111,6 +111,13 @@ class BenchmarkPanel:
             raise RuntimeError("the worker did not answer")
         self.show()
 
+    def look_at_scan(self) -> None:
+        """What a person does before a click: the panel has time to have the scan prepared."""
+        from RadiologyCNNLib.PanelChoices import PREPARE_DELAY_MS
+
+        self.host.process_events(PREPARE_DELAY_MS / 1000 + 0.1)
+        self.wait_until_idle()
+
     def show(self) -> None:
         """Handle all events and draw all views."""
         self.host.process_events()
@@ -130,7 +137,7 @@ class BenchmarkPanel:
             self._press()
             self._wait_for_end("finished")
             finished = time.perf_counter()
-            self.host.process_events(0.02)  # views draw themselves after 15 ms
+            self.host.process_events(until=lambda: not self.host.views_to_draw())
             end = time.perf_counter()
         return ClickTimes(
             end - start,

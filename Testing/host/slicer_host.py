@@ -261,6 +261,10 @@ class SlicerHost:
         if area.widget() is not None and area.widget().isAncestorOf(widget):
             area.ensureWidgetVisible(widget)
 
+    def views_to_draw(self) -> bool:
+        """Whether a view is going to draw itself: something in it has changed."""
+        return any(view.isVisible() and view._timer.active for view in self.layout_manager._views())
+
     def render_views(self) -> None:
         """Draw all views now."""
         for view in self.layout_manager._views():

@@ -73,7 +73,7 @@ def testWorkerDeathIsSaidAndThePanelStaysUsable(clinic):
 def testTemporaryFolderIsRemovedAfterTheResult(clinic):
     job = clinic.start()
     folder = clinic.sent(clinic.TASK)[1]["output"]
-    assert os.listdir(folder)
+    assert os.path.isdir(folder)
     clinic.answer(job)
     assert not os.path.exists(folder)
 
