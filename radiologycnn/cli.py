@@ -53,6 +53,12 @@ def main() -> None:
         if error.hint:
             typer.echo(f"  {error.hint}", err=True)
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if error.filename is None or isinstance(error, BrokenPipeError):
+            raise
+        typer.echo(f"Error: {error.filename}: {error.strerror}.", err=True)
+        typer.echo("  Check the path, your rights on it and the space on the disk.", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,13 +27,44 @@ def show_progress(quiet: bool = False) -> Iterator[Callable[[float, str], None]]
             yield lambda fraction, stage: bar.update(task, completed=fraction, description=stage)
     else:
         last: list[str] = []
+        left = TimeLeft()
 
         def say(fraction: float, stage: str) -> None:
             if last != [stage]:
                 last[:] = [stage]
-                typer.echo(f"[{fraction:4.0%}] {stage}", err=True)
+                typer.echo(f"[{fraction:4.0%}] {stage}{left.words(fraction)}", err=True)
 
         yield say
+
+
+_UNITS = (("s", 1), ("min", 60), ("h", 3600))
+
+
+class TimeLeft:
+    """How long work will go on, by what it took since its first report."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[float, float] | None = None  # when, and the part that was done by then
+        self._part = 0.0
+
+    def words(self, part: float) -> str:
+        """Such as ", about 12 min left"; "" where nothing is known yet, or only seconds are left.
+
+        Args:
+            part: 0-1, that is done. A smaller one than before begins something new.
+        """
+        now = self._clock()
+        before, self._part = self._part, part
+        if self._first is None or part < before or part <= self._first[1]:
+            self._first = (now, part)
+            return ""
+        begun_s, begun_part = self._first
+        seconds = (now - begun_s) * (1 - part) / (part - begun_part)
+        if seconds < 10:
+            return ""
+        unit, size = next((one for one in _UNITS if seconds < 100 * one[1]), _UNITS[-1])
+        return f", about {seconds / size:.0f} {unit} left"
 
 
 @contextmanager

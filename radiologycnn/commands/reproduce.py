@@ -69,7 +69,9 @@ def shim2020(
     common: ReproductionOptions,
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, class, ...) instead of simulated scans."),
     readers: Path = typer.Option(
-        None, help="CSV of human readers: reader, group, case, tear_class, seconds. Default: simulated readers."
+        None,
+        help="CSV of human readers: reader, group, case, tear_class, seconds; the groups of the paper are “Shoulder "
+        "specialists” and “General orthopedists”. Default: simulated readers.",
     ),
     repeats: int = typer.Option(None, min=2, help="How often the test is repeated; 60 in the paper."),
     repeat_method: str = typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ class TrainingOptions:
     """What both tasks have."""
 
     output: Path = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model.")
-    preset: str = typer.Option(None, help="default, or paper: the settings of the task's paper.")
+    preset: str = typer.Option(None, help="default where left out; or paper: the settings of the task's paper.")
     settings: Path = typer.Option(
         None, "--settings", help="JSON file with settings, such as a search's best-settings.json."
     )
@@ -98,7 +98,7 @@ def hemorrhage(
             typer.echo(f"Note: {note}")
         changes = {"grid_shape_ijk": _grid_shape(grid), "types": types or None}
         settings = common.chosen(TrainingSettings, HemorrhageTask.name, **changes)
-        _run(HemorrhageTask(settings, data, simulate, common.jobs, where), name, common)
+        _run(HemorrhageTask(settings, data, simulate, common.jobs, where), name, common, "segment")
 
     _in_team(common.device, lead)
 
@@ -125,7 +125,7 @@ def rotator_cuff(
     def lead(where: str) -> None:
         _check_source(data, simulate)
         settings = common.chosen(TrainingSettings, RotatorCuffTask.name, localization_weight=localization_weight)
-        _run(RotatorCuffTask(settings, data, simulate, common.jobs, where, codes, matrix), name, common)
+        _run(RotatorCuffTask(settings, data, simulate, common.jobs, where, codes, matrix), name, common, "classify")
 
     _in_team(common.device, lead)
 
@@ -159,7 +159,7 @@ def _grid_shape(text: str | None) -> tuple[int, ...] | None:
     return shape
 
 
-def _run(task: TrainingTask, name: str, options: TrainingOptions) -> None:
+def _run(task: TrainingTask, name: str, options: TrainingOptions, verb: str) -> None:
     """Train one model, one a fold, or one a point of a grid, and say what came of it."""
     from radiologycnn.terminal import stop_on_interrupt
     from radiologycnn.training.folds import TABLE_NAME, cross_validate, table_text
@@ -169,21 +169,22 @@ def _run(task: TrainingTask, name: str, options: TrainingOptions) -> None:
     output, resume, start_from = options.output, options.resume, options.start_from
     model = ModelName(name, options.version, options.title)
     _check_kind_of_run(options.folds, options.search, options.test)
+    say = _say()
     with stop_on_interrupt() as cancelled:
         if options.search:
             grid = parse_grid(options.search, type(task), task.settings)
-            rows = search(task, output, grid, resume, _say, cancelled, start_from)
+            rows = search(task, output, grid, resume, say, cancelled, start_from)
             _print_points(rows)
             typer.echo(f"All {len(rows)} points: {output / RESULTS_NAME}; the best: {output / BEST_NAME}")
         elif options.folds:
-            done = cross_validate(task, output, options.folds, model, resume, start_from, _say, cancelled)
+            done = cross_validate(task, output, options.folds, model, resume, start_from, say, cancelled)
             for line in table_text(done.table):
                 typer.echo(line)
             for case, reason in done.refused.items():
                 typer.echo(f"Left out: {case}. {reason}")
             typer.echo(f"Table: {output / TABLE_NAME}")
         else:
-            _print_package(task.run(output, model, options.test, resume, start_from, _say, cancelled))
+            _print_package(task.run(output, model, options.test, resume, start_from, say, cancelled), verb)
 
 
 def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> None:
@@ -197,8 +198,12 @@ def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> Non
         )
 
 
-def _say(part: float, text: str) -> None:
-    typer.echo(f"{part:6.1%}  {text}")
+def _say() -> Callable[[float, str], None]:
+    """A line for each report, with the time that is left."""
+    from radiologycnn.terminal import TimeLeft
+
+    left = TimeLeft()
+    return lambda part, text: typer.echo(f"{part:6.1%}  {text}{left.words(part)}")
 
 
 def _print_points(rows: list[dict[str, str]]) -> None:
@@ -211,7 +216,17 @@ def _print_points(rows: list[dict[str, str]]) -> None:
         typer.echo("  ".join(text.rjust(width) for text, width in zip(line, widths)))
 
 
-def _print_package(package: ModelPackage) -> None:
+def _print_package(package: ModelPackage, verb: str) -> None:
     typer.echo(f"Model {package.id}: {package.path}")
-    for key, value in package.performance.items():
-        typer.echo(f"  {key}: {value}")
+    for line in _figure_lines(package.performance, "  "):
+        typer.echo(line)
+    typer.echo(f"Use it: radiologycnn {verb} SCAN --model {package.path} -o RESULT")
+
+
+def _figure_lines(figures: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{name.replace('_', ' ')}"
+            yield from _figure_lines(value, indent + "  ")
+        else:
+            yield f"{indent}{name.replace('_', ' ')}: {value}"

@@ -13,6 +13,7 @@ left alone. Paths are relative to the folder, or absolute.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -49,8 +50,7 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
             f"There is no {MANIFEST_NAME} in {data}.",
             "Write one, with a line for each case, or use --simulate.",
         )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = _lines_of(path, ("id", *files))
     seen: set[str] = set()
     for line, row in enumerate(rows, start=2):
         case_id, split = (row.get("id") or "").strip(), (row.get("split") or "").strip()
@@ -68,10 +68,11 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
             )
         for column in (*files, *(name for name in optional_files if row.get(name))):
             if not row.get(column) or not (data / row[column]).exists():
+                says = f"the {column} “{row[column]}” does not exist" if row.get(column) else f"no {column} is named"
                 raise InputError(
                     "bad-manifest",
-                    f"{MANIFEST_NAME}, line {line}: the {column} does not exist.",
-                    "Paths are relative to the data folder.",
+                    f"{MANIFEST_NAME}, line {line}: {says}.",
+                    f"Paths are relative to {data}, or absolute.",
                 )
         seen.add(case_id)
         row.update(id=case_id, split=split, patient=(row.get("patient") or "").strip() or case_id)
@@ -79,6 +80,43 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
         raise InputError("bad-manifest", f"{MANIFEST_NAME} lists no case.", "Add a line for each case.")
     _keep_patients_together(rows)
     return rows
+
+
+def _lines_of(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
+    """A table's lines by column; semicolons between them, as some spreadsheet programs write, are read too.
+
+    Raises:
+        InputError: it is no such table, or a column that is needed is not there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "bad-manifest",
+            f"{path.name} is not a text in UTF-8 (byte {error.start + 1} is none).",
+            "Save it as “CSV UTF-8”.",
+        ) from error
+    heading = text.partition("\n")[0]
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=";" if heading.count(";") > heading.count(",") else ","
+    )
+    rows = list(reader)
+    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    if rows and missing:
+        raise InputError(
+            "bad-manifest",
+            f"{path.name} has no column {' and no column '.join(missing)}; it has {', '.join(reader.fieldnames)}.",
+            "Name the columns in its first line.",
+        )
+    return rows
+
+
+def is_current(prepared: Path, sources: Sequence[Path]) -> bool:
+    """Whether a prepared case is there, and its scan and mask have not been written since."""
+    try:
+        return all(source.stat().st_mtime <= prepared.stat().st_mtime for source in sources)
+    except OSError:
+        return False
 
 
 def _keep_patients_together(rows: list[dict[str, str]]) -> None:
@@ -108,9 +146,16 @@ def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
     if not mask_fits(volume, mask):
         raise InputError(
             "mask-does-not-fit",
-            f"The mask of case {case_id} is not on its image's grid.",
+            f"The mask of case {case_id} is not on its image's grid: {_difference(volume, mask)}.",
             "Export the mask with the image as reference geometry.",
         )
+
+
+def _difference(volume: Volume, mask: Volume) -> str:
+    shapes = [one.array.shape for one in (mask, volume)]
+    if shapes[0] != shapes[1]:
+        return "it has {} voxels, the image {}".format(*(" x ".join(map(str, shape[::-1])) for shape in shapes))
+    return f"they lie up to {apart_mm(volume.ijk_to_lps, mask.ijk_to_lps, shapes[0]):.1f} mm apart"
 
 
 def split_cases(

@@ -23,6 +23,25 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
     os.replace(partial, folder / CHECKPOINT_NAME)
 
 
+def check_folder(folder: Path, resume: bool) -> None:
+    """Refuse what would overwrite a training, or go on with none, before anything is prepared.
+
+    Raises:
+        InputError: as said.
+    """
+    there = (folder / CHECKPOINT_NAME).exists()
+    if there and not resume:
+        raise InputError(
+            "folder-in-use", f"{folder} holds a training already.", "Add --resume to go on with it, or name another."
+        )
+    if resume and not there:
+        raise _nothing_to_resume(folder)
+
+
+def _nothing_to_resume(folder: Path) -> InputError:
+    return InputError("nothing-to-resume", f"There is no {CHECKPOINT_NAME} in {folder}.", "Start without --resume.")
+
+
 def load_checkpoint(folder: Path) -> dict[str, Any]:
     """What :func:`save_checkpoint` wrote.
 
@@ -31,7 +50,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """
     path = folder / CHECKPOINT_NAME
     if not path.exists():
-        raise InputError("nothing-to-resume", f"There is no {CHECKPOINT_NAME} in {folder}.", "Start without --resume.")
+        raise _nothing_to_resume(folder)
     # weights_only: a checkpoint can hold numbers, never a program.
     return torch.load(path, map_location="cpu", weights_only=True)
 

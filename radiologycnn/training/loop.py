@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.networks.devices import describe_device
 from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_checkpoint
 from radiologycnn.training.distributed import current_team, joined_normalization
 from radiologycnn.training.frozen import freeze
@@ -192,18 +193,37 @@ class TrainingLoop:
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
         patience = self.settings.stop_after
-        idle = self.team.size - self.settings.batch_size
-        if progress and self.team.leads and idle > 0:
-            progress(self.epoch / total, f"Batches of {self.settings.batch_size} leave {idle} processes without work")
+        if progress and self.team.leads:
+            for text in self._words_before():
+                progress(self.part_done, text)
         while self.epoch < total and not (patience and self.since_better >= patience):
             self._one_epoch()
             if progress and self.team.leads:
-                progress(self.epoch / total, f"Epoch {self.epoch} of {total}: {self.last_words}")
+                progress(self.part_done, f"Epoch {self.epoch} of {total}: {self.last_words}")
         if self.events:
             self.events.close()
         if self.best is None:
             raise InputError("nothing-trained", "The run made no epoch.", "Give more epochs.")
         return self.best
+
+    @property
+    def part_done(self) -> float:
+        """The part (0-1) of the work that is done; a coarse epoch is an eighth of a fine one."""
+        coarse, fine = self.settings.coarse_epochs, self.settings.epochs
+        return (min(self.epoch, coarse) / 8 + max(self.epoch - coarse, 0)) / (coarse / 8 + fine)
+
+    def _words_before(self) -> list[str]:
+        """What a person wants to know before the first epoch."""
+        parameters = sum(one.numel() for one in self.network.parameters())
+        kept = f", going on after epoch {self.epoch}" if self.epoch else ""
+        words = [
+            f"Cases: {len(self.train_paths)} to train on, {len(self.validation_paths)} to validate on; "
+            f"{parameters:,} parameters; {describe_device(torch.device(self.device))}{kept}"
+        ]
+        idle = self.team.size - self.settings.batch_size
+        if idle > 0:
+            words.append(f"Batches of {self.settings.batch_size} leave {idle} processes without work")
+        return words
 
     def _one_epoch(self) -> None:
         started = time.monotonic()

@@ -87,7 +87,11 @@ class CommonSettings:
             )
         unknown = set(changes) - {f.name for f in fields(cls)}
         if unknown:
-            raise InputError("bad-settings", f"Unknown training settings: {', '.join(sorted(unknown))}.", "")
+            raise InputError(
+                "bad-settings",
+                f"Unknown training settings: {', '.join(sorted(unknown))}.",
+                f"Known: {', '.join(f.name for f in fields(cls) if f.name != 'preset')}.",
+            )
         result = replace(presets[preset], **{k: v for k, v in changes.items() if v is not None})
         problems = result.problems()
         if problems:

@@ -15,6 +15,7 @@ from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
 from radiologycnn.training.case_files import SPLITS, Progress, split_manifest
+from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from radiologycnn.training.settings import CommonSettings
 
 Cancelled = Callable[[], bool]
+
+_FEW_CASES = 5
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class TrainingTask(ABC):
     free_parameters: ClassVar[tuple[str, ...]]
     #: Values that the task's paper tuned over, by setting.
     paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    #: The :meth:`stratum` of a case that holds nothing to be found.
+    negative: ClassVar[str]
     #: What a prepared case adds up to, by name: figures over rows of :meth:`assess`.
     figures: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]
 
@@ -153,6 +158,12 @@ class TrainingTask(ABC):
         start_weights: Mapping[str, Tensor] | None = None,
     ) -> TrainingResult:
         """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors."""
+        if progress and 0 < len(validation) < _FEW_CASES:
+            progress(
+                0.0,
+                f"Only {len(validation)} to validate on: the epoch and the operating point are chosen by chance. Name "
+                "more in the column split, or set a larger validation_share",
+            )
         return self.trainer(
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
         )
@@ -179,13 +190,20 @@ class TrainingTask(ABC):
         """Training and validation cases.
 
         Raises:
-            InputError: none to train on, or none to validate on where the settings want some.
+            InputError: none to train on, or none to validate on where the settings want some, or nothing to be found
+                in any of those to train on.
         """
         settings = self.settings
         training, validation = split_manifest(cases.found, settings.validation_share, settings.seed, cases.patients)
         if not training or (settings.validation_share and not validation):
             raise InputError(
                 "too-few-cases", "There is no case to train on or none to validate on.", "Add cases or splits."
+            )
+        if self.negative in (kinds := {self.stratum(path) for path in training}) and len(kinds) == 1:
+            raise InputError(
+                "nothing-to-learn",
+                f"All {len(training)} cases to train on are “{self.negative}”: there is nothing to learn from them.",
+                "Add cases with what is to be found, and check the masks.",
             )
         return training, validation
 
@@ -219,10 +237,12 @@ class TrainingTask(ABC):
             start_from: a model package of the same architecture, whose weights are the first ones.
 
         Raises:
-            InputError: no usable data, or settings that do not fit the folder's checkpoint or the model to start from.
+            InputError: no usable data, a folder with a training where none was to be resumed, or settings that do not
+                fit the folder's checkpoint or the model to start from.
             Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
         """
         check_model_name(model.name, model.version)
+        check_folder(output, resume)
         weights = self.start_weights(start_from)
         training, validation = self.split(self.prepare(output, progress))
         result = self.train(training, validation, output, resume, progress, cancelled, weights)

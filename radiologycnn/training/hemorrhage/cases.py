@@ -21,12 +21,15 @@ from radiologycnn.training.case_files import (
     SPLITS,
     Progress,
     check_mask_fits,
+    is_current,
     read_manifest,
     save_arrays,
     simulate_files,
     simulated_id,
     simulated_numbers,
 )
+
+_DARKER_THAN_BLOOD = 10  # HU; masks and images scaled to 0-1 hold nothing brighter
 
 MANIFEST_FILES = ("image", "mask")
 
@@ -97,6 +100,13 @@ def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
 
     volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
     check_mask_fits(row["id"], volume, mask)
+    if float(volume.array.max()) <= _DARKER_THAN_BLOOD:
+        raise InputError(
+            "not-hounsfield",
+            f"The image of case {row['id']} is no CT in Hounsfield units: its values run from "
+            f"{volume.array.min():g} to {volume.array.max():g}.",
+            "Give the original scan, neither a mask nor an image whose values were scaled.",
+        )
     return volume, standard_labels(mask.array, stated_values(data))
 
 
@@ -184,7 +194,7 @@ def prepare_folder(
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
-        if not path.exists():
+        if not is_current(path, [data / row[column] for column in MANIFEST_FILES]):
             volume, labels = read_scan(data, row)
             if types:
                 check_types(data, row, labels)

@@ -73,6 +73,7 @@ class HemorrhageTask(TrainingTask):
     name = TASK
     trainer = staticmethod(train)
     free_parameters = ("dropout",)
+    negative = "no bleed"
     # Arab 2020, Methods: tuned by grid search on the validation set; Table 5 has the outcome (4, .005, .3).
     paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "depth": (3, 4, 5, 6),
@@ -126,7 +127,7 @@ class HemorrhageTask(TrainingTask):
     def stratum(self, path: Path) -> str:
         sizes = label_sizes(path)
         if not sizes[1:].any():
-            return "no bleed"
+            return self.negative
         return str(1 + sizes[1:].argmax()) if self.settings.types else "bleed"
 
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:

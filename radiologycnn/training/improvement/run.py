@@ -126,7 +126,10 @@ def _improve(
 
     def report(done: float, text: str) -> None:
         text = text.replace("fine, ", "").replace("held out dice", "held-out Dice")
-        progress(_TESTED + done * (_TRAINED - _TESTED), f"{text} (before {mean(before):.3f})")
+        progress(
+            _TESTED + done * (_TRAINED - _TESTED),
+            f"{text} (before {mean(before):.3f})" if text.startswith("Epoch") else text,
+        )
 
     all_learning = [*learning, *simulated[:mixed]]
     resume = _open_run(work, base, choices, all_learning, checking, fresh)

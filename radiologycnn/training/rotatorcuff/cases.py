@@ -34,6 +34,7 @@ from radiologycnn.training.case_files import (
     SPLITS,
     Progress,
     check_mask_fits,
+    is_current,
     read_manifest,
     save_arrays,
     simulate_files,
@@ -177,7 +178,7 @@ def prepare_folder(
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, (row, tear_class, centre, side) in enumerate(zip(rows, classes, centres, sides), start=1):
         path = cache / f"{row['id']}.npz"
-        if not path.exists():
+        if not is_current(path, [data / row[column] for column in ("image", "mask") if row.get(column)]):
             volume = read_volume(data / row["image"])
             mask = None
             if row.get("mask"):
@@ -214,7 +215,8 @@ def _tear_class(row: dict[str, str], line: int, codes: str) -> int:
     numbers = FROM_PAPER_CODES if codes == "paper" else {one.index: one.index for one in TEAR_CLASSES}
     if text.isdecimal() and int(text) in numbers:
         return numbers[int(text)]
-    raise _bad_row(line, f"the class “{text}” is unknown", "Use 0 to 4, or None, Partial, Small, Medium, ...")
+    says = f"the class “{text}” is unknown" if text else "the column class is empty or not there"
+    raise _bad_row(line, says, f"Use 0 to 4, or {', '.join(one.name for one in TEAR_CLASSES)}.")
 
 
 def _centre(row: dict[str, str], line: int) -> tuple[float, ...] | None:

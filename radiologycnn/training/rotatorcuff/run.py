@@ -63,6 +63,7 @@ class RotatorCuffTask(TrainingTask):
     trainer = staticmethod(train)
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
+    negative = TEAR_CLASSES[0].name
     figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
         "top1": _class_figure(lambda found: found.top1),
         "top1_within_one": _class_figure(lambda found: found.top1_within_one),

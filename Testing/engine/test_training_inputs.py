@@ -1,0 +1,150 @@
+"""A newcomer's data folders: what is wrong in them is said before anything is computed; what was mended counts."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine.head_folder import TINY_HEADS, write_head_folder
+
+from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume, write_image
+from radiologycnn.terminal import TimeLeft
+from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
+from radiologycnn.training.hemorrhage.run import HemorrhageTask, preprocessing_of
+from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.task import ModelName
+
+SETTINGS = TrainingSettings.from_preset("default", {**TINY_HEADS, "grid_shape_ijk": (32, 32, 16), "epochs": 1})
+GRID = preprocessing_of(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory) -> Path:
+    return write_head_folder(tmp_path_factory.mktemp("newcomer") / "heads", ("a", "b", "c"))
+
+
+@pytest.fixture
+def own(heads, tmp_path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(heads, tmp_path / "heads"))
+
+
+def rewrite(folder: Path, before: str, after: str, encoding: str = "utf-8") -> None:
+    path = folder / "cases.csv"
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_bytes(text.replace(before, after).encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "encoding", "says"),
+    [
+        ("id,", "case,", "utf-8", "has no column id; it has case, image, mask, patient, split"),
+        (",mask,", ",masks,", "utf-8", "has no column mask; it has id, image, masks"),
+        ("scan-1.nii", "scan-9.nii", "utf-8", "line 3: the image “scan-9.nii” does not exist"),
+        ("mask-1.nii", "", "utf-8", "line 3: no mask is named"),
+        ("head-0", "tête-0", "latin-1", "not a text in UTF-8"),
+    ],
+)
+def test_mistakes_in_the_table_are_named(own, tmp_path, before, after, encoding, says) -> None:
+    rewrite(own, before, after, encoding)
+    with pytest.raises(InputError, match=says):
+        prepare_folder(own, tmp_path / "cache", GRID)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_semicolons_are_read_too(own, tmp_path) -> None:
+    rewrite(own, ",", ";")
+    assert len(prepare_folder(own, tmp_path / "cache", GRID)[""]) == 3
+
+
+def test_a_mask_in_the_images_place_is_no_ct(own, tmp_path) -> None:
+    rewrite(own, "scan-1.nii,mask-1.nii", "mask-1.nii,scan-1.nii")
+    with pytest.raises(InputError, match="head-1 is no CT in Hounsfield units: its values run from 0 to 1"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+
+
+def test_a_mask_beside_its_image_is_refused_with_the_distance(own, tmp_path) -> None:
+    volume = read_volume(own / "mask-1.nii")
+    moved = volume.ijk_to_lps.copy()
+    moved[0, 3] += 30
+    write_image(own / "mask-1.nii", volume.array, moved)
+    with pytest.raises(InputError, match="case head-1 is not on its image's grid: they lie up to 30"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+    write_image(own / "mask-1.nii", volume.array[1:], volume.ijk_to_lps)
+    with pytest.raises(InputError, match="it has 52 x 52 x 31 voxels, the image 52 x 52 x 32"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+
+
+def test_nothing_is_learned_from_empty_masks(own, tmp_path) -> None:
+    for number in range(3):
+        volume = read_volume(own / f"mask-{number}.nii")
+        write_image(own / f"mask-{number}.nii", np.zeros_like(volume.array), volume.ijk_to_lps)
+    with pytest.raises(InputError, match="All 2 cases to train on are “no bleed”"):
+        HemorrhageTask(SETTINGS, own, device="cpu").run(tmp_path / "run", ModelName("empty"))
+
+
+def test_a_mask_that_was_corrected_is_prepared_anew(own, tmp_path) -> None:
+    first = prepare_folder(own, tmp_path / "cache", GRID)[""]
+    stamps = [path.stat().st_mtime_ns for path in first]
+    volume = read_volume(own / "mask-1.nii")
+    write_image(own / "mask-1.nii", np.zeros_like(volume.array), volume.ijk_to_lps)
+    later = first[1].stat().st_mtime + 5
+    os.utime(own / "mask-1.nii", (later, later))
+    again = prepare_folder(own, tmp_path / "cache", GRID)[""]
+    assert [load_case(path).mask.any() for path in again] == [True, False, True]
+    assert again[0].stat().st_mtime_ns == stamps[0]
+
+
+def test_a_training_is_not_overwritten_and_says_what_it_does(own, tmp_path) -> None:
+    said = []
+    task = HemorrhageTask(SETTINGS, own, device="cpu")
+    task.run(tmp_path / "run", ModelName("first"), progress=lambda part, text: said.append((part, text)))
+    warned, begun, trained = said[-3:]
+    assert warned == (0, warned[1]) and warned[1].startswith("Only 1 to validate on: the epoch and the operating point")
+    assert begun[0] == 0 and begun[1].startswith("Cases: 2 to train on, 1 to validate on; ")
+    assert trained[0] == 1 and trained[1].startswith("Epoch 1 of 1: ")
+    before = (tmp_path / "run" / "log.csv").read_text()
+    with pytest.raises(InputError, match="holds a training already"):
+        task.run(tmp_path / "run", ModelName("second"))
+    assert (tmp_path / "run" / "log.csv").read_text() == before
+    shutil.rmtree(tmp_path / "run" / "cases")
+    with pytest.raises(InputError, match=r"no checkpoint\.pt"):
+        task.run(tmp_path / "other", ModelName("third"), resume=True)
+    assert not (tmp_path / "other").exists()  # nothing was prepared for it
+
+
+def test_an_output_that_cannot_be_made_is_said_in_words(own, tmp_path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    command = [sys.executable, "-m", "radiologycnn", "train", "hemorrhage", "--data", str(own), "--device", "cpu"]
+    done = subprocess.run([*command, "-o", str(tmp_path / "file")], capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "Error:" in done.stderr and "Check the path, your rights on it" in done.stderr
+
+
+def test_time_left_is_that_of_the_work_since_its_first_report() -> None:
+    now = 0.0
+    left = TimeLeft(lambda: now)
+    assert left.words(0.5) == ""  # what was done before an interruption took no time
+    now = 60.0
+    assert left.words(0.75) == ", about 60 s left"
+    now = 70.0
+    assert left.words(0.0) == ""  # something new
+    now = 670.0
+    assert left.words(0.1) == ", about 90 min left"
+    now = 7270.0
+    assert left.words(0.99) == ", about 73 s left"
+    assert left.words(0.999) == left.words(1.0) == ""
+
+
+def test_semicolons_within_a_comma_table_are_text(own, tmp_path) -> None:
+    with (own / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    with (own / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[*row, note] for row, note in zip(rows, ("notes", "a; b; c", "d;e", ""))])
+    assert len(prepare_folder(own, tmp_path / "cache", GRID)[""]) == 3
