@@ -13,6 +13,9 @@ LONGEST_TABLE = 6  #: figures of a table within a performance record that is sti
 _SPELLINGS = {"dice": "Dice", "ml": "mL", "sd": "SD", "auc": "AUC", "f1": "F1", "top1": "top-1"}
 _SPELLINGS.update({kind: kind.upper() for kind in ("iph", "ivh", "sdh", "edh", "sah")})
 
+#: How the titles of models begin that were trained on simulated scans.
+DEMONSTRATION = "Demonstration: "
+
 
 @dataclass(frozen=True)
 class ModelChoice:
@@ -30,6 +33,9 @@ def modelChoices(task):
     for package in list_models(task):
         problem = str(getattr(package, "problem", "") or "")
         title = package.title or package.id
+        if package.simulated:  # the banner says it; what the model is for and its version have to fit into the list
+            short = title.removeprefix(DEMONSTRATION)
+            title = short[:1].upper() + short[1:]
         title = _("{title} (cannot be used)").format(title=title) if problem else f"{title} {package.version}"
         choices.append(ModelChoice(package.id, title, problem, package))
     return sorted(choices, key=lambda choice: bool(choice.problem))

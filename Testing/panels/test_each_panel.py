@@ -166,6 +166,16 @@ def testModelIsInstalledFromAFileAndRefusalsAreSaid(clinic, monkeypatch):
     assert clinic.ui.installModelButton.enabled
 
 
+def testNameOfTheDemonstrationModelFitsIntoTheListOfANarrowPanel(clinic):
+    clinic.ui.modelCollapsibleButton.collapsed = False
+    clinic.widget.inputs.refreshModels("")
+    clinic.widget.parent.resize(430, 900)
+    clinic.host.process_events()
+    selector = clinic.ui.modelSelector
+    assert selector.currentText.endswith("0")  # its version, at the end
+    assert selector.fontMetrics().horizontalAdvance(selector.currentText) < selector.width - 30
+
+
 def testDevicesAreListedByName(clinic):
     clinic.widget.onDevicesListed([{"id": "cuda:0", "name": "Big GPU"}, {"id": "cpu", "name": "Some CPU"}])
     texts = [clinic.ui.deviceSelector.itemText(n) for n in range(clinic.ui.deviceSelector.count)]
