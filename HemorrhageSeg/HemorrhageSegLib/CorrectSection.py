@@ -170,12 +170,14 @@ class CorrectSection:
             detail.text = ""
             return
         edits = EditStatistics.of(Mask(*found), mask, voxelMl)
-        if edits.added_ml or edits.removed_ml:
+        if edits.added_ml or edits.removed_ml or edits.relabelled_ml:
             detail.text = _("network {network}: {added} added, {removed} removed, Dice {dice}").format(
                 network=volumeText(edits.network_ml),
                 added=volumeText(edits.added_ml),
                 removed=volumeText(edits.removed_ml),
                 dice=f"{edits.dice:.2f}",
             )
+            if edits.relabelled_ml:
+                detail.text += _(", {volume} of another type").format(volume=volumeText(edits.relabelled_ml))
         else:
             detail.text = _("the network's own mask")

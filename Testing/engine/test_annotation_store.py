@@ -198,6 +198,9 @@ def test_edit_statistics_count_voxels() -> None:
     assert (edits.dice, edits.changes) == (0.5, 3)
     empty = Mask(np.zeros((1, 1, 1), np.uint8))
     assert EditStatistics.of(empty, empty, 1.0).dice == 1.0
+    assert edits.relabelled_ml == 0
+    typed = EditStatistics.of(network, Mask(3 * network.crop, network.offset_kji), voxel_ml=0.5)
+    assert (typed.added_ml, typed.removed_ml, typed.dice, typed.relabelled_ml) == (0, 0, 1.0, 16)
 
 
 def test_network_result_comes_back_for_its_model(store) -> None:

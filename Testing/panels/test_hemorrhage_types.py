@@ -95,3 +95,14 @@ def testAModelOfOneLabelAfterwardsLeavesOneSegment(clinic):
     segmentation = clinic.segment().segmentationNode.GetSegmentation()
     names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
     assert names == [HEMORRHAGE.name]
+
+
+def testBloodGivenAnotherTypeIsNoLongerTheNetworksOwnMask(clinic):
+    result = segmentTypes(clinic).result
+    clinic.ui.correctCollapsibleButton.collapsed = False
+    assert clinic.ui.correctDetailLabel.text == "the network's own mask"
+    mask, offset = result.maskCrop()
+    mask[mask == BLEED_TYPES["sdh"].value] = BLEED_TYPES["edh"].value
+    result.setMask(mask, offset)
+    clinic.waitFor(lambda: "of another type" in clinic.ui.correctDetailLabel.text)
+    assert "0.0 mL added, 0.0 mL removed" in clinic.ui.correctDetailLabel.text

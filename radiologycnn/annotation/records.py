@@ -83,6 +83,7 @@ class EditStatistics:
     Attributes:
         dice: 1 where both are empty.
         changes: how often the mask was changed (strokes, undos, filters), over all sessions.
+        relabelled_ml: in both masks, but as another label, such as another type of bleed.
     """
 
     network_ml: float
@@ -91,15 +92,16 @@ class EditStatistics:
     removed_ml: float
     dice: float
     changes: int = 0
+    relabelled_ml: float = 0.0
 
     @classmethod
     def of(cls, network: Mask, corrected: Mask, voxel_ml: float, changes: int = 0) -> EditStatistics:
         """Of two masks given as :class:`Mask`, on one grid."""
-        both = _common_voxels(network, corrected)
+        both, relabelled = _common_voxels(network, corrected)
         found, kept = (int(np.count_nonzero(mask.crop)) for mask in (network, corrected))
         dice = 2.0 * both / (found + kept) if found + kept else 1.0
         figures = (voxel_ml * count for count in (found, kept, kept - both, found - both))
-        return cls(*figures, dice, changes)
+        return cls(*figures, dice, changes, voxel_ml * relabelled)
 
 
 @dataclass(frozen=True)
@@ -155,16 +157,17 @@ class Decision:
         }  # fmt: skip
 
 
-def _common_voxels(first: Mask, second: Mask) -> int:
+def _common_voxels(first: Mask, second: Mask) -> tuple[int, int]:
+    """How many voxels are in both, and in how many of these the labels differ."""
     ends = [np.array(mask.offset_kji) + mask.crop.shape for mask in (first, second)]
     low, high = np.maximum(first.offset_kji, second.offset_kji), np.minimum(*ends)
     if np.any(high <= low):
-        return 0
-    inside = [
-        mask.crop[tuple(slice(a - o, b - o) for a, b, o in zip(low, high, mask.offset_kji))] != 0
-        for mask in (first, second)
-    ]
-    return int(np.count_nonzero(inside[0] & inside[1]))
+        return 0, 0
+    one, other = (
+        mask.crop[tuple(slice(a - o, b - o) for a, b, o in zip(low, high, mask.offset_kji))] for mask in (first, second)
+    )
+    both = (one != 0) & (other != 0)
+    return int(np.count_nonzero(both)), int(np.count_nonzero(both & (one != other)))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def masks(
         return
     for note in notes:
         typer.echo(f"Note: {note}")
-    typer.echo(f"{'':26}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
+    typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
     for line in _type_lines(scores):
@@ -74,22 +74,22 @@ def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
     from radiologycnn.evaluation.label_scores import FIGURES
     from radiologycnn.hemorrhage.labels import BLEED_TYPES
 
-    lines = [f"{'':26}{'cases':>6}" + "".join(f"{name:>10}" for name in FIGURES) + "  found in others"]
+    lines = [f"{'':28}{'cases':>6}" + "".join(f"{name:>10}" for name in FIGURES) + "  found in others"]
     for kind, one in scores.items():
         if one["cases"] or one["found_wrongly"]:
             figures = "".join(f"{'none':>10}" if one[name] is None else f"{one[name]:>10.3f}" for name in FIGURES)
-            lines.append(f"{BLEED_TYPES[kind].name:26}{one['cases']:>6}{figures}{one['found_wrongly']:>17}")
+            lines.append(f"{BLEED_TYPES[kind].name:28}{one['cases']:>6}{figures}{one['found_wrongly']:>17}")
     return lines if scores else []
 
 
 def _metric_line(name: str, figures: dict[str, Any]) -> str:
     words = name.replace("_ml", " (mL)").replace("_mm", " (mm)").replace("_", " ")
     if figures["mean"] is None:
-        return f"{words:26}{0:>6}{'none':>10}"
+        return f"{words:28}{0:>6}{'none':>10}"
     quartiles = f"{figures['lower_quartile']:.3f} to {figures['upper_quartile']:.3f}"
     interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
     numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{figures['sd']:>9.3f}{figures['median']:>10.3f}"
-    return f"{words:26}{numbers}  {quartiles:<18}{interval}"
+    return f"{words:28}{numbers}  {quartiles:<18}{interval}"
 
 
 @evaluate_app.command("classes")

@@ -75,8 +75,9 @@ def _print_summary(result: SegmentationResult, files: list[Path], model_title: s
             f"threshold {result.threshold:g}"
         )
     for lesion in measured.lesions[:10]:
+        name = f"{lesion.label_name}, " if len(measured.totals) > 1 else ""
         typer.echo(
-            f"  {lesion.index}: {lesion.volume_ml:.2f} mL, {lesion.max_diameter_mm:.1f} mm, {lesion.side}, "
+            f"  {lesion.index}: {name}{lesion.volume_ml:.2f} mL, {lesion.max_diameter_mm:.1f} mm, {lesion.side}, "
             f"slices {lesion.first_slice}-{lesion.last_slice}, {lesion.mean_hu:.0f} HU"
         )
     if len(measured.lesions) > 10:
