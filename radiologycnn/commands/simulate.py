@@ -179,20 +179,12 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _write(population: Population, settings: SimulationSettings, common: SimulationOptions) -> None:
-    """Write a population with a progress bar and its contact sheet."""
+    """Write a population with its progress and its contact sheet."""
     from radiologycnn.simulation.population import write_contact_sheet, write_population
+    from radiologycnn.terminal import show_progress
 
     output, count = common.output, common.count
-    with typer.progressbar(length=1000, label="Simulating", width=30) as bar:
-        made = write_population(
-            population,
-            output,
-            count,
-            common.seed,
-            settings,
-            common.first,
-            common.jobs,
-            lambda part, _: bar.update(round(part * 1000) - bar.pos),
-        )
+    with show_progress() as report:
+        made = write_population(population, output, count, common.seed, settings, common.first, common.jobs, report)
     sheet = write_contact_sheet(population, output)
     typer.echo(f"{made} new scans of {count} in {output}; truth in truth.csv, pictures in {sheet.name}.")
