@@ -156,8 +156,11 @@ def test_metal_is_said_where_it_is_in_the_head_and_not_in_the_teeth(head):
     j, i = ((part.start + part.stop) // 2 for part in box[1:])
     for k, said in ((box[0].stop - 15, True), (0, False)):
         hu = head.array.copy()
-        hu[k : k + 2, j : j + 3, i : i + 3] = 3071
+        hu[k : k + 2, j : j + 4, i : i + 4] = 3071
         assert any("metal" in text for text in check_head_ct(replace(head, array=hu))) == said
+    edges = np.where(head.array > 500, 3000, head.array)
+    edges[:, :, 2:][(head.array[:, :, :-2] > 500)] = 700  # what is left bright is two pixels wide
+    assert not any("metal" in text for text in check_head_ct(replace(head, array=edges)))
 
 
 @pytest.mark.parametrize(("smaller", "noise"), [(1.0, 0), (0.7, 50), (0.85, 100), (1.0, 150)])

@@ -29,10 +29,11 @@ THICKEST_SLICE_MM = 6.0
 # Cross-section of the uppermost slice against the largest one, from which on the vertex must be missing.
 CUT_VERTEX_SHARE = 0.35
 
-# Brighter than enamel and the densest bone. Looked for as far below the top of the box around the brain as the brain
-# reaches, so that fillings of teeth do not count.
+# Brighter than enamel and the densest bone, and wider than the edge that a sharp kernel draws along a bone. Looked for
+# as far below the top of the box around the brain as the brain reaches, so that fillings of teeth do not count.
 METAL_ABOVE_HU = 2900
-LEAST_METAL_MM3 = 20.0
+LEAST_METAL_MM = 2.0
+LEAST_METAL_MM3 = 5.0
 TALLEST_BRAIN_MM = 140.0
 
 _CONTRAST = re.compile(r"\bcta\b|angio|perfusion|venogra|post.?contrast|with contrast|contrast.?enhanced|\bctv\b|\+c\b")
@@ -122,9 +123,13 @@ def _has_metal(volume: Volume, skull: Skull) -> bool:
     tall, *wide = skull.box
     step_mm = float(volume.spacing_mm[axes_to_lps(volume.ijk_to_lps)[0][2]])
     brain = slice(max(tall.start, tall.stop - int(TALLEST_BRAIN_MM / step_mm)), tall.stop)
-    part = volume.array[restore_box((brain, *wide), volume)]
-    bright = np.count_nonzero(part > METAL_ABOVE_HU)
-    return bool(bright * volume.voxel_volume_mm3 >= LEAST_METAL_MM3)
+    bright = volume.array[restore_box((brain, *wide), volume)] > METAL_ABOVE_HU
+    if bright.any():
+        for axis, step in ((2, volume.spacing_mm[0]), (1, volume.spacing_mm[1])):
+            apart = min(int(np.ceil(LEAST_METAL_MM / step)), bright.shape[axis] - 1)
+            bright = np.swapaxes(bright, 0, axis)
+            bright = np.swapaxes(bright[apart:] & bright[: len(bright) - apart], 0, axis)
+    return bool(np.count_nonzero(bright) * volume.voxel_volume_mm3 >= LEAST_METAL_MM3)
 
 
 def _check_hounsfield_units(volume: Volume) -> None:
