@@ -105,6 +105,10 @@ class HemorrhageSegWidget(PanelWidget):
         caseId = self.worklist.opening.readingId
         return _("Reading the scan of {case}…").format(case=caseId) if caseId else super().runProblem(volumeNode)
 
+    def preparationFields(self, volumeNode) -> dict | None:
+        """A case of the list comes with its mask, or the network runs at once: its key waits for nothing else."""
+        return None if self.worklist.opening.isCaseShown else super().preparationFields(volumeNode)
+
     def mayRun(self) -> bool:
         return self.results.confirmLossOfCorrections()
 

@@ -60,11 +60,11 @@ class AnnotatePanel:
         self._wait(lambda: self.worklist.writer.client.state == "ready")
         self._drawing_s = 0.0
         self._time_drawing()
-        self.worklist.onOpenCaseButton()
+        self.answered = 0
+        self.first_s = self._open_first()
         self._wait(lambda: self._asked("segment"))
         job, fields = self._asked("segment")
         self.client.result.emit(job, self._answer(Path(fields["output"])))
-        self.answered = 0
         self.prepare_next()
 
     def _write_scans(self, folder: Path, count: int) -> None:
@@ -85,8 +85,21 @@ class AnnotatePanel:
         message = self._heads.resultMessage(self.head, str(folder), probability)
         return {**message, "offset_kji": low, "model": self.widget.inputs.modelId}
 
+    def _open_first(self) -> float:
+        """Open a case that nothing was prepared of; the longest turn, in seconds, until its scan is on the screen."""
+        clicked = self._turn(self.worklist.onOpenCaseButton)
+        self._answer_reading()
+        turns = self._turns(lambda: self.worklist.cases.caseId and self._asked("segment"))
+        return max(turn.blocking_s for turn in (clicked, *turns))
+
     def prepare_next(self) -> float:
         """Answer the request for the next case as the worker would; the longest turn of taking it into memory."""
+        self._answer_reading()
+        turns = self._turns(lambda: self.worklist.opening.nextCase.isReady)
+        self.host.render_views()
+        return max(turn.blocking_s for turn in turns)
+
+    def _answer_reading(self) -> None:
         from radiologycnn.images import write_image
 
         self._wait(lambda: self._count("prepare_case") > self.answered)
@@ -97,10 +110,8 @@ class AnnotatePanel:
         if fields["image"]:
             write_image(fields["image"], self.head.array, self.ijk_to_lps)
         volume = {"array": str(folder / "scan.npy"), "ijk_to_lps": self.ijk_to_lps.tolist(), "modality": "CT"}
-        self.client.result.emit(job, {"volume": volume, "notes": [], "segmentation": self._answer(folder)})
-        turns = self._turns(lambda: self.worklist.opening.nextCase.isReady)
-        self.host.render_views()
-        return max(turn.blocking_s for turn in turns)
+        segmentation = self._answer(folder) if fields["segment"] else None
+        self.client.result.emit(job, {"volume": volume, "notes": [], "segmentation": segmentation})
 
     def draw(self) -> None:
         """Change the mask a little, as a stroke does."""

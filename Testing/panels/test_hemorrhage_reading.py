@@ -34,6 +34,9 @@ def testFirstCaseIsReadInTheBackgroundAndSaysSo(reading):
     assert not ui.caseNotesLabel.visible
     reading.answerIfAsked(0)
     assert reading.result is not None and ui.acceptButton.enabled
+    sent = reading.count("prepare")
+    reading.widget._prepareScan()
+    assert reading.count("prepare") == sent, "no second copy of a large scan is written for what is there already"
 
 
 def testCaseBeforeIsOutOfReachWhileAnotherIsRead(reading):
