@@ -13,6 +13,7 @@ from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import InputWatch, ScanPreparation, VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerClient, WorkerError
+from RadiologyCNNLib.WorkerListener import WorkerListener
 
 
 @dataclass
@@ -37,7 +38,7 @@ class WorkerJob:
     voxelsTime: int = 0
 
 
-class WorkerJobsLogic(ScriptedLoadableModuleLogic):
+class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
     """Base of the panels' logics: sends requests, remembers the jobs, and sees that each ends in exactly one answer.
 
     A subclass sets ``TASK`` and ``MAIN_COMMAND`` and, with :meth:`answers` and :meth:`failureSignals`, says who takes
@@ -56,6 +57,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
 
     TASK = ""  #: task of the models that this logic uses
     MAIN_COMMAND = ""  #: the command behind the panel's big button
+    HEARD = ("progress", *WorkerListener.HEARD)
     STOPPED_WITH_SCENE = ()  #: further commands that the worker shall stop when nobody waits for them any more
 
     def __init__(self, client=None) -> None:
@@ -71,15 +73,13 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
         self.isPresenting = False  # while true, changes of the scene are this logic's own
         self._jobs = {}
         self._early = None
-        self._client = None
         self.preparation = ScanPreparation.ScanPreparation(
             self._requestPreparation,
             stop=lambda: self.drop(lambda job: job.kind == ScanPreparation.KIND, mayKill=False),
             client=lambda: self.client,
             jobs=lambda: self._jobs.values(),
         )
-        if client is not None:
-            self.client = client
+        WorkerListener.__init__(self, client)
 
     def answers(self) -> dict:
         """Command -> function (job, message) that takes its result; an exception in it becomes a failure."""
@@ -95,25 +95,11 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic):
 
     # The worker's client
 
-    @property
-    def client(self):
-        """The worker's client, made and connected at first use."""
-        if self._client is None:
-            self.client = WorkerClient.shared()
-        return self._client
+    def _makeClient(self):
+        return WorkerClient.shared()
 
-    @client.setter
-    def client(self, client) -> None:
-        """Talk to another client from now on; None to leave the present one."""
-        if self._client is not None:
-            self.abandonJobs()
-        for signalName in ("progress", "result", "failed", "cancelled"):
-            slot = getattr(self, f"_on{signalName.capitalize()}")
-            if self._client is not None:
-                getattr(self._client, signalName).disconnect(slot)
-            if client is not None:
-                getattr(client, signalName).connect(slot)
-        self._client = client
+    def _leaveClient(self) -> None:
+        self.abandonJobs()
 
     def warmUp(self, model: str = "", device: str = "auto") -> None:
         """Start the worker and load the network now, so that the click finds both ready."""

@@ -31,9 +31,8 @@ class AnnotationWriter(OwnWorker):
         self._waiting = None  # store that was given more to settle meanwhile
         super().__init__(client)
 
-    def _connect(self, client) -> None:
+    def _leaveClient(self) -> None:
         self._job, self._waiting = "", None
-        super()._connect(client)
 
     def start(self) -> None:
         """Start the process now, so that the first word finds it ready; returns at once."""

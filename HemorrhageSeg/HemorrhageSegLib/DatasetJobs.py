@@ -16,6 +16,8 @@ class DatasetJobs(OwnWorker):
         client: who talks to the worker; None for one with a process of its own.
     """
 
+    HEARD = ("progress", *OwnWorker.HEARD)
+
     def __init__(self, beforeStart=lambda: None, client=None) -> None:
         self._signals = {
             "started": Signal("kind"),
@@ -27,10 +29,6 @@ class DatasetJobs(OwnWorker):
         self._beforeStart = beforeStart
         self._kinds = {}  # job -> kind
         super().__init__(client)
-
-    def _connect(self, client) -> None:
-        client.progress.connect(self._onProgress)
-        super()._connect(client)
 
     def listen(self, kinds, **functions) -> None:
         """Hear of the jobs of some kinds, and of no others.
