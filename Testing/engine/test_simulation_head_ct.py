@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from radiologycnn.errors import InputError
@@ -14,6 +15,7 @@ from radiologycnn.simulation.head_ct import BLEED_LABELS, HeadCtConfig, simulate
 from radiologycnn.simulation.head_ct.bleeds import plan_bleeds
 from radiologycnn.simulation.head_ct.config import BleedConfig
 from radiologycnn.simulation.head_ct.fields import HeadGrid
+from radiologycnn.simulation.head_ct.physics import scan
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, onto_slices
 
 SMALL = HeadCtConfig.from_dict({"scanner": {"matrix": 128, "coarse_mm": 3.0, "fine_mm": 2.0}})
@@ -227,3 +229,50 @@ def test_blood_reaches_the_same_voxels_when_only_its_slices_are_sampled(seed) ->
     assert found.max() > 0.3
     assert np.array_equal(found, np.maximum(onto_slices(grid, blood, slices, 1.0, -1e-6), 0))
     assert not onto_slices(grid, 0 * blood, slices, 1.0, 0.0).any()
+
+
+def with_anatomy(config: HeadCtConfig, **changes) -> HeadCtConfig:
+    return dataclasses.replace(config, anatomy=dataclasses.replace(config.anatomy, **changes))
+
+
+def test_fissures_of_the_cerebellum_hold_csf_and_no_blood() -> None:
+    closed, open_ = (
+        simulate_head_ct(1, 4, with_anatomy(only("sah", 8.0), folium_cleft_mm=width)) for width in (0.01, 0.6)
+    )
+    assert np.array_equal(closed.labels, open_.labels)
+    change = open_.volume.array.astype(int) - closed.volume.array
+    assert change.min() < -5 and change[closed.volume.array < 100].max() <= 2
+    changed = np.argwhere(change < -3)
+    shape = np.array(change.shape)
+    assert changed[:, 0].max() < 0.7 * shape[0] and np.median(changed[:, 1]) > 0.5 * shape[1]  # low, and behind
+
+
+def test_white_matter_is_uneven_about_the_same_mean() -> None:
+    bleed_free = dataclasses.replace(SMALL, bleeds=BleedConfig(bleed_free=1.0))
+    settings = {"white_change_hu": (0.0, 0.0)}
+    even, uneven = (
+        simulate_head_ct(3, 5, with_anatomy(bleed_free, white_uneven_hu=(sd, sd), **settings)).volume.array.astype(
+            float
+        )
+        for sd in (0.0, 2.0)
+    )
+    brain = (even > 15) & (even < 45) & (uneven > 15) & (uneven < 45)
+    change = (uneven - even)[brain]
+    assert abs(change.mean()) < 0.6
+    assert 0.4 < change.std() < 2.2
+
+
+def test_edges_are_as_wide_as_the_kernel_whatever_the_head_was_drawn_on() -> None:
+    """Against a Gaussian edge: 10 to 90 % within 2.563 standard deviations, the grid's own blur included."""
+    config = dataclasses.replace(SMALL, scanner=dataclasses.replace(SMALL.scanner, matrix=512))
+    slices = draw_slices(np.random.default_rng(2), config.scanner, 80.0)
+    physics = dataclasses.replace(
+        config.physics, kernel_sigma_mm=(0.7, 0.7), noise_hu_at_5mm=(0.0, 0.0), hu_offset=(0.0, 0.0), head_rest=0.0
+    )
+    x = np.arange(80) * slices.pixel_mm
+    for blurred_mm in (0.0, 0.5):
+        edge = ndimage.gaussian_filter1d(np.where(x < 18, 0.0, 1000.0), max(blurred_mm, 1e-3) / slices.pixel_mm)
+        hu = np.tile(edge.astype(np.float32), (1, 80, 1))
+        row = scan(hu, slices, np.random.default_rng(0), physics, blurred_mm)[0, 40].astype(float)
+        width = np.interp(900, row, x) - np.interp(100, row, x)
+        assert width == pytest.approx(2.563 * 0.7, rel=0.08)

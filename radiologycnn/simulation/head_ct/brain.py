@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiologycnn.simulation.head_ct.cavity import Cavity
+from radiologycnn.simulation.head_ct.cerebellum import Cerebellum, build_cerebellum
 from radiologycnn.simulation.head_ct.config import AnatomyConfig
 from radiologycnn.simulation.head_ct.fields import HeadGrid, ellipsoid, smooth_step, tube, unit_distance
 from radiologycnn.simulation.head_ct.person import Person
@@ -34,6 +35,7 @@ class Brain:
     arteries: np.ndarray
     supratentorial: np.ndarray  # 1 above the tent
     tent_exists: np.ndarray  # positive where the tentorium is
+    cerebellum: Cerebellum
 
 
 def build_brain(
@@ -56,7 +58,7 @@ def build_brain(
     inside = cavity.inside
     rest_depth = grid.look_up(inside, *(c - d for c, d in zip(grid.coarse, displacement)))
     bend = 1.5 * grid.noise(rng, 25.0)
-    further = rng.spawn(1)[0]  # what came later, so that it does not change the other draws
+    further, of_cerebellum = rng.spawn(2)  # what came later, so that it does not change the other draws
 
     # The folding noise is stretched along the radius, so that its zero sheets stand on the surface like sulci.
     radius = np.sqrt(x * x + y * y + z * z) + 1e-3
@@ -190,4 +192,7 @@ def build_brain(
         "supratentorial": supratentorial,
         "tent_exists": tent_exists,
     }
-    return Brain(**{name: values.astype(np.float32) for name, values in fields.items()})
+    cerebellum = build_cerebellum(
+        grid, (x, y, z), surface, rest_depth, tentorium, supratentorial, stem, person, of_cerebellum, config
+    )
+    return Brain(**{name: values.astype(np.float32) for name, values in fields.items()}, cerebellum=cerebellum)

@@ -79,11 +79,14 @@ def bone_haze(hu: np.ndarray, pixel_mm: float, rng: np.random.Generator, config:
     return strength
 
 
-def scan(hu: np.ndarray, slices: Slices, rng: np.random.Generator, config: PhysicsConfig) -> np.ndarray:
+def scan(
+    hu: np.ndarray, slices: Slices, rng: np.random.Generator, config: PhysicsConfig, blurred_mm: float = 0.0
+) -> np.ndarray:
     """Blur, noise, offset and head rest on the scanner's grid.
 
     Args:
         hu: averaged true HU, float32 KJI; changed in place.
+        blurred_mm: standard deviation of the blur that ``hu`` has already, which counts as part of the kernel's.
 
     Returns:
         int16 HU, KJI, in -1024..3071.
@@ -91,7 +94,7 @@ def scan(hu: np.ndarray, slices: Slices, rng: np.random.Generator, config: Physi
     if rng.random() < config.head_rest:
         _add_head_rest(hu, slices, rng)
     kernel_mm = rng.uniform(*config.kernel_sigma_mm)
-    sigma = kernel_mm / slices.pixel_mm
+    sigma = np.sqrt(max(kernel_mm**2 - blurred_mm**2, 1e-4)) / slices.pixel_mm
     ndimage.gaussian_filter1d(hu, sigma, axis=1, output=hu, truncate=3)
     ndimage.gaussian_filter1d(hu, sigma, axis=2, output=hu, truncate=3)
     sd = rng.uniform(*config.noise_hu_at_5mm) * np.sqrt(5.0 / slices.slice_mm)

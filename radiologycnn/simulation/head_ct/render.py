@@ -8,8 +8,9 @@ import numpy as np
 
 from radiologycnn.simulation.head_ct.brain import Brain
 from radiologycnn.simulation.head_ct.cavity import Cavity
+from radiologycnn.simulation.head_ct.cerebellum import render_cerebellum
 from radiologycnn.simulation.head_ct.config import AnatomyConfig, ConfounderConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, Slab, blend, fraction, sheet_fraction
+from radiologycnn.simulation.head_ct.fields import HeadGrid, Slab, blend, fraction, sheet_fraction, smooth_step
 from radiologycnn.simulation.head_ct.outside import Ear, Shell, render_outside
 from radiologycnn.simulation.head_ct.person import Person
 
@@ -27,6 +28,9 @@ class _Drawn:
     tent_half_mm: float
     sinus_hu: float  # less the dura's
     artery_hu: float
+    uneven: np.ndarray  # HU that white matter differs from its mean, on the coarse grid
+    lost: np.ndarray  # HU that it has lost round the ventricles, were it all white; on the coarse grid
+    junction_mm: float
 
 
 def render_head(
@@ -42,9 +46,10 @@ def render_head(
 
     Returns:
         ``hu`` and the fields that bleeds and physics need again: ``inside`` (mm to the inner table), and shares of each
-        voxel: ``csf``, ``brain`` (with its sulci), and in the cavity ``grey``; all (K, J, I) float32 on the fine grid.
+        voxel: ``csf`` (that a bleed can fill), ``brain`` (with its sulci), and in the cavity ``grey``; all (K, J, I)
+        float32 on the fine grid.
     """
-    drawn = _draw(grid, rng, config, confounders)
+    drawn = _draw(grid, person, brain, rng, config, confounders)
     fields = {name: np.zeros(grid.fine_shape, np.float32) for name in ("hu", "inside", "csf", "brain", "grey")}
     for slab in grid.slabs():
         lump, grain = slab.to_fine(drawn.lump), slab.to_fine(drawn.grain)
@@ -53,17 +58,26 @@ def render_head(
         cavity_box = slab.around(shell.inside > -grid.fine_mm)
         if cavity_box:
             box, part = cavity_box
-            of_brain = _render_inside(box, person, shell.inside[part], brain, hu[part], lump[part], grain[part], drawn)
+            of_brain = _render_inside(
+                box, person, shell.inside[part], brain, hu[part], lump[part], grain[part], drawn, config
+            )
             for name, values in of_brain.items():
                 fields[name][box.window] = values
         fields["hu"][slab.window], fields["inside"][slab.window] = hu, shell.inside
     return fields
 
 
-def _draw(grid: HeadGrid, rng: np.random.Generator, config: AnatomyConfig, confounders: ConfounderConfig) -> _Drawn:
+def _draw(
+    grid: HeadGrid,
+    person: Person,
+    brain: Brain,
+    rng: np.random.Generator,
+    config: AnatomyConfig,
+    confounders: ConfounderConfig,
+) -> _Drawn:
     lump = grid.noise(rng, 5.0)
     muscle_hu = rng.uniform(*config.muscle_hu)
-    of_ears = rng.spawn(1)[0]
+    of_ears, of_white = rng.spawn(2)
     ears = [Ear(side, of_ears.uniform(*config.ear_mm), of_ears.uniform(*config.ear_slant)) for side in (-1, 1)]
     return _Drawn(
         lump=lump,
@@ -75,7 +89,27 @@ def _draw(grid: HeadGrid, rng: np.random.Generator, config: AnatomyConfig, confo
         tent_half_mm=rng.uniform(0.5, 0.9),
         sinus_hu=rng.uniform(-4, 4),
         artery_hu=rng.uniform(*confounders.artery_hu),
+        uneven=_uneven_white(grid, of_white, config),
+        lost=_lost_white(grid, person, brain, of_white, config),
+        junction_mm=of_white.uniform(*config.junction_mm),
     )
+
+
+def _uneven_white(grid: HeadGrid, rng: np.random.Generator, config: AnatomyConfig) -> np.ndarray:
+    """Bundles of fibres differ in density and myelin: a field in HU of two scales, mean 0."""
+    broad, narrow = grid.noise(rng, 15.0), grid.noise(rng, 7.0)
+    return rng.uniform(*config.white_uneven_hu) * (0.8 * broad + 0.6 * narrow)
+
+
+def _lost_white(
+    grid: HeadGrid, person: Person, brain: Brain, rng: np.random.Generator, config: AnatomyConfig
+) -> np.ndarray:
+    """HU lost round the ventricles with age (leukoaraiosis): patchy, most at the horns' ends, little before 45."""
+    most = rng.uniform(*config.white_change_hu) * float(np.clip((person.age_years - 45) / 40, 0, 1.1))
+    reach_mm, patches = rng.uniform(*config.white_change_mm), grid.noise(rng, 8.0)
+    near = np.exp(-((np.maximum(-brain.ventricles, 0) / reach_mm) ** 2)) * brain.supratentorial
+    caps = 0.7 + 0.6 * smooth_step(np.abs(grid.coarse[1] - 12), 22, 40)
+    return (most * near * caps * np.clip(0.8 + 0.7 * patches, 0.1, 2)).astype(np.float32)
 
 
 def _render_inside(
@@ -87,6 +121,7 @@ def _render_inside(
     lump: np.ndarray,
     grain: np.ndarray,
     drawn: _Drawn,
+    config: AnatomyConfig,
 ) -> dict[str, np.ndarray]:
     """Fill the cavity in ``hu``: CSF first, brain over it, then what stands in the brain."""
     h = slab.fine_mm
@@ -107,13 +142,20 @@ def _render_inside(
     in_sulcus = np.where(half > 0.02, np.abs(sulcus) - half, 99)
     to_csf = np.minimum(surface, np.where(above > 0.5, in_sulcus, 99))
     to_csf = np.minimum(to_csf, np.where(np.abs(cisterns) < 10, -cisterns, 99))
-    grey = fraction(drawn.cortex_mm - to_csf + 0.4 * lump, max(h, 1.2))
+    # Fibres under the cortex are mixed with it: no step, and the depth varies.
+    grey = fraction(drawn.cortex_mm - to_csf + 0.6 * lump, max(h, drawn.junction_mm))
     np.maximum(grey, fraction(slab.to_fine(brain.nuclei), 1.5), out=grey)
     np.maximum(grey, 0.35 * fraction(slab.to_fine(brain.stem), 3.0), out=grey)
     np.maximum(grey, (1 - above) * np.clip(0.68 + 0.22 * grain, 0, 1), out=grey)
+    open_to_blood = csf
+    hindbrain = render_cerebellum(slab, brain.cerebellum, grain, config)
+    if hindbrain:
+        part, where, grey_there, csf_there = hindbrain
+        grey[part] += where * (grey_there - grey[part])
+        csf = csf.copy()  # fissures are too narrow to be filled by blood
+        csf[part] = np.maximum(csf[part], csf_there * cavity_share[part])
     tissue = hu_of["white"] + grey * (hu_of["grey"] - hu_of["white"]) + 0.8 * lump
-    near = np.clip(1 - np.abs(ventricles + 4) / 5, 0, 1) * max(person.age_years - 55, 0) / 35
-    tissue -= 6 * near * (grey < 0.4)  # white-matter change round the ventricles in old age
+    tissue += (1 - grey) * slab.to_fine(drawn.uneven - drawn.lost)
     blend(hu, cavity_share * (1 - csf), tissue)
 
     dura = hu_of["dura"]
@@ -124,4 +166,4 @@ def _render_inside(
     blend(hu, fraction(slab.to_fine(brain.sinus), h) * cavity_share, dura + drawn.sinus_hu)
     blend(hu, sheet_fraction(inside - 0.5, 0.5, h) * cavity_share, dura)
     blend(hu, fraction(slab.to_fine(brain.arteries), h) * cavity_share, drawn.artery_hu)
-    return {"csf": csf, "brain": brain_share * cavity_share, "grey": grey}
+    return {"csf": open_to_blood, "brain": brain_share * cavity_share, "grey": grey}
