@@ -89,9 +89,11 @@ def testUnsuitableScanIsRefusedOrWarnedAboutInASentence(slicerHost, panel, waitF
     array = random.normal(400, 150, (24, 96, 96)).clip(0, None).astype(np.float32)
     ijkToRas = np.diag([-1.6, -1.6, 4.0, 1.0])  # axial
     if kind == "head CT":
-        array = np.full((24, 96, 96), -1000, np.int16)
+        array = np.full((24, 96, 96), -1000.0)
+        array[3:21, 17:79, 17:79] = -90  # fat
         array[4:20, 20:76, 20:76] = 900
         array[5:19, 24:72, 24:72] = 40
+        array = np.round(array + random.normal(0, 8, array.shape)).astype(np.int16)
     elif kind == "NaN":
         array[:] = np.nan
     elif kind == "thin slab":

@@ -222,14 +222,6 @@ def _check_mr(volume: Volume, facts: Mapping[str, Any]) -> None:
         )
     if min(volume.array.shape) == 1:
         raise InputError("single-slice", "The image is a single slice, not a volume.", "Give the whole series.")
-    sample = volume.array[:, ::4, ::4]
-    count = len(np.unique(sample)) if sample.dtype.kind in "bui" else _FEWEST_VALUES
-    if count < _FEWEST_VALUES:
-        raise InputError(
-            "not-an-mr",
-            f"This image holds only {count} different values, as a mask or a label map does.",
-            "Choose the MR that it was drawn on.",
-        )
     low = float(volume.array.min())
     # An inversion recovery's real part has such values, too: where the header says MR, it is one.
     if not modality and low < _CT_BELOW and volume.array.max() > -2 * _CT_BELOW / 5:
@@ -237,6 +229,14 @@ def _check_mr(volume: Volume, facts: Mapping[str, Any]) -> None:
             "not-an-mr",
             f"This scan's values begin at {low:g}, as those of a CT do; an MR of a shoulder is needed.",
             CHOOSE_SHOULDER,
+        )
+    sample = volume.array[:, ::4, ::4]
+    count = len(np.unique(sample)) if sample.dtype.kind in "bui" else _FEWEST_VALUES
+    if count < _FEWEST_VALUES:
+        raise InputError(
+            "not-an-mr",
+            f"This image holds only {count} different values, as a mask or a label map does.",
+            "Choose the MR that it was drawn on.",
         )
 
 
