@@ -13,15 +13,21 @@ import typer
 
 
 @contextmanager
-def show_progress(quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr; one line a stage where stderr is not a terminal."""
+def show_progress(quiet: bool = False, even: bool = True) -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr; one line a stage where stderr is not a terminal.
+
+    Args:
+        even: equal parts of the work take about as long, so that the time left can be told.
+    """
     if quiet:
         yield lambda fraction, stage: None
     elif sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()]
+        if even:
+            columns.append(TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("Starting", total=1.0)
             yield lambda fraction, stage: bar.update(task, completed=fraction, description=stage)
@@ -32,7 +38,7 @@ def show_progress(quiet: bool = False) -> Iterator[Callable[[float, str], None]]
         def say(fraction: float, stage: str) -> None:
             if last != [stage]:
                 last[:] = [stage]
-                typer.echo(f"[{fraction:4.0%}] {stage}{left.words(fraction)}", err=True)
+                typer.echo(f"[{fraction:4.0%}] {stage}{left.words(fraction) if even else ''}", err=True)
 
         yield say
 

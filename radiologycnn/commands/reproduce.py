@@ -107,7 +107,7 @@ def _run(
         **{name: getattr(common, name) for name in names},
         **more,
     )
-    with stop_on_interrupt() as cancelled, show_progress() as report:
+    with stop_on_interrupt() as cancelled, show_progress(even=False) as report:
         page = reproduce(
             common.output, settings, data, readers, common.device, common.jobs, report, cancelled, common.report
         )
