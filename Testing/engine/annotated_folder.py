@@ -32,7 +32,7 @@ def annotated_folder(folder: Path, cases: int, raters: Mapping[str, tuple[float,
         store = AnnotationStore(folder, "ab" if rater == "network" else rater)
         names = store.add_sources([(f"{n:032x}", "") for n in range(cases)])
         for number, case in enumerate(names.values()):
-            scan = np.full(SHAPE, number, np.int16)
+            scan = np.full(SHAPE, 30 + number, np.int16)
             scan[0] = -1000  # air
             store.write_scan(case, scan, MATRIX)
             mask = Mask.of_whole(ball((3 + 0.7 * number) * growth, shift))

@@ -19,7 +19,8 @@ def workplace(tmp_path_factory):
     volume = plain_scan()
     write_image(folder / "shoulder.nii.gz", volume.array, volume.ijk_to_lps)
     head, _ = head_phantom((40, 96, 96), np.diag([2.3, 2.6, 4.5]))
-    write_image(folder / "head-ct.nii.gz", head.array, head.ijk_to_lps)
+    noisy = head.array + np.random.default_rng(1).normal(0, 6, head.array.shape)
+    write_image(folder / "head-ct.nii.gz", np.round(noisy).astype(np.int16), head.ijk_to_lps)
     random_package(folder / "random")
     return folder
 

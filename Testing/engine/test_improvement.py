@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from engine.improvable import FRESH_HU, OLD_HU, corrected_folder, small_model
 from typer.testing import CliRunner
 
@@ -15,7 +16,9 @@ from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.models.catalog import find_model
+from radiologycnn.training.improvement import run
 from radiologycnn.training.improvement.corrections import Correction, hold_out, learned_sources, read_corrections
+from radiologycnn.training.improvement.finetune import between
 from radiologycnn.training.improvement.run import improve_model, verdict
 from radiologycnn.training.improvement.settings import ImprovementSettings
 
@@ -206,6 +209,22 @@ def test_a_mask_that_was_changed_is_not_learned(model, tmp_path) -> None:
     path.write_bytes(b"something else")
     with pytest.raises(InputError, match="case-0001 was changed"):
         improve_model(tmp_path / "data", model, QUICK, "cpu")
+
+
+def test_where_the_whole_way_forgets_half_of_it_is_taken(model, tmp_path, monkeypatch) -> None:
+    answers = iter((True, False, False))
+    monkeypatch.setattr(run, "has_forgotten", lambda earlier: next(answers))
+    corrected_folder(tmp_path / "data", 6, OLD_HU)
+    record = improve_model(tmp_path / "data", model, {**QUICK, "simulated": 2}, "cpu", output=tmp_path / "models")
+    assert record["new_share"] == 0.5 and record["accepted"], record["message"]
+    card = json.loads((Path(record["path"]) / "model.json").read_text("utf-8"))
+    assert card["improvement"]["new_share"] == 0.5 and "half way" in card["training_data"]
+
+
+def test_weights_between_old_and_new() -> None:
+    old, new = {"w": torch.tensor([0.0, 2.0])}, {"w": torch.tensor([4.0, 2.0])}
+    assert between(old, new, 0.5)["w"].tolist() == [2.0, 2.0]
+    assert between(old, new, 1.0)["w"].tolist() == [4.0, 2.0]
 
 
 def test_verdict_says_the_numbers() -> None:

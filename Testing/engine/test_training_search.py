@@ -205,6 +205,7 @@ def test_search_needs_validation_cases(heads, tmp_path) -> None:
     task.prepare = lambda folder, progress=None: HemorrhageTask(
         TrainingSettings.from_preset("default", {"grid_shape_ijk": (32, 32, 16)}), heads, device="cpu"
     ).prepare(folder)
+    task.stratum = lambda path: "Small"
     with pytest.raises(InputError, match="needs validation cases"):
         search(task, tmp_path, {"batch_size": (2,)})
 

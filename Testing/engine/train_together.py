@@ -56,7 +56,7 @@ def main(cases: Path, output: Path, kind: str) -> None:
             for head in ("batch", "running"):
                 torch.save(train(head, head_norm=head), output / f"{head}.pt")
             try:
-                train("cut", after_epoch=lambda part, text: stop.touch())
+                train("cut", after_epoch=lambda part, text: stop.touch() if text.startswith("Epoch") else None)
             except Cancelled:
                 stop.unlink()
                 torch.save(train("cut", resume=True), output / "resumed.pt")

@@ -321,7 +321,8 @@ def test_kill_ends_a_process_by_its_id():
 
 def test_panel_side_imports_neither_torch_nor_anything_as_heavy(repository):
     program = (
-        "import sys, slicer, slicer.util\n"
+        "import sys, types, slicer, slicer.util\n"
+        "sys.modules['slicer.i18n'] = types.SimpleNamespace(tr=str, translate=lambda context, text: text)\n"
         "import RadiologyCNNLib.WorkerClient, RadiologyCNNLib.VolumeExchange\n"
         "import RadiologyCNNLib.Installer, RadiologyCNNLib.ModelSelector\n"
         "no = lambda system: False\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +63,11 @@ def dice_by_case(
             logits = network(image)
         scores[path.stem] = dice(logits.float()[0, 0].cpu().numpy() >= lowest_logit, case.mask > 0)
     return scores
+
+
+def between(old: Mapping[str, Tensor], new: Mapping[str, Tensor], new_share: float) -> dict[str, Tensor]:
+    """Weights on the way from the old (0) to the new ones (1), on the CPU."""
+    return {name: torch.lerp(tensor, new[name].cpu().to(tensor.dtype), new_share) for name, tensor in old.items()}
 
 
 def network_of(package: ModelPackage, device: str, cancelled: Callable[[], bool]) -> nn.Module:

@@ -43,7 +43,7 @@ def write_improved(
     """Write ``<output>/<name>-<version>/``, whole or not at all.
 
     Args:
-        record: of ``improve_model``: base, before, after, earlier, learned_from.
+        record: of ``improve_model``: base, before, after, earlier, new_share, learned_from.
         sources: fingerprints of all scans that the model or one before it has learned from.
     """
     version = next_version(base, output)
@@ -61,11 +61,13 @@ def write_improved(
             f"{base.training_data.rstrip()} Then fine-tuned from {base.id} (weights {base.weights_sha256[:12]}…) on "
             f"{learned['cases']} head CTs with masks corrected by {_raters(raters)}"
             + (f", mixed with {learned['simulated']} simulated ones." if learned["simulated"] else ".")
+            + (" Its weights lie half way to those learned, which forgets less." if record["new_share"] < 1 else "")
         ),
         performance={"held_out": held_out, "simulated_check": record["earlier"], base.id: dict(base.performance)},
         improvement={
             "base": dict(record["base"]),
             **learned,
+            "new_share": record["new_share"],
             "settings": settings.to_dict(),
             "held_out_dice": {"before": record["before"]["dice"], "after": record["after"]["dice"]},
             "sources": list(sources),

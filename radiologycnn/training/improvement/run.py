@@ -29,7 +29,7 @@ from radiologycnn.training.improvement.corrections import (
     learned_sources,
     read_corrections,
 )
-from radiologycnn.training.improvement.settings import MOST_LOST_DICE, ImprovementSettings
+from radiologycnn.training.improvement.settings import MOST_LOST_DICE, NEW_SHARES, ImprovementSettings
 
 TASK = "hemorrhage-segmentation"
 WORK_FOLDER = "improvement"
@@ -62,7 +62,7 @@ def improve_model(
     Returns:
         JSON-able: ``accepted``, ``message`` for the person, ``model`` and ``path`` of the package ("" where none was
         written), ``base``, ``before`` and ``after`` (held-out Dice), ``earlier`` (simulated scans, or None),
-        ``learned_from``, ``log``, ``notes``.
+        ``new_share`` (of the new weights, see ``NEW_SHARES``), ``learned_from``, ``log``, ``notes``.
 
     Raises:
         InputError: no dataset, too few cases, a model or settings that cannot be used, or another run on the dataset.
@@ -106,7 +106,7 @@ def _improve(
     _need_torch()
     from radiologycnn.networks.devices import resolve_device
     from radiologycnn.training.hemorrhage.cases import grid_name, simulate_cases
-    from radiologycnn.training.improvement.finetune import dice_by_case, fine_tune, mean, network_of
+    from radiologycnn.training.improvement.finetune import between, dice_by_case, fine_tune, mean, network_of
 
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
     preprocessing = Preprocessing.from_dict(base.preprocessing)
@@ -133,14 +133,22 @@ def _improve(
 
     all_learning = [*learning, *simulated[:mixed]]
     resume = _open_run(work, base, choices, all_learning, checking, fresh)
-    weights = fine_tune(
+    old = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+    new = fine_tune(
         network, all_learning, checking, threshold, choices, work, resume, where, report, cancelled
     )  # fmt: skip
     progress(_TRAINED, "Testing the new model")
-    network.load_state_dict(weights)
+    earlier = None
+    for new_share in NEW_SHARES:
+        weights = between(old, new, new_share)
+        network.load_state_dict(weights)
+        if not check:
+            break
+        earlier_after = dice_by_case(network, simulated[mixed:], threshold, where, cancelled)
+        earlier = {"cases": check, "before": mean(earlier_before), "after": mean(earlier_after)}
+        if not has_forgotten(earlier):
+            break
     after = dice_by_case(network, checking, threshold, where, cancelled)
-    earlier_after = dice_by_case(network, simulated[mixed:], threshold, where, cancelled) if check else {}
-    earlier = {"cases": check, "before": mean(earlier_before), "after": mean(earlier_after)} if check else None
     accepted, message = verdict(mean(before), mean(after), len(checking), earlier)
     record = {
         "accepted": accepted,
@@ -151,6 +159,7 @@ def _improve(
         "before": _figures(before, held_out),
         "after": _figures(after, held_out),
         "earlier": earlier,
+        "new_share": new_share,
         "learned_from": {
             "cases": len(training),
             "held_out": len(held_out),
@@ -174,6 +183,11 @@ def _improve(
     return record
 
 
+def has_forgotten(earlier: Mapping[str, float]) -> bool:
+    """Whether the Dice on scans such as the model knew fell by more than may be."""
+    return earlier["after"] < earlier["before"] - MOST_LOST_DICE
+
+
 def verdict(before: float, after: float, held_out: int, earlier: Mapping[str, float] | None) -> tuple[bool, str]:
     """Whether a new model is kept, and why, in one sentence with the numbers.
 
@@ -185,7 +199,7 @@ def verdict(before: float, after: float, held_out: int, earlier: Mapping[str, fl
     numbers = f"Dice on {held_out} held-out cases {after:.3f}, before {before:.3f}"
     if after <= before:
         return False, f"The new model is not better and was not kept: {numbers}."
-    if earlier and earlier["after"] < earlier["before"] - MOST_LOST_DICE:
+    if earlier and has_forgotten(earlier):
         lost = f"{earlier['after']:.3f}, before {earlier['before']:.3f}"
         forgot = "The new model has forgotten what it knew and was not kept"
         return False, f"{forgot}: on simulated scans {lost} ({numbers})."

@@ -11,6 +11,13 @@ from radiologycnn.errors import InputError
 MOST_LOST_DICE = 0.05
 """By so much the Dice on simulated scans, where some are mixed in, may fall without the model being refused."""
 
+NEW_SHARES = (1.0, 0.5)
+"""How far from the old weights to the new ones: the whole way, and half of it where the whole way forgets.
+
+Weights between those of a network and of its fine-tuned copy keep most of what either knows (Wortsman et al., Robust
+fine-tuning of zero-shot models, CVPR 2022). Which of them is taken, the simulated scans decide, not the held-out cases.
+"""
+
 
 @dataclass(frozen=True)
 class ImprovementSettings:
