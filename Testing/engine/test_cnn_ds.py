@@ -183,3 +183,23 @@ def test_a_single_case_is_normalized_in_training_as_in_a_batch():
     inputs = (features, norm.weight, norm.bias)
     for in_batch, single in zip(*(torch.autograd.grad((output * wanted).sum(), inputs) for output in (both, alone))):
         assert torch.allclose(in_batch, single, rtol=1e-4, atol=1e-4)
+
+
+def test_types_have_no_say_in_how_far_a_bleed_reaches():
+    torch.manual_seed(0)
+    network = build_cnn_ds("small", base_filters=2, out_labels=3, extent_output=True).eval()
+    alone = build_cnn_ds("small", base_filters=2).eval()
+    weights = network.state_dict()
+    alone.load_state_dict({k: v[:1] if k.startswith("segmentations") else v for k, v in weights.items()})
+    image = torch.rand(1, 1, 16, 16, 16)
+    with torch.no_grad():
+        logits, extent = network(image), alone(image)
+        assert logits.shape == (1, 3, 16, 16, 16)
+        torch.testing.assert_close(logits.amax(1, keepdim=True), extent)
+        likeliest = logits.argmax(1)
+        assert len(likeliest.unique()) == 3
+        for layer in network.segmentations:  # twice as sure of the types
+            layer.weight[1:] *= 2
+            layer.bias[1:] *= 2
+        torch.testing.assert_close(network(image).amax(1, keepdim=True), extent)
+        assert torch.equal(network(image).argmax(1), likeliest)

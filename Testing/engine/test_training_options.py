@@ -13,7 +13,7 @@ from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.training.checkpoints import load_checkpoint
 from radiologycnn.training.hemorrhage import trainer as hemorrhage
 from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
-from radiologycnn.training.hemorrhage.losses import focal_loss, segmentation_loss
+from radiologycnn.training.hemorrhage.losses import FEW_VOXELS, TYPE_WEIGHT, focal_loss, segmentation_loss, types_loss
 from radiologycnn.training.hemorrhage.settings import TrainingSettings as HemorrhageSettings
 from radiologycnn.training.loading import in_advance
 from radiologycnn.training.rotatorcuff import cases as shoulders
@@ -80,6 +80,19 @@ def test_segmentation_losses_are_dice_and_a_loss_of_voxels() -> None:
     assert both == pytest.approx(float(dice_loss(logits, truth, 100.0) + 8 * entropy), rel=1e-5)
     assert float(segmentation_loss(logits, truth, "dice_focal", 0.0)) == pytest.approx(both, rel=1e-6)
     assert focal < both
+
+
+def test_loss_of_types_is_that_of_any_blood_and_of_the_type_within_it() -> None:
+    truth = torch.zeros(2, 3, 8, 8, 8)  # the second case holds no blood
+    truth[0, 0, :4], truth[0, 2, 4, :, :1] = 1, 1
+    logits = torch.randn(2, 3, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    any_blood = segmentation_loss(logits.amax(1, keepdim=True), truth.amax(1, keepdim=True), "dice_ce")
+
+    named = -logits.log_softmax(1)
+    many, few = named[0, 0, :4], named[0, 2, 4, :, :1]
+    # 8 voxels are fewer than those from which on a type counts fully.
+    by_type = (many.mean() + few.sum() / FEW_VOXELS) / (1 + few.numel() / FEW_VOXELS)
+    assert float(types_loss(logits, truth, "dice_ce")) == pytest.approx(float(any_blood + TYPE_WEIGHT * by_type / 2))
 
 
 def test_focal_loss_of_classes_by_hand() -> None:

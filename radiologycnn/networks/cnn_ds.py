@@ -51,7 +51,7 @@ class CnnDs(nn.Module):
         self.segmentations = nn.ModuleList(
             nn.Conv3d(
                 filters[level],
-                options.out_labels,
+                options.out_labels + options.extent_output,
                 options.segmentation_kernel,
                 padding=options.segmentation_kernel // 2,
             )
@@ -98,6 +98,9 @@ class CnnDs(nn.Module):
                 here = self.segmentations[level](features)
                 logits = here if logits is None else logits + here
         assert logits is not None
+        if self.options.extent_output:
+            extent, labels = logits[:, :1], logits[:, 1:]
+            logits = extent + labels - labels.amax(dim=1, keepdim=True)
         return logits
 
 

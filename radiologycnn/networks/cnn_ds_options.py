@@ -22,6 +22,9 @@ class CnnDsOptions(NetworkOptions):
     Attributes:
         in_channels: channels of the input; 1, the HU values.
         out_labels: output logits a voxel, each with its own sigmoid; 1 in the paper (hemorrhage).
+        extent_output: one segmentation channel more says where any label is, and the others only which: the likeliest
+            label gets that channel's logit, each other one as much less as it is less likely. Types are then learned
+            without a say in how far blood reaches.
         base_filters: channels at full resolution, doubled at each level. Not in the paper; 16 in Isensee 2017.
         depth: levels, the bottom included; 4 (paper, Table 5), tuned over 3-6.
         deep_supervision: sum the segmentation layers of several levels; without it only the last one is kept (Table 4).
@@ -64,6 +67,7 @@ class CnnDsOptions(NetworkOptions):
 
     in_channels: int = 1
     out_labels: int = 1
+    extent_output: bool = False
     base_filters: int = 16
     depth: int = 4
     deep_supervision: bool = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,8 +21,6 @@ from radiologycnn.networks.devices import to_array, to_tensor
 from radiologycnn.networks.gap_classifier import DROPOUT_KINDS, GapClassifier, monte_carlo_dropout
 from radiologycnn.networks.layer_progress import LayerProgress
 from radiologycnn.networks.runner import NetworkRunner
-
-T = TypeVar("T")
 
 
 class TorchBackend:
@@ -51,11 +48,11 @@ class TorchBackend:
     def label_count(self) -> int:
         if isinstance(self.network, GapClassifier):
             return 0
-        return self._last(nn.Conv3d).out_channels
+        return self.network.options.out_labels
 
     @property
     def class_count(self) -> int:
-        return self._last(nn.Linear).out_features if isinstance(self.network, GapClassifier) else 0
+        return self.network.options.classes if isinstance(self.network, GapClassifier) else 0
 
     @property
     def head_is_linear(self) -> bool:
@@ -175,10 +172,6 @@ class TorchBackend:
             raise InputError(
                 "no-such-block", f"This model has no block {block}.", f"Use 1 to {blocks}, or leave it out."
             )
-
-    def _last(self, kind: type[T]) -> T:
-        *_, last = (module for module in self.network.modules() if isinstance(module, kind))
-        return last
 
 
 def _probabilities(network: nn.Module, image: np.ndarray, device: torch.device) -> np.ndarray:

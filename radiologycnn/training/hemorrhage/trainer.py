@@ -18,7 +18,7 @@ from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
-from radiologycnn.training.hemorrhage.losses import segmentation_loss
+from radiologycnn.training.hemorrhage.losses import segmentation_loss, types_loss
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
@@ -30,7 +30,7 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     if settings.depth != CnnDsOptions().depth:  # left out otherwise, as packages from before it leave it out
         parameters["depth"] = settings.depth
     if settings.types:
-        parameters["out_labels"] = len(BLEED_TYPES)
+        parameters.update(out_labels=len(BLEED_TYPES), extent_output=True)
     return {"name": "cnn_ds", "parameters": parameters}
 
 
@@ -116,7 +116,8 @@ class SegmentationLoop(TrainingLoop):
         loss, logits = self._loss(image, mask)
         if not mask.any():
             return float(loss), None
-        found = (logits.cpu() > 0).float()
+        found = (logits > 0) & (logits == logits.amax(dim=1, keepdim=True))
+        found = found.float().cpu()
         return float(loss), float(2 * (found * mask).sum() / (found.sum() + mask.sum()))
 
     def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -140,4 +141,5 @@ class SegmentationLoop(TrainingLoop):
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.settings.autocast):
             logits = self.network(image)
         logits = logits.float()
-        return segmentation_loss(logits, mask, self.settings.loss, self.settings.focal_gamma), logits
+        loss = types_loss if logits.shape[1] > 1 else segmentation_loss
+        return loss(logits, mask, self.settings.loss, self.settings.focal_gamma), logits
