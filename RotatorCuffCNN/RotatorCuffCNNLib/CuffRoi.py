@@ -71,7 +71,7 @@ def isAutomatic(roiNode) -> bool:
     return bool(placed.get("automatic")) and np.allclose(placed["place"], _placement(roiNode), atol=0.05)
 
 
-def roiRequest(roiNode, volumeNode) -> dict:
+def roiRequest(roiNode) -> dict:
     """The region as the worker wants it: centre in LPS and edge in mm, where the scan lies in the world.
 
     The scan itself is sent with its parent transforms applied, so both are in one frame.
@@ -87,7 +87,7 @@ def roiProblem(roiNode, volumeNode) -> str:
     """Why the region cannot be used, as a sentence for the person; "" where it can."""
     if roiNode is None or volumeNode is None or volumeNode.GetImageData() is None:
         return ""
-    request = roiRequest(roiNode, volumeNode)
+    request = roiRequest(roiNode)
     if roiNode.GetNumberOfDefinedControlPoints() == 0:
         return _("The region has no place yet. Let it be found, or place it onto the humeral head.")
     low, high = EDGE_RANGE_MM

@@ -150,15 +150,15 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         if problem:
             raise InputError("roi-outside", problem)
         self.stopLocating()  # the classification finds the head itself, where nobody has said where it is
-        where = self.whereToLook(volumeNode, roiNode, side)
+        where = self.whereToLook(roiNode, side)
         return self.requestMainJob(
             volumeNode, about=location, model=model or None, device=device, repeats=repeats, **where
         )
 
     @staticmethod
-    def whereToLook(volumeNode, roiNode, side) -> dict:
+    def whereToLook(roiNode, side) -> dict:
         """A request's fields on which part of a scan the network is to see, and how; see :meth:`classify`."""
-        roi = CuffRoi.roiRequest(roiNode, volumeNode) if roiNode is not None else None
+        roi = CuffRoi.roiRequest(roiNode) if roiNode is not None else None
         return {"roi": roi, "side": None if side == AUTOMATIC_SIDE else side}
 
     def _presentClassification(self, job, message) -> None:

@@ -245,7 +245,7 @@ class RegionSection(VTKObservationMixin):
         """Where the box is, in mm."""
         if not self._isUsable or self._roiNode is None:
             return ""
-        return centreText(CuffRoi.roiRequest(self._roiNode, self._volumeNode))
+        return centreText(CuffRoi.roiRequest(self._roiNode))
 
     def _said(self) -> dict:
         """What the search has said of the series, now or before the scene was saved."""

@@ -80,7 +80,7 @@ def _liesWhereItDid(result: CuffResult) -> bool:
 
 def _roiMoved(region, record, roiNode, volumeNode) -> bool:
     """Compared in the scan's own grid, so that a scan that is moved together with its box has not moved it."""
-    now = CuffRoi.roiRequest(roiNode, volumeNode)
+    now = CuffRoi.roiRequest(roiNode)
     thenToRas = np.array(record["scan_ijk_to_ras"], float)
     nowToRas = VolumeExchange.ijkToWorld(volumeNode)
     thenIjk = np.linalg.inv(thenToRas) @ LPS_TO_RAS @ [*region.centre_lps_mm, 1.0]

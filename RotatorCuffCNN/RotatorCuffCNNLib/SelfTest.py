@@ -129,7 +129,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
         volume = self._addVolume()
         centreLps = (LPS_TO_RAS @ [*self.shoulder.headRas, 1.0])[:3]
         roi = CuffRoi.placeRoi(volume, {"centre_lps_mm": centreLps, "edge_mm": 80.0, "automatic": True})
-        request = CuffRoi.roiRequest(roi, volume)
+        request = CuffRoi.roiRequest(roi)
         self.assertLess(self._distance(request["centre_lps_mm"], centreLps), 0.01)
         self.assertAlmostEqual(request["edge_mm"], 80.0, places=3)
         self.assertTrue(CuffRoi.isAutomatic(roi))

@@ -22,7 +22,6 @@ class SyntheticShoulder:
         array: int16, shape (K, J, I); a coronal oblique series, slices from posterior to anterior.
         ijkToRas: 4x4, voxel index to RAS in mm.
         headRas: centre of the humeral head, mm.
-        headRadiusMm: its radius.
         tearRas: middle of the tear, mm.
         side: "left" or "right".
     """
@@ -30,7 +29,6 @@ class SyntheticShoulder:
     array: np.ndarray
     ijkToRas: np.ndarray
     headRas: tuple
-    headRadiusMm: float
     tearRas: tuple
     side: str
 
@@ -81,7 +79,7 @@ def syntheticShoulder(shapeKji=(22, 128, 128), spacingMm=(1.25, 1.25, 4.0), side
     noise = np.random.default_rng(seed).normal(0, 6, shapeKji)
     array = np.clip(np.round(array + noise), 0, None).astype(np.int16)
     tear = head + np.array(TEAR_FROM_HEAD_MM) * [lateral, 1, 1]
-    return SyntheticShoulder(array, ijkToRas, tuple(map(float, head)), radius, tuple(map(float, tear)), side)
+    return SyntheticShoulder(array, ijkToRas, tuple(map(float, head)), tuple(map(float, tear)), side)
 
 
 def mapGrid(shoulder, voxels=16, edgeMm=80.0) -> np.ndarray:

@@ -162,7 +162,7 @@ class RotatorCuffCNNWidget(PanelWidget):
     def preparationFields(self, volumeNode) -> dict | None:
         if self.readerStudy.isReading or self.logic.isLocating(volumeNode):
             return None  # the search ends in a box, and with it the scan is prepared
-        return self.logic.whereToLook(volumeNode, self.region.roiNode, self._parameterNode.side)
+        return self.logic.whereToLook(self.region.roiNode, self._parameterNode.side)
 
     def _repeatsRequest(self):
         parameters = self._parameterNode

@@ -1,11 +1,10 @@
-"""The measure of what a case can teach: its values where they are known, and the order of cases."""
+"""The measure of what a case can teach: its values where they are known."""
 
 import numpy as np
 import pytest
 from engine.annotated_folder import SHAPE, annotated_folder
 
 from radiologycnn.annotation.dataset import AnnotationDataset
-from radiologycnn.annotation.ordering import BY_NAME, BY_VOLUME, MOST_TO_CORRECT, MOST_TO_LEARN, order_cases
 from radiologycnn.annotation.predictions import SMOOTHING_ML, Prediction
 from radiologycnn.annotation.records import Mask
 from radiologycnn.annotation.store import AnnotationStore
@@ -70,18 +69,3 @@ def test_it_is_kept_with_the_case_when_the_network_has_run(tmp_path) -> None:
     assert found["case-0002"].volume_ml == pytest.approx(120 * 0.003)
     assert np.prod(SHAPE) > 120
     assert store.prediction("case-0001") is None
-
-
-def test_order_of_cases() -> None:
-    known = {
-        "b": Prediction("b", volume_ml=3, uncertainty=0.2, correction_ml=4),
-        "c": Prediction("c", volume_ml=9, uncertainty=0.1, correction_ml=2),
-        "d": Prediction("d", volume_ml=1, uncertainty=0.7, correction_ml=3),
-    }
-    cases = ["d", "z", "c", "a", "b"]
-    assert order_cases(cases, known, MOST_TO_LEARN) == ["d", "b", "c", "a", "z"]
-    assert order_cases(cases, known, MOST_TO_CORRECT) == ["b", "d", "c", "a", "z"]
-    assert order_cases(cases, known, BY_VOLUME) == ["c", "b", "d", "a", "z"]
-    assert order_cases(cases, known, BY_NAME) == ["a", "b", "c", "d", "z"]
-    with pytest.raises(ValueError, match="no order"):
-        order_cases(cases, known, "colour")

@@ -100,10 +100,10 @@ def testRequestIsInTheFrameThatTheWorkerSees(cuff):
     move[:3, 3] = (20.0, -35.0, 10.0)
     roiModule = cuff.modules.CuffRoi
     roi = roiModule.placeRoi(volume, location(cuff.shoulder.headRas))
-    before = roiModule.roiRequest(roi, volume)
+    before = roiModule.roiRequest(roi)
     transform = cuff.addTransform(move, volume)
     roi.SetAndObserveTransformNodeID(transform.GetID())
-    after = roiModule.roiRequest(roi, volume)
+    after = roiModule.roiRequest(roi)
     assert after["edge_mm"] == pytest.approx(80.0)
     # the same voxel of the scan, before and after, where the worker is told that the scan lies
     toLps = RAS_TO_LPS @ VolumeExchange.ijkToWorld(volume)
@@ -120,7 +120,7 @@ def testPlacedUnderATransformItIsWhereTheWorkerSaid(cuff):
     roiModule = cuff.modules.CuffRoi
     roi = roiModule.placeRoi(volume, location(head, 90.0))
     assert roi.GetParentTransformNode() is transform
-    request = roiModule.roiRequest(roi, volume)
+    request = roiModule.roiRequest(roi)
     assert np.allclose(request["centre_lps_mm"], (RAS_TO_LPS @ [*head, 1.0])[:3], atol=1e-4)
     assert request["edge_mm"] == pytest.approx(90.0)
 

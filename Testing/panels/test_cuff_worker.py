@@ -93,7 +93,7 @@ def testOverlayFallsOnTheBlock(cuff, logic, answer, side):
         evidence = result.classification.evidence_for(result.shownTarget, result.shownMethod)
         assert np.allclose(evidence.peak_ras_mm, result.peakRas(), atol=0.05)
         assert np.allclose(cuff.peakOf(result.camNode), result.peakRas(), atol=CAM_VOXEL_MM / 2)
-        roiRequest, seen = roiModule.roiRequest(roi, volume), result.classification.roi
+        roiRequest, seen = roiModule.roiRequest(roi), result.classification.roi
         assert np.allclose(seen.centre_lps_mm, roiRequest["centre_lps_mm"], atol=1e-6)
         assert seen.edge_mm == pytest.approx(roiRequest["edge_mm"])
 

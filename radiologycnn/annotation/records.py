@@ -13,7 +13,6 @@ from radiologycnn.errors import InputError
 
 SCHEMA_VERSION = 1
 TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED = "to-do", "in-progress", "accepted", "flagged", "rejected"
-STATES = (TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED)
 DECISIONS = (ACCEPTED, FLAGGED, REJECTED)
 NETWORK = "network"
 """Stands in a rater's place for the network's own masks."""
@@ -175,7 +174,7 @@ class Annotation:
     """What one rater has decided on one case, the last word first; earlier words are in ``history``.
 
     Attributes:
-        status: one of STATES, never TO_DO.
+        status: IN_PROGRESS or one of DECISIONS.
         mask: file of the rater's mask, relative to the dataset's folder; "" for none.
         mask_sha256: of that file.
         network_mask: file of the network's mask that the rater began with; "" for none.

@@ -84,7 +84,6 @@ class FolderScan:
     damaged: list[str] = field(default_factory=list)
     without_image: int = 0
     other_files: list[str] = field(default_factory=list)
-    truncated_listing: bool = False
 
 
 def hashed_uid(uid: str) -> str:

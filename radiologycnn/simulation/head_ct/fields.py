@@ -88,12 +88,6 @@ class HeadGrid:
             return field[tuple(slice(n) for n in shape)]
         return interpolate(field, shape, 1 / step)
 
-    def fine_noise(self, rng: np.random.Generator, smoothness_mm: float) -> np.ndarray:
-        """Gaussian random field on the fine grid, mean 0, sd 1; finer grain than the coarse grid can carry."""
-        field = rng.standard_normal(self.fine_shape, dtype=np.float32)
-        field = ndimage.gaussian_filter(field, smoothness_mm / self.fine_mm, mode="wrap", truncate=3.0)
-        return field / field.std()
-
     def look_up(self, field: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """A coarse field at other places (mm), linear."""
         places = [(c - low) / self.coarse_mm for c, low in zip((z, y, x), BOX_LOW_MM[::-1])]
