@@ -49,6 +49,7 @@ class AnnotationLogic:
         self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
         self._savedKey = ""
         self._network = self._unkeptNetwork = None
+        self._scanParts = iter(())  # of the open case's scan, as far as they are still to be written
 
     # The list
 
@@ -131,7 +132,9 @@ class AnnotationLogic:
     # A case
 
     def openCase(self, caseId, prepared=None, isBrainWindow=True):
-        """Load a case's scan, write it down where that is not done yet, start the clock; returns the volume node.
+        """Load a case's scan and start the clock; returns the volume node.
+
+        Where the dataset lacks the scan, :meth:`writeMore` writes it.
 
         Args:
             caseId: which.
@@ -151,7 +154,9 @@ class AnnotationLogic:
             if volumeNode is None:
                 raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
             VolumeExchange.checkVolumeNode(volumeNode)
-            self.store.write_scan(caseId, slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode), isWritten)
+            array, matrix = slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode)
+            self.store.check_grid(caseId, array.shape, matrix)
+            self._scanParts = self.store.write_scan_in_parts(caseId, array, matrix, isWritten)
             word = self.store.begin(caseId)
         except Exception:
             if self.unload():
@@ -161,6 +166,18 @@ class AnnotationLogic:
         self.changes = int(word.edits.get("changes", 0))
         self.clock.restart(word.seconds)
         return volumeNode
+
+    def writeMore(self) -> bool:
+        """Write some more of the open case's scan into the dataset, some milliseconds' work; whether there is more.
+
+        Raises:
+            InputError, ResourceError: it could not be written; it is tried again when the case is opened again.
+        """
+        return next(self._scanParts, self) is None
+
+    def _writeAll(self) -> None:
+        while self.writeMore():
+            pass
 
     def _addPrepared(self, prepared, isBrainWindow):
         """The node of a prepared scan; None where it is not prepared, or not on the grid that its masks are on."""
@@ -206,6 +223,7 @@ class AnnotationLogic:
         self.caseId = self.volumeId = self._savedKey = ""
         self.notes = ()
         self._network = self._unkeptNetwork = None
+        self._scanParts = iter(())
         self.clock.pause()
         self.clock.restart()
 
@@ -242,6 +260,7 @@ class AnnotationLogic:
             InputError, ResourceError: it could not be written; it is tried again the next time.
         """
         if self._unkeptNetwork is not None:
+            self._writeAll()
             result, found = self._unkeptNetwork, self._unkeptNetwork.networkMask()
             if found is not None:  # else its probability is gone
                 mask, message = Mask(*found), networkMessage(result)
@@ -278,6 +297,7 @@ class AnnotationLogic:
 
     def _write(self, result, status, comment):
         about = {"seconds": self.clock.seconds, "comment": comment}
+        self._writeAll()
         if result is None:
             return self.store.submit(self.caseId, Decision(status, **about))
         self._checkGrid(result)

@@ -9,6 +9,7 @@ from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.Signal import Signal
 
 KEEP_MS = 400  # after the next case is on the screen
+WRITE_MS = 15  # between two parts of a scan
 
 
 class CaseOpening:
@@ -42,10 +43,11 @@ class CaseOpening:
         self._beginTimer = delayedCall(0, self._begin)
         self._removeTimer = delayedCall(0, self._removeScanBefore)
         self._keepTimer = delayedCall(KEEP_MS, self._keepNetwork)
+        self._writeTimer = delayedCall(WRITE_MS, self._writeScan)
 
     def release(self) -> None:
         """The scene closes, or the panel goes away."""
-        for timer in (self._keepTimer, self._beginTimer, self._removeTimer):
+        for timer in (self._keepTimer, self._writeTimer, self._beginTimer, self._removeTimer):
             timer.stop()
         self._dropPrepared()
         self._scanBefore = self.readingId = ""
@@ -119,7 +121,16 @@ class CaseOpening:
             self._isOpening = False
         self.scanShown.emit(caseId)
         self._beginTimer.start()
+        self._writeTimer.start()
         return True
+
+    def _writeScan(self) -> None:
+        """Write some of the scan into the dataset, where it is not there yet."""
+        try:
+            if self.cases.writeMore():
+                self._writeTimer.start()
+        except RadiologyCNNError as error:
+            self.panel.showMessage(error.message, error.hint)
 
     def _begin(self) -> None:
         """Show the mask of the case that was opened, or have the network make one."""
@@ -195,6 +206,9 @@ class CaseOpening:
 
     def _keepNetwork(self) -> None:
         """Have the network's result written down, now that it is on the screen; then get the next case ready."""
+        if self._writeTimer.active:
+            self._keepTimer.start()
+            return
         try:
             self.cases.keepNetwork()
         except RadiologyCNNError as error:

@@ -92,6 +92,21 @@ class AnnotatePanel:
         turns = self._turns(lambda: self.worklist.cases.caseId and self._asked("segment"))
         return max(turn.blocking_s for turn in (clicked, *turns))
 
+    def open_loaded(self, count: int) -> float:
+        """Make a list of scans that are loaded and open its first case; the longest turn until its scan is written."""
+        from slicer import util
+
+        for number in range(count):
+            self.head.array[0, 0, 0] = -number - 1
+            util.addVolumeFromArray(self.head.array, ijkToRAS=self.head.ijkToRas, name=f"loaded {number}")
+        first = self._turn(self.worklist.onSceneScansButton)
+        before = self._count("segment")
+        clicked = self._turn(self.worklist.onOpenCaseButton)
+        self._wait(lambda: self._count("segment") > before)
+        cases = self.worklist.cases
+        turns = self._turns(lambda: cases.store.case(cases.caseId).image)
+        return max(turn.blocking_s for turn in (first, clicked, *turns))
+
     def prepare_next(self) -> float:
         """Answer the request for the next case as the worker would; the longest turn of taking it into memory."""
         self._answer_reading()

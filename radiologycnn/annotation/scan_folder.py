@@ -49,7 +49,8 @@ def find_scans(folder: Path) -> list[ScanFile]:
         names = sorted(name for name in files if not name.startswith("."))
         scans = [n for n in names if n.lower().endswith(SCAN_ENDINGS) and not n.lower().endswith(NOT_SCANS)]
         if not scans:
-            scans = [name for name in names if _is_dicom(Path(place) / name)][:1]
+            first = next((name for name in names if _is_dicom(Path(place) / name)), None)
+            scans = [] if first is None else [first]
         for name in scans:
             path = Path(place) / name
             fingerprint = file_fingerprint(path)

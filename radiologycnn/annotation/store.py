@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,7 +49,7 @@ from radiologycnn.annotation.records import (
 )
 from radiologycnn.annotation.submission import Submissions
 from radiologycnn.errors import InputError
-from radiologycnn.images.write import write_atomically, write_image
+from radiologycnn.images.write import write_atomically, write_nifti_in_parts
 
 
 class AnnotationStore(Submissions, AnnotationDataset):
@@ -139,19 +139,30 @@ class AnnotationStore(Submissions, AnnotationDataset):
         Raises:
             InputError: the case has another grid.
         """
+        for _part in self.write_scan_in_parts(case_id, array, ijk_to_lps, is_written):
+            pass
+        return self.case(case_id)
+
+    def write_scan_in_parts(
+        self, case_id: str, array: np.ndarray, ijk_to_lps: np.ndarray, is_written: bool = False
+    ) -> Iterator[None]:
+        """As :meth:`write_scan`, for a panel that answers in between; the case holds its scan only at the end.
+
+        Raises:
+            InputError, ResourceError: while it is gone through, a wrong grid first of all.
+        """
         case = self.check_grid(case_id, array.shape, ijk_to_lps)
         if case.image and (self.folder / case.image).is_file():
-            return case
+            return
         matrix = np.asarray(ijk_to_lps, float)
         image = f"images/{case_id}.nii"
         if not (is_written and (self.folder / image).is_file()):
-            write_image(self.folder / image, array, matrix)
+            yield from write_nifti_in_parts(self.folder / image, array, matrix)
         # image and grid in one record: two raters who open the case at once write the same
         case = replace(
             case, image=image, shape_kji=tuple(map(int, array.shape)), ijk_to_lps=tuple(map(tuple, matrix.tolist()))
         )
         self.files.write(f"cases/{case_id}.json", case.to_dict())
-        return case
 
     # A rater's word
 

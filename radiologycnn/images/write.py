@@ -9,18 +9,19 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from radiologycnn.errors import InputError, ResourceError
-from radiologycnn.images.nifti import nifti_bytes
+from radiologycnn.images.nifti import nifti_bytes, nifti_header
 
 if TYPE_CHECKING:
     from radiologycnn.hemorrhage.labels import LabelDefinition
 
+_PART_BYTES = 8_000_000
 _COMPRESSION_LEVEL = 3  # a third of the time of level 6 for a few per cent of size
 _NRRD_TYPES = {
     "i1": "signed char", "u1": "unsigned char", "i2": "short", "u2": "unsigned short", "i4": "int",
@@ -51,7 +52,9 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, ijk_to_lps: np.
     if name.endswith(".nii.gz"):
         content = gzip.compress(nifti_bytes(array, ijk_to_lps), _COMPRESSION_LEVEL, mtime=0)
     elif name.endswith(".nii"):
-        content = nifti_bytes(array, ijk_to_lps)
+        for _part in write_nifti_in_parts(path, array, ijk_to_lps):
+            pass
+        return path
     elif name.endswith(".nrrd"):
         content = _nrrd_bytes(array, ijk_to_lps)
     elif name.endswith(".mha"):
@@ -119,6 +122,25 @@ def write_segmentation_nrrd(
     return path
 
 
+def write_nifti_in_parts(path: str | os.PathLike[str], array: np.ndarray, ijk_to_lps: np.ndarray) -> Iterator[None]:
+    """Writes ``.nii`` as :func:`write_image` does, for whoever has other things to do in between.
+
+    Nothing is written before the first ``next``; the file appears with the last one. Closed before, it leaves nothing.
+
+    Raises:
+        InputError, ResourceError: while it is gone through.
+    """
+    array = _writable(array)
+    with _whole_file(Path(path)) as stream:
+        stream.write(nifti_header(array.shape, array.dtype, np.asarray(ijk_to_lps, float)))
+        step = max(_PART_BYTES // max(array[:1].nbytes, 1), 1)
+        for first in range(0, len(array), step):
+            stream.write(np.ascontiguousarray(array[first : first + step], array.dtype.newbyteorder("<")).data)
+            if first + step < len(array):
+                _synced(stream)  # else all of it would be waited for at the end
+                yield
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file under a temporary name beside its place, then renames it; on failure nothing is left behind.
 
@@ -126,19 +148,29 @@ def write_atomically(path: Path, content: bytes) -> None:
         InputError: ``cannot-write`` (no such folder, no permission).
         ResourceError: ``disk-full``.
     """
-    path = Path(path)
+    with _whole_file(Path(path)) as stream:
+        stream.write(content)
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A stream for a file that appears at the end of the block, or, where the block fails, not at all."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(temporary, "xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())  # some file systems report a full disk only here
+            yield stream
+            _synced(stream)
         os.replace(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _synced(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())  # some file systems report a full disk only here
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError | ResourceError:
