@@ -62,5 +62,13 @@ def main(cases: Path, output: Path, kind: str) -> None:
                 torch.save(train("cut", resume=True), output / "resumed.pt")
 
 
+def threads_of_gloo() -> list[str]:
+    """Names of this process's threads that the process group started; Linux tells them."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
+
+
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    left = threads_of_gloo()
+    assert not left, f"still running when Python ends, where they may abort it: {left}"

@@ -9,6 +9,7 @@ nothing is sent.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -178,6 +179,9 @@ def joined_team(device: str = "auto") -> Iterator[Team]:
     place = torch.device(_own_device(device))
     if place.type == "cuda":
         torch.cuda.set_device(place)
+    # This module keeps the process group that it finds at its import as its functions' default. The first optimizer
+    # imports it: the group would then outlive its end, and its threads now and then abort Python's.
+    importlib.import_module("torch.distributed.nn.functional")
     # Words between the processes go over the CPU in any case.
     dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     _team = Team(dist.get_rank(), size, str(place))
@@ -190,7 +194,9 @@ def joined_team(device: str = "auto") -> Iterator[Team]:
         raise
     finally:
         _team = Team()
-        if in_order:  # after an error this would wait for a teammate that is gone; the end of the process does it
+        # NCCL would wait for a teammate that an error took away; there the end of the process does it. Gloo's threads
+        # must be gone before Python ends.
+        if in_order or place.type == "cpu":
             dist.destroy_process_group()
 
 
@@ -231,6 +237,18 @@ def joined_normalization(network: nn.Module, team: Team, device: str) -> nn.Modu
     return network
 
 
+class _TotalWithGradient(torch.autograd.Function):
+    """:meth:`Team.total` that gradients go through; PyTorch's own form of it is deprecated."""
+
+    @staticmethod
+    def forward(_context: Any, value: Tensor) -> Tensor:
+        return _team.total(value)
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        return _team.total(gradient)
+
+
 class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalization whose mean and variance while training are those of all processes' cases together."""
 
@@ -249,18 +267,15 @@ class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, features: Tensor) -> Tensor:
         if not self.training:
             return super().forward(features)
-        from torch.distributed.nn.functional import all_reduce  # with gradients, unlike Team.total
-
         axes = [0, *range(2, features.dim())]
         shape = (1, -1) + (1,) * (features.dim() - 2)
         values = features.float()
         own = values.new_tensor([values.numel() / values.shape[1]])
-        with _teammates_may_leave():
-            sums = all_reduce(torch.cat([values.sum(axes), own]))
-            count = sums[-1].detach()
-            mean = sums[:-1] / count
-            centred = values - mean.view(shape)
-            variance = all_reduce(centred.square().sum(axes)) / count
+        sums = _TotalWithGradient.apply(torch.cat([values.sum(axes), own]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        centred = values - mean.view(shape)
+        variance = _TotalWithGradient.apply(centred.square().sum(axes)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
