@@ -15,7 +15,8 @@ from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
-from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
+from radiologycnn.models.description import DESCRIPTION_NAME
+from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds

@@ -21,7 +21,8 @@ from radiologycnn.baselines.interface import Fit, Progress, ShoulderCase, TearAn
 from radiologycnn.errors import Cancelled
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
-from radiologycnn.models.package import DESCRIPTION_NAME, ModelPackage, load_package
+from radiologycnn.models.description import DESCRIPTION_NAME
+from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier

@@ -9,14 +9,8 @@ from pathlib import Path
 
 import radiologycnn
 from radiologycnn.errors import InputError, RadiologyCNNError
-from radiologycnn.models.package import (
-    DESCRIPTION_NAME,
-    NAME_PATTERN,
-    ONNX_NAME,
-    WEIGHTS_NAME,
-    ModelPackage,
-    load_package,
-)
+from radiologycnn.models.description import DESCRIPTION_NAME, NAME_PATTERN
+from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 
 MODELS_VARIABLE = "RADIOLOGYCNN_MODELS"
 

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
-from radiologycnn.models.package import DESCRIPTION_NAME, ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
+from radiologycnn.models.description import DESCRIPTION_NAME
+from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package, write_whole
 
 

@@ -17,15 +17,9 @@ from urllib.parse import urlsplit
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.models.catalog import MODELS_VARIABLE, bundled_models_folder, user_models_folder
+from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.download import download
-from radiologycnn.models.package import (
-    DESCRIPTION_NAME,
-    ONNX_NAME,
-    WEIGHTS_NAME,
-    ModelPackage,
-    load_package,
-    member_names,
-)
+from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package, member_names
 
 LARGEST_UNPACKED_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20

@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import (
-    DESCRIPTION_NAME,
-    ONNX_NAME,
-    SCHEMA_VERSION,
-    WEIGHTS_NAME,
-    ModelPackage,
-    description_problems,
-    load_package,
-)
+from radiologycnn.models.description import DESCRIPTION_NAME, SCHEMA_VERSION, description_problems
+from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 from radiologycnn.networks.architectures import build_network
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import NAME_PATTERN, SIMULATED_NOTE, VERSION_PATTERN, load_package
+from radiologycnn.models.description import NAME_PATTERN, VERSION_PATTERN
+from radiologycnn.models.package import SIMULATED_NOTE, load_package
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import options_of
 from radiologycnn.training.settings import CommonSettings

@@ -24,11 +24,7 @@ def prepare(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Check a scan and make the network's input from it, for a ``segment`` that may follow."""
-    progress.step(0.0, "Reading the scan")
-    volume = read_volume_field(request["volume"])
-    segmenter, package = runner.models_in_memory.engine_for(
-        HEMORRHAGE_TASK, request["model"], request["device"], progress
-    )
+    volume, segmenter, package = runner.scan_and_engine(HEMORRHAGE_TASK, request, progress)
     progress.step(0.10, "Preparing the scan")
     if runner.prepared_scans.of(request, package) is None:
         runner.prepared_scans.keep(request, package, segmenter.prepare(volume, cancelled))
@@ -39,11 +35,7 @@ def segment(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Outline the bleed: probability (cropped, ``.npy``), measurements, provenance."""
-    progress.step(0.0, "Reading the scan")
-    volume = read_volume_field(request["volume"])
-    segmenter, package = runner.models_in_memory.engine_for(
-        HEMORRHAGE_TASK, request["model"], request["device"], progress
-    )
+    volume, segmenter, package = runner.scan_and_engine(HEMORRHAGE_TASK, request, progress)
     progress.kind = (package.id, segmenter.device_name, volume.array.shape)
     result = segmenter.segment(
         volume,

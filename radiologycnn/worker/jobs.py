@@ -24,9 +24,11 @@ from radiologycnn.worker import (
 from radiologycnn.worker.array_files import write_array
 from radiologycnn.worker.prepared_scans import PreparedScans
 from radiologycnn.worker.progress import DurationMemory, JobProgress
+from radiologycnn.worker.volumes import read_volume_field
 from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK, WarmModels, unknown_task
 
 if TYPE_CHECKING:
+    from radiologycnn.images.volume import Volume
     from radiologycnn.models.package import ModelPackage
 
 _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -138,6 +140,14 @@ class JobRunner:
         """Forget all models and prepared scans, and give their memory back, the GPU's too."""
         self.prepared_scans.forget()
         self.models_in_memory.unload()
+
+    def scan_and_engine(
+        self, task: str, request: dict[str, Any], progress: JobProgress
+    ) -> tuple[Volume, Any, ModelPackage]:
+        """The request's scan, and the engine of its model, loaded where it is not warm: the first tenth of the job."""
+        progress.step(0.0, "Reading the scan")
+        volume = read_volume_field(request["volume"])
+        return volume, *self.models_in_memory.engine_for(task, request["model"], request["device"], progress)
 
     def write_job_array(self, folder: Path, kind: str, job: str, array: np.ndarray) -> Path:
         """Write an array as ``<kind>-<job>.npy``; nothing is left behind where the process ends meanwhile."""

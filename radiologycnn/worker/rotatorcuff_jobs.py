@@ -51,11 +51,7 @@ def prepare(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Check a scan and make the network's input from it, for a ``classify`` that may follow."""
-    progress.step(0.0, "Reading the scan")
-    volume = read_volume_field(request["volume"])
-    classifier, package = runner.models_in_memory.engine_for(
-        ROTATOR_CUFF_TASK, request["model"], request["device"], progress
-    )
+    volume, classifier, package = runner.scan_and_engine(ROTATOR_CUFF_TASK, request, progress)
     progress.step(0.10, "Preparing the scan")
     if runner.prepared_scans.of(request, package) is None:
         prepared = classifier.prepare(volume, request["roi"], request["side"], cancelled)
@@ -67,11 +63,7 @@ def classify(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
     """Class and evidence: the record, and all raw activation maps as ``.npy``."""
-    progress.step(0.0, "Reading the scan")
-    volume = read_volume_field(request["volume"])
-    classifier, package = runner.models_in_memory.engine_for(
-        ROTATOR_CUFF_TASK, request["model"], request["device"], progress
-    )
+    volume, classifier, package = runner.scan_and_engine(ROTATOR_CUFF_TASK, request, progress)
     repeats = request["repeats"]
     kind = (repeats.get("method"), repeats.get("count")) if repeats else None
     progress.kind = (package.id, classifier.device_name, volume.array.shape, kind)
