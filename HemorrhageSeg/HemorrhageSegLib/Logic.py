@@ -10,12 +10,11 @@ from HemorrhageSegLib import ResultPresenter
 from HemorrhageSegLib.ParameterNode import HemorrhageSegParameterNode
 from HemorrhageSegLib.SceneResult import VOLUME_ATTRIBUTE, SceneResult
 from radiologycnn.errors import InputError, RadiologyCNNError
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerError
 from RadiologyCNNLib.WorkerJobs import WorkerJob, WorkerJobsLogic, workerError
-
-TASK = "hemorrhage-segmentation"
 
 
 class HemorrhageSegLogic(WorkerJobsLogic):
@@ -30,7 +29,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         preparingFailed(error: WorkerError): it has not; the case can still be opened without.
     """
 
-    TASK = TASK
+    TASK = HEMORRHAGE_TASK
     MAIN_COMMAND = "segment"
     STOPPED_WITH_SCENE = ("measure",)
 

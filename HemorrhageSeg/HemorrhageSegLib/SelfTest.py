@@ -13,7 +13,7 @@ import qt
 import slicer
 import vtk
 
-from HemorrhageSegLib.Logic import TASK, HemorrhageSegLogic
+from HemorrhageSegLib.Logic import HemorrhageSegLogic
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.SelfTestOfWidgets import WidgetsTest
 from HemorrhageSegLib.SyntheticHead import resultMessage, syntheticHead
@@ -239,7 +239,7 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
     # With the worker
 
     def test_workerSegmentsCancelsAndIsReplaced(self) -> None:
-        if not self.hasWorkerFor(TASK):
+        if not self.hasWorkerFor(HemorrhageSegLogic.TASK):
             return
         logic, volume = HemorrhageSegLogic(), self._addVolume()
 

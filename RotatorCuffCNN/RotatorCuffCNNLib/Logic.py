@@ -4,7 +4,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from radiologycnn.errors import InputError
-from radiologycnn.rotatorcuff.tear_classes import TASK
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerJobs import WorkerJob, WorkerJobsLogic
@@ -28,7 +28,7 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         comparingFailed(error: WorkerError): there is nothing to compare, or it could not be read or written.
     """
 
-    TASK = TASK
+    TASK = ROTATOR_CUFF_TASK
     MAIN_COMMAND = "classify"
     STOPPED_WITH_SCENE = ("locate",)
 

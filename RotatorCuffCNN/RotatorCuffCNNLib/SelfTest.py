@@ -12,7 +12,8 @@ import numpy as np
 import slicer
 
 from radiologycnn.images.volume import LPS_TO_RAS
-from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE
+from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from RadiologyCNNLib import SliceViews, VolumeExchange
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
@@ -211,7 +212,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
     def test_workerClassifies(self) -> None:
         from RotatorCuffCNNLib.Logic import RotatorCuffCNNLogic
 
-        if not self.hasWorkerFor(TASK):
+        if not self.hasWorkerFor(ROTATOR_CUFF_TASK):
             return
         logic, volume = RotatorCuffCNNLogic(), self._addVolume()
         roi = CuffRoi.ensureRoi(volume)

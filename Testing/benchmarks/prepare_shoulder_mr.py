@@ -26,12 +26,13 @@ def write_random_model(folder: Path) -> None:
 
     from radiologycnn.networks.architectures import build_network
     from radiologycnn.rotatorcuff.preprocessing import Preprocessing
-    from radiologycnn.rotatorcuff.tear_classes import TASK, class_records
+    from radiologycnn.rotatorcuff.tear_classes import class_records
+    from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
     torch.manual_seed(0)
     architecture = {"name": "vrn", "parameters": {}}
     description = {
-        "task": TASK,
+        "task": ROTATOR_CUFF_TASK,
         "title": "Random weights, the paper's size",
         "architecture": architecture,
         "preprocessing": Preprocessing().to_dict(),

@@ -31,9 +31,9 @@ def run(host, folder: Path) -> list[str]:
         SystemExit: the panel refused or failed; its own words are printed.
     """
     from radiologycnn.models.catalog import list_models
-    from radiologycnn.rotatorcuff.tear_classes import TASK
+    from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
-    if not any(not package.problem for package in list_models(TASK)):
+    if not any(not package.problem for package in list_models(ROTATOR_CUFF_TASK)):
         return ["RotatorCuffCNN: no model for the rotator cuff is installed, so this part was left out."]
     print("Simulating a shoulder MRI with a known tear ...", flush=True)
     path, truth = simulated_scan(folder)

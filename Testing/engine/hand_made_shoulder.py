@@ -16,7 +16,8 @@ from radiologycnn.models.weights import save_package
 from radiologycnn.networks.gap_classifier import GapClassifier
 from radiologycnn.networks.vrn import build_vrn
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
-from radiologycnn.rotatorcuff.tear_classes import TASK, class_records
+from radiologycnn.rotatorcuff.tear_classes import class_records
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
 PARAMETERS = {"base_filters": 4}
 #: By the brightest voxel, so that a small block is not cut off; from 0, as the padding around the cube is 0.
@@ -55,7 +56,7 @@ def description(**changes: Any) -> dict[str, Any]:
     """A complete ``model.json``."""
     own = {
         "name": "sees-light",
-        "task": TASK,
+        "task": ROTATOR_CUFF_TASK,
         "title": "Hand-made classifier",
         "architecture": {"name": "vrn", "parameters": PARAMETERS},
         "preprocessing": PREPROCESSING.to_dict(),

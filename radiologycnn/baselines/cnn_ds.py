@@ -11,7 +11,7 @@ import torch
 
 from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
 from radiologycnn.errors import Cancelled
-from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
+from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
@@ -19,6 +19,7 @@ from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.hemorrhage.assess import choose_threshold
 from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
@@ -128,7 +129,7 @@ class CnnDsSegmenter:
             network.load_state_dict(result.state_dict)
             threshold, _ = choose_threshold(network, paths[1], self.device)
         record = describe(
-            TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
+            HEMORRHAGE_TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
             self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
             self.simulated, threshold, {},
         )  # fmt: skip

@@ -29,7 +29,8 @@ from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.location import chosen_side, locate
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
-from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_VERSUS_NONE, class_records
+from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
 from radiologycnn.training.packages import describe
 from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
@@ -199,7 +200,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
         loop.keep_last = self.keep_last
         result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
         record = describe(
-            TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
+            ROTATOR_CUFF_TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
             self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
             self.simulated, 0.5, {},
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from radiologycnn import scan_options
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def classify(
         from radiologycnn.errors import Cancelled
         from radiologycnn.models.catalog import find_model
 
-        package = find_model(model, "rotator-cuff-classification")
+        package = find_model(model, ROTATOR_CUFF_TASK)
         volume = scan_options.read_scan(scan, series)
         if stopped():
             raise Cancelled
@@ -122,10 +123,9 @@ def _print_summary(result: ClassificationResult, files: list[Path], model_title:
         typer.echo(line)
     evidence = answer.evidence_for(answer.predicted or TEAR_VERSUS_NONE, result.methods[0])
     if evidence and evidence.peak_ras_mm:
-        place = ", ".join(f"{value:.1f}" for value in evidence.peak_ras_mm)
         extent = " x ".join(f"{value:.0f}" for value in evidence.extent_mm)
         typer.echo(
-            f"The network looked at {place} (RAS, mm; {evidence.target_name}), over {extent} mm (R-L x A-P x S-I) "
-            "above half of the peak. This is not a measurement of the tear."
+            f"The network looked at {place_text(evidence.peak_ras_mm)} ({evidence.target_name}); "
+            f"above half of that peak: {extent} mm (R-L x A-P x S-I). This is not a measurement of the tear."
         )
     typer.echo(f"Results: {files[-1].parent}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 readers_app = typer.Typer(
@@ -85,7 +86,7 @@ def network(
         from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 
         opened = open_study(study)
-        classifier = RotatorCuffClassifier(find_model(model, "rotator-cuff-classification"), device=device)
+        classifier = RotatorCuffClassifier(find_model(model, ROTATOR_CUFF_TASK), device=device)
         path, refused = classify_study(opened, classifier, report, stopped)
     for sentence in refused:
         typer.echo(f"Refused: {sentence}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from radiologycnn import scan_options
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def segment(
         from radiologycnn.errors import Cancelled
         from radiologycnn.models.catalog import find_model
 
-        package = find_model(model, "hemorrhage-segmentation")
+        package = find_model(model, HEMORRHAGE_TASK)
         volume = scan_options.read_scan(scan, series)
         if stopped():
             raise Cancelled

@@ -34,14 +34,15 @@ def head_ct(
     model: str = typer.Option("", help="Id, name or path of its model [the one that comes with the program]."),
 ) -> None:
     """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
-    from radiologycnn.hemorrhage.inference import TASK, HemorrhageSegmenter
+    from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
     from radiologycnn.reproduction.workspace import bundled_model
     from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, format_quantiles
     from radiologycnn.simulation.gates.head_ct import head_ct_gates
     from radiologycnn.simulation.head_ct import HeadCtConfig
+    from radiologycnn.tasks import HEMORRHAGE_TASK
 
     settings = (HeadCtConfig.read(config) if config else HeadCtConfig.preset(preset)).with_matrix(matrix)
-    segmenter = HemorrhageSegmenter(bundled_model(TASK, model)) if network else None
+    segmenter = HemorrhageSegmenter(bundled_model(HEMORRHAGE_TASK, model)) if network else None
     bleeds: list[BleedFigures] = []
     _report(
         lambda progress: head_ct_gates(

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from radiologycnn.networks.architectures import architecture_problems
+from radiologycnn.tasks import TASKS
 
 DESCRIPTION_NAME = "model.json"
 SCHEMA_VERSION = 1
 WEIGHTS_PRECISIONS = ("float32", "float16")
-TASKS = ("hemorrhage-segmentation", "rotator-cuff-classification")
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"\d+\.\d+\.\d+")

@@ -10,6 +10,7 @@ from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package, write_whole
+from radiologycnn.tasks import HEMORRHAGE_TASK
 
 
 def export_package(package: ModelPackage, folder: str | Path | None = None) -> ModelPackage:
@@ -89,7 +90,7 @@ def _cannot_write(folder: Path, error: OSError) -> ResourceError:
 
 def network_grid(package: ModelPackage) -> tuple[int, int, int]:
     """Shape (K, J, I) of what the package's preprocessing gives its network."""
-    if package.task == "hemorrhage-segmentation":
+    if package.task == HEMORRHAGE_TASK:
         from radiologycnn.hemorrhage.preprocessing import Preprocessing as HeadPreprocessing
 
         i, j, k = HeadPreprocessing.from_dict(package.preprocessing).grid_shape_ijk

@@ -123,9 +123,9 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
 
     settings = workspace.settings
     if settings.models == BUNDLED and name == MAIN:
-        from radiologycnn.hemorrhage.inference import TASK
+        from radiologycnn.tasks import HEMORRHAGE_TASK
 
-        return PackagedSegmenter(bundled_model(TASK, settings.model), device)
+        return PackagedSegmenter(bundled_model(HEMORRHAGE_TASK, settings.model), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )

@@ -113,9 +113,9 @@ def make_classifier(name: str, workspace: Workspace, device: str) -> TearClassif
 
     settings = workspace.settings
     if settings.models == BUNDLED:
-        from radiologycnn.rotatorcuff.tear_classes import TASK
+        from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
-        return PackagedTearClassifier(bundled_model(TASK, settings.model), device)
+        return PackagedTearClassifier(bundled_model(ROTATOR_CUFF_TASK, settings.model), device)
     training = TrainingSettings.from_preset(
         settings.training_preset, {**settings.training_changes, "seed": settings.seed}
     )

@@ -26,7 +26,8 @@ from radiologycnn.rotatorcuff.repeats import (
     summarize,
 )
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
-from radiologycnn.rotatorcuff.tear_classes import TARGETS, TASK, TEAR_CLASSES
+from radiologycnn.rotatorcuff.tear_classes import TARGETS, TEAR_CLASSES
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
 # Where each stage ends; with repeats the network's part is short and theirs is long.
 _CHECKED, _LOCATED, _PREPARED, _PREDICTED = 0.05, 0.25, 0.30, 0.92
@@ -96,7 +97,7 @@ class RotatorCuffClassifier:
     """
 
     def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
-        if package.task != TASK:
+        if package.task != ROTATOR_CUFF_TASK:
             raise InputError(
                 "wrong-task",
                 f"The model {package.id} is for {package.task}, not for the rotator cuff.",
@@ -289,9 +290,13 @@ class RotatorCuffClassifier:
 
     def _packages(self, request: RepeatRequest) -> list[ModelPackage]:
         if request.models:
-            packages = [find_model(name, TASK) for name in request.models]
+            packages = [find_model(name, ROTATOR_CUFF_TASK) for name in request.models]
         else:
-            packages = [package for package in list_models(TASK) if not package.problem and package.task == TASK]
+            packages = [
+                package
+                for package in list_models(ROTATOR_CUFF_TASK)
+                if not package.problem and package.task == ROTATOR_CUFF_TASK
+            ]
         others = [package for package in packages if package.weights_sha256 != self.package.weights_sha256]
         if not others:
             raise InputError(

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-TASK = "rotator-cuff-classification"
-
 
 @dataclass(frozen=True)
 class TearClass:
@@ -71,7 +69,6 @@ def target_name(target: int | str, classes: Sequence[TearClass] = TEAR_CLASSES) 
 __all__ = [
     "FROM_PAPER_CODES",
     "TARGETS",
-    "TASK",
     "TEAR_CLASSES",
     "TEAR_VERSUS_NONE",
     "TearClass",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import Cancelled, RadiologyCNNError
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.worker.progress import JobProgress
-from radiologycnn.worker.warm_models import HEMORRHAGE_TASK
 
 if TYPE_CHECKING:
     from radiologycnn.annotation.dataset import AnnotationDataset

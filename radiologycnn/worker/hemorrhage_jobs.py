@@ -10,10 +10,10 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.worker.array_files import read_array
 from radiologycnn.worker.progress import JobProgress
 from radiologycnn.worker.volumes import read_volume_field
-from radiologycnn.worker.warm_models import HEMORRHAGE_TASK
 
 if TYPE_CHECKING:
     from radiologycnn.hemorrhage.probability_map import ProbabilityMap

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radiologycnn.tasks import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK
 from radiologycnn.worker import (
     annotation_jobs,
     case_jobs,
@@ -25,7 +26,7 @@ from radiologycnn.worker.array_files import write_array
 from radiologycnn.worker.prepared_scans import PreparedScans
 from radiologycnn.worker.progress import DurationMemory, JobProgress
 from radiologycnn.worker.volumes import read_volume_field
-from radiologycnn.worker.warm_models import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK, WarmModels, unknown_task
+from radiologycnn.worker.warm_models import WarmModels, unknown_task
 
 if TYPE_CHECKING:
     from radiologycnn.images.volume import Volume

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.worker.progress import JobProgress
 from radiologycnn.worker.volumes import read_volume_field
-from radiologycnn.worker.warm_models import ROTATOR_CUFF_TASK
 
 if TYPE_CHECKING:
     from radiologycnn.worker.jobs import JobRunner

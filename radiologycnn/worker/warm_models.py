@@ -9,13 +9,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.tasks import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
     from radiologycnn.worker.progress import JobProgress
-
-HEMORRHAGE_TASK = "hemorrhage-segmentation"
-ROTATOR_CUFF_TASK = "rotator-cuff-classification"
 
 #: What runs a task's models: module and class.
 _ENGINES = {

@@ -16,6 +16,7 @@ from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.case_files import Progress, read_manifest
 from radiologycnn.training.hemorrhage.assess import (
     TYPE_VALUES,
@@ -37,8 +38,6 @@ from radiologycnn.training.hemorrhage.cases import (
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
 from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
-
-TASK = "hemorrhage-segmentation"
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
@@ -70,7 +69,7 @@ def _mean_where(bleed: bool, name: str) -> Callable[[Sequence[Mapping[str, Any]]
 class HemorrhageTask(TrainingTask):
     """CNN-DS on head CTs; out-of-fold figures are taken on the scans' own grid, as ``segment`` works."""
 
-    name = TASK
+    name = HEMORRHAGE_TASK
     trainer = staticmethod(train)
     free_parameters = ("dropout",)
     negative = "no bleed"

@@ -22,6 +22,7 @@ from radiologycnn.images.write import write_atomically
 from radiologycnn.models.catalog import find_model, user_models_folder
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.backends import NEEDS_TORCH, start_torch
+from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.improvement.corrections import (
     Correction,
     check_mask_file,
@@ -31,7 +32,6 @@ from radiologycnn.training.improvement.corrections import (
 )
 from radiologycnn.training.improvement.settings import MOST_LOST_DICE, NEW_SHARES, ImprovementSettings
 
-TASK = "hemorrhage-segmentation"
 WORK_FOLDER = "improvement"
 RUN_NAME, LOCK_NAME = "run.json", ".lock"
 _SIMULATED_SEED = 660_000
@@ -70,7 +70,7 @@ def improve_model(
         Cancelled: as ``cancelled`` said; called again, it goes on.
     """
     dataset, choices = AnnotationDataset(folder), ImprovementSettings.from_dict(settings or {})
-    base = find_model(model, TASK)
+    base = find_model(model, HEMORRHAGE_TASK)
     if len(base.labels) != 1:
         raise InputError(
             "several-labels",

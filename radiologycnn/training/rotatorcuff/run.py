@@ -12,7 +12,8 @@ from radiologycnn.evaluation.classification_metrics import TearClassMetrics, roc
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.rotatorcuff.tear_classes import TASK, TEAR_CLASSES, class_records
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
+from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.case_files import Progress, read_manifest
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
@@ -59,7 +60,7 @@ class RotatorCuffTask(TrainingTask):
         matrix: in-plane size that training shoulders are simulated at.
     """
 
-    name = TASK
+    name = ROTATOR_CUFF_TASK
     trainer = staticmethod(train)
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
