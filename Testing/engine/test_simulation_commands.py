@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -55,6 +57,20 @@ def test_dicom_series_fit_the_masks_beside_them(simulate, options) -> None:
     notes = " ".join(scan.notes)
     assert ("tilted" in notes) == ("15" in options)
     assert ("unevenly" in notes) == ("--thick-vault" in options)
+
+
+def test_two_series_of_one_shoulder_are_one_study_and_no_image_stands_for_another(simulate, tmp_path) -> None:
+    quick = tmp_path / "quick.json"
+    quick.write_text('{"scanner": {"coarse_mm": 4.0, "fine_mm": 3.0, "slices": [4, 4]}}')
+    series = []
+    for options in (("--weighting", "T2"), ("--weighting", "T1"), ("--plane", "axial", "--weighting", "T1")):
+        folder = simulate("shoulder-mr", "--config", str(quick), "--matrix", "64", "--format", "dicom", *options)
+        series.append(pydicom.dcmread(next(folder.glob("*/slice-0001.dcm")), stop_before_pixels=True))
+        shutil.rmtree(folder)
+    for same in ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID"):
+        assert len({str(header[same].value) for header in series}) == 1
+    for own in ("SeriesInstanceUID", "SOPInstanceUID", "SeriesNumber", "SeriesDescription"):
+        assert len({str(header[own].value) for header in series}) == 3
 
 
 def test_raters_masks_lie_on_the_truths_grid_and_pair_with_it(simulate) -> None:

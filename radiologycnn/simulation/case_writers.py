@@ -19,8 +19,9 @@ from radiologycnn.simulation.dicom_series import SeriesIdentity, write_dicom_ser
 from radiologycnn.simulation.population import Population, SimulatedScan, write_nifti
 from radiologycnn.simulation.raters import RaterConfig, draw_rater, rate
 from radiologycnn.simulation.settings import SimulationSettings
+from radiologycnn.simulation.shoulder_mr.scanner import PLANES
+from radiologycnn.simulation.shoulder_mr.signal import WEIGHTINGS
 
-_PLANES = ("coronal", "sagittal", "axial")
 _THIN_SHARE = 0.45  # of the slices, from below, that stay thin where the upper ones are joined
 
 
@@ -68,14 +69,16 @@ class DicomWriter:
         if scan.volume.modality == "CT":
             description = f"Head CT without contrast, {truth['slice_mm']:.1f} mm"
             acquisition |= {"BodyPartExamined": "HEAD", "ConvolutionKernel": "SIMULATED"}
-        plane = truth.get("protocol", {}).get("plane", _PLANES[0])
+        protocol = truth.get("protocol", {"plane": PLANES[0], "weighting": WEIGHTINGS[0]})
+        # A number, and so UIDs, of its own for each series of a shoulder.
+        series = PLANES.index(protocol["plane"]) + len(PLANES) * WEIGHTINGS.index(protocol["weighting"])
         return SeriesIdentity(
             self.kind.upper(),
             self.settings,
             truth["seed"],
             truth["index"],
             self.study,
-            1 + _PLANES.index(plane),
+            1 + series,
             description,
             truth.get("age_years"),
             acquisition,
@@ -116,7 +119,7 @@ def settings_text(version: str, config: SimulationSettings) -> str:
 
 def as_dicom(population: Population, config: SimulationSettings, **options: Any) -> Population:
     """The same population, written as DICOM series; options are the fields of :class:`DicomWriter`."""
-    writer = DicomWriter(population.kind, settings_text(population.version, config), **options)
+    writer = DicomWriter(population.people or population.kind, settings_text(population.version, config), **options)
     return replace(
         population,
         write=writer,

@@ -63,6 +63,7 @@ class Population:
         manifest: columns of the manifest beside id, image, mask and split, each with the column of ``truth.csv`` that
             it repeats.
         description: what ``dataset_description.json`` says; none is written where it is empty.
+        people: kind whose fictitious people these are, where several populations show the same ones; else ``kind``.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Population:
     options: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, str] = field(default_factory=dict)
     description: dict[str, Any] = field(default_factory=dict)
+    people: str = ""
 
     def case_id(self, seed: int, index: int) -> str:
         return f"{self.kind}-{seed}-{index:05d}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,8 @@ def simulate_shoulder_mr(
     pose, machine = (streams[5 + 2 * PLANES.index(plane) + n] for n in (0, 1))
     protocol = draw_protocol(pose, config.signal, plane, weighting)
     series = draw_series(pose, config.scanner, plane, person.scapular_angle_deg)
+    if plane != "coronal":
+        series = replace(series, shoulder_to_lps=_coronal(streams, config, person).shoulder_to_lps)
     grid = series.grid(config.scanner)
     canvas = Canvas(grid, draw_palette(tissue, config.signal, protocol))
     textures = {
@@ -168,6 +170,13 @@ def _streams(seed: int, index: int) -> list[np.random.Generator]:
     """Person, tear, confounders, tissue, texture; then pose and machine of each plane. None disturbs another."""
     children = np.random.SeedSequence([int(seed), int(index)]).spawn(5 + 2 * len(PLANES))
     return [np.random.Generator(np.random.PCG64(child)) for child in children]
+
+
+def _coronal(streams: list[np.random.Generator], config: ShoulderMrConfig, person: Person) -> Series:
+    """How the coronal series lies: all series of a shoulder are of one examination, in which nobody got up."""
+    pose = streams[5 + 2 * PLANES.index("coronal")]
+    draw_protocol(pose, config.signal, "coronal", None)
+    return draw_series(pose, config.scanner, "coronal", person.scapular_angle_deg)
 
 
 def _middle(torn: np.ndarray, grid, window) -> np.ndarray:

@@ -33,6 +33,7 @@ def shoulder_mr_population(plane: str = "coronal", weighting: str | None = None)
         preview=preview,
         options={"plane": plane, "weighting": weighting or "by plane"},
         manifest={"class": "tear_class", "side": "side", "centre": "head_centre_lps_mm"},
+        people="shoulder-mr",
     )
 
 
