@@ -12,21 +12,17 @@ from radiologycnn import __version__
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
-from radiologycnn.models.catalog import find_model, list_models
 from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
 from radiologycnn.networks.activation import METHODS, Activation, feature_grid_ijk_to_lps
-from radiologycnn.networks.backends import NetworkBackend, open_backend, torch_reference
+from radiologycnn.networks.backends import NetworkBackend, torch_reference
+from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models, probabilities_of_others
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.location import Location, check_scan, chosen_side, locate
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
-from radiologycnn.rotatorcuff.repeats import (
-    RepeatRequest,
-    changed_copies,
-    summarize,
-)
+from radiologycnn.rotatorcuff.repeats import RepeatRequest, changed_copies, summarize
 from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
-from radiologycnn.rotatorcuff.tear_classes import TARGETS, TEAR_CLASSES
+from radiologycnn.rotatorcuff.tear_classes import TARGETS
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
 # Where each stage ends; with repeats the network's part is short and theirs is long.
@@ -106,7 +102,7 @@ class RotatorCuffClassifier:
         self.package = package
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
         self._wish = (device, precision)
-        self.backend = _open(package, device, precision)
+        self.backend = open_classifier(package, device, precision)
         self._reference: NetworkBackend | None = None
         self.device = self.backend.device
         self.device_name = self.backend.device_name
@@ -179,8 +175,7 @@ class RotatorCuffClassifier:
         activation, runs, used_models = outcome.value, None, [self.package.id]
         notes += outcome.fall_backs
         if request and request.method == "models":
-            volume = without_padding(volume)
-            runs, used_models = self._other_models(request, volume, roi, location.region, side, activation, stages)
+            runs, used_models = self._other_models(request, volume, roi, location, side, activation, stages)
         elif request:
             stages.begin(_PREDICTED_ONCE, "Repeating")
             runs = self.repeated(request, shoulder, stages, log)
@@ -269,42 +264,22 @@ class RotatorCuffClassifier:
         request: RepeatRequest,
         volume: Volume,
         roi: Mapping[str, Any] | None,
-        region: Any,
+        location: Location,
         side: str,
         activation: Activation,
         stages: Stages,
     ) -> tuple[np.ndarray, list[str]]:
-        """Probabilities of this model and of others, each with its own preprocessing around the same centre."""
-        others = self._packages(request)
+        """Probabilities of this model and of others, float64, shape (models, classes), and the models' ids."""
+        others = other_models(request, self.package)
         stages.begin(_PREDICTED_ONCE, "Asking other models")
-        step = stages.within(_PREDICTED_ONCE, _PREDICTED)
-        rows = [activation.probabilities]
-        for number, package in enumerate(others):
-            step(number / len(others))
-            preprocessing = Preprocessing.from_dict(package.preprocessing)
-            cube = preprocessing.region(volume, region.centre_lps_mm, (roi or {}).get("edge_mm"))
-            prepared = preprocessing.prepare(volume, cube, side)
-            outcome = _open(package, *self._wish).probabilities(lambda image=prepared.array: [image], stages)
-            rows.append(outcome.value[0])
-        return np.stack(rows), [self.package.id, *(package.id for package in others)]
 
-    def _packages(self, request: RepeatRequest) -> list[ModelPackage]:
-        if request.models:
-            packages = [find_model(name, ROTATOR_CUFF_TASK) for name in request.models]
-        else:
-            packages = [
-                package
-                for package in list_models(ROTATOR_CUFF_TASK)
-                if not package.problem and package.task == ROTATOR_CUFF_TASK
-            ]
-        others = [package for package in packages if package.weights_sha256 != self.package.weights_sha256]
-        if not others:
-            raise InputError(
-                "too-few-models",
-                "To compare models, at least two for the rotator cuff must be installed.",
-                "Install another one, or repeat with mc_dropout or tta.",
-            )
-        return others[: request.count - 1]
+        def run(package: ModelPackage, image: np.ndarray) -> np.ndarray:
+            return open_classifier(package, *self._wish).probabilities(lambda: [image], stages).value[0]
+
+        centre, edge_mm = location.region.centre_lps_mm, (roi or {}).get("edge_mm")
+        step = stages.within(_PREDICTED_ONCE, _PREDICTED)
+        rows = probabilities_of_others(others, without_padding(volume), centre, edge_mm, side, run, step)
+        return np.vstack([activation.probabilities, rows]), [self.package.id, *(package.id for package in others)]
 
     def _evidence(
         self, activation: Activation, prepared: PreparedShoulder
@@ -324,7 +299,7 @@ class RotatorCuffClassifier:
         runs: np.ndarray | None,
         request: RepeatRequest | None,
         evidence: tuple[CamEvidence, ...],
-        location: Any,
+        location: Location,
         side: str,
         mirrored: bool,
     ) -> Classification:
@@ -343,24 +318,6 @@ class RotatorCuffClassifier:
             evidence=evidence,
             tear_threshold=self.package.operating_threshold,
         )
-
-
-def _open(package: ModelPackage, device: str, precision: str) -> NetworkBackend:
-    backend = open_backend(package, device, precision)
-    if not backend.class_count:
-        raise InputError(
-            "bad-model",
-            f"The model {package.id} is no classifier but a {package.architecture['name']}.",
-            "Ask the model's author for a corrected package.",
-        )
-    if not backend.class_count == len(package.labels) == len(TEAR_CLASSES):
-        raise InputError(
-            "bad-model",
-            f"The model {package.id} has {backend.class_count} outputs and names {len(package.labels)} classes, "
-            f"but there are {len(TEAR_CLASSES)} classes of tears.",
-            "Ask the model's author for a corrected package.",
-        )
-    return backend
 
 
 def _repeat_record(
