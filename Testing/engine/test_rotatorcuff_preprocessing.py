@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.preprocessing import Preprocessing, cube_matrix
+from radiologycnn.rotatorcuff.cube import cube_matrix
+from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 
 EDGE_MM, SIZE = 80.0, 64
 VOXEL_MM = EDGE_MM / SIZE

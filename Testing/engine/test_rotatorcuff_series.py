@@ -14,7 +14,8 @@ from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume
 from radiologycnn.images.dicom_acquisition import acquisition_facts
 from radiologycnn.images.volume import Volume
-from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series, through_plane_axis
+from radiologycnn.rotatorcuff.series import SeriesDescription, describe_series, through_plane_axis
+from radiologycnn.rotatorcuff.series_check import check_shoulder_mr
 
 T2_FS = {"Modality": "MR", "BodyPartExamined": "SHOULDER", "RepetitionTime": 3600.0, "EchoTime": 70.0,
          "ScanOptions": ["FS", "SAT"], "Laterality": "R", "SeriesDescription": "COR T2 FS"}  # fmt: skip

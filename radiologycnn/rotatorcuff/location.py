@@ -11,7 +11,8 @@ from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.results import RegionRecord
-from radiologycnn.rotatorcuff.series import SeriesDescription, check_shoulder_mr, describe_series
+from radiologycnn.rotatorcuff.series import SeriesDescription, describe_series
+from radiologycnn.rotatorcuff.series_check import check_shoulder_mr
 
 SIDES = ("left", "right")
 

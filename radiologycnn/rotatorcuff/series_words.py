@@ -1,0 +1,89 @@
+"""What is written of a series, in its header and its name: found, made plain, and looked through for known words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.images.volume import Volume
+
+SHOULDER = re.compile(r"shoulder|\bshldr|\bshou|rotator|cuff|humer|scapul|clavic|gleno|schulter|epaule|spalla|hombro")
+_OTHER_ORGANS = (
+    ("a head", re.compile(r"\bhead\b|brain|skull|cranium|\biac\b|orbit|schaedel|cerebr|\btmj\b|jaw|face")),
+    ("a spine", re.compile(r"spine|\bneck\b|lumbar|thoracic|cervical|\bsacr")),
+    ("a knee", re.compile(r"\bknee|\bknie\b|genou|patell|menisc")),
+    ("a hip or pelvis", re.compile(r"\bhips?\b|pelvi|prostat|\buter|femur|thigh")),
+    ("a foot or ankle", re.compile(r"\bfoot\b|ankle|\btoes?\b|achill|\bcalf\b|\btibia|lower leg")),
+    ("a hand, wrist or elbow", re.compile(r"\bhand\b|wrist|finger|thumb|elbow|forearm")),
+    ("an abdomen or chest", re.compile(r"abdom|liver|kidney|renal|mrcp|pancrea|heart|cardiac|breast|\blung")),
+)
+PLANE_WORDS = (
+    ("coronal", re.compile(r"\b\w{0,3}cor(o|onal)?\b")),
+    ("sagittal", re.compile(r"\b\w{0,3}sag(i|ittal)?\b")),
+    ("axial", re.compile(r"\b\w{0,3}(ax|axl|axial)\b|\btra(ns|nsverse|nsversal)?\b")),
+)
+SIDE_WORDS = (
+    ("left", re.compile(r"\bleft\b|\blt\b|\blinks?\b|\bgauche\b|\bli\b|\bl\b")),
+    ("right", re.compile(r"\bright\b|\brt\b|\brechts?\b|\bdroite?\b|\bre\b|\br\b")),
+)
+WEIGHTING_WORDS = (
+    ("T2", re.compile(r"\bt2|stir\b|tirm\b")),
+    ("PD", re.compile(r"\bpd|\bdp\b|proton|intermediate|\biw\b")),
+    ("T1", re.compile(r"\bt1")),
+)
+FAT_WORDS = re.compile(r"\bfs\b|\bfat ?(sat|supp?)|\bspair\b|\bspir\b|stir\b|tirm\b|\bwater\b|(?<=pd|t1|t2)w? ?fs\b")
+NO_FAT_WORDS = re.compile(r"\b(no|non|without|w o) ?(fs|fat ?sat)\b|\bnofs\b")
+
+
+def acquisition_facts(volume: Volume) -> Mapping[str, Any]:
+    """DICOM keywords and their values, as far as the scan's reader knew them; empty where it knew none."""
+    facts = volume.provenance.get("acquisition")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def listed(value: Any) -> list[str]:
+    """A DICOM value as texts; several may stand in a list or, from a database, behind backslashes."""
+    parts = value if isinstance(value, list | tuple) else str("" if value is None else value).split("\\")
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def positive_number(facts: Mapping[str, Any], keyword: str) -> float | None:
+    """The first number above 0 among the values of a keyword, in DICOM's unit; None without one."""
+    for part in listed(facts.get(keyword)):
+        try:
+            value = float(part)
+        except ValueError:
+            continue
+        if np.isfinite(value) and value > 0:
+            return value
+    return None
+
+
+def _plain(text: str) -> str:
+    """Lower case with blanks for what separates words in series names, so that word boundaries are seen."""
+    return " ".join(re.sub(r"[^0-9a-z]+", " ", text.lower()).split())
+
+
+def tag_words(facts: Mapping[str, Any]) -> list[str]:
+    """What the header's texts say of the series, in plain words."""
+    return [_plain(text) for key in ("BodyPartExamined", "SeriesDescription", "ProtocolName")
+            for text in listed(facts.get(key))]  # fmt: skip
+
+
+def series_words(volume: Volume, facts: Mapping[str, Any]) -> str:
+    """All that is said of the series, in plain words: the header's texts and the volume's name."""
+    return " ".join([*tag_words(facts), _plain(volume.name)])
+
+
+def only_meaning(patterns: tuple[tuple[str, re.Pattern[str]], ...], words: str) -> str:
+    """The meaning that the words have, "unknown" where they have none or several."""
+    found = [meaning for meaning, pattern in patterns if pattern.search(words)]
+    return found[0] if len(found) == 1 else "unknown"
+
+
+def other_organ(words: str) -> str:
+    """The part of the body that the words name and that is no shoulder, as "a knee"; "" for none."""
+    return next((organ for organ, pattern in _OTHER_ORGANS if pattern.search(words)), "")
