@@ -8,7 +8,8 @@ import qt
 import slicer
 
 from radiologycnn.worker.protocol import engine_folder
-from RadiologyCNNLib.WorkerClient import WorkerClient, killProcess
+from RadiologyCNNLib.ProcessKill import killProcess
+from RadiologyCNNLib.WorkerClient import WorkerClient
 
 #: Application setting: another Python for the worker, such as an environment with a GPU build of torch.
 WORKER_PYTHON_SETTING = "RadiologyCNN/WorkerPython"

@@ -6,8 +6,6 @@ it that every job ends in exactly one of result, failed and cancelled, also wher
 
 import itertools
 import os
-import signal
-import subprocess
 import sys
 import time
 import types
@@ -41,18 +39,6 @@ class WorkerError:
     details: str = ""
 
 
-def killProcess(pid):
-    """End one process by its id, on Windows with its children, without a console window; True where it was there."""
-    if sys.platform == "win32":
-        command = ["taskkill", "/PID", str(pid), "/T", "/F"]
-        return subprocess.run(command, capture_output=True, creationflags=0x08000000).returncode == 0
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
 @dataclass
 class _Job:
     """A request that has no answer yet."""
@@ -60,6 +46,13 @@ class _Job:
     line: bytes
     command: str
     isCancelled: bool = False
+    #: Runs from the cancel to the killing of a worker that does not obey; None where none runs.
+    graceTimer: object = None
+
+    def stopGraceTimer(self):
+        if self.graceTimer is not None:
+            self.graceTimer.cancel()
+            self.graceTimer = None
 
 
 class WorkerClient:
@@ -97,7 +90,6 @@ class WorkerClient:
         self._errorBuffer = b""
         self._errorLines = deque(maxlen=KEPT_ERROR_LINES)
         self._startTimer = None
-        self._cancelTimers = {}
         self._lastWarm = None
         self._deaths = deque()
         self._isStopping = False
@@ -159,14 +151,10 @@ class WorkerClient:
         self._jobs[job] = _Job(line, cmd)
         if self.state in ("ready", "busy"):
             self._setState("busy")
-            self._write(line)
+            self._process.write(line)
         else:
             self.start()  # what waits is sent as soon as the worker is ready
         return job
-
-    def warm(self, model=None, device="auto", task="hemorrhage-segmentation"):
-        """Have the worker load torch and the model now, so that the click finds them ready; returns the job's id."""
-        return self.request("warm", model=model, device=device, task=task)
 
     def cancel(self, job, mayKill=True):
         """Ask the job to stop; a worker that does not obey in time is killed and started anew, unless told not to."""
@@ -178,17 +166,17 @@ class WorkerClient:
             self._end(job, self.cancelled)
             return
         if mayKill:
-            self._cancelTimers[job] = self._scheduler.after(CANCEL_GRACE_SECONDS, lambda: self._onCancelOverdue(job))
-        self._write(protocol.encode({"cmd": "cancel", "job": job}))
+            pending.graceTimer = self._scheduler.after(CANCEL_GRACE_SECONDS, lambda: self._onCancelOverdue(job))
+        self._process.write(protocol.encode({"cmd": "cancel", "job": job}))
 
     def stop(self, milliseconds=1500):
         """End the worker: politely, then by force. Waits for it no longer than twice the time given."""
         self._isStopping = True
-        self._cancelTimer("_startTimer")
+        self._stopStartTimer()
         for job in list(self._jobs):
             self._end(job, self.cancelled)
         if self._process.isRunning:
-            self._write(protocol.encode({"cmd": "quit"}))
+            self._process.write(protocol.encode({"cmd": "quit"}))
             self._process.closeInput()
             if not self._process.waitForFinished(milliseconds):
                 self._process.kill(self.pid)
@@ -220,7 +208,7 @@ class WorkerClient:
         """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason."""
         if self._errorBuffer:
             self.onErrorBytes(b"\n")
-        self._cancelTimer("_startTimer")
+        self._stopStartTimer()
         wasReady = self.pid is not None
         self.pid = None
         self._setState("stopped")
@@ -249,7 +237,7 @@ class WorkerClient:
 
     def onFailedToStart(self, reason):
         """The program could not be started at all."""
-        self._cancelTimer("_startTimer")
+        self._stopStartTimer()
         self.pid = None
         self._setState("stopped")
         error = WorkerError(
@@ -294,11 +282,11 @@ class WorkerClient:
     def _onReady(self, message):
         if self.state != "starting":
             return  # the answer to a "hello"
-        self._cancelTimer("_startTimer")
+        self._stopStartTimer()
         self.pid = message["pid"]
         self._setState("busy" if self._jobs else "ready")
         for pending in list(self._jobs.values()):
-            self._write(pending.line)
+            self._process.write(pending.line)
         self.ready.emit(message)
 
     def _onNotReady(self):
@@ -317,8 +305,7 @@ class WorkerClient:
         self._process.kill(pid)
         given = [name for name, pending in self._jobs.items() if pending.isCancelled]
         for name in given:
-            del self._jobs[name]
-            self._stopGraceTimer(name)
+            self._jobs.pop(name).stopGraceTimer()
         self._setState("stopped")
         self.start()
         for name in given:
@@ -335,26 +322,18 @@ class WorkerClient:
 
     def _end(self, job, endSignal, *arguments):
         """Forget the job, then tell its end; whoever hears of it may ask for the next one at once."""
-        if self._jobs.pop(job, None) is None:
+        pending = self._jobs.pop(job, None)
+        if pending is None:
             return
-        self._stopGraceTimer(job)
+        pending.stopGraceTimer()
         if not self._jobs and self.state == "busy":
             self._setState("ready")
         endSignal.emit(job, *arguments)
 
-    def _stopGraceTimer(self, job):
-        timer = self._cancelTimers.pop(job, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _write(self, line):
-        self._process.write(line)
-
-    def _cancelTimer(self, name):
-        timer = getattr(self, name)
-        if timer is not None:
-            timer.cancel()
-            setattr(self, name, None)
+    def _stopStartTimer(self):
+        if self._startTimer is not None:
+            self._startTimer.cancel()
+            self._startTimer = None
 
     def _setState(self, state):
         if state != self.state:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from RadiologyCNNLib.ProcessKill import killProcess
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import (
     CANCEL_GRACE_SECONDS,
@@ -14,7 +15,6 @@ from RadiologyCNNLib.WorkerClient import (
     START_SECONDS,
     WorkerClient,
     WorkerError,
-    killProcess,
 )
 
 

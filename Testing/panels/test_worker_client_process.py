@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from RadiologyCNNLib.WorkerClient import WorkerClient, killProcess
+from RadiologyCNNLib.ProcessKill import killProcess
+from RadiologyCNNLib.WorkerClient import WorkerClient
 
 SCRIPTED = str(Path(__file__).resolve().parents[1] / "worker" / "scripted_worker.py")
 PATIENCE_SECONDS = 60.0
