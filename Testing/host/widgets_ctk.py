@@ -32,19 +32,6 @@ class ctkComboBox(QtWidgets.QComboBox):
 
 
 @stand_in
-class ctkFittedTextBrowser(QtWidgets.QTextBrowser):
-    collapsed = stored(bool, False)
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self.verticalScrollBarPolicy = Qt.ScrollBarAlwaysOff
-        self.document().documentLayout().documentSizeChanged.connect(self._fit)
-
-    def _fit(self, size):
-        self.setFixedHeight(int(size.height()) + 2 * self.frameWidth + 2)
-
-
-@stand_in
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     """A header that is a button, and a frame of contents below it that can be folded away."""
 
@@ -227,10 +214,3 @@ class ctkDirectoryButton(QtWidgets.QWidget):
             self.directoryChanged.emit(folder)
 
     directory = Property(str, lambda self: self._directory, _set_directory)
-
-
-@stand_in
-class ctkMessageBox(QtWidgets.QMessageBox):
-    dontShowAgain = stored(bool, False)
-    dontShowAgainSettingsKey = stored(str, "")
-    dontShowAgainVisible = stored(bool, False)
