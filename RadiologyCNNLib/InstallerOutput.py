@@ -8,13 +8,16 @@ from collections import deque
 KEPT_LINES = 40
 #: Words of an installer's output that mark the line with the reason, the most telling first.
 _REASON_MARKS = ("No space left", "ERROR:", "error:", "Error")
+_NO_CONNECTION = "There is no connection to the internet: check network and proxy, then try again."
 _HINTS = (
     ("No space left", "The disk is full: free some gigabytes, then try again."),
-    ("getaddrinfo", "There is no connection to the internet: check network and proxy, then try again."),
-    ("Name or service not known", "There is no connection to the internet: check network and proxy, then try again."),
-    ("Temporary failure in name", "There is no connection to the internet: check network and proxy, then try again."),
+    ("getaddrinfo", _NO_CONNECTION),
+    ("Name or service not known", _NO_CONNECTION),
+    ("Temporary failure in name", _NO_CONNECTION),
     ("ProxyError", "The proxy refuses the connection: ask whoever runs the network, then try again."),
     ("CERTIFICATE_VERIFY_FAILED", "The connection is not trusted: ask whoever runs the network, then try again."),
+    ("connection broken by", _NO_CONNECTION),  # pip's words for all other ways of not getting through
+    ("from versions: none", _NO_CONNECTION),  # an index that was reached would have named some
     ("Permission denied", "Slicer's folder may not be written to: install Slicer into your own folder."),
     ("WinError 5", "A file is in use: restart Slicer and try again before doing anything else."),
     ("WinError 206", "Slicer's path is too long for Windows: install Slicer into a shorter folder."),

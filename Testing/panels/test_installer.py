@@ -167,6 +167,13 @@ def test_without_the_pytorch_extension_it_is_offered(system, versions):
         ("Downloading\nERROR: Could not install: [Errno 28] No space left on device", "No space left", "disk is full"),
         ("Retrying\nERROR: No matching distribution found for x\nnotice: new pip", "No matching", "update Slicer"),
         ("WARNING: getaddrinfo failed\nERROR: Could not find a version", "Could not find", "no connection"),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError: [Errno 101] Network is unreachable'\n"
+            "ERROR: No matching distribution found for openvino>=2025.0",
+            "No matching",
+            "no connection",
+        ),
+        ("ERROR: Could not find a version for x (from versions: none)", "Could not find", "no connection"),
         ("what pip said last", "what pip said last", "details"),
     ],
 )
