@@ -79,13 +79,14 @@ def exportMap(result: CuffResult, path, raw: bool = False) -> Path:
     return path
 
 
-def exportReport(result: CuffResult, path, modelCard=None) -> Path:
+def exportReport(result: CuffResult, path, modelCard=None, caution="") -> Path:
     """Write one HTML page with everything in it: answer, pictures of the views, numbers, model card.
 
     Args:
         result: what to report.
         path: ending in .html.
         modelCard: of the model package (``ModelPackage.card()``); None where it is not known.
+        caution: why the answer is out of date or not to be relied on, as the panel says it; "" where it is neither.
 
     Raises:
         ResourceError: the file cannot be written.
@@ -97,7 +98,7 @@ def exportReport(result: CuffResult, path, modelCard=None) -> Path:
         result.classification,
         model_card=modelCard or {"id": record.get("model") or ""},
         provenance=provenance,
-        notes=record.get("notes") or (),
+        notes=[note for note in (caution, *(record.get("notes") or ())) if note],
         pictures=reportPictures(result),
         scan_name=result.volumeNode.GetName() if result.volumeNode is not None else "",
     )

@@ -4,7 +4,7 @@ import html
 
 from slicer.i18n import tr as _
 
-from radiologycnn.rotatorcuff.results import percent
+from radiologycnn.rotatorcuff.results import percent, place_text
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RadiologyCNNLib.PanelTexts import linesHtml
 from RotatorCuffCNNLib.CuffTable import METHOD_NAMES
@@ -49,9 +49,8 @@ def confidenceText(location: dict | None) -> tuple[str, str]:
 def centreText(request: dict) -> str:
     """Where the box is: its centre as Slicer shows places, and its size."""
     left, posterior, superior = request["centre_lps_mm"]
-    return _("R {r}, A {a}, S {s} mm; edge {edge} mm.").format(
-        r=f"{-left:.0f}", a=f"{-posterior:.0f}", s=f"{superior:.0f}", edge=f"{request['edge_mm']:.0f}"
-    )
+    place = place_text((-left, -posterior, superior), digits=0)
+    return _("{place}; edge {edge} mm.").format(place=place, edge=f"{request['edge_mm']:.0f}")
 
 
 def classText(classification) -> str:
@@ -132,14 +131,9 @@ def evidenceText(evidence, peakRas) -> str:
         return ""
     if evidence.peak_ras_mm is None or peakRas is None:
         return html.escape(_("No place in the box speaks for this."))
-    r, a, s = (f"{value:.0f}" for value in peakRas)
-    place = _("Peak at R {r}, A {a}, S {s} mm; {x} × {y} × {z} mm above {share} % of it.").format(
-        r=r,
-        a=a,
-        s=s,
-        x=f"{evidence.extent_mm[0]:.0f}",
-        y=f"{evidence.extent_mm[1]:.0f}",
-        z=f"{evidence.extent_mm[2]:.0f}",
+    place = _("Peak at {place}; above {share} % of it: {extent} mm.").format(
+        place=place_text(peakRas, digits=0),
         share=f"{100 * evidence.threshold:.0f}",
+        extent=" × ".join(f"{size:.0f}" for size in evidence.extent_mm),
     )
-    return f"{html.escape(place)}<br><b>{html.escape(_('It is not a measurement of the tear.'))}</b>"
+    return f"{html.escape(place)}<br><b>{html.escape(_('This is not a measurement of the tear.'))}</b>"

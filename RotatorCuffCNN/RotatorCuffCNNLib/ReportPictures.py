@@ -29,7 +29,7 @@ def reportPictures(result: CuffResult) -> list:
                 sliceNode = widget.mrmlSliceNode()
                 matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
                 edges = _edges(matrix[:3, 0], -matrix[:3, 1])
-                caption = f"{sliceNode.GetOrientation()} · {heading}"
+                caption = f"{_planeName(matrix[:3, 2])} · {heading}"
                 pictures.append(Picture(viewPng(widget.sliceView()), caption, edges))
     if not pictures:
         return slicePictures(result)
@@ -76,8 +76,7 @@ def slicePictures(result: CuffResult) -> list:
     pictures = []
     for axis in (2, 1, 0):  # the plane of the slices first: in it the scan is sharpest
         picture, edges = _slicePicture(result, scan, cam, scanToCam, axis, int(place[axis]), axes)
-        plane = (_("Sagittal"), _("Coronal"), _("Axial"))[int(np.argmax(np.abs(axes[:, axis])))]
-        pictures.append(Picture(png_bytes(picture), f"{plane} · {heading}", edges))
+        pictures.append(Picture(png_bytes(picture), f"{_planeName(axes[:, axis])} · {heading}", edges))
     return pictures
 
 
@@ -114,6 +113,11 @@ def _slicePicture(result, scan, cam, scanToCam, axis: int, number: int, axes) ->
     alpha = np.where(share >= display.GetLowerThreshold(), CamDisplay.opacityOf(result), 0.0)[..., None]
     overlaid = (1 - alpha) * grey[..., None] + alpha * colors[np.clip(share * (count - 1), 0, count - 1).astype(int)]
     return np.round(255 * overlaid).astype(np.uint8), _edges(toTheRight, towardsBottom)
+
+
+def _planeName(normal) -> str:
+    """The plane that a picture's direction of view (RAS) is nearest to: that of an oblique series has no other name."""
+    return (_("Sagittal"), _("Coronal"), _("Axial"))[int(np.argmax(np.abs(normal)))]
 
 
 def _edges(toTheRight, towardsBottom) -> tuple:

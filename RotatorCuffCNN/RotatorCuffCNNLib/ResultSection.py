@@ -101,6 +101,8 @@ class ResultSection:
                 section.enabled = result is not None
                 section.collapsed = result is None
         ui.tableCollapsibleButton.enabled = result is not None
+        if result is None:
+            ui.tableCollapsibleButton.collapsed = True
         classification = result.classification if result else None
         ui.predictedLabel.text = classText(classification) if classification else ""
         ui.tearLabel.text = tearText(classification) if classification else ""
@@ -158,7 +160,7 @@ class ResultSection:
 
     def onExportReportButton(self, clicked=False) -> None:
         def write(result, path):
-            return CuffExport.exportReport(result, path, self._modelCard())
+            return CuffExport.exportReport(result, path, self._modelCard(), self.ui.outdatedLabel.text)
 
         self._export(write, _("Export a report"), {_("Web page (*.html)"): ".html"})
 

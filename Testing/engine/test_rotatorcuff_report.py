@@ -22,7 +22,7 @@ from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.pictures import colors, slice_pictures
 from radiologycnn.rotatorcuff.report import resolve_target, write_result
 from radiologycnn.rotatorcuff.report_page import Picture, html_report
-from radiologycnn.rotatorcuff.results import Classification, csv_rows, evidence_rows
+from radiologycnn.rotatorcuff.results import Classification, csv_rows, evidence_rows, place_text
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
 
@@ -172,7 +172,7 @@ def test_the_page_says_what_was_found_how_and_that_it_is_research(result, volume
         assert words in page.text
     for tear_class in TEAR_CLASSES:
         assert tear_class.definition in page.text
-        assert f"{result.classification.probabilities[tear_class.index]:.3f}" in page.text
+        assert f"{100 * result.classification.probabilities[tear_class.index]:.1f} %" in page.text
     assert page.tags.count("img") == 3 and page.tags.count("svg") == 1
     # Nothing is loaded from elsewhere, and no script runs.
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
@@ -187,14 +187,21 @@ def test_the_bars_are_as_long_as_the_probabilities(result):
     widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', text)]
     backgrounds, bars = widths[::2], widths[1::2]
     assert [bar / background for bar, background in zip(bars, backgrounds)] == pytest.approx(shares)
-    assert "None 10 per cent" in text  # for those who cannot see the bars
+    assert "None 10.0 per cent" in text  # for those who cannot see the bars
     assert "whiskers" not in text and "Median" not in text
 
 
-@pytest.mark.parametrize(("share", "words"), [(0.001, "&lt; 1 %"), (0.9991, "&gt; 99 %"), (0.0, "0 %"), (1.0, "100 %")])
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0001, "&lt; 0.1 %"), (0.9999, "&gt; 99.9 %"), (0.0, "0.0 %"), (1.0, "100.0 %")]
+)
 def test_a_probability_is_never_rounded_to_certainty(result, share, words):
     answer = replace(result.classification, tear_probability=share, repeats=None)
     assert f"Tear of any size: <b>{words}</b>" in page_of(result, classification=answer)
+
+
+def test_a_place_names_the_side_that_it_lies_on():
+    assert place_text((-20.46, 3.0, -4.0)) == "L 20.5, A 3.0, I 4.0 mm"
+    assert place_text((161.6, -7.2, 0.2), digits=0) == "R 162, P 7, S 0 mm"
 
 
 def test_whatever_stands_in_names_and_notes_is_text_only(result):

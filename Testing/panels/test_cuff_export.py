@@ -107,6 +107,27 @@ def testReportShowsTheViewsAndTheNumbers(cuff, result, tmp_path):
     assert "http" not in re.sub(r"base64,[^\"]+", "", page)  # nothing is fetched from elsewhere
 
 
+def testReportNamesTheNearestPlaneOfObliqueViewsAndSaysTheCautionFirst(cuff, result, tmp_path):
+    import vtk
+
+    from RadiologyCNNLib import SliceViews
+
+    turn = np.eye(4)
+    turn[:3, :3] = [[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]
+    node = result.volumeNode
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    node.SetIJKToRASMatrix(cuff.slicer.util.vtkMatrixFromArray(turn @ cuff.slicer.util.arrayFromVTKMatrix(matrix)))
+    SliceViews.turnTo(node)
+    views = cuff.modules.ReportPictures.reportPictures(result)
+    SliceViews.turnBack()
+    assert [view.caption.split(" ")[0] for view in views[:3]] == ["Axial", "Coronal", "Sagittal"]
+    page = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html", caution="Classify again.").read_text(
+        "utf-8"
+    )
+    assert page.index("<li>Classify again.</li>") == page.index("<li>")
+
+
 def testReportWithoutSliceViewsHasPicturesFromTheVoxels(cuff, result, tmp_path):
     manager = cuff.slicer.app.layoutManager()
     before = manager.layout

@@ -132,10 +132,12 @@ def testRemoveResultLeavesScanAndBox(clinic):
     before = {node.GetID() for node in clinic.slicer.util.getNodesByClass("vtkMRMLNode")}
     assert not clinic.ui.removeResultButton.enabled
     clinic.classify()
+    clinic.ui.tableCollapsibleButton.collapsed = False
     clinic.click(clinic.ui.removeResultButton)
     assert clinic.result is None
     assert "removed" in clinic.ui.messageLabel.text
     assert not clinic.ui.removeResultButton.enabled
+    assert clinic.ui.tableCollapsibleButton.collapsed
     left = {node.GetID() for node in clinic.slicer.util.getNodesByClass("vtkMRMLNode")} - before
     assert not [name for name in left if "ColorNode" not in name], left
     assert clinic.roi is roi

@@ -24,7 +24,7 @@ def testChoosingAScanFindsTheHeadInTheBackground(clinic):
     assert clinic.roi.GetDisplayNode().GetVisibility()
     assert clinic.ui.regionStatusLabel.text == "Found"
     assert not clinic.ui.regionAdviceLabel.visible
-    r, a, s = (f"{value:.0f}" for value in clinic.shoulder.headRas)
+    r, a, s = (f"{abs(value):.0f}" for value in clinic.shoulder.headRas)
     assert f"R {r}, A {a}, S {s} mm" in clinic.ui.regionStatusLabel.toolTip
     assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated"
     assert clinic.ui.sideSelector.itemText(0) == "Automatic (right)"

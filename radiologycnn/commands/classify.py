@@ -107,6 +107,7 @@ def _repeats(count: int | None, method: str | None, seed: int) -> dict[str, Any]
 
 
 def _print_summary(result: ClassificationResult, files: list[Path], model_title: str) -> None:
+    from radiologycnn.rotatorcuff.results import place_text
     from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 
     answer = result.classification

@@ -29,7 +29,7 @@ def probability_bars(classification: Classification) -> str:
             f'<rect x="{name_width}" y="{top}" width="{max(bar_width * probability, 0.0):.1f}" height="22"'
             f' fill="{_color(tear_class.color_rgb)}"/>'
             f'<text x="{name_width + bar_width + 8}" y="{top + 15}" font-weight="{weight}">'
-            f"{escape(percent(probability, 0))} %</text>"
+            f"{escape(percent(probability))} %</text>"
         )
         if repeats:
             low, median, high = (name_width + bar_width * value for value in repeats.class_quartiles[tear_class.index])
@@ -41,7 +41,7 @@ def probability_bars(classification: Classification) -> str:
             )
     width = name_width + bar_width + 62
     label = "Probabilities: " + ", ".join(
-        f"{tear_class.name} {100 * probability:.0f} per cent"
+        f"{tear_class.name} {percent(probability)} per cent"
         for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True)
     )
     return (

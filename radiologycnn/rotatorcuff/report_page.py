@@ -15,12 +15,12 @@ from typing import Any
 from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.rotatorcuff.probability_bars import probability_bars
-from radiologycnn.rotatorcuff.results import CamEvidence, Classification, percent
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification, percent, place_text
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
 NOT_A_MEASUREMENT = (
-    "Where the network looked, from its class activation map: the peak, and the places above half of it that hang"
-    " together with it. This is not a measurement of the tear."
+    "Where the network looked, from its class activation map: the peak, and the connected region above half of it."
+    " This is not a measurement of the tear."
 )
 
 _REPEAT_WORDS = {
@@ -100,7 +100,7 @@ def html_report(
 
 
 def _percent(share: float) -> str:
-    return f"{escape(percent(share, 0))} %"
+    return f"{escape(percent(share))} %"
 
 
 def _weighting(classification: Classification) -> str:
@@ -111,13 +111,7 @@ def _region_words(classification: Classification) -> str:
     roi = classification.roi
     left, posterior, superior = roi.centre_lps_mm
     how = f"found automatically, confidence {roi.confidence:.2f}" if roi.automatic else "placed by a person"
-    return f"cube of {roi.edge_mm:.0f} mm around {_place((-left, -posterior, superior))}; {how}"
-
-
-def _place(ras_mm: Sequence[float]) -> str:
-    """A place in RAS, each coordinate with the side that it lies on, as Slicer's status line says it."""
-    letters = (("R", "L"), ("A", "P"), ("S", "I"))
-    return ", ".join(f"{pair[value < 0]} {abs(value):.1f}" for pair, value in zip(letters, ras_mm)) + " mm"
+    return f"cube of {roi.edge_mm:.0f} mm around {place_text((-left, -posterior, superior))}; {how}"
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
@@ -185,10 +179,11 @@ def _classes_table(classification: Classification) -> str:
         heading += ["Median (quartiles)", f"Most probable, of {repeats.count}"]
     rows = []
     for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True):
-        row = [escape(tear_class.name), escape(tear_class.definition), f"{probability:.3f}"]
+        row = [escape(tear_class.name), escape(tear_class.definition), _percent(probability)]
         if repeats:
             low, median, high = repeats.class_quartiles[tear_class.index]
-            row += [f"{median:.3f} ({low:.3f}-{high:.3f})", str(repeats.predicted_counts[tear_class.index])]
+            row.append(f"{_percent(median)} ({_percent(low)} to {_percent(high)})")
+            row.append(str(repeats.predicted_counts[tear_class.index]))
         rows.append(row)
     return _table("Classes", heading, rows, classification.predicted)
 
@@ -200,7 +195,7 @@ def _evidence_table(classification: Classification) -> str:
     shown = [one for one in classification.evidence if one.method == method]
     if not shown:
         return ""
-    heading = ["Evidence for", "Score", "Peak (RAS)", "Extent R-L x A-P x S-I", "Volume"]
+    heading = ["Evidence for", "Score", "Peak", "Extent R–L × A–P × S–I", "Volume"]
     chosen = next((number for number, one in enumerate(shown) if one.target == classification.predicted), None)
     return _table(escape(NOT_A_MEASUREMENT), heading, [_evidence_row(one) for one in shown], chosen)
 
@@ -208,8 +203,8 @@ def _evidence_table(classification: Classification) -> str:
 def _evidence_row(one: CamEvidence) -> list[str]:
     if one.peak_ras_mm is None:
         return [escape(one.target_name), f"{one.score:.2f}", "no place speaks for it", "-", "-"]
-    extent = " x ".join(f"{size:.0f}" for size in one.extent_mm)
-    place = escape(_place(one.peak_ras_mm))
+    extent = " × ".join(f"{size:.0f}" for size in one.extent_mm)
+    place = escape(place_text(one.peak_ras_mm))
     return [escape(one.target_name), f"{one.score:.2f}", place, f"{extent} mm", f"{one.volume_ml:.1f} mL"]
 
 

@@ -5,7 +5,7 @@ Light on purpose: the Slicer panel imports this, so nothing here needs more than
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,9 +97,8 @@ class CamEvidence:
         target: class index, or "tear_versus_none".
         method: "cam" or "grad_cam".
         score: what the map explains: the class's logit, or the log odds of a tear.
-        peak_ras_mm: centre of the map's voxel with the most evidence, in RAS; None where no place speaks for
-            the target.
-        peak_value: the raw map there, in units of the score.
+        peak_ras_mm: where the map peaks (``peak_place``), in RAS; None where no place speaks for the target.
+        peak_value: the raw map's largest value, in units of the score.
         threshold: share of the peak from which a place counts for extent and volume.
         extent_mm: size along R-L, A-P and S-I of the box around the places above the threshold that hang together with
             the peak; zeros without a peak.
@@ -207,6 +206,12 @@ def percent(share: float, digits: int = 1) -> str:
     if float(text) == 100 and share < 1:
         return f"> {100 - 10**-digits:.{digits}f}"
     return text
+
+
+def place_text(ras_mm: Sequence[float], digits: int = 1) -> str:
+    """A place (R, A, S in mm), each coordinate with the side it lies on, as Slicer's views say it: "L 20.5, …"."""
+    letters = (("R", "L"), ("A", "P"), ("S", "I"))
+    return ", ".join(f"{pair[value < 0]} {abs(value):.{digits}f}" for pair, value in zip(letters, ras_mm)) + " mm"
 
 
 def csv_rows(classification: Classification) -> list[list[str]]:
