@@ -34,7 +34,7 @@ FEATURES = (
     "win_z", "prob_img", "pct_zero_neighbor", "any_zero_neighbor", "dist_centroid", "smooth5", "smooth10", "smooth20",
     "flipped_value",
 )  # fmt: skip
-LEFT_OUT = ("zscore_template",)
+LEFT_OUT = {"zscore_template": "the z-score of each voxel against healthy heads"}
 _CANDIDATE_HU = (30.0, 100.0)
 _CANDIDATE_FEATURES = ("zscore2", "zscore3", "pct_thresh")
 _BLOOD_HU = (40.0, 80.0)
@@ -96,7 +96,7 @@ class ForestSegmenter:
         facts = {
             "trees": self.trees,
             "threshold": self._threshold,
-            "left_out": list(LEFT_OUT),
+            "left_out": list(LEFT_OUT.values()),
             "importance": importance,
         }
         return Fit(record["seconds"], None, facts)

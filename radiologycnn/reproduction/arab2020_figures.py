@@ -154,13 +154,17 @@ def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
             dice = [row["dice"] for row in results.metrics[name]]
             axes[0].barh(place, np.mean(dice), color=color, alpha=0.35, height=0.6)
             axes[0].plot(dice, place + np.linspace(-0.18, 0.18, len(dice)), ".", color=color, ms=5, clip_on=False)
-            axes[1].barh(place, np.mean(results.seconds[name]), color=color, alpha=0.6, height=0.6)
         axes[0].set_yticks(places, [results.titles[name] for name in names])
         axes[0].set_xlim(0, 1)
         axes[0].set_xlabel("Dice (bars: mean, points: cases)")
         times = [float(np.mean(results.seconds[name])) for name in names]
-        if max(times) > 10 * min(times):
+        colors = [COLORS[0] if name == MAIN else COLORS[6] for name in names]
+        if max(times) > 10 * min(times):  # a logarithmic axis has no zero for a bar to stand on
+            axes[1].scatter(times, places, color=colors, s=36, zorder=3)
+            axes[1].grid(axis="x", color="#dddddd", lw=0.8)
             log_axis(axes[1], "x")
+        else:
+            axes[1].barh(places, times, color=colors, alpha=0.6, height=0.6)
         axes[1].set_xlabel("Time for a case (s)")
         caption = f"{_source(results)} Dice and time of every method on the test cases, on {results.device_name}."
         return save_figure(figure, folder, "figure-methods", "Methods side by side", caption)

@@ -29,7 +29,9 @@ _BEYOND = (
 def arab2020_tables(results: ArabResults) -> list[Table]:
     """All of them, in the paper's order."""
     run = "This run (simulated scans)" if results.simulated else "This run"
-    rated = "This run (simulated raters)" if results.simulated_raters else "This run"
+    rated = "This run (simulated scans and raters)" if results.simulated else "This run (simulated raters)"
+    if not results.simulated_raters:
+        rated = run
     return [
         _demographics(results, run),
         _agreement(results, rated),
@@ -83,7 +85,7 @@ def _agreement(results: ArabResults, run: str) -> Table:
         rows += _pair_rows(f"{first}, {second}", None, own)
     notes = [
         "E: expert, M: method (CNN-DS). y = slope x + intercept with x the first rater and y the second, in mL; "
-        "only so do the paper's 1.45 (E1, E3) and 0.69 (E3, M) agree.",
+        "only so do the paper's 1.45 (E1, E3) and 0.69 (E3, M) agree. Bias: y less x.",
     ]
     if results.simulated_raters:
         notes.append("Raters of this run are simulated: they draw on the known truth with errors of chosen size.")
@@ -134,16 +136,10 @@ def _figure_row(what: str, key: str, value: str, printed: paper.MethodFigures | 
 
 def _methods(results: ArabResults, run: str) -> Table:
     rows: list[Row] = []
-    known = {
-        "patch_unet": "Patch-wise U-Net",
-        "slice_unet": "Slice-based U-Net",
-        "forest": "PItcHPERFeCT",
-        MAIN: "CNN-DS",
-    }
-    for name, title in known.items():
-        rows += _method_rows(results, name, title, paper.METHODS[name])
+    for name, printed in paper.METHODS.items():
+        rows += _method_rows(results, name, results.titles.get(name, paper.METHOD_TITLES[name]), printed)
     for name in results.metrics:
-        if name not in known and name not in paper.ABLATION:
+        if name not in paper.METHODS and name not in paper.ABLATION:
             rows += _method_rows(results, name, results.titles[name], None)
     notes = [
         "Reference of this run: the known truth of the simulation."
@@ -187,7 +183,14 @@ def _hyper_parameters(results: ArabResults) -> Table:
             "Grid": " x ".join(map(str, used.grid_shape_ijk)),
         }
     rows = [Row(label, value, str(own.get(label, "")), note) for label, value, note in paper.HYPER_PARAMETERS]
-    notes = ["No network was trained in this run; how this one was stands on its model's card."] if not own else []
+    notes = ["No network was trained in this run; how this one was stands on its model's card."]
+    if own:
+        notes = [
+            f"This run trained with the settings “{settings.training_preset}”; “--training-preset paper” takes the "
+            "paper's."
+            if settings.training_preset != "paper"
+            else "This run trained with the paper's settings."
+        ]
     return Table("table-5-hyper-parameters", "Table 5. Hyper-parameters", rows, notes=notes)
 
 
@@ -221,7 +224,8 @@ def _text_figures(results: ArabResults, run: str) -> Table:
         own[key] = p_value(results.comparison.get(key))
     own["mixed_model_effect"] = number(results.comparison.get("mixed_model_effect"), 3)
     seconds = results.fits[MAIN].seconds if MAIN in results.fits else None
-    own["training_hours"] = number(seconds / 3600, 2) if seconds is not None else ""
+    if seconds is not None:
+        own["training_hours"] = number(seconds / 3600, 2) if seconds >= 360 else f"{seconds:.0f} s"
     rows = [Row(label, printed, own.get(key, ""), note) for key, label, printed, note in paper.TEXT_FIGURES]
     if results.consensus_dice:
         rows.append(
@@ -275,6 +279,6 @@ def _beyond(results: ArabResults, run: str) -> Table:
     for name, own in results.metrics.items():
         for key, label, digits in _BEYOND:
             missing = sum(row[key] is None for row in own)
-            note = f"{missing} cases without one: an empty mask" if missing else ""
+            note = f"{counted(missing, 'case')} without one: an empty mask" if missing else ""
             rows.append(Row(f"{results.titles[name]}: {label}", "", mean_sd([row[key] for row in own], digits), note))
     return Table("beyond-overlap", "Beyond overlap", rows, run, ["None of these is in the paper."])

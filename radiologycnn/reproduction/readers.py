@@ -68,7 +68,7 @@ def simulated_readers(truth: Mapping[str, int], seed: int) -> list[Reader]:
     for number, (group, count) in enumerate(READERS.items()):
         for one in range(count):
             rng = np.random.default_rng(np.random.SeedSequence([int(seed), _STREAM, number, one]))
-            readers.append(_simulated(f"{group} {one + 1}", group, PROFILES[group], truth, rng))
+            readers.append(_simulated(f"{group.removesuffix('s')} {one + 1}", group, PROFILES[group], truth, rng))
     return readers
 
 

@@ -117,7 +117,7 @@ def repeats_table(results: ShimResults, run: str) -> Table:
         rows.append(Row(f"{title}: median (quartiles)", median, median_quartiles(values, digits, percent)))
         for words, one in (("repeats", over_repeats[name]), ("cases and repeats", over_both[name])):
             low, high = (number(edge * factor, digits) for edge in (one.lower, one.upper))
-            value = f"{low} to {high}" if low else ""
+            value = f"{low} to {high}{' %' if percent else ''}" if low else ""
             rows.append(Row(f"{title}: 95 % of the mean, over {words}", "", value, "not in the paper"))
     notes = [
         f"{len(runs)} repeats by {WAYS[results.workspace.settings.repeat_method]}.",

@@ -16,6 +16,7 @@ from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
 from radiologycnn.reproduction.workspace import Workspace, test_seed
 
 REPORT_NAME = "report.html"
+_PARTS = {"train": "training", "validation": "validation", "test": "test"}
 _SIZES = {
     "quick": "A quick run: a few small scans and networks far too small. Its figures mean nothing but that every step "
     "works.",
@@ -106,12 +107,12 @@ def _facts(results: Any) -> list[tuple[str, str]]:
     facts = [
         ("RadiologyCNN", __version__),
         ("Computed on", results.device_name),
-        ("Cases", ", ".join(f"{len(cases)} {part}" for part, cases in results.cases.items())),
+        ("Cases", ", ".join(f"{len(cases)} {_PARTS[part]}" for part, cases in results.cases.items())),
         ("Seed", f"{settings.seed}; simulated test scans: {test_seed(settings.seed)}"),
         ("Preset", f"{settings.preset}, training settings “{settings.training_preset}”"),
     ]
     if settings.training_changes:
-        changes = ", ".join(f"{name} {value}" for name, value in sorted(settings.training_changes.items()))
+        changes = ", ".join(_setting_words(*one) for one in sorted(settings.training_changes.items()))
         facts.append(("Changed training settings", changes))
     for name, fit in results.fits.items():
         words = []
@@ -131,6 +132,15 @@ def _facts(results: Any) -> list[tuple[str, str]]:
             words.append(f"learned in {fit.seconds:.0f} s")
         facts.append((results.titles[name], ", ".join(words)))
     return facts
+
+
+def _setting_words(name: str, value: Any) -> str:
+    """ "base filters 8", "grid shape 64 x 64 x 32", "augment no"."""
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif isinstance(value, list | tuple):
+        value = " x ".join(map(str, value))
+    return f"{name.removesuffix('_ijk').replace('_', ' ')} {value}"
 
 
 __all__ = ["REPORT_NAME", "reproduce"]

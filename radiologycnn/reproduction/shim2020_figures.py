@@ -75,11 +75,15 @@ def _roc(results: ShimResults, folder: Path) -> FigureEntry | None:
         return save_figure(figure, folder, "figure-3-roc", "Figure 3. ROC with readers, and binary accuracy", caption)
 
 
-def _bars(axes: Any, values: dict[str, list[float]], factor: float = 1.0) -> None:
+def _bars(axes: Any, values: dict[str, list[float]], factor: float = 1.0, log: bool = False) -> None:
+    """Bars of the means; on a logarithmic axis, which has no zero for a bar to stand on, lines at the medians."""
     for place, own in enumerate(values.values()):
         color = COLORS[place % len(COLORS)]
         scaled = factor * np.array([value for value in own if value is not None])
-        axes.bar(place, scaled.mean() if len(scaled) else 0, color=color, alpha=0.35, width=0.6)
+        if not log:
+            axes.bar(place, scaled.mean() if len(scaled) else 0, color=color, alpha=0.35, width=0.6)
+        elif len(scaled):
+            axes.hlines(np.median(scaled), place - 0.3, place + 0.3, color=color, lw=2)
         axes.plot(place + np.linspace(-0.2, 0.2, len(scaled)), scaled, ".", color=color, ms=5, clip_on=False)
     axes.set_xticks(range(len(values)), [group.replace(" ", "\n") for group in values], fontsize=9)
 
@@ -88,7 +92,7 @@ def _groups(results: ShimResults, folder: Path) -> FigureEntry | None:
     with new_figure(8.6, 3.4, 1, 3) as (figure, axes):
         for one, metric, letter in zip(axes, ("top1", "top1_within_one", "seconds"), "ABC"):
             groups = metric_groups(results, metric)
-            _bars(one, groups, 1 if metric == "seconds" else 100)
+            _bars(one, groups, 1 if metric == "seconds" else 100, metric == "seconds")
             one.set_ylabel(paper.METRIC_TITLES[metric] + ("" if metric == "seconds" else " (%)"))
             if metric == "seconds":
                 log_axis(one, "y")
@@ -96,8 +100,8 @@ def _groups(results: ShimResults, folder: Path) -> FigureEntry | None:
                 one.set_ylim(0, 100)
             one.set_title(letter, loc="left", fontweight="bold")
         caption = (
-            f"{_source(results, True)} Bars: mean; points: the network's repeats (time: its cases), the readers. The "
-            "paper's Figure 4 shows A and C."
+            f"{_source(results, True)} Bars: mean; lines: median; points: the network's repeats (time: its cases), the "
+            "readers. The paper's Figure 4 shows A and C."
         )
         return save_figure(figure, folder, "figure-4-groups", "Figure 4. Classes and time", caption)
 

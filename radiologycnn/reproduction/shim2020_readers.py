@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radiologycnn.evaluation.classification_metrics import tear_class_metrics
-from radiologycnn.evaluation.hypothesis_tests import dunn, kruskal_wallis, mcnemar, pairwise_mann_whitney
+from radiologycnn.evaluation.hypothesis_tests import dunn, kruskal_wallis, pairwise_mann_whitney
+from radiologycnn.readers.members import NETWORK_GROUP, Member
+from radiologycnn.readers.network_comparison import paired_tests
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.readers import Reader
 from radiologycnn.reproduction.repeats import repeat_words
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, median_quartiles, p_value
+from radiologycnn.reproduction.tables import MISSING, Row, Table, counted, mean_sd, median_quartiles, p_value
 
 BINARY_TITLES = {
     "accuracy": "Binary accuracy",
@@ -60,7 +62,7 @@ def reader_binary_table(results: ShimResults, run: str) -> Table:
         for name, title in BINARY_TITLES.items():
             printed = paper.READER_BINARY.get(group, {}).get(name, "")
             value = mean_sd([one[name] for one in own], 1 if name == "accuracy" else 2, name == "accuracy")
-            rows.append(Row(f"{group}: {title}", printed, value, f"{len(own)} readers"))
+            rows.append(Row(f"{group}: {title}", printed, value, counted(len(own), "reader")))
     return Table("text-readers-binary", "Tear or none, readers (text and Fig. 3)", rows, run)
 
 
@@ -128,7 +130,7 @@ def _pairs(metric: str, letter: str, groups: dict[str, list[float]], run: str) -
     for pair, own in raw.items():  # groups of human readers with names of their own
         rows.append(Row(" – ".join(pair), "", _marked(own.p), f"Dunn: {p_value(ranked[pair].p)}"))
     title = f"Table 3{letter}. {paper.METRIC_TITLES[metric]}: p of pairs"
-    notes = [f"Mann-Whitney, raw p; * below {paper.SIGNIFICANT} (0.05 / 3)."]
+    notes = [f"Mann-Whitney, raw p; * below {paper.SIGNIFICANT} (0.05 / 3). Dunn's p is raw, too."]
     return Table(f"table-3{letter}-{metric.replace('_', '-')}", title, rows, run, notes)
 
 
@@ -137,15 +139,21 @@ def _marked(p: float) -> str:
 
 
 def against_readers_table(results: ShimResults, run: str) -> Table:
-    """McNemar of the plain run against each reader, on the same cases."""
+    """The plain run against each reader, on the same cases: McNemar and DeLong."""
     names = [case.id for case in results.cases["test"]]
-    truth, predicted = results.truth, results.answers[MAIN].predicted
-    network = (predicted > 0) == (truth > 0)
+    answers = results.answers[MAIN]
+    tear = dict(zip(names, (1 - answers.probabilities[:, 0]).tolist()))
+    network = Member(paper.CNN, NETWORK_GROUP, dict(zip(names, answers.predicted.tolist())), {}, tear, is_network=True)
+    people = [Member(reader.name, reader.group, reader.classes, reader.seconds) for reader in results.readers]
     rows = []
-    for reader in results.readers:
-        answers = np.array([reader.classes[name] for name in names])
-        binary = mcnemar(network, (answers > 0) == (truth > 0))
-        exact = mcnemar(predicted == truth, answers == truth)
-        rows.append(Row(reader.name, "", f"{p_value(binary.p)}; {p_value(exact.p)}", "p: tear or none; five classes"))
-    notes = ["Not in the paper: two methods on the same cases, one test for each reader (McNemar, exact)."]
-    return Table("against-readers", "VRN against each reader", rows, run, notes)
+    for row in paired_tests(dict(zip(names, results.truth.tolist())), [network, *people]):
+        p = [p_value(row[f"{name}_p"]) or MISSING for name in ("accuracy_mcnemar", "top1_mcnemar", "auc_delong")]
+        right = [f"{100 * row[f'{name}_{side}']:.0f}" for name in ("accuracy", "top1") for side in ("first", "second")]
+        note = "tear or none {} : {} %; classes {} : {} %".format(*right)
+        rows.append(Row(row["second"], "", " · ".join(p), note))
+    notes = [
+        "p of McNemar's exact test on tear or none · of the same on the five classes · of DeLong's test on the areas "
+        "under the ROC curves, a reader's class being the rating. One test for each reader, without correction.",
+        "Note: right answers of VRN : of the reader. Not in the paper: the test for two methods on the same cases.",
+    ]
+    return Table("against-readers", "VRN against each reader: p", rows, run, notes)

@@ -20,7 +20,7 @@ from radiologycnn.reproduction.shim2020_readers import (
     repeated_figures,
 )
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value
+from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, number, p_value
 
 
 def shim2020_tables(results: ShimResults) -> list[Table]:
@@ -51,9 +51,10 @@ def _counts(results: ShimResults, run: str) -> Table:
     for name, *printed in paper.COUNTS:
         index = paper.CLASSES.index(name) if name in paper.CLASSES else None
         own = [len(part) if index is None else part.count(index) for part in (learning, test, learning + test)]
-        for part, figure, found in zip(("training", "test", "total"), printed, own):
+        for part, figure, found in zip(("training", "test", "both"), printed, own):
             note = paper.COUNT_NOTES.get(name, "") if part == "training" else ""
-            rows.append(Row(f"{name}, {part}", str(figure), str(found), note))
+            words = "All classes" if index is None else name
+            rows.append(Row(f"{words}: {part}", str(figure), str(found), note))
     return Table("table-1-classes", "Table 1. Cases by class", rows, run)
 
 
@@ -102,7 +103,10 @@ def _one_run(results: ShimResults, run: str) -> Table:
             continue
         low, high = own.get(f"{name}_95", (None, None))
         value = number(own[name], 3) + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
-        rows.append(Row(title, printed.get(name, ""), value, "" if name in printed else "not in the paper"))
+        note = "" if name in printed else "not in the paper"
+        if " and " in printed.get(name, ""):
+            note = "Table 2 and Table 3a"
+        rows.append(Row(title, printed.get(name, ""), value, note))
     rows += _at_threshold(results)
     for name, recall in own["recall_by_class"].items():
         rows.append(
@@ -129,7 +133,7 @@ def _confusion(results: ShimResults, run: str) -> Table:
     rows = []
     for true, counts in zip(paper.CLASSES, confusion):
         found = ", ".join(f"{name} {count}" for name, count in zip(paper.CLASSES, counts) if count)
-        rows.append(Row(f"True {true}", "", found, f"{counts.sum()} cases"))
+        rows.append(Row(f"True {true}", "", found, counted(int(counts.sum()), "case")))
     return Table("confusion", "Confusion: what each class was called", rows, run, ["Not in the paper."])
 
 
@@ -182,15 +186,15 @@ def _localization(results: ShimResults, run: str) -> Table:
     titles = {
         "tears": ("Tears", "with a mask, found or not"),
         "peak_in_tear": ("Pointing game: peak, a point, in the tear", "thin tears can lie between all points"),
-        "peak_in_tear_chance": ("  by chance", ""),
+        "peak_in_tear_chance": ("… by chance", ""),
         "peak_voxel_at_tear": ("Pointing game: the peak's voxel at the tear", ""),
-        "peak_voxel_at_tear_chance": ("  by chance", ""),
+        "peak_voxel_at_tear_chance": ("… by chance", ""),
         "peak_within_5_mm": ("Peak within 5 mm of the tear", ""),
-        "peak_within_5_mm_chance": ("  by chance", ""),
+        "peak_within_5_mm_chance": ("… by chance", ""),
         "distance_mm_median": ("Distance of the peak to the tear, median (mm)", ""),
-        "distance_mm_90th_percentile": ("  90th percentile (mm)", ""),
+        "distance_mm_90th_percentile": ("… 90th percentile (mm)", ""),
         "energy_inside": ("Share of the positive map at the tear", ""),
-        "energy_inside_chance": ("  by chance", ""),
+        "energy_inside_chance": ("… by chance", ""),
         "dice": ("Dice of the map above half its peak and the tear", ""),
     }
     maps = list(results.answers[MAIN].maps.values()) if MAIN in results.answers else []
