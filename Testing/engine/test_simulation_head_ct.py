@@ -121,6 +121,16 @@ def test_gantry_tilt_is_a_true_shear_and_the_matrix_keeps_the_field_of_view() ->
     assert finer.spacing_mm[0] * 128 == pytest.approx(volume.spacing_mm[0] * 64)
 
 
+def test_truth_tells_how_much_of_the_vertex_was_missed() -> None:
+    missed = []
+    for share in (0.0, 1.0):
+        scanner = {"matrix": 64, "coarse_mm": 4.0, "fine_mm": 4.0, "missing_vertex": share}
+        scan = simulate_head_ct(0, 1, HeadCtConfig.from_dict({"scanner": scanner}))
+        missed.append(scan.truth["missing_vertex_mm"])
+        assert (scan.volume.array[-1] > 300).any() == bool(share)  # the last slice shows bone, or air alone
+    assert missed[0] == 0 and 0 < missed[1] < 30
+
+
 def test_settings_with_an_unknown_number_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"scanner\.matrx"):
         HeadCtConfig.from_dict({"scanner": {"matrx": 3}})
@@ -156,6 +166,11 @@ def test_command_writes_scans_goes_on_and_refuses_other_settings(tmp_path) -> No
     image, mask = read_volume(first), read_volume(tmp_path / "out" / "head-ct-6-00000-mask.nii.gz")
     assert image.array.shape == mask.array.shape
     volume_ml = (mask.array > 0).sum() * image.voxel_volume_mm3 / 1000
+    for row in rows:  # what each bleed has of its own stands in the order of its kind
+        kinds = row["kinds"].split("+") if row["kinds"] != "none" else []
+        volumes = [float(part) for part in row["bleed_volumes_ml"].split("+") if part]
+        assert len(volumes) == len(kinds) == len([side for side in row["bleed_sides"].split("+") if side])
+        assert sum(volumes) == pytest.approx(float(row["volume_ml"]), rel=0.2, abs=0.5)
     assert float(rows[0]["mask_ml"]) == pytest.approx(volume_ml, rel=1e-3, abs=0.01)
     assert (tmp_path / "out" / "contact-sheet.png").stat().st_size > 1000
     refused = CliRunner().invoke(app, [*base, "--count", "1", "--seed", "7"])

@@ -33,6 +33,12 @@ class Slices:
     def ijk_to_head(self) -> np.ndarray:
         return self.lps_to_head @ self.ijk_to_lps
 
+    @property
+    def top_mm(self) -> float:
+        """Height of the uppermost slice's upper face, in its middle, above the turning point of the head."""
+        count, rows, columns = self.shape_kji
+        return float((self.ijk_to_lps @ ((columns - 1) / 2, (rows - 1) / 2, count - 0.5, 1))[2])
+
 
 def draw_slices(
     rng: np.random.Generator, config: ScannerConfig, top_mm: float, older: np.random.Generator | None = None

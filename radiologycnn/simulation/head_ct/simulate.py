@@ -157,6 +157,7 @@ def scan_head(
                 "core_hu": round(b.hu, 1),
                 "side": "left" if b.side > 0 else "right",
                 "thickness_mm": round(b.thickness_mm, 1),
+                "oedema_mm": round(b.oedema_mm, 1),
             }
             for b in bleeds
         ],
@@ -171,6 +172,7 @@ def scan_head(
         "pixel_mm": round(slices.pixel_mm, 4),
         "slice_mm": round(slices.slice_mm, 3),
         "slices": slices.shape_kji[0],
+        "missing_vertex_mm": round(max(top - slices.top_mm, 0.0), 1),
         "gantry_tilt_deg": round(slices.tilt_deg, 1),
         "rotation_deg": [round(r, 1) for r in slices.rotation_deg],
     }

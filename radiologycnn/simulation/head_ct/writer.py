@@ -12,7 +12,9 @@ from radiologycnn.simulation.population import Population, outline
 
 TRUTH_COLUMNS = (
     "kinds", "places", "volume_ml", "mask_ml", "median_hu", "midline_shift_mm", "age_years", "calcifications",
-    "bone_haze_hu", "pixel_mm", "slice_mm", "slices", "gantry_tilt_deg", "rotation_deg",
+    "artefacts", "bone_haze_hu", "pixel_mm", "slice_mm", "slices", "gantry_tilt_deg", "rotation_deg",
+    "missing_vertex_mm", "bleed_volumes_ml", "bleed_cores_hu", "bleed_sides", "bleed_thicknesses_mm",
+    "bleed_oedemas_mm",
 )  # fmt: skip
 
 
@@ -25,13 +27,22 @@ def head_ct_population() -> Population:
 
 
 def truth_row(truth: dict[str, Any]) -> dict[str, Any]:
-    """A scan's truth as one row of ``truth.csv``."""
+    """A scan's truth as one row of ``truth.csv``; what each bleed has of its own in the order of ``kinds``."""
     bleeds = truth["bleeds"]
+    own = {
+        "bleed_volumes_ml": "volume_ml",
+        "bleed_cores_hu": "core_hu",
+        "bleed_sides": "side",
+        "bleed_thicknesses_mm": "thickness_mm",
+        "bleed_oedemas_mm": "oedema_mm",
+    }
     return {
         **truth,
+        **{column: "+".join(str(b[name]) for b in bleeds) for column, name in own.items()},
         "kinds": "+".join(b["kind"] for b in bleeds) or "none",
         "places": "+".join(b["place"] for b in bleeds if b["place"]),
         "calcifications": "+".join(truth["calcifications"]),
+        "artefacts": "+".join(truth["artefacts"]),
         "rotation_deg": " ".join(map(str, truth["rotation_deg"])),
     }
 
