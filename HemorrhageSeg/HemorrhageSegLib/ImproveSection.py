@@ -6,6 +6,7 @@ from HemorrhageSegLib.DatasetJobs import IMPROVE
 from radiologycnn.annotation.records import ACCEPTED
 from RadiologyCNNLib import SceneFigures
 from RadiologyCNNLib.ExpectedTime import durationText
+from RadiologyCNNLib.PanelRun import NEEDS_TORCH
 from RadiologyCNNLib.PanelTexts import messageHtml
 
 
@@ -18,11 +19,12 @@ class ImproveSection:
         worklist: WorklistSection, whose dataset is learnt from.
         inputs: InputsSection of the panel.
         modelImproved: function (model id) that lists the models anew and chooses that one.
+        offerTorch: function () that offers to install PyTorch.
     """
 
-    def __init__(self, ui, jobs, worklist, inputs, modelImproved) -> None:
+    def __init__(self, ui, jobs, worklist, inputs, modelImproved, offerTorch) -> None:
         self.ui, self.jobs, self.worklist, self.inputs = ui, jobs, worklist, inputs
-        self._modelImproved = modelImproved
+        self._modelImproved, self._offerTorch = modelImproved, offerTorch
         self._chart = None
         ui.improveCollapsibleButton.connect("contentsCollapsed(bool)", lambda _collapsed: self.update())
         ui.improveButton.connect("clicked(bool)", self.onImproveButton)
@@ -89,6 +91,8 @@ class ImproveSection:
     def _onFailed(self, kind, error) -> None:
         self._say(error.message, error.hint)
         self.update()
+        if error.code == NEEDS_TORCH:
+            self._offerTorch()
 
     def _onCancelled(self, kind) -> None:
         self._say(_("Cancelled. The model is as it was."), _("The next start goes on from here."))

@@ -59,7 +59,9 @@ class HemorrhageSegWidget(PanelWidget):
         self.jobs = DatasetJobs(beforeStart=self.worklist.finishWriting)
         self.ranking = RankList(self.ui, self.jobs, self.worklist, self.inputs)
         self.agreement = AgreementSection(ui, self.jobs, self.worklist)
-        self.improvement = ImproveSection(ui, self.jobs, self.worklist, self.inputs, self._takeImprovedModel)
+        self.improvement = ImproveSection(
+            ui, self.jobs, self.worklist, self.inputs, self._takeImprovedModel, self._offerTorch
+        )
         for part in (self.ranking, self.agreement, self.improvement):
             self.worklist.listChanged.connect(part.update)
         self.worklist.shownCaseChanged.connect(self.agreement.caseChanged)

@@ -369,6 +369,22 @@ def testWorseModelIsRefusedInASentenceAndCancelKeepsTheOld(office):
     assert office.widget.inputs.modelId == "test-1.0.0"
 
 
+def testPyTorchIsOfferedWhereImprovingNeedsIt(office, monkeypatch):
+    """A computer without an NVIDIA GPU segments without PyTorch, and then has none to train with."""
+    from panels.clinic import StandInInstaller
+
+    from RadiologyCNNLib.Installer import InstallOutcome
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    installer = StandInInstaller(InstallOutcome(True, ""), isReady=True)
+    monkeypatch.setattr(office.widget, "installer", installer)
+    job = startImproving(office)
+    office.second.failed.emit(job, WorkerError("needs-torch", "Improving a model needs PyTorch.", "Install it."))
+    assert "needs PyTorch" in office.parts.improveLabel.text
+    assert installer.asked == [True]
+    assert "PyTorch is installed" in office.ui.messageLabel.text
+
+
 def testPartsAreUsableByNameAndKeyboard(office, repository):
     from panels.clinic import unnamedWidgets
 
