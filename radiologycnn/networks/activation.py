@@ -125,27 +125,38 @@ def score_of(target: int | str, logits: np.ndarray) -> Score:
     return Score(index, combination, 0.0)
 
 
-def class_activation_map(
-    features: np.ndarray, head_weights: np.ndarray, head_bias: np.ndarray, logits: np.ndarray, target: int | str
-) -> ActivationMap:
-    """The map of one target of a linear head (Zhou 2016).
+def class_activation_maps(
+    features: np.ndarray,
+    head_weights: np.ndarray,
+    head_bias: np.ndarray,
+    logits: np.ndarray,
+    targets: Sequence[int | str],
+) -> list[ActivationMap]:
+    """The maps of a linear head (Zhou 2016), one for each target, all from one product.
 
     Args:
         features: shape (channels, k, j, i).
         head_weights, head_bias: ``logits = head_weights @ mean(features) + head_bias``; (classes, channels), (classes).
         logits: shape (classes).
-        target: class index, ``"predicted"`` or ``"tear_versus_none"``.
+        targets: class indices, ``"predicted"`` or ``"tear_versus_none"``.
 
     Raises:
-        ValueError: there is no such target, or the map is not finite.
+        ValueError: there is no such target, or a map is not finite.
     """
-    score = score_of(target, logits)
-    weights = score.combination @ np.asarray(head_weights, np.float64)
-    bias = float(score.combination @ np.asarray(head_bias, np.float64) + score.constant)
-    raw = np.tensordot(weights, features.astype(np.float64), axes=1)
-    check_finite(raw)
-    value = float(score.combination @ np.asarray(logits, np.float64) + score.constant)
-    return ActivationMap(target, score.class_index, "cam", None, raw.astype(np.float32), value, bias)
+    scores = [score_of(target, logits) for target in targets]
+    if not scores:
+        return []
+    combinations = np.stack([score.combination for score in scores])
+    constants = np.array([score.constant for score in scores])
+    weights = combinations @ np.asarray(head_weights, np.float64)
+    biases = combinations @ np.asarray(head_bias, np.float64) + constants
+    raws = np.tensordot(weights, np.asarray(features, np.float64), axes=1)
+    check_finite(raws)
+    values = combinations @ np.asarray(logits, np.float64) + constants
+    return [
+        ActivationMap(target, score.class_index, "cam", None, raw.astype(np.float32), float(value), float(bias))
+        for target, score, raw, value, bias in zip(targets, scores, raws, values, biases)
+    ]
 
 
 def linear_head_activation(
@@ -160,12 +171,13 @@ def linear_head_activation(
     Grad-CAM on the last features of a linear head is the class activation map itself: the gradient is its weights.
 
     Args:
-        features, head_weights, head_bias: as for :func:`class_activation_map`.
+        features, head_weights, head_bias: as for :func:`class_activation_maps`.
         targets, methods: the maps are those of the first method, then those of the second.
     """
-    mean = features.astype(np.float64).mean(axis=(1, 2, 3))
+    exact = features.astype(np.float64)
+    mean = exact.mean(axis=(1, 2, 3))
     logits = np.asarray(head_weights, np.float64) @ mean + np.asarray(head_bias, np.float64)
-    cams = [class_activation_map(features, head_weights, head_bias, logits, target) for target in targets]
+    cams = class_activation_maps(exact, head_weights, head_bias, logits, targets)
     maps = [one if method == "cam" else replace(one, method=method, bias=None) for method in methods for one in cams]
     return Activation(logits.astype(np.float32), tuple(maps))
 

@@ -27,7 +27,7 @@ from radiologycnn.networks.activation import (
     Activation,
     ActivationMap,
     check_finite,
-    class_activation_map,
+    class_activation_maps,
     feature_grid_ijk_to_lps,
     feature_stride,
     normalize_map,
@@ -79,16 +79,14 @@ def activation_maps(
                 logits = network.classify(features.float())[0]
         exact_logits = np.array(logits.detach().double().tolist())
         maps: list[ActivationMap] = []
-        if "cam" in methods:
-            # As an array once for all targets: the rest is arithmetic that every backend shares.
-            last = to_array(features.detach()[0].float().cpu())
-            head_weights, head_bias = (np.array(part.double().tolist()) for part in network.folded_head())
         for one in methods:
-            for target in targets:
-                if one == "cam":
-                    maps.append(class_activation_map(last, head_weights, head_bias, exact_logits, target))
-                else:
-                    maps.append(_gradient_map(target, exact_logits, logits, weighted, block))
+            if one == "cam":
+                # As arrays: the rest is arithmetic that every backend shares.
+                last = to_array(features.detach()[0].float().cpu())
+                head = (np.array(part.double().tolist()) for part in network.folded_head())
+                maps += class_activation_maps(last, *head, exact_logits, targets)
+            else:
+                maps += [_gradient_map(target, exact_logits, logits, weighted, block) for target in targets]
     return Activation(exact_logits.astype(np.float32), tuple(maps))
 
 
