@@ -8,7 +8,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.AnnotationRecords import ijkToLps, networkMessage, voxelsFingerprint
+from HemorrhageSegLib.AnnotationRecords import ijkToLps, maskInLabelsOf, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.SceneResult import maskKey
 from radiologycnn.annotation.records import (
     ACCEPTED,
@@ -23,6 +23,7 @@ from radiologycnn.annotation.records import (
 from radiologycnn.annotation.scan_folder import SCAN_ENDINGS, find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError, RadiologyCNNError
+from radiologycnn.hemorrhage.mask_values import are_types, types_text
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.CaseTable import CaseRow
@@ -82,6 +83,7 @@ class AnnotationLogic:
         prints = {voxelsFingerprint(node): node for node in volumeNodes}
         ids = store.add_sources([(key, node.GetName()) for key, node in prints.items()], keepNames)
         self._use(store, {ids[key]: node.GetID() for key, node in prints.items()})
+        self.unload()  # a scan of the list before is one of this list now, and stays
         return len(prints)
 
     @staticmethod
@@ -248,6 +250,8 @@ class AnnotationLogic:
         word = self.store.annotation(self.caseId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
+            own, note = maskInLabelsOf(result, own, bool(word.types))
+            self.notes += (note,) if note and note not in self.notes else ()
             result.setMask(own.crop, own.offset_kji)
         self._savedKey = maskKey(result)
         self.showStatus(result, word.status if word else IN_PROGRESS)
@@ -303,6 +307,7 @@ class AnnotationLogic:
         self._checkGrid(result)
         self.keepNetwork()
         mask, record = Mask(*result.maskCrop()), result.record
+        about["types"] = types_text(mask.crop) if are_types(result.labels) else ""
         sha = (record.get("provenance") or {}).get("model_sha256", "")
         about["model"] = {"id": str(record.get("model") or ""), "sha256": str(sha)}
         if self._network is not None:

@@ -5,8 +5,11 @@ import hashlib
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
+from radiologycnn.annotation.records import Mask
+from radiologycnn.hemorrhage.mask_values import are_types
 from radiologycnn.images.volume import LPS_TO_RAS
 
 #: So much of a scan is looked at to know it again.
@@ -22,6 +25,37 @@ def networkMessage(result) -> dict:
     message["provenance"] = {k: v for k, v in (record.get("provenance") or {}).items() if k != "input"}
     message["measurements"] = None  # of whichever mask was shown
     return message
+
+
+def maskInLabelsOf(result, mask, hasTypes) -> tuple:
+    """A rater's mask in the labels of the result that it is shown on, and a sentence for the rater; "" for none.
+
+    Args:
+        result: SceneResult.
+        mask: Mask.
+        hasTypes: whether its values stand for types of bleed; else they say blood.
+    """
+    if hasTypes == are_types(result.labels):
+        return mask, ""
+    blood = mask.crop != 0
+    if hasTypes:
+        note = _("Your mask tells types of bleed, this model does not: accepting it anew would lose them.")
+        return Mask(blood.astype(np.uint8), mask.offset_kji), note
+    note = _("Your mask was drawn without types of bleed: they are the network's now. Check them before you accept.")
+    return Mask(np.where(blood, _likeliestLabels(result, mask), 0).astype(np.uint8), mask.offset_kji), note
+
+
+def _likeliestLabels(result, mask) -> np.ndarray:
+    """The label that the network finds likeliest in each voxel of a mask's crop; the first where it says nothing."""
+    labels = np.full(mask.crop.shape, result.labels[0].value, np.uint8)
+    if result.canThreshold:
+        found, start = result.networkMask(0.0)
+        low = np.maximum(mask.offset_kji, start)
+        high = np.minimum(np.add(mask.offset_kji, labels.shape), np.add(start, found.shape))
+        if np.all(high > low):
+            inner, outer = (tuple(map(slice, low - o, high - o)) for o in (mask.offset_kji, start))
+            labels[inner] = found[outer]
+    return labels
 
 
 def ijkToLps(volumeNode) -> np.ndarray:

@@ -14,7 +14,7 @@ from RadiologyCNNLib.PanelTexts import scaledFont
 
 #: A slider's drag sets the mask many times; Undo takes it back as one change.
 ONE_CHANGE_SECONDS = 1.0
-OUTLINE_KEY = "N"
+OUTLINE_KEY, TYPE_KEY = "N", "T"
 
 
 class CorrectSection:
@@ -32,7 +32,7 @@ class CorrectSection:
         self._isPanelShown = False
         self._result = None
         self._savedAt = -ONE_CHANGE_SECONDS
-        self._outlineShortcut = None
+        self._shortcuts = []
         ui.correctCollapsibleButton.collapsed = True
         ui.correctVolumeLabel.setFont(scaledFont(ui.correctVolumeLabel.font, 1.6))
         self._showLimit(*BLOOD_HU, False)
@@ -41,6 +41,7 @@ class CorrectSection:
         ui.minimumHuSpinBox.connect("valueChanged(int)", self._applyLimit)
         ui.maximumHuSpinBox.connect("valueChanged(int)", self._applyLimit)
         ui.networkOutlineCheckBox.connect("toggled(bool)", self._showOutline)
+        ui.changeTypeCheckBox.connect("toggled(bool)", self._protect)
         ui.networkMaskButton.connect("clicked(bool)", self.onNetworkMaskButton)
         logic.maskAboutToChange.connect(self._saveStateForUndo)
         results.resultShown.connect(self._showResult)
@@ -84,16 +85,24 @@ class CorrectSection:
             widget.enabled = result is not None and result.canThreshold
         if before is not None and (result is None or before.segmentationNode is not result.segmentationNode):
             ui.networkOutlineCheckBox.checked = False
+        hasTypes = result is not None and len(result.labels) > 1
+        ui.changeTypeCheckBox.visible = hasTypes
+        if not hasTypes:
+            ui.changeTypeCheckBox.checked = False
         self._showVolume(result)
         self._update()
+
+    def _protect(self, value=False) -> None:
+        ui = self.ui
+        self.editor.protect(self._result is not None and len(self._result.labels) > 1, ui.changeTypeCheckBox.checked)
 
     def _update(self, collapsed=False) -> None:
         """Open or close the editor, as panel, part and result say."""
         result = self._result
         if result is not None and self._isPanelShown and not self.ui.correctCollapsibleButton.collapsed:
             self.editor.open(result.segmentationNode, result.volumeNode, self._segmentId(result))
-            if self._outlineShortcut is None:
-                self._outlineShortcut = self._makeShortcut(OUTLINE_KEY, self.ui.networkOutlineCheckBox.toggle)
+            self._protect()
+            self._takeKeys()
         else:
             self._dropKeys()
             self.editor.close()
@@ -104,20 +113,24 @@ class CorrectSection:
         current = self.editor.widget.currentSegmentID() if self.editor.widget is not None else ""
         return current if current in ids else ids[0]
 
-    @staticmethod
-    def _makeShortcut(keys, function):
-        if slicer.util.mainWindow() is None:
-            return None
-        shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
-        shortcut.connect("activated()", function)
-        return shortcut
+    def _takeKeys(self) -> None:
+        if self._shortcuts or slicer.util.mainWindow() is None:
+            return
+        for keys, function in ((OUTLINE_KEY, self.ui.networkOutlineCheckBox.toggle), (TYPE_KEY, self._toggleType)):
+            shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
+            shortcut.connect("activated()", function)
+            self._shortcuts.append(shortcut)
+
+    def _toggleType(self) -> None:
+        if self.ui.changeTypeCheckBox.visible:
+            self.ui.changeTypeCheckBox.toggle()
 
     def _dropKeys(self) -> None:
-        if self._outlineShortcut is not None:
-            self._outlineShortcut.setEnabled(False)
-            self._outlineShortcut.setParent(None)
-            self._outlineShortcut.deleteLater()
-            self._outlineShortcut = None
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
 
     # What the person does
 

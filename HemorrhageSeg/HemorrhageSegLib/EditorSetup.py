@@ -31,6 +31,22 @@ class EmbeddedEditor(VTKObservationMixin):
         self.widget = None
         self.node = None
 
+    def protect(self, hasSeveralLabels, changesOnlyLabel=False) -> None:
+        """Say what a stroke may do to other segments than the one it draws.
+
+        Args:
+            hasSeveralLabels: a voxel belongs to one label; strokes stay outside the others. Of one label, a segment
+                that the person has added may lie over it.
+            changesOnlyLabel: strokes give what is in some segment to theirs, and touch nothing else.
+        """
+        if self.node is None:
+            return
+        node, modes = self.node, slicer.vtkMRMLSegmentationNode
+        area = modes.EditAllowedOutsideAllSegments if hasSeveralLabels else modes.EditAllowedEverywhere
+        with slicer.util.NodeModify(node):
+            node.SetOverwriteMode(node.OverwriteAllSegments if changesOnlyLabel else node.OverwriteNone)
+            node.SetMaskMode(modes.EditAllowedInsideAllSegments if changesOnlyLabel else area)
+
     def open(self, segmentationNode, volumeNode, segmentId) -> None:
         """Edit a segment from now on: effects, keys and views belong to the editor until :meth:`close`."""
         self._ensureWidget()

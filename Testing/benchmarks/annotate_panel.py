@@ -100,9 +100,7 @@ class AnnotatePanel:
             self.head.array[0, 0, 0] = -number - 1
             util.addVolumeFromArray(self.head.array, ijkToRAS=self.head.ijkToRas, name=f"loaded {number}")
         first = self._turn(self.worklist.onSceneScansButton)
-        before = self._count("segment")
         clicked = self._turn(self.worklist.onOpenCaseButton)
-        self._wait(lambda: self._count("segment") > before)
         cases = self.worklist.cases
         turns = self._turns(lambda: cases.store.case(cases.caseId).image)
         return max(turn.blocking_s for turn in (first, clicked, *turns))

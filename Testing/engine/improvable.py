@@ -10,6 +10,7 @@ from engine.model_card import model_card
 
 from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
+from radiologycnn.hemorrhage.mask_values import types_text
 
 SHAPE = (16, 32, 32)
 MATRIX = np.diag([5.0, 5.0, 8.0, 1.0])
@@ -61,13 +62,43 @@ def small_model(folder: Path) -> Path:
     return save_package(folder / "models" / "small-0.2.1", result.state_dict, description).path
 
 
+def untrained_model_of_types(folder: Path) -> Path:
+    """A network of the five types that has learned nothing yet; its package's folder."""
+    import torch
+
+    from radiologycnn.hemorrhage.labels import BLEED_TYPES
+    from radiologycnn.hemorrhage.preprocessing import Preprocessing
+    from radiologycnn.models.weights import save_package
+    from radiologycnn.networks.architectures import build_network
+    from radiologycnn.training.hemorrhage.settings import TrainingSettings
+    from radiologycnn.training.hemorrhage.trainer import architecture_of
+
+    changes = {"grid_shape_ijk": (32, 32, 16), "base_filters": 4, "types": True}
+    architecture = architecture_of(TrainingSettings.from_preset("default", changes))
+    torch.manual_seed(3)
+    description = model_card(
+        name="types",
+        task="hemorrhage-segmentation",
+        title="Types",
+        architecture=architecture,
+        preprocessing=Preprocessing((32, 32, 16), order="clamp_then_resample", antialias=True).to_dict(),
+        labels=[label.to_dict() for label in BLEED_TYPES.values()],
+    )
+    return save_package(folder / "types-1.0.0", build_network(architecture).state_dict(), description).path
+
+
 def corrected_folder(
-    folder: Path, cases: int, bleed_hu: float, draw: Callable[[int, np.ndarray], np.ndarray] = lambda number, mask: mask
+    folder: Path,
+    cases: int,
+    bleed_hu: float,
+    draw: Callable[[int, np.ndarray], np.ndarray] = lambda number, mask: mask,
+    has_types: bool = False,
 ) -> None:
     """A dataset of small scans in which two raters have accepted masks in turn.
 
     Args:
         draw: what is accepted, of the case's number and true mask.
+        has_types: values of the masks stand for types of bleed.
     """
     for rater in ("ab", "cd"):
         store = AnnotationStore(folder, rater)
@@ -76,4 +107,6 @@ def corrected_folder(
             if ("ab", "cd")[number % 2] == rater:
                 array, mask = small_scan(1000 + number, bleed_hu)
                 store.write_scan(case, array, MATRIX)
-                store.decide(case, Decision("accepted", Mask.of_whole(draw(number, mask))))
+                drawn = draw(number, mask)
+                types = types_text(drawn) if has_types else ""
+                store.decide(case, Decision("accepted", Mask.of_whole(drawn), types=types))

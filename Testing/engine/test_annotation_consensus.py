@@ -14,6 +14,7 @@ from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.hemorrhage.mask_values import types_text
 from radiologycnn.images import read_volume
 
 RATERS = {"ab": (1.0, 0), "cd": (1.1, 1), "ef": (0.9, -2), "network": (1.4, 0)}
@@ -148,3 +149,39 @@ def test_patients_written_by_hand_stay(folder) -> None:
         csv.writer(file).writerows(rows)
     make_consensus(AnnotationDataset(folder), "majority", use_for_training=True)
     assert [row["patient"] for row in training_lines(folder).values()] == ["p7", "", "", ""]
+
+
+def typed_words(folder: Path, masks: dict[str, np.ndarray], types: bool = True) -> AnnotationDataset:
+    """One case with these raters' masks, whose values stand for types."""
+    for rater, mask in masks.items():
+        store = AnnotationStore(folder, rater)
+        (case,) = store.add_sources([("a" * 32, "")]).values()
+        store.write_scan(case, np.full(SHAPE, 30, np.int16), MATRIX)
+        store.decide(case, Decision("accepted", Mask.of_whole(mask), types=types_text(mask) if types else ""))
+    return AnnotationDataset(folder)
+
+
+@pytest.mark.parametrize("method", ["majority", "staple", "union", "intersection"])
+def test_types_of_a_consensus_are_voted_on(tmp_path, method) -> None:
+    """Where blood is, is decided as ever; of which type, by most raters, and where they are even the commoner one."""
+    iph, sdh = 1, 3
+    masks = {rater: ball(6, shift) * np.uint8(sdh) for rater, shift in (("ab", 0.0), ("cd", 1.0), ("ef", 2.0))}
+    masks["ab"][:8][masks["ab"][:8] > 0] = iph
+    masks["cd"][:6][masks["cd"][:6] > 0] = iph
+    record = make_consensus(typed_words(tmp_path, masks), method, use_for_training=True)
+    found = read_volume(tmp_path / record["cases"][0]["mask"]).array
+    plain = typed_words(tmp_path / "plain", masks, types=False)
+    binary = read_volume(plain.folder / make_consensus(plain, method)["cases"][0]["mask"]).array
+    assert np.array_equal(found > 0, binary > 0) and set(np.unique(binary)) == {0, 1}
+    votes = np.array([sum(mask == value for mask in masks.values()) for value in (sdh, iph)])
+    expected = np.where(found > 0, np.array([sdh, iph])[votes.argmax(axis=0)], 0)
+    assert np.array_equal(found, expected) and {iph, sdh} <= set(np.unique(found))
+    assert training_lines(tmp_path)["case-0001"]["types"] == "iph+sdh"
+
+
+def test_one_rater_without_types_leaves_a_consensus_of_blood(tmp_path) -> None:
+    typed_words(tmp_path, {"ab": ball(6) * np.uint8(3)})
+    dataset = typed_words(tmp_path, {"cd": ball(6)}, types=False)
+    record = make_consensus(dataset, use_for_training=True)
+    assert set(np.unique(read_volume(tmp_path / record["cases"][0]["mask"]).array)) == {0, 1}
+    assert training_lines(tmp_path)["case-0001"]["types"] == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine.improvable import FRESH_HU, OLD_HU, corrected_folder, small_model
+from engine.improvable import FRESH_HU, OLD_HU, corrected_folder, small_model, untrained_model_of_types
 from typer.testing import CliRunner
 
 from radiologycnn.annotation.consensus import make_consensus
@@ -242,3 +242,16 @@ def test_simulated_scans_are_shared_between_learning_and_checking() -> None:
     assert ImprovementSettings().simulated_scans(True) == (8, 4)
     assert ImprovementSettings().simulated_scans(False) == (0, 0)
     assert ImprovementSettings(simulated=3).simulated_scans(False) == (2, 1)
+
+
+def test_a_model_of_types_learns_the_types_of_corrections(tmp_path) -> None:
+    base = untrained_model_of_types(tmp_path)
+    corrected_folder(tmp_path / "data", 12, FRESH_HU, lambda number, mask: mask * np.uint8(3), has_types=True)
+    settings = {"epochs": 8, "learning_rate": 1e-2, "simulated": 0}
+    record = improve_model(tmp_path / "data", base, settings, "cpu", output=tmp_path / "out")
+    assert record["accepted"], record["message"]
+    assert record["after"]["dice"] > 0.5 > record["before"]["dice"], "blood of another type would not count"
+    assert [label["value"] for label in find_model(record["path"]).labels] == [1, 2, 3, 4, 5]
+    corrected_folder(tmp_path / "plain", 6, FRESH_HU)
+    with pytest.raises(InputError, match="6 of 6 accepted masks, such as that of case-0001, do not"):
+        improve_model(tmp_path / "plain", base, QUICK, "cpu")

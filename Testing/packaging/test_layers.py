@@ -16,6 +16,7 @@ LIGHT_ENGINE = (
     "radiologycnn.annotation.training_masks",
     "radiologycnn.errors",
     "radiologycnn.hemorrhage.labels",
+    "radiologycnn.hemorrhage.mask_values",
     "radiologycnn.hemorrhage.results",
     "radiologycnn.images.png",
     "radiologycnn.images.volume",

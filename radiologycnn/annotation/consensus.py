@@ -97,7 +97,8 @@ def consensus_of_case(
     dataset: AnnotationDataset, case: Case, words: list[Annotation], choice: TrainingChoice
 ) -> ConsensusRecord:
     """Make and write one case's consensus: the mask first, then the record that speaks of it."""
-    from radiologycnn.evaluation.consensus import consensus
+    from radiologycnn.evaluation.consensus import common_label, consensus
+    from radiologycnn.hemorrhage.mask_values import types_text
 
     masks: dict[str, Mask] = {}
     inputs: dict[str, str] = {}
@@ -108,7 +109,11 @@ def consensus_of_case(
         masks[NETWORK] = mask_of(of_network)
         inputs[NETWORK] = hashlib.sha256(of_network.read_bytes()).hexdigest()
     arrays, offset = _on_common_box(list(masks.values()), case.shape_kji)
-    agreed = arrays[0] if len(arrays) == 1 else consensus(arrays, choice.method)
+    # who says blood and not which type has no vote on types, and nobody has where one rater says no more
+    are_types = all(word.types for word in words)
+    agreed = consensus(arrays, choice.method)
+    if are_types:
+        agreed = common_label(agreed, arrays[: len(words)])
     inner = Mask.of_whole(agreed)
     mask = Mask(inner.crop, tuple(int(a + b) for a, b in zip(offset, inner.offset_kji)))
     file, sha = dataset.write_mask(choice.folder, case, mask)
@@ -121,6 +126,7 @@ def consensus_of_case(
         int(np.count_nonzero(mask.crop)) * case.voxel_ml,
         {rater: round(EditStatistics.of(one, mask, case.voxel_ml).dice, 6) for rater, one in masks.items()},
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        types_text(mask.crop) if are_types else "",
     )
     before = dataset.consensus_of(case.id, choice)
     dataset.files.write(f"{choice.folder}/{case.id}.json", record.to_dict())
@@ -133,7 +139,7 @@ def consensus_of_case(
 
 
 def _on_common_box(masks: list[Mask], shape_kji: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Masks as 0 and 1 on the box around them all and a margin: arrays (K, J, I), and where the box starts."""
+    """Masks on the box around them all and a margin: arrays (K, J, I), and where the box starts."""
     first = np.min([mask.offset_kji for mask in masks], axis=0)
     last = np.max([np.add(mask.offset_kji, mask.crop.shape) for mask in masks], axis=0)
     first, last = np.maximum(first - _MARGIN_VOXELS, 0), np.minimum(last + _MARGIN_VOXELS, shape_kji)
@@ -141,6 +147,6 @@ def _on_common_box(masks: list[Mask], shape_kji: tuple[int, ...]) -> tuple[list[
     for mask in masks:
         whole = np.zeros(last - first, np.uint8)
         start = np.subtract(mask.offset_kji, first)
-        whole[tuple(slice(s, s + n) for s, n in zip(start, mask.crop.shape))] = mask.crop != 0
+        whole[tuple(slice(s, s + n) for s, n in zip(start, mask.crop.shape))] = mask.crop
         arrays.append(whole)
     return arrays, first

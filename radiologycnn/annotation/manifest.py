@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from radiologycnn.annotation.dataset import AnnotationDataset
 
 MANIFEST_NAME = "cases.csv"
-COLUMNS = ("id", "image", "mask", "split", "rater", "accepted_by", "volume_ml", "model", "patient")
+COLUMNS = ("id", "image", "mask", "split", "rater", "accepted_by", "volume_ml", "model", "patient", "types")
 BY_HAND = ("split", "patient")
 """Columns that people fill in. Cases of one ``patient`` (any word) stay on one side of every split."""
 _MOST_ROUNDS = 20
@@ -61,6 +61,7 @@ def _manifest(dataset: AnnotationDataset) -> bytes:
             "accepted_by": " ".join(word.rater for word in words),
             "volume_ml": f"{(agreed or latest).volume_ml:.3f}",
             "model": latest.model.get("id", ""),
+            "types": (agreed or latest).types,
         }
         line.update({name: (before.get(case.id, {}).get(name) or "").strip() for name in BY_HAND})
         lines.writerow(line)

@@ -134,6 +134,7 @@ class Decision:
         edits: EditStatistics as a dict, against the network's mask that the rater began with; empty without one.
         network: file of that network's result, relative to the dataset's folder (``AnnotationDataset.network_file``).
         model: {"id", "sha256"} of that network.
+        types: of bleed in the mask, "iph+sdh" or "none", where its values stand for types; "" where they say blood.
     """
 
     status: str
@@ -143,6 +144,7 @@ class Decision:
     edits: Mapping[str, float] = field(default_factory=dict)
     network: str = ""
     model: Mapping[str, str] = field(default_factory=dict)
+    types: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in (IN_PROGRESS, *DECISIONS) or (self.status == ACCEPTED and self.mask is None):
@@ -185,6 +187,7 @@ class Annotation:
         seconds: time spent on the case while it was in front of the rater, over all sessions.
         comment: as typed.
         decided_at: UTC, ISO 8601.
+        types: as of :class:`Decision`.
         history: earlier decisions: status, mask, mask_sha256, seconds, comment, decided_at.
     """
 
@@ -201,6 +204,7 @@ class Annotation:
     seconds: float = 0.0
     comment: str = ""
     decided_at: str = ""
+    types: str = ""
     history: tuple[Mapping[str, Any], ...] = ()
 
     @property

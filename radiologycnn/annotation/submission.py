@@ -140,7 +140,8 @@ class Submissions:
             entry.case, self.rater, about["status"], entry.file if mask is not None else "", "", "", about["model"],
             about["software"], about["edits"],
             int(np.count_nonzero(mask.crop)) * case.voxel_ml if mask is not None else None,
-            about["seconds"], about["comment"], about["decided_at"], before.as_history() if before else (),
+            about["seconds"], about["comment"], about["decided_at"], about.get("types", ""),
+            before.as_history() if before else (),
         )  # fmt: skip
 
     def _settle(self, entry: Entry) -> None:

@@ -48,6 +48,7 @@ class ConsensusRecord:
         mask: file, relative to the dataset's folder.
         dice: of each input with the consensus, by rater.
         made_at: UTC, ISO 8601.
+        types: of bleed in the mask, as of :class:`.records.Decision`.
     """
 
     case: str
@@ -58,6 +59,7 @@ class ConsensusRecord:
     volume_ml: float
     dice: Mapping[str, float]
     made_at: str = ""
+    types: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

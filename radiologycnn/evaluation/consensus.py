@@ -38,6 +38,29 @@ def consensus(masks: Sequence[np.ndarray], method: str = "majority") -> np.ndarr
     return (votes >= least).astype(np.uint8)
 
 
+def common_label(agreed: np.ndarray, labels: Sequence[np.ndarray]) -> np.ndarray:
+    """The label that most raters give each voxel of a consensus, such as the type of a bleed.
+
+    Where as many say one as another, it is the one that all raters together use more; where none of them says any, the
+    one that they use most.
+
+    Args:
+        agreed: consensus, 0 or 1, shape (K, J, I).
+        labels: label values of each rater, 0 for nothing, of the same shape.
+
+    Returns:
+        uint8, shape (K, J, I), 0 outside the consensus.
+    """
+    voxels = np.nonzero(agreed)
+    chosen = np.array([one[voxels] for one in labels], np.uint8)
+    used = np.bincount(np.concatenate([one[one != 0] for one in labels]), minlength=2)
+    values = sorted(np.flatnonzero(used), key=lambda value: -used[value]) or [1]
+    votes = np.array([(chosen == value).sum(axis=0) for value in values])
+    result = np.zeros(agreed.shape, np.uint8)
+    result[voxels] = np.array(values, np.uint8)[votes.argmax(axis=0)]
+    return result
+
+
 def _staple(inside: list[np.ndarray], votes: np.ndarray) -> np.ndarray:
     """STAPLE within the raters' common box and some voxels around it.
 

@@ -1,6 +1,7 @@
 """Which type of bleed a value in a folder's masks stands for.
 
-``dataset_description.json`` beside the masks or in the folder above says so, as ``datasets import`` writes it:
+``dataset_description.json`` beside the masks, or in the folder above where that of the masks has no manifest of its own
+(such as annotations that were made beside an imported data set), says so, as ``datasets import`` writes it:
 ``{"MaskValues": {"1": "edh", "2": "iph"}}``. Without it values are those of :data:`..labels.BLEED_TYPES`, which
 ``simulate`` and models of five types write: 1 to 5 for iph, ivh, sdh, edh and sah.
 """
@@ -8,16 +9,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.labels import BLEED_TYPES, LabelDefinition
 
 DESCRIPTION_NAME = "dataset_description.json"
 VALUES_KEY = "MaskValues"
+_MANIFEST_NAME = "cases.csv"  # as radiologycnn.training.case_files has it
 
 
 def stated_values(folder: Path) -> dict[int, str] | None:
@@ -26,7 +28,8 @@ def stated_values(folder: Path) -> dict[int, str] | None:
     Raises:
         InputError: the file is damaged or names an unknown type.
     """
-    for path in (folder / DESCRIPTION_NAME, folder.parent / DESCRIPTION_NAME):
+    above = [] if (folder / _MANIFEST_NAME).is_file() else [folder.parent / DESCRIPTION_NAME]
+    for path in (folder / DESCRIPTION_NAME, *above):
         if not path.is_file():
             continue
         try:
@@ -74,3 +77,13 @@ def types_in(labels: np.ndarray) -> tuple[str, ...] | None:
     held = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
     known = {label.value: kind for kind, label in BLEED_TYPES.items()}
     return None if set(held) - known.keys() - {0} else tuple(known[value] for value in held if value)
+
+
+def types_text(labels: np.ndarray) -> str:
+    """Types that a label map of standard values holds, as a manifest's column ``types`` has them: "iph+ivh", "none"."""
+    return "+".join(types_in(labels) or ()) or "none"
+
+
+def are_types(labels: Sequence[LabelDefinition]) -> bool:
+    """Whether a model with these labels tells the types of bleed apart, and its masks hold standard values."""
+    return [(one.value, one.name) for one in labels] == [(one.value, one.name) for one in BLEED_TYPES.values()]

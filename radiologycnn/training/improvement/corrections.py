@@ -33,6 +33,7 @@ class Correction:
         split: "", "train", "validation" or "test", as filled in by hand.
         image, mask: files relative to the dataset's folder.
         raters: whose masks the mask is made of.
+        types: of bleed in the mask, as the manifest has them; "" where it says blood and no more.
     """
 
     case: str
@@ -43,6 +44,7 @@ class Correction:
     image: str
     mask: str
     raters: tuple[str, ...]
+    types: str = ""
 
 
 def read_corrections(dataset: AnnotationDataset) -> list[Correction]:
@@ -55,9 +57,22 @@ def read_corrections(dataset: AnnotationDataset) -> list[Correction]:
         patient = (line.get("patient") or "").strip() or case_id
         key = line["mask"].rsplit("/", 1)[-1].removesuffix(".nii.gz")
         split = (line.get("split") or "").strip()
-        source = dataset.case(case_id).source
-        found.append(Correction(case_id, key, source, patient, split, line["image"], line["mask"], tuple(raters)))
+        source, types = dataset.case(case_id).source, line.get("types") or ""
+        files = line["image"], line["mask"]
+        found.append(Correction(case_id, key, source, patient, split, *files, tuple(raters), types))
     return found
+
+
+def check_types_known(corrections: Sequence[Correction], model: str) -> None:
+    """Raises InputError where masks do not tell what a model of types is to learn."""
+    without = [one.case for one in corrections if not one.types]
+    if without:
+        raise InputError(
+            "no-types",
+            f"The model {model} tells types of bleed apart; {len(without)} of {len(corrections)} accepted masks, such "
+            f"as that of {without[0]}, do not.",
+            "Choose a model with one label, or correct and accept these cases anew with a model of types.",
+        )
 
 
 def check_mask_file(dataset: AnnotationDataset, correction: Correction) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.training.hemorrhage.assess import dice
-from radiologycnn.training.hemorrhage.cases import load_case
+from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.improvement.settings import ImprovementSettings
@@ -48,6 +49,8 @@ def dice_by_case(
 ) -> dict[str, float]:
     """Dice of the mask at a threshold with a prepared case's, by file name; 1 where both are empty.
 
+    Of a network of several labels, blood of another type is wrong.
+
     Raises:
         Cancelled: as ``cancelled`` said.
     """
@@ -61,8 +64,17 @@ def dice_by_case(
         image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = network(image)
-        scores[path.stem] = dice(logits.float()[0, 0].cpu().numpy() >= lowest_logit, case.mask > 0)
+        scores[path.stem] = _dice_of_labels(logits.float()[0].cpu().numpy(), lowest_logit, case)
     return scores
+
+
+def _dice_of_labels(logits: np.ndarray, lowest: float, case: PreparedCase) -> float:
+    blood = logits.max(axis=0) >= lowest
+    if len(logits) == 1:
+        return dice(blood, case.mask > 0)
+    right = blood & (logits.argmax(axis=0) + 1 == case.labels)
+    both = int(np.count_nonzero(blood)) + int(np.count_nonzero(case.labels))
+    return 2 * int(np.count_nonzero(right)) / both if both else 1.0
 
 
 def between(old: Mapping[str, Tensor], new: Mapping[str, Tensor], new_share: float) -> dict[str, Tensor]:
@@ -88,6 +100,7 @@ def fine_tune(
     training: Sequence[Path],
     held_out: Sequence[Path],
     threshold: float,
+    types: bool,
     settings: ImprovementSettings,
     folder: Path,
     resume: bool,
@@ -99,6 +112,7 @@ def fine_tune(
 
     Args:
         network: of :func:`network_of`; changed.
+        types: the network has an output for each type of bleed.
         folder: gets checkpoint and log.
         resume: go on from the folder's checkpoint, which must be of the same cases and settings.
 
@@ -111,6 +125,7 @@ def fine_tune(
         coarse_epochs=0,
         learning_rate=settings.learning_rate,
         seed=settings.seed,
+        types=types,
     )
     torch.manual_seed(settings.seed)
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)

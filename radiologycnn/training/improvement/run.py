@@ -17,6 +17,8 @@ from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.json_files import json_bytes, read_json
 from radiologycnn.annotation.settled import settle_all
 from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.hemorrhage.inference import labels_of
+from radiologycnn.hemorrhage.mask_values import are_types
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.catalog import find_model, user_models_folder
@@ -26,6 +28,7 @@ from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.improvement.corrections import (
     Correction,
     check_mask_file,
+    check_types_known,
     hold_out,
     learned_sources,
     read_corrections,
@@ -71,11 +74,11 @@ def improve_model(
     """
     dataset, choices = AnnotationDataset(folder), ImprovementSettings.from_dict(settings or {})
     base = find_model(model, HEMORRHAGE_TASK)
-    if len(base.labels) != 1:
+    if len(base.labels) != 1 and not are_types(labels_of(base)):
         raise InputError(
             "several-labels",
-            f"The model {base.id} tells kinds of bleeds apart, which accepted masks do not.",
-            "Choose a model with one label.",
+            f"The model {base.id} has labels of its own, which cannot be improved here.",
+            "Choose a model with one label, or with the five types of bleed.",
         )
     work = dataset.folder / WORK_FOLDER
     with file_lock(work / LOCK_NAME) as is_alone:
@@ -100,8 +103,10 @@ def _improve(
     cancelled: Callable[[], bool],
 ) -> dict[str, Any]:
     """As :func:`improve_model`, with the work folder locked."""
-    notes = settle_all(dataset.folder)
+    notes, types = settle_all(dataset.folder), len(base.labels) > 1
     corrections = read_corrections(dataset)
+    if types:
+        check_types_known(corrections, base.id)
     training, held_out = hold_out(corrections, choices.held_out_share, learned_sources(base))
     _need_torch()
     from radiologycnn.networks.devices import resolve_device
@@ -110,12 +115,12 @@ def _improve(
 
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
     preprocessing = Preprocessing.from_dict(base.preprocessing)
-    cache = work / "cases" / grid_name(preprocessing)
+    cache = work / "cases" / f"{grid_name(preprocessing)}{'-types' if types else ''}"  # simulated scans differ
     paths = _prepare(dataset, [*training, *held_out], cache, preprocessing, _part(progress, 0.0, _PREPARED / 2))
     learning, checking = paths[: len(training)], paths[len(training) :]
     mixed, check = choices.simulated_scans(base.simulated)
     simulated = simulate_cases(
-        cache, 0, mixed + check, _SIMULATED_SEED + choices.seed, preprocessing,
+        cache, 0, mixed + check, _SIMULATED_SEED + choices.seed, preprocessing, types,
         progress=_part(progress, _PREPARED / 2, _PREPARED),
     ) if mixed + check else []  # fmt: skip
 
@@ -135,7 +140,7 @@ def _improve(
     resume = _open_run(work, base, choices, all_learning, checking, fresh)
     old = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
     new = fine_tune(
-        network, all_learning, checking, threshold, choices, work, resume, where, report, cancelled
+        network, all_learning, checking, threshold, types, choices, work, resume, where, report, cancelled
     )  # fmt: skip
     progress(_TRAINED, "Testing the new model")
     earlier = None
