@@ -17,9 +17,10 @@ from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.hemorrhage.assess import choose_threshold, summarize
 from radiologycnn.training.hemorrhage.augmentation import augment, near_bone
 from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES, PreparedCase, save_case
-from radiologycnn.training.hemorrhage.run import train_hemorrhage
+from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import train
+from radiologycnn.training.task import ModelName
 
 TINY = {"grid_shape_ijk": (32, 32, 16), "base_filters": 2, "epochs": 2, "coarse_epochs": 1, "seed": 3}
 
@@ -110,9 +111,8 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
         write_image(data / f"m{number}.nii.gz", mask, matrix)
         lines.append(f"case{number},i{number}.nii.gz,m{number}.nii.gz,{'validation' if number == 2 else 'train'}")
     (data / "cases.csv").write_text("\n".join(lines))
-    package = train_hemorrhage(
-        tmp_path / "run", settings(epochs=1, coarse_epochs=0), data=data, name="tiny", device="cpu"
-    )
+    task = HemorrhageTask(settings(epochs=1, coarse_epochs=0), data, device="cpu")
+    package = task.run(tmp_path / "run", ModelName("tiny"))
     loaded = load_package(tmp_path / "run" / "tiny-0.1.0")
     assert loaded.id == package.id == "tiny-0.1.0"
     assert loaded.onnx_sha256 == package.onnx_sha256 != ""  # it runs without torch
@@ -121,13 +121,14 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     with torch.no_grad():
         assert load_network(loaded)(torch.zeros(1, 1, 16, 32, 32)).shape == (1, 1, 16, 32, 32)
     slow = settings(epochs=1, coarse_epochs=0, learning_rate=1e-9)
-    again = train_hemorrhage(
-        tmp_path / "more", slow, data=data, name="tiny", version="0.2.0", start_from=package.path, device="cpu"
-    )
+    slow_task = HemorrhageTask(slow, data, device="cpu")
+    again = slow_task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     first, second = (load_network(one).state_dict() for one in (package, again))
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)  # went on from there
     with pytest.raises(InputError, match="base_filters"):
-        train_hemorrhage(tmp_path / "other", settings(base_filters=3), data=data, start_from=package.path)
+        HemorrhageTask(settings(base_filters=3), data).run(
+            tmp_path / "other", ModelName("tiny"), start_from=package.path
+        )
 
 
 @pytest.mark.parametrize(

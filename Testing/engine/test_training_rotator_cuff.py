@@ -25,7 +25,7 @@ from radiologycnn.training.rotatorcuff.assess import choose_threshold
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_case, prepare_folder, save_case
 from radiologycnn.training.rotatorcuff.losses import localization_loss, ordinal_targets, tear_maps, tear_targets
-from radiologycnn.training.rotatorcuff.run import train_rotator_cuff
+from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import (
     ClassificationLoop,
@@ -34,6 +34,7 @@ from radiologycnn.training.rotatorcuff.trainer import (
     make_optimizer,
     train,
 )
+from radiologycnn.training.task import ModelName
 
 TINY = {"grid_size": 16, "base_filters": 4, "epochs": 2, "coarse_epochs": 1, "seed": 3, "autocast": False}
 
@@ -329,7 +330,8 @@ def shoulder_folder(folder: Path) -> Path:
 def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -> None:
     data = shoulder_folder(tmp_path / "data")
     wanted = settings(epochs=1, coarse_epochs=0, localization_weight=0.2)
-    package = train_rotator_cuff(tmp_path / "run", wanted, data=data, name="tiny", device="cpu")
+    task = RotatorCuffTask(wanted, data, device="cpu")
+    package = task.run(tmp_path / "run", ModelName("tiny"))
     loaded = load_package(tmp_path / "run" / "tiny-0.1.0")
     assert loaded.id == package.id == "tiny-0.1.0"
     assert loaded.onnx_sha256 == package.onnx_sha256 != ""  # it runs without torch
@@ -339,13 +341,11 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -
     assert loaded.preprocessing["grid_size"] == 16
     with torch.no_grad():
         assert load_network(loaded)(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 5)
-    again = train_rotator_cuff(
-        tmp_path / "more", wanted, data=data, name="tiny", version="0.2.0", start_from=package.path, device="cpu"
-    )
+    again = task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     assert again.id == "tiny-0.2.0" and again.weights_sha256 != package.weights_sha256
     with pytest.raises(InputError, match="base_filters"):
-        train_rotator_cuff(
-            tmp_path / "other", settings(base_filters=8), data=data, start_from=package.path, device="cpu"
+        RotatorCuffTask(settings(base_filters=8), data, device="cpu").run(
+            tmp_path / "other", ModelName("tiny"), start_from=package.path
         )
 
 

@@ -81,11 +81,8 @@ class TrainingLoop:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.team = current_team()
-        self.network, self.optimizer, self.settings = (
-            joined_normalization(network, self.team, device),
-            optimizer,
-            settings,
-        )
+        self.network = joined_normalization(network, self.team, device)
+        self.optimizer, self.settings = optimizer, settings
         self.frozen_parts = freeze(self.network, settings)
         self.train_paths, self.validation_paths = list(train_paths), list(validation_paths)
         self.folder, self.device, self.cancelled = folder, device, cancelled
@@ -150,6 +147,9 @@ class TrainingLoop:
         self.network.train()
         for part in self.frozen_parts:
             part.eval()
+
+    def before_fine_stage(self) -> None:
+        """Called when the first epoch on the network's own grid begins."""
 
     def after_epoch(self, better: bool) -> None:
         """Called before the checkpoint is written."""
@@ -262,9 +262,6 @@ class TrainingLoop:
                 self.events.add(record)
         words = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
         self.last_words = f"{stage}, loss {train_loss:.3f}" + (f", {words}" if words else "")
-
-    def before_fine_stage(self) -> None:
-        """Called when the first epoch on the network's own grid begins."""
 
     def _train_once(self) -> tuple[float, float]:
         """One pass; returns the last learning rate and the mean loss."""

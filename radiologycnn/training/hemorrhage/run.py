@@ -37,7 +37,7 @@ from radiologycnn.training.hemorrhage.cases import (
 )
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
+from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
@@ -181,24 +181,3 @@ class HemorrhageTask(TrainingTask):
 
     def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
         return (figures["validation_dice"],)
-
-
-def train_hemorrhage(
-    output: Path,
-    settings: TrainingSettings,
-    data: Path | None = None,
-    simulate: int = 0,
-    test: int = 0,
-    resume: bool = False,
-    start_from: Path | None = None,
-    device: str = "auto",
-    jobs: int = 1,
-    name: str = "hemorrhage",
-    version: str = "0.1.0",
-    title: str = "",
-    progress: Progress | None = None,
-    cancelled: Cancelled = lambda: False,
-) -> ModelPackage:
-    """Train one model; see :meth:`TrainingTask.run`."""
-    task = HemorrhageTask(settings, data, simulate, jobs, device)
-    return task.run(output, ModelName(name, version, title), test, resume, start_from, progress, cancelled)

@@ -26,7 +26,7 @@ from radiologycnn.training.rotatorcuff.assess import (
 from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, load_class, prepare_folder, simulate_cases
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.task import Cancelled, CaseSet, Figure, ModelName, TrainingTask
+from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
 
 
 def cache_name(settings: TrainingSettings) -> str:
@@ -177,26 +177,3 @@ class RotatorCuffTask(TrainingTask):
     def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
         # Few validation cases give few different shares of right classes; the loss decides among equals.
         return figures["validation_top1"], -figures["validation_loss"]
-
-
-def train_rotator_cuff(
-    output: Path,
-    settings: TrainingSettings,
-    data: Path | None = None,
-    codes: str = "ordinal",
-    simulate: int = 0,
-    matrix: int = 256,
-    test: int = 0,
-    resume: bool = False,
-    start_from: Path | None = None,
-    device: str = "auto",
-    jobs: int = 1,
-    name: str = "rotator-cuff",
-    version: str = "0.1.0",
-    title: str = "",
-    progress: Progress | None = None,
-    cancelled: Cancelled = lambda: False,
-) -> ModelPackage:
-    """Train one model; see :meth:`TrainingTask.run`."""
-    task = RotatorCuffTask(settings, data, simulate, jobs, device, codes, matrix)
-    return task.run(output, ModelName(name, version, title), test, resume, start_from, progress, cancelled)
