@@ -39,6 +39,24 @@ def removeWhole(node) -> None:
             scene.RemoveNode(part)
 
 
+def withDisplaysAndStorages(nodes) -> list:
+    """Nodes, each behind its display and storage nodes, as they are to be removed; None among them is left out."""
+    parts = []
+    for node in nodes:
+        if node is not None:
+            count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
+            parts += [node.GetNthDisplayNode(number) for number in range(count)]
+            parts += [node.GetStorageNode() if node.IsA("vtkMRMLStorableNode") else None, node]
+    return [part for part in parts if part is not None]
+
+
+def removeParts(parts) -> None:
+    """Take nodes out of the scene; some may be gone already."""
+    for node in parts:
+        if slicer.mrmlScene.IsNodePresent(node):
+            slicer.mrmlScene.RemoveNode(node)
+
+
 def addDisplay(volumeNode, window: float, level: float) -> None:
     """Give a volume its display with a fixed window: Slicer then need not look through all voxels for one."""
     display = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")

@@ -179,6 +179,15 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         self._dropMeasuring(result)  # of the mask before
         return result
 
+    def removeResult(self, result: SceneResult) -> None:
+        """Take a result out of the scene; no signal follows."""
+        self._dropMeasuring(result)
+        self.isPresenting = True  # one change, not one for each node
+        try:
+            ResultPresenter.remove(result)
+        finally:
+            self.isPresenting = False
+
     def _presentMeasurements(self, job, message) -> None:
         result = SceneResult.ofSegmentation(slicer.mrmlScene.GetNodeByID(job.nodeId))
         if result is None:

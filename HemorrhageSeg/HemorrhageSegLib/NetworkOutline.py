@@ -4,7 +4,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.SceneResult import writeSegment
-from RadiologyCNNLib.ScenePlacement import followTransform, removeWhole
+from RadiologyCNNLib.ScenePlacement import followTransform
 
 #: Cyan: told from the reds of a bleed by every kind of colour vision, and bright on a CT.
 COLOR_RGB = (0.0, 0.85, 1.0)
@@ -17,7 +17,7 @@ def show(result, visible: bool) -> bool:
     Returns:
         Whether it is shown now; False where the network's mask is no longer known.
     """
-    node = result.segmentationNode.GetNodeReference(_ROLE)
+    node = nodeOf(result)
     found = result.networkMask() if visible else None
     if found is None:
         if node is not None:
@@ -33,8 +33,9 @@ def show(result, visible: bool) -> bool:
     return True
 
 
-def remove(result) -> None:
-    removeWhole(result.segmentationNode.GetNodeReference(_ROLE))
+def nodeOf(result):
+    """The outline's node, or None where it was never shown."""
+    return result.segmentationNode.GetNodeReference(_ROLE)
 
 
 def _makeNode(result):

@@ -43,6 +43,11 @@ def show(result, masks: dict, consensus=None) -> None:
     result.segmentationNode.SetNodeReferenceID(_ROLE, node.GetID())
 
 
+def nodeOf(result):
+    """The outlines' node, or None where they are not shown."""
+    return result.segmentationNode.GetNodeReference(_ROLE)
+
+
 def remove(result) -> None:
     """Take the outlines away."""
-    removeWhole(result.segmentationNode.GetNodeReference(_ROLE))
+    removeWhole(nodeOf(result))

@@ -5,9 +5,16 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib import NetworkOutline, RaterSegments
 from HemorrhageSegLib.ResultTexts import shortNames
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
-from RadiologyCNNLib.ScenePlacement import addDisplay, followTransform, placeBeside
+from RadiologyCNNLib.ScenePlacement import (
+    addDisplay,
+    followTransform,
+    placeBeside,
+    removeParts,
+    withDisplaysAndStorages,
+)
 
 KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -31,7 +38,7 @@ def present(volumeNode, message: dict, probability: np.ndarray, ijkToWorld: np.n
         _fill(result, volumeNode, message, maps, ijkToWorld)
     except Exception:
         if earlier is None:  # no half result stays behind
-            _remove(result)
+            remove(result)
         else:  # its numbers are those of the run before
             result.updateRecord(measurements=None)
             updateTable(result)
@@ -45,10 +52,21 @@ def _newResult(volumeNode) -> SceneResult:
     return SceneResult(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
 
 
-def _remove(result: SceneResult) -> None:
-    for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
-        if node is not None:
-            slicer.mrmlScene.RemoveNode(node)
+def remove(result: SceneResult) -> None:
+    """Take a result out of the scene."""
+    removeParts(partsOf(result))
+
+
+def partsOf(result: SceneResult) -> list:
+    """All nodes of a result with their display and storage nodes, the segmentation last."""
+    outlines = (NetworkOutline.nodeOf(result), RaterSegments.nodeOf(result))
+    return withDisplaysAndStorages([*outlines, result.tableNode, *result.probabilityNodes, result.segmentationNode])
+
+
+def partsOfNode(node):
+    """All nodes of the result whose segmentation this node is; None where it is none."""
+    result = SceneResult.ofSegmentation(node) if node.IsA("vtkMRMLSegmentationNode") else None
+    return None if result is None else partsOf(result)
 
 
 def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> None:
@@ -63,6 +81,7 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
         shape_kji=[int(s) for s in message["shape_kji"]],
         grid_ijk_to_ras=_localGrid(segmentationNode, volumeNode, ijkToWorld).tolist(),
         operating_threshold=float(message["threshold"]),
+        scan_changed=False,
         **{field: message.get(field) for field in KEPT_FIELDS},
     )
     _setReferenceGeometry(result)

@@ -1,4 +1,4 @@
-"""The panel's result part: total, threshold, table, display and export of the chosen scan's result."""
+"""The panel's result part: total, threshold, table and display of the chosen scan's result."""
 
 import contextlib
 
@@ -7,21 +7,25 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from HemorrhageSegLib import Export
+from HemorrhageSegLib import ResultValidity
 from HemorrhageSegLib.BrainWindow import BrainWindow
 from HemorrhageSegLib.MaskDisplay import MaskDisplay
+from HemorrhageSegLib.ResultActions import ResultActions
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
 from HemorrhageSegLib.SceneResult import SceneResult, maskKey
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.DelayedCall import delayedCall
+from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
-from RadiologyCNNLib.ResultFiles import exportAs
 from RadiologyCNNLib.Signal import Signal
 
 EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is felt as waiting
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 # The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
 THRESHOLD_TOLERANCE = 0.0051
+ROW_HEIGHT = 22
+MOST_ROWS = 5  #: of the table that are seen at once
+HEADING_AND_SCROLL_BAR_HEIGHT = 40
 
 
 class ResultSection(VTKObservationMixin):
@@ -48,24 +52,25 @@ class ResultSection(VTKObservationMixin):
         self.canTakeBack = lambda: False  # whether a mask that is replaced can be had back with Undo
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
         self._isChoosingTable = False
-        self._showMessage = showMessage
         self._parameterNode = None
         self._segmentation = None
         self._knownMask = None
         self._editTimer = delayedCall(EDIT_DELAY_MS, self.onMaskEdited)
         self._measureTimer = delayedCall(MEASURE_DELAY_MS, self._measure)
+        self.watch = InputWatch(self._onScanModified)
+        logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
+        self.actions = ResultActions(ui, self, showMessage)
         self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange)
         # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
         ui.lesionTable.verticalHeader().setVisible(False)
+        ui.lesionTable.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         ui.lesionTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.resetThresholdButton.connect("clicked(bool)", self.onResetThresholdButton)
         ui.lesionTable.connect("selectionChanged()", self.onLesionChosen)
         ui.lesionTable.connect("clicked(QModelIndex)", self.onLesionClicked)
         ui.brainWindowCheckBox.connect("clicked(bool)", self.onBrainWindowClicked)
-        ui.exportCsvButton.connect("clicked(bool)", self.onExportCsvButton)
-        ui.exportSegmentationButton.connect("clicked(bool)", self.onExportSegmentationButton)
         logic.measured.connect(self.onMeasured)
         logic.measuringFailed.connect(self.onMeasuringFailed)
 
@@ -92,6 +97,7 @@ class ResultSection(VTKObservationMixin):
             self._measureTimer.stop()
             self._display.forget()
             self._observeSegmentation(None)
+            self.watch.forget()
             self.brainWindow.forget()
             self._show(None)
             self.resultShown.emit(None)
@@ -112,6 +118,7 @@ class ResultSection(VTKObservationMixin):
             if result is not None:
                 parameters.threshold = min(max(result.record["threshold"], 0.01), 0.99)
         self._observeSegmentation(result)
+        self.watch.watch(volumeNode)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:
             self._measureTimer.stop()
@@ -142,14 +149,14 @@ class ResultSection(VTKObservationMixin):
         """
         ui = self.ui
         measurements = result.measurements if result else None
-        self._showTable(result.tableNode if result else None)
+        self._showTable(result.tableNode if result else None, measurements)
         if ui.resultCollapsibleButton.enabled != (result is not None):  # once, not against the person's own choice
             ui.resultCollapsibleButton.enabled = result is not None
             ui.resultCollapsibleButton.collapsed = result is None or not self.unfoldsResults
         for widget in (ui.lesionTable, ui.showFillCheckBox, ui.showOutlineCheckBox, ui.show3DCheckBox):
             widget.enabled = result is not None
-        ui.opacitySlider.enabled = ui.exportSegmentationButton.enabled = result is not None
-        ui.exportCsvButton.enabled = measurements is not None
+        ui.opacitySlider.enabled = result is not None
+        self.actions.show(result)
         ui.resetThresholdButton.enabled = result is not None and result.canThreshold
         ui.thresholdSlider.enabled = ui.resetThresholdButton.enabled and not result.record.get("edited")
         if measurements is not None:
@@ -163,9 +170,29 @@ class ResultSection(VTKObservationMixin):
         ui.notesLabel.text = notesText(result, saidAlready=ui.demonstrationBanner.text)
         ui.notesLabel.visible = bool(ui.notesLabel.text)
         self._showTableStatus("" if result is None or measurements else _("The table is being updated…"))
+        self.showValidity()
 
-    def _showTable(self, tableNode) -> None:
+    def _onScanModified(self, voxelsChanged) -> None:
+        result = self.result
+        if result is None or self.logic.isPresenting:
+            return
+        if voxelsChanged:
+            ResultValidity.scanChanged(result)
+        self.showValidity()
+
+    def showValidity(self) -> None:
+        """Say where the result is out of date."""
+        result = self.result
+        reason = ResultValidity.outdatedReason(result) if result is not None and not self.logic.isRunning else ""
+        self.ui.outdatedLabel.text = reason
+        self.ui.outdatedLabel.visible = bool(reason)
+
+    def _showTable(self, tableNode, measurements) -> None:
+        """Show the table, as high as it needs; it keeps its height while it is empty for a moment."""
         view = self.ui.lesionTable
+        if measurements is not None:
+            rows = min(max(len(measurements.lesions), 1), MOST_ROWS)
+            view.minimumHeight = view.maximumHeight = HEADING_AND_SCROLL_BAR_HEIGHT + ROW_HEIGHT * rows
         if view.mrmlTableNode() is tableNode:
             return
         self._isChoosingTable = True  # the view tells of a new selection, though nobody has selected anything
@@ -206,11 +233,16 @@ class ResultSection(VTKObservationMixin):
         self._applyThreshold(result, threshold)
         self._parameterNode.threshold = min(max(threshold, 0.01), 0.99)
 
-    def confirmLossOfCorrections(self) -> bool:
-        """Ask before a mask that was corrected by hand is replaced; True where there is nothing to lose."""
+    def confirmLossOfCorrections(self, canTakeBack=None) -> bool:
+        """Ask before a mask that was corrected by hand goes; True where there is nothing to lose.
+
+        Args:
+            canTakeBack: whether it can be had back with Undo; None for what the editor says of a replaced mask.
+        """
         self.finishEdit()
         result = self.result
-        if result is None or not result.record.get("edited") or self.canTakeBack():
+        canTakeBack = self.canTakeBack() if canTakeBack is None else canTakeBack
+        if result is None or not result.record.get("edited") or canTakeBack:
             return True
         question = _("The mask was corrected by hand. Discard the corrections?")
         return bool(slicer.util.confirmOkCancelDisplay(question, _("HemorrhageSeg")))
@@ -293,18 +325,3 @@ class ResultSection(VTKObservationMixin):
         measurements = result.measurements if result else None
         if measurements and 0 <= index.row() < len(measurements.lesions):
             SliceViews.jumpTo(measurements.lesions[index.row()].centroid_ras_mm)
-
-    # Export
-
-    def onExportCsvButton(self, clicked=False) -> None:
-        self._export(Export.exportCsv, _("Export the table"), ".csv", _("Comma-separated values (*.csv)"))
-
-    def onExportSegmentationButton(self, clicked=False) -> None:
-        title, words = _("Export the segmentation"), _("Segmentation (*.seg.nrrd)")
-        self._export(Export.exportSegmentation, title, ".seg.nrrd", words)
-
-    def _export(self, write, title, suffix, words) -> None:
-        result = self.result
-        if result is not None:
-            name = Export.suggestedName(result, suffix)
-            exportAs(title, name, {words: suffix}, lambda path: write(result, path), self._showMessage)

@@ -3,7 +3,7 @@
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import NetworkOutline, RaterSegments
+from HemorrhageSegLib import ResultPresenter
 from HemorrhageSegLib.AgreementSection import AgreementSection
 from HemorrhageSegLib.CorrectSection import CorrectSection
 from HemorrhageSegLib.DatasetJobs import DatasetJobs
@@ -97,6 +97,7 @@ class HemorrhageSegWidget(PanelWidget):
 
     def cleanup(self) -> None:
         if self.logic is not None:
+            self.results.actions.cleanup()
             self.worklist.release()
             self.worklist.writer.stop()
             self.correct.cleanup()
@@ -156,10 +157,7 @@ class HemorrhageSegWidget(PanelWidget):
         self.logic.isPresenting = self._parameterNode is not None and self._parameterNode.inputVolume is not volumeNode
         try:
             if result is not None:
-                NetworkOutline.remove(result)
-                RaterSegments.remove(result)
-                for node in (result.tableNode, *result.probabilityNodes, result.segmentationNode):
-                    removeWhole(node)
+                ResultPresenter.remove(result)
             removeWhole(volumeNode)
         finally:
             self.logic.isPresenting = False

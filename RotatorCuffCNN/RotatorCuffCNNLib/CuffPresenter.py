@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import Classification
-from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
+from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside, removeParts, withDisplaysAndStorages
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffTable
 from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, VOLUME_ATTRIBUTE, CuffResult
 
@@ -66,19 +66,17 @@ def remove(result: CuffResult) -> None:
 
 def partsOf(result: CuffResult) -> list:
     """All nodes of a result with their display and storage nodes, the shown map last."""
-    parts = CamRendering.nodesOf(result)
-    for node in reversed(result.nodes):
-        count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
-        parts += [node.GetNthDisplayNode(number) for number in range(count)]
-        parts += [node.GetStorageNode(), node]
-    return [node for node in parts if node is not None]
+    rendering = [node for node in CamRendering.nodesOf(result) if node is not None]
+    return [*rendering, *withDisplaysAndStorages(reversed(result.nodes))]
 
 
-def removeParts(parts) -> None:
-    """Take nodes out of the scene; some may be gone already."""
-    for node in parts:
-        if slicer.mrmlScene.IsNodePresent(node):
-            slicer.mrmlScene.RemoveNode(node)
+def partsOfNode(node):
+    """All nodes of the result whose shown map this node is, which is hidden; None where it is none."""
+    result = CuffResult.ofNode(node) if node.IsA("vtkMRMLScalarVolumeNode") else None
+    if result is None:
+        return None
+    CamDisplay.hideAll(result)
+    return partsOf(result)
 
 
 def _newResult(volumeNode) -> CuffResult:

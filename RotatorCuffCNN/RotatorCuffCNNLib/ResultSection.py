@@ -6,13 +6,13 @@ from slicer.i18n import tr as _
 
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
+from RadiologyCNNLib.ResultCleaning import ResultCleaning
 from RadiologyCNNLib.ResultFiles import exportAs
 from RotatorCuffCNNLib import CuffExport, CuffPresenter, ResultValidity
 from RotatorCuffCNNLib.CamSection import CamSection
 from RotatorCuffCNNLib.CuffResult import CuffResult
 from RotatorCuffCNNLib.CuffTexts import classText, notesText, repeatsText, tearText
 from RotatorCuffCNNLib.ProbabilityBars import ProbabilityBars
-from RotatorCuffCNNLib.ResultCleaning import ResultCleaning
 
 DEFINITION_COLUMN = 2
 
@@ -45,7 +45,7 @@ class ResultSection:
         ui.resultTable.verticalHeader().setVisible(False)
         ui.resultTable.verticalHeader().setDefaultSectionSize(22)
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        self._cleaning = ResultCleaning()
+        self._cleaning = ResultCleaning(CuffPresenter.partsOfNode)
         ui.removeResultButton.connect("clicked(bool)", self.onRemoveResultButton)
         ui.exportCsvButton.connect("clicked(bool)", self.onExportCsvButton)
         ui.exportCamButton.connect("clicked(bool)", self.onExportCamButton)

@@ -12,14 +12,15 @@ import numpy as np
 import slicer
 
 from radiologycnn.images.volume import LPS_TO_RAS
+from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from RadiologyCNNLib import SliceViews, VolumeExchange
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
+from RadiologyCNNLib.ResultCleaning import ResultCleaning
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
-from RotatorCuffCNNLib.ResultCleaning import ResultCleaning
 from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage, syntheticShoulder
 
 
@@ -36,7 +37,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
         result = self._result()
         self.assertLess(self._distance(result.peakRas(), self.shoulder.tearRas), 5.0)  # a voxel of the map
         cam = slicer.util.arrayFromVolume(result.camNode)
-        k, j, i = np.unravel_index(int(np.argmax(cam)), cam.shape)
+        k, j, i = peak_place(cam)
         shown = (VolumeExchange.ijkToWorld(result.camNode) @ [i, j, k, 1.0])[:3]
         self.assertLess(self._distance(shown, result.peakRas()), 0.01)
         self.assertAlmostEqual(float(cam.max()), 1.0, places=5)
@@ -150,7 +151,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
             for name in ("a.nii.gz", "a.nrrd"):
                 loaded = slicer.util.loadVolume(str(CuffExport.exportMap(result, os.path.join(folder, name))), {})
                 cam = slicer.util.arrayFromVolume(loaded)
-                k, j, i = np.unravel_index(int(np.argmax(cam)), cam.shape)
+                k, j, i = peak_place(cam)
                 place = (VolumeExchange.ijkToWorld(loaded) @ [i, j, k, 1.0])[:3]
                 self.assertLess(self._distance(place, result.peakRas()), 0.01)
             page = CuffExport.exportReport(result, os.path.join(folder, "a.html")).read_text(encoding="utf-8")
@@ -186,7 +187,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
         self.assertTrue(np.allclose(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3], before))
 
     def test_deletedMapTakesItsResultWithIt(self) -> None:
-        cleaning = ResultCleaning()
+        cleaning = ResultCleaning(CuffPresenter.partsOfNode)
         try:
             result = self._result()
             CamDisplay.setLegend(result, True)

@@ -1,0 +1,101 @@
+"""HemorrhageSeg's result leaves the scene whole, and says where the scan is no longer the one it was made from."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def clinic(headClinic):
+    return headClinic
+
+
+def nodes(clinic) -> set:
+    return {node.GetID() for node in clinic.slicer.util.getNodesByClass("vtkMRMLNode")}
+
+
+def corrected(clinic) -> None:
+    """Half of the mask is taken away by hand."""
+    mask, offset = clinic.result.maskCrop()
+    mask[: len(mask) // 2] = 0
+    clinic.result.setMask(mask, offset)
+    clinic.widget.results.finishEdit()
+
+
+def testRemoveResultLeavesTheScan(clinic):
+    before = nodes(clinic)
+    assert not clinic.ui.removeResultButton.enabled
+    clinic.segment()
+    clinic.ui.networkOutlineCheckBox.checked = True
+    clinic.click(clinic.ui.removeResultButton)
+    assert clinic.result is None and clinic.ui.totalLabel.text == ""
+    assert "removed" in clinic.ui.messageLabel.text
+    assert not clinic.ui.removeResultButton.enabled and clinic.ui.resultCollapsibleButton.collapsed
+    left = nodes(clinic) - before
+    assert not [name for name in left if "ColorNode" not in name and "SubjectHierarchy" not in name], left
+    clinic.segment()
+    assert clinic.ui.totalLabel.text.endswith("mL")
+
+
+def testRemovingACorrectedResultIsAskedFor(clinic, monkeypatch):
+    clinic.segment()
+    corrected(clinic)
+    answers = [False, True]
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: answers.pop(0))
+    clinic.click(clinic.ui.removeResultButton)
+    assert clinic.result is not None
+    clinic.click(clinic.ui.removeResultButton)
+    assert clinic.result is None and not answers
+
+
+def testRemovingWhileCorrectingClosesTheEditor(clinic):
+    clinic.segment()
+    clinic.ui.correctCollapsibleButton.collapsed = False
+    clinic.click(clinic.ui.removeResultButton)
+    assert clinic.widget.correct.editor.widget.segmentationNode() is None
+    assert not clinic.ui.correctCollapsibleButton.enabled
+
+
+def testDeletedSegmentationTakesTheRestOfItsResultWithIt(clinic):
+    result = clinic.segment()
+    clinic.slicer.mrmlScene.RemoveNode(result.segmentationNode)
+    assert clinic.result is None
+    assert not clinic.slicer.util.getNodesByClass("vtkMRMLTableNode")
+    assert clinic.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [clinic.volume]
+
+
+def testChangedVoxelsMakeTheResultOutOfDateUntilTheNextRun(clinic):
+    clinic.segment()
+    assert not clinic.ui.outdatedLabel.visible
+    array = clinic.slicer.util.arrayFromVolume(clinic.volume)
+    array += 5
+    clinic.slicer.util.arrayFromVolumeModified(clinic.volume)
+    assert clinic.ui.outdatedLabel.text == "The scan was changed after this result. Segment again."
+    clinic.volume.SetName("another name")
+    assert clinic.ui.outdatedLabel.visible
+    clinic.segment()
+    assert not clinic.ui.outdatedLabel.visible
+
+
+def testAScanThatIsMovedLeavesItsMaskBehind(clinic):
+    clinic.segment()
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    clinic.result.segmentationNode.SetAndObserveTransformNodeID(transform.GetID())
+    matrix = np.diag([1.0, 1.0, 1.0, 1.0])
+    matrix[:3, 3] = 7, -3, 2
+    transform.SetMatrixTransformToParent(clinic.slicer.util.vtkMatrixFromArray(matrix))
+    assert not clinic.ui.outdatedLabel.visible  # both were moved
+    clinic.volume.SetAndObserveTransformNodeID(None)
+    assert "no longer fits" in clinic.ui.outdatedLabel.text
+
+
+def testTheTableIsAsHighAsItsRows(clinic):
+    from panels.test_hemorrhage_types import segmentTypes
+
+    clinic.segment()
+    one = clinic.ui.lesionTable.maximumHeight
+    segmentTypes(clinic)
+    assert clinic.ui.lesionTable.maximumHeight == one + 4 * clinic.ui.lesionTable.verticalHeader().defaultSectionSize
+    clinic.widget.results.logic.maskChanged(clinic.result)
+    clinic.widget.results.showVolume()  # the table is empty until the mask has been measured
+    assert clinic.ui.lesionTable.maximumHeight > one
