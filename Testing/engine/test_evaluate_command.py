@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
@@ -56,7 +58,7 @@ def test_masks_are_paired_and_measured(folders, tmp_path) -> None:
     dice = summary["metrics"]["dice"]
     assert dice["mean"] == pytest.approx(2.5 / 3) and dice["cases"] == 3
     assert 0.5 <= dice["mean_lower_95"] <= dice["mean"] <= dice["mean_upper_95"] <= 1
-    assert "1 references have no prediction and were left out: d." in printed
+    assert "Left out, as there is no prediction (1): d." in printed
     assert "0.833" in printed
 
 
@@ -151,3 +153,91 @@ def test_bad_tables_are_refused_with_their_line(tmp_path, heading, line, words) 
     truth = table(tmp_path / "truth.csv", "case,class", "a,None")
     with pytest.raises(InputError, match=words):
         run("classes", table(tmp_path / "found.csv", heading, line), truth, "-o", tmp_path / "out")
+
+
+# Two methods on the same cases
+
+
+def test_two_methods_masks_are_compared_on_the_cases_of_both(tmp_path) -> None:
+    first, second, reference = (tmp_path / name for name in ("first", "second", "reference"))
+    for folder in (first, second, reference):
+        folder.mkdir()
+    for number in range(6):
+        write_image(reference / f"{number}.nii.gz", box(3), MATRIX)
+        write_image(first / f"{number}.nii.gz", box(3 + number % 2), MATRIX)
+        if number < 5:
+            write_image(second / f"{number}.nii.gz", box(5), MATRIX)
+    printed = run("masks", first, reference, "-o", tmp_path / "out", "--against", second)
+    dice = json.loads((tmp_path / "out" / "comparison.json").read_text())["dice"]
+    apart = np.array([1, 0.75, 1, 0.75, 1]) - 0.5
+    assert (dice["cases"], dice["difference"]) == (5, pytest.approx(apart.mean()))
+    assert dice["difference_95"][0] < apart.mean() < dice["difference_95"][1]
+    assert dice["wilcoxon_p"] == pytest.approx(stats.wilcoxon(apart).pvalue)
+    assert "second: Left out, as there is no prediction (1): 5." in printed and "Wilcoxon p" in printed
+
+
+def test_two_methods_classes_are_compared_on_the_cases_of_both(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    true = np.arange(40) % 5
+    tables = []
+    for name, noise in (("first", 0.3), ("second", 1.5)):
+        guess = np.clip(true + noise * rng.standard_normal(40), 0, 4)
+        chances = np.exp(-((np.arange(5)[None] - guess[:, None]) ** 2))
+        chances /= chances.sum(axis=1, keepdims=True)
+        lines = [f"{case}," + ",".join(f"{one:.9f}" for one in row) for case, row in enumerate(chances)]
+        heading = "case,p_none,p_partial,p_small,p_medium,p_large_to_massive"
+        tables.append((table(tmp_path / f"{name}.csv", heading, *lines), chances))
+    truth = table(tmp_path / "truth.csv", "case,tear_class", *(f"{case},{one}" for case, one in enumerate(true)))
+    printed = run("classes", tables[0][0], truth, "-o", tmp_path / "out", "--against", tables[1][0])
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    right = [chances.argmax(axis=1) == true for _, chances in tables]
+    only = [int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())]
+    assert found["top1_mcnemar_p"] == pytest.approx(stats.binomtest(min(only), sum(only)).pvalue)
+    areas = [roc_auc_score(true > 0, 1 - chances[:, 0]) for _, chances in tables]
+    assert found["auc_difference"] == pytest.approx(areas[0] - areas[1], abs=1e-6)
+    assert "(McNemar)" in printed and "(DeLong)" in printed
+
+
+# Activation maps
+
+
+def test_maps_are_scored_on_grids_of_their_own(tmp_path) -> None:
+    """Of a map of 4 mm voxels whose peak lies in the lesion of case a, and three voxels (12 mm) away from b's."""
+    maps, masks = tmp_path / "maps", tmp_path / "masks"
+    coarse = np.diag([4.0, 4.0, 4.0, 1.0])
+    coarse[:3, 3] = 1.5  # the coarse voxels' centres, above fine ones of 1 mm
+    masks.mkdir()
+    for case, place in (("a", 2), ("b", 5), ("c", None)):
+        (maps / case).mkdir(parents=True)
+        raw = np.zeros((8, 8, 8), np.float32)
+        raw[3, 3, 2] = 1
+        write_image(maps / case / "cam_raw.nii.gz", raw, coarse)
+        lesion = np.zeros((32, 32, 32), np.uint8)
+        if place is not None:
+            lesion[12:16, 12:16, 4 * place : 4 * place + 4] = 1
+        write_image(masks / f"{case}-mask.nii.gz", lesion, np.eye(4))
+    printed = run("maps", maps, masks, "-o", tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["tears"], summary["peak_in_tear"], summary["peak_within_5_mm"]) == (2, 0.5, 0.5)
+    with (tmp_path / "out" / "cases.csv").open(newline="") as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert [float(rows[case]["distance_mm"]) for case in "ab"] == [0, pytest.approx(10.0)]
+    assert float(rows["a"]["energy_inside"]) == 1
+    assert "Left out, as the mask is empty (1): c." in printed
+    write_image(maps / "a" / "cam_raw.nii.gz", np.zeros((70, 70, 70), np.float32), np.eye(4))
+    with pytest.raises(InputError, match="343,000 voxels"):
+        run("maps", maps, masks, "-o", tmp_path / "out")
+
+
+def test_masks_of_a_folder_to_train_on_are_those_of_its_manifest(folders, tmp_path) -> None:
+    """Its scans lie beside its masks, and are none."""
+    found, _ = folders
+    data = tmp_path / "data"
+    data.mkdir()
+    for case in ("a", "b"):
+        write_image(data / f"{case}.nii.gz", 40 * box(3), MATRIX)
+        write_image(data / f"{case}-mask.nii.gz", box(3), MATRIX)
+    table(data / "cases.csv", "id,image,mask", "a,a.nii.gz,a-mask.nii.gz", "b,b.nii.gz,b-mask.nii.gz")
+    run("masks", found, data, "-o", tmp_path / "out", "-q")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["metrics"]["dice"]["mean"] == pytest.approx(0.75)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from radiologycnn.terminal import show_progress
+
+if TYPE_CHECKING:
+    from radiologycnn.evaluation.class_files import ClassTable
 
 evaluate_app = typer.Typer(help="Compare predictions with references.", no_args_is_help=True)
 
@@ -34,13 +37,16 @@ def masks(
         help="Also each type of bleed; values 1 to 5 are iph, ivh, sdh, edh and sah.",
     ),
     tolerance: float = typer.Option(2.0, min=0, help="Of surface Dice, in mm."),
+    against: Path = typer.Option(None, help="Another method's masks: how far ahead is the first, and is it chance?"),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all.
 
     Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
-    segment writes it. With --types, types.csv and the summary tell how well each type was found; a
-    dataset_description.json beside masks with other values says what these mean: {"MaskValues": {"1": "edh", ...}}.
+    segment writes it; of a folder to train on, its cases.csv names the masks. With --against, comparison.json has the
+    differences on the same cases, with Wilcoxon's signed-rank test. With --types, types.csv and
+    the summary tell how well each type was found; a dataset_description.json beside masks with other values says what
+    these mean: {"MaskValues": {"1": "edh", ...}}.
     """
     with show_progress(quiet) as report:
         from radiologycnn.evaluation.mask_files import evaluate_masks, evaluate_types, pair_cases
@@ -48,12 +54,21 @@ def masks(
 
         pairs, notes = pair_cases(predictions, references)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
+        compared: dict[str, Any] = {}
+        if against:
+            from radiologycnn.evaluation.paired import paired_differences
+
+            other_pairs, other_notes = pair_cases(against, references)
+            notes += [f"{against.name}: {note}" for note in other_notes]
+            compared = paired_differences(rows, list(evaluate_masks(other_pairs, label, tolerance, report)))
         summary = summarize_metrics(rows)
         type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
         output.mkdir(parents=True, exist_ok=True)
         write_rows(output / "cases.csv", rows)
         if types:
             write_rows(output / "types.csv", type_rows)
+        if against:
+            write_record(output / "comparison.json", {"first": str(predictions), "second": str(against), **compared})
         settings = {"label": label, "surface_tolerance_mm": tolerance, "notes": notes}
         by_type = {"types": scores} if types else {}
         write_record(output / "summary.json", {"settings": settings, "metrics": summary, **by_type})
@@ -64,9 +79,23 @@ def masks(
     typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
-    for line in _type_lines(scores):
+    for line in [*_type_lines(scores), *_difference_lines(compared)]:
         typer.echo(line)
     typer.echo(f"Results: {output}")
+
+
+def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:
+    """A heading and a line for each metric: first less second."""
+    lines = [f"{'first less second':28}{'cases':>6}{'mean':>10}  {'95 % interval':<20}Wilcoxon p"]
+    for name, one in compared.items():
+        interval = "{:.3f} to {:.3f}".format(*one["difference_95"])
+        figures = f"{one['cases']:>6}{one['difference']:>+10.3f}  {interval:<20}{one['wilcoxon_p']:.3g}"
+        lines.append(f"{_words(name):28}{figures}")
+    return lines if compared else []
+
+
+def _words(name: str) -> str:
+    return name.replace("_ml", " (mL)").replace("_mm", " (mm)").replace("_", " ")
 
 
 def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
@@ -83,7 +112,7 @@ def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _metric_line(name: str, figures: dict[str, Any]) -> str:
-    words = name.replace("_ml", " (mL)").replace("_mm", " (mm)").replace("_", " ")
+    words = _words(name)
     if figures["mean"] is None:
         return f"{words:28}{0:>6}{'none':>10}"
     quartiles = f"{figures['lower_quartile']:.3f} to {figures['upper_quartile']:.3f}"
@@ -98,6 +127,7 @@ def classes(
     truth: Path = typer.Argument(..., help="CSV: case and tear_class."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
     codes: str = typer.Option("ordinal", help="Numbers as classes: ordinal (0-4 by severity) or paper (4 is Partial)."),
+    against: Path = typer.Option(None, help="Another method's CSV, compared on the same cases: McNemar, DeLong."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No summary."),
 ) -> None:
     """Accuracy, also within one class, sensitivity, specificity, ROC, kappa and calibration of tear classes."""
@@ -118,6 +148,9 @@ def classes(
     rows = [{"case": c, "truth": names[true.classes[c]], "predicted": names[found.classes[c]]} for c in cases]
     write_rows(output / "cases.csv", rows)
     write_record(output / "summary.json", {**summary, "left_out": left_out})
+    compared = _compared_classes(true, found, read_class_table(against, codes)) if against else {}
+    if against:
+        write_record(output / "comparison.json", {**compared, "first": str(predictions), "second": str(against)})
     if quiet:
         return
     if left_out:
@@ -132,4 +165,76 @@ def classes(
     typer.echo(" " * 18 + "".join(f"{name:>18}" for name in names))
     for name, counts in zip(names, summary["confusion"]):
         typer.echo(f"{name:>18}" + "".join(f"{count:>18}" for count in counts))
+    for line in _compared_lines(compared):
+        typer.echo(line)
+    typer.echo(f"Results: {output}")
+
+
+def _compared_classes(truth: ClassTable, first: ClassTable, second: ClassTable) -> dict[str, Any]:
+    """McNemar's and DeLong's tests on the cases that all three tables have."""
+    from radiologycnn.errors import InputError
+    from radiologycnn.readers.members import NETWORK_GROUP, Member
+    from radiologycnn.readers.network_comparison import paired_tests
+
+    def member(name: str, table: ClassTable) -> Member:
+        tear = {case: 1 - values[0] for case, values in table.probabilities.items()}
+        return Member(name, NETWORK_GROUP, table.classes, {}, tear, is_network=True)
+
+    rows = paired_tests(truth.classes, [member("first", first), member("second", second)])
+    if not rows:
+        raise InputError("no-pairs", "No case stands in all three tables.", "Name the cases alike.")
+    return rows[0]
+
+
+def _compared_lines(compared: dict[str, Any]) -> list[str]:
+    if not compared:
+        return []
+    heading = f"compared on {compared['cases']} cases"
+    lines = [f"{heading:26}{'first':>8}{'second':>8}  p"]
+    for name, title in (("top1", "top-1"), ("accuracy", "tear or none")):
+        values = "".join(f"{compared[f'{name}_{side}']:8.3f}" for side in ("first", "second"))
+        lines.append(f"{title:26}{values}  {compared[f'{name}_mcnemar_p']:.3g} (McNemar)")
+    if compared["auc_delong_p"] is not None:
+        ahead = f"{'AUC, first less second':26}{compared['auc_difference']:+8.3f}"
+        lines.append(f"{ahead}{'':8}  {compared['auc_delong_p']:.3g} (DeLong)")
+    return lines
+
+
+@evaluate_app.command("maps")
+def maps(
+    predictions: Path = typer.Argument(..., help="Activation map file, or folder with one a case."),
+    references: Path = typer.Argument(..., help="Mask of the lesion, or folder with files of the same cases."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
+    label: int = typer.Option(None, help="Which label is the lesion. Default: everything that is not 0."),
+    tolerance: float = typer.Option(5.0, min=0, help="Of the pointing game, in mm; about one voxel of the map."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
+) -> None:
+    """Whether activation maps point at the lesions: pointing game, energy inside, Dice and distance, beside chance.
+
+    A case's map is CASE.nii.gz, CASE-map.nii.gz, or CASE/cam_raw.nii.gz as the command classify writes it; its mask is
+    found as by evaluate masks. Map and mask may lie on different grids.
+    """
+    from radiologycnn.errors import InputError
+    from radiologycnn.evaluation.localization import summarize_localization
+    from radiologycnn.evaluation.map_files import evaluate_maps, map_files, map_row
+    from radiologycnn.evaluation.mask_files import pair_cases
+    from radiologycnn.evaluation.summary import write_record, write_rows
+
+    with show_progress(quiet) as report:
+        pairs, notes = pair_cases(predictions, references, map_files)
+        found, without = evaluate_maps(pairs, label, tolerance, report)
+    if without:
+        notes.append(f"Left out, as the mask is empty ({len(without)}): {', '.join(without[:5])}.")
+    if not found:
+        raise InputError("no-lesion", "No mask holds a lesion to point at.", "Give the masks of the lesions.")
+    summary = summarize_localization(list(found.values()))
+    output.mkdir(parents=True, exist_ok=True)
+    write_rows(output / "cases.csv", [map_row(*one) for one in found.items()])
+    write_record(output / "summary.json", {"settings": {"label": label, "notes": notes}, **summary})
+    if quiet:
+        return
+    for note in notes:
+        typer.echo(f"Note: {note}")
+    for name, value in summary.items():
+        typer.echo(f"{_words(name):34}{value:>8}")
     typer.echo(f"Results: {output}")

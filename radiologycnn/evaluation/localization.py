@@ -4,7 +4,8 @@ The pointing game (Zhang 2018, "Top-down neural attention by excitation backprop
 peak lies in the lesion, with a tolerance for the map's coarseness. A peak thrown at random into the map hits too, the
 larger the lesion the more often; that share is given beside every hit, under the same rule and for the same case.
 
-A map voxel stands for its centre. Distances are to the lesion's voxels as boxes, so a point in one of them has none.
+A map voxel stands for its centre; the peak is placed between them (``peak_place``), as the program shows it. Distances
+are to the lesion's voxels as boxes, so a point in one of them has none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from radiologycnn.images.affine import transform_points
+from radiologycnn.networks.activation import peak_place
 
 DICE_SHARE_OF_PEAK = 0.5
 
@@ -28,12 +30,12 @@ class Localization:
     """One map against one lesion.
 
     Attributes:
-        peak_lps_mm: centre of the map's largest voxel.
+        peak_lps_mm: see ``peak_place``.
         distance_mm: from there to the lesion; 0 inside it.
-        hit: the peak, a point, lies inside the lesion. Lesions thinner than a map voxel can lie between all points.
-        hit_voxel: the lesion is no farther from the peak than half a map voxel: about, it touches the peak's voxel.
+        hit: the peak, a point, lies inside the lesion.
+        hit_voxel: the lesion is no farther from the peak than half a map voxel.
         hit_within: the lesion is no farther from the peak than ``tolerance_mm``.
-        chance, chance_voxel, chance_within: shares of all map voxels for which these would be true.
+        chance, chance_voxel, chance_within: shares of all map voxels at whose centre these would be true.
         tolerance_mm: as given.
         energy_inside: share of the map's positive values in voxels no farther than half a map voxel from the lesion; 0
             where nothing is positive. A map without preference has ``chance_voxel``.
@@ -85,8 +87,9 @@ def localization(
     map_ijk_to_lps = np.asarray(map_ijk_to_lps, float)
     indices = np.stack(np.unravel_index(np.arange(raw.size), raw.shape), axis=1)[:, ::-1].astype(float)
     points = transform_points(map_ijk_to_lps, indices)
-    distances = distances_mm(points, lesion, lesion_ijk_to_lps)
-    peak = int(raw.argmax())
+    peak_lps = transform_points(map_ijk_to_lps, peak_place(raw)[None, ::-1])
+    *distances, distance = distances_mm(np.concatenate([points, peak_lps]), lesion, lesion_ijk_to_lps)
+    distances = np.array(distances)
     half_voxel = 0.5 * float(np.cbrt(abs(np.linalg.det(map_ijk_to_lps[:3, :3]))))
     near = (distances <= half_voxel).reshape(raw.shape)
     positive = np.clip(raw, 0, None)
@@ -94,11 +97,11 @@ def localization(
     found = raw >= DICE_SHARE_OF_PEAK * raw.max() if raw.max() > 0 else np.zeros(raw.shape, bool)
     both = int(found.sum() + near.sum())
     return Localization(
-        peak_lps_mm=tuple(float(value) for value in points[peak]),
-        distance_mm=float(distances[peak]),
-        hit=bool(distances[peak] == 0),
-        hit_voxel=bool(near.flat[peak]),
-        hit_within=bool(distances[peak] <= tolerance_mm),
+        peak_lps_mm=tuple(float(value) for value in peak_lps[0]),
+        distance_mm=float(distance),
+        hit=bool(distance == 0),
+        hit_voxel=bool(distance <= half_voxel),
+        hit_within=bool(distance <= tolerance_mm),
         chance=float((distances == 0).mean()),
         chance_voxel=float(near.mean()),
         chance_within=float((distances <= tolerance_mm).mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,52 +29,86 @@ _SAME_PLACE_MM = 0.01
 
 
 def case_files(folder: Path) -> dict[str, Path]:
-    """Mask files by case: ``<case>.nii.gz``, ``<case>-mask.nii.gz`` and the like, or ``<case>/mask.nii.gz``.
+    """Mask files by case: those that ``cases.csv`` names, where there is one as for training; otherwise
+    ``<case>.nii.gz``, ``<case>-mask.nii.gz`` and the like, or ``<case>/mask.nii.gz``.
 
     Raises:
         InputError: the folder is not there or holds no mask, or two files of one case.
+    """
+    return _masks_of_manifest(folder) or files_by_case(folder, MASK_IN_FOLDER, "mask", SUFFIXES)
+
+
+def _masks_of_manifest(folder: Path) -> dict[str, Path]:
+    """By id; empty without a manifest that has a column for masks."""
+    from radiologycnn.training.case_files import MANIFEST_NAME, read_manifest
+
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        heading = file.readline()
+    if not {"id", "mask"} <= set(next(csv.reader([heading.replace(";", ",")]), [])):
+        return {}  # a table of something else, such as one that this command wrote
+    return {row["id"]: folder / row["mask"] for row in read_manifest(folder, (), ("mask",)) if row["mask"]}
+
+
+def files_by_case(folder: Path, in_folder: str, what: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Volume files by case: ``<case>.nii.gz``, ``<case>-<suffix>.nii.gz``, or ``<case>/<in_folder>``.
+
+    Args:
+        what: they are, for messages: "mask".
+
+    Raises:
+        InputError: the folder is not there or holds none, or two files of one case.
     """
     if not folder.is_dir():
         raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        file = path / MASK_IN_FOLDER if path.is_dir() else path
+        file = path / in_folder if path.is_dir() else path
         ending = next((e for e in ENDINGS if file.name.lower().endswith(e)), "")
         if not ending or not file.is_file() or file.name.lower().endswith(".seg.nrrd"):
             continue
-        case = path.name if path.is_dir() else case_name(file.name[: -len(ending)])
+        case = path.name if path.is_dir() else case_name(file.name[: -len(ending)], suffixes)
         if case in found:
             raise InputError(
-                "two-masks",
-                f"The case “{case}” has two masks: {found[case].name} and {file.name}.",
+                f"two-{what}s",
+                f"The case “{case}” has two {what}s: {found[case].name} and {file.name}.",
                 "Leave one of them in the folder.",
             )
         found[case] = file
     if not found:
         raise InputError(
-            "no-masks", f"There is no mask in {folder.name}.", f"Masks end with {', '.join(ENDINGS)}, one a case."
+            f"no-{what}s",
+            f"There is no {what} in {folder}.",
+            f"They are called CASE{ENDINGS[0]} or CASE/{in_folder}, and end with {', '.join(ENDINGS)}.",
         )
     return found
 
 
-def case_name(stem: str) -> str:
-    """A file's name without ending and without a last word that only says that it is a mask."""
+def case_name(stem: str, suffixes: tuple[str, ...] = SUFFIXES) -> str:
+    """A file's name without ending and without a last word that only says what it is."""
     for separator in ("-", "_", "."):
         case, _, last = stem.rpartition(separator)
-        if case and last.lower() in SUFFIXES:
+        if case and last.lower() in suffixes:
             return case
     return stem
 
 
-def pair_cases(found: Path, reference: Path) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+def pair_cases(
+    found: Path, reference: Path, predictions_in: Callable[[Path], dict[str, Path]] = case_files
+) -> tuple[list[tuple[str, Path, Path]], list[str]]:
     """Pairs of (case, prediction, reference) of two files or of two folders, and sentences on what has no partner.
+
+    Args:
+        predictions_in: files of a folder of predictions by case.
 
     Raises:
         InputError: no pair at all.
     """
     if found.is_file() and reference.is_file():
         return [(case_name(reference.name.split(".")[0]), found, reference)], []
-    ours, theirs = case_files(found), case_files(reference)
+    ours, theirs = predictions_in(found), case_files(reference)
     pairs = [(case, ours[case], theirs[case]) for case in sorted(ours.keys() & theirs.keys())]
     if not pairs:
         raise InputError(
@@ -83,8 +118,8 @@ def pair_cases(found: Path, reference: Path) -> tuple[list[tuple[str, Path, Path
         )
     notes = []
     for names, sentence in (
-        (theirs.keys() - ours.keys(), "{count} references have no prediction and were left out: {names}."),
-        (ours.keys() - theirs.keys(), "{count} predictions have no reference and were left out: {names}."),
+        (theirs.keys() - ours.keys(), "Left out, as there is no prediction ({count}): {names}."),
+        (ours.keys() - theirs.keys(), "Left out, as there is no reference ({count}): {names}."),
     ):
         if names:
             notes.append(
