@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pydicom
@@ -10,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.evaluation.mask_files import pair_cases
 from radiologycnn.images import read_volume
 from radiologycnn.simulation.head_ct import HeadCtConfig
+from radiologycnn.simulation.population import Population, write_population
 
 COARSE = '{"scanner": {"coarse_mm": 4.0, "fine_mm": 4.0}, "bleeds": {"bleed_free": 0.0}}'
 
@@ -128,3 +131,24 @@ def test_presets_are_known_by_name() -> None:
     assert plain.bleeds.clot_hu["iph"][0] > usual.bleeds.clot_hu["iph"][0]
     with pytest.raises(InputError, match="plain"):
         HeadCtConfig.preset("hard")
+
+
+def killed(index: int, seed: int, config: HeadCtConfig) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows ends processes in another way")
+def test_process_that_the_system_ends_is_told_with_what_to_do(tmp_path) -> None:
+    population = Population("killed", "1", killed, dict, (), np.asarray)
+    with pytest.raises(ResourceError, match="memory") as told:
+        write_population(population, tmp_path, 2, 0, HeadCtConfig(), jobs=2)
+    assert told.value.code == "simulation-process" and "--jobs" in told.value.hint
+
+
+def test_interrupted_command_says_that_it_goes_on(tmp_path, monkeypatch) -> None:
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radiologycnn.simulation.population.write_population", interrupted)
+    done = CliRunner().invoke(app, ["simulate", "head-ct", "-o", str(tmp_path)])
+    assert done.exit_code == 130 and "same command" in done.stderr

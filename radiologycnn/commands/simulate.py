@@ -184,7 +184,11 @@ def _write(population: Population, settings: SimulationSettings, common: Simulat
     from radiologycnn.terminal import show_progress
 
     output, count = common.output, common.count
-    with show_progress() as report:
-        made = write_population(population, output, count, common.seed, settings, common.first, common.jobs, report)
+    try:
+        with show_progress() as report:
+            made = write_population(population, output, count, common.seed, settings, common.first, common.jobs, report)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on with the scans that are missing.", err=True)
+        raise
     sheet = write_contact_sheet(population, output)
     typer.echo(f"{made} new scans of {count} in {output}; truth in truth.csv, pictures in {sheet.name}.")

@@ -69,9 +69,10 @@ def shoulder_mr(
 
 def _report(measure: Callable, further: Callable[[], str] = str) -> None:
     from radiologycnn.simulation.gates import format_table
+    from radiologycnn.terminal import show_progress
 
-    with typer.progressbar(length=1000, label="Simulating", width=30) as bar:
-        gates = measure(lambda part, _: bar.update(round(part * 1000) - bar.pos))
+    with show_progress() as report:
+        gates = measure(report)
     typer.echo(format_table(gates))
     typer.echo(further())
     failed = [gate for gate in gates if not gate.passed]

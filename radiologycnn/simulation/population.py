@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,7 +104,7 @@ def write_population(
 
     Raises:
         InputError: ``other-settings``: the folder holds scans of other settings.
-        ResourceError: ``cannot-write``.
+        ResourceError: ``cannot-write``; ``simulation-process``: one of several processes was killed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +132,16 @@ def _run(todo: list[tuple], jobs: int) -> Iterator[None]:
     if jobs <= 1 or len(todo) < 2:
         yield from map(_write_one, todo)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(_write_one, todo)
+    try:
+        with ProcessPoolExecutor(jobs) as pool:
+            yield from pool.map(_write_one, todo)
+    except BrokenProcessPool as error:
+        raise ResourceError(
+            "simulation-process",
+            f"One of the {jobs} processes was ended from outside, most likely because memory ran out: a scan of "
+            "512 x 512 takes up to 1.5 GB.",
+            "Run the same command with fewer --jobs; it goes on with the scans that are missing.",
+        ) from error
 
 
 def _write_one(item: tuple[Population, Path, int, int, SimulationSettings]) -> None:
