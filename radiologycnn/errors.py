@@ -41,3 +41,13 @@ class Cancelled(RadiologyCNNError):
 
     def __init__(self) -> None:
         super().__init__("cancelled", "Cancelled.")
+
+
+def damaged_file(name: str, detail: str = "") -> InputError:
+    """The error for a file that ends too early or cannot be unpacked."""
+    reason = f" ({detail})" if detail else ""
+    return InputError(
+        "damaged-file",
+        f"The file {name} is cut short or damaged{reason}.",
+        "Copy or export it again, and try once more.",
+    )

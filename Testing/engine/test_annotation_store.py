@@ -21,7 +21,7 @@ from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume, write_image
-from radiologycnn.images.nifti import nifti_bytes
+from radiologycnn.images.nifti_writing import nifti_bytes
 
 RATER_PROGRAM = Path(__file__).with_name("annotation_rater.py")
 MATRIX = np.array([[-0.5, 0, 0, 10.0], [0, 0.48, 0, -20.0], [0, 0, 5.0, 30.0], [0, 0, 0, 1]])

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from radiologycnn.images.nifti import nifti_header
+from radiologycnn.images.nifti_writing import nifti_header
 
 _LEVEL = 1  # a mask packs well at any level
 _ZERO_BYTES = 1 << 20

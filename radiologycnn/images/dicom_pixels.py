@@ -17,9 +17,8 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
-from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
+from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError, damaged_file
 from radiologycnn.images.dicom_headers import Frame, quiet_pydicom
-from radiologycnn.images.nifti import damaged_file
 
 _PIXEL_TAGS = [
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",

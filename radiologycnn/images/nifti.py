@@ -1,4 +1,4 @@
-"""Reads and writes NIfTI with its whole affine.
+"""Reads NIfTI with its whole affine.
 
 SimpleITK refuses a NIfTI file whose sform is sheared (a tilted gantry) or silently takes another matrix, so header and
 voxels are read here, by the standard: https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h (NIfTI-1) and
@@ -17,10 +17,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, damaged_file
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
-_DATATYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+#: Code of each type of number, and its name in numpy.
+DATATYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _COLOURS = {128, 2304}
 _COMPLEX = {32, 1792, 2048}
 _UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -60,7 +61,7 @@ def read_nifti(path: Path) -> Volume:
             header = _parse_header(stream.read(540), path.name)
             _check_content(header)
             shape_kji = _shape_kji(header, path.name)
-            dtype = np.dtype(header.order + _DATATYPES[header.datatype])
+            dtype = np.dtype(header.order + DATATYPES[header.datatype])
             bytes_wanted = math.prod(shape_kji) * dtype.itemsize
             if header.separate:
                 with _open(_sibling(header_path, ".img")) as data:
@@ -76,71 +77,6 @@ def read_nifti(path: Path) -> Volume:
     ijk_to_ras, source, notes = _affine(header)
     provenance = {"format": "NIfTI", "orientation_from": source, **scaling}
     return Volume(array, LPS_TO_RAS @ ijk_to_ras, "", _stem(path), tuple(notes), provenance)
-
-
-def damaged_file(name: str, detail: str = "") -> InputError:
-    """The error for a file that ends too early or cannot be unpacked."""
-    reason = f" ({detail})" if detail else ""
-    return InputError(
-        "damaged-file",
-        f"The file {name} is cut short or damaged{reason}.",
-        "Copy or export it again, and try once more.",
-    )
-
-
-def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
-    """A NIfTI-1 file (single, uncompressed) as bytes.
-
-    Args:
-        array: shape (K, J, I); bool becomes uint8, float16 float32.
-        ijk_to_lps: 4x4. The sform holds it whole (in float32, as the standard has it), shear included; the qform holds
-            it too where it is orthogonal, else its code is 0.
-    """
-    array = np.asarray(array)
-    if array.dtype == bool:
-        array = array.astype(np.uint8)
-    elif array.dtype == np.float16:
-        array = array.astype(np.float32)
-    return (
-        nifti_header(array.shape, array.dtype, ijk_to_lps)
-        + np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-    )
-
-
-def nifti_header(shape_kji: tuple[int, ...], dtype: np.dtype, ijk_to_lps: np.ndarray) -> bytes:
-    """The 352 bytes before the voxels of a NIfTI-1 file (.nii), in little-endian order.
-
-    Args:
-        shape_kji: of the voxels, which follow with I running fastest.
-        dtype: of the voxels.
-        ijk_to_lps: 4x4, mm; written as sform, and as qform where its axes are at right angles.
-
-    Raises:
-        ValueError: NIfTI-1 has no such type or shape.
-    """
-    code = next((c for c, name in _DATATYPES.items() if np.dtype(name) == dtype.newbyteorder("=")), None)
-    if code is None or len(shape_kji) != 3:
-        raise ValueError(f"NIfTI is written from 3D arrays of plain numbers, not {dtype} {shape_kji}")
-    if max(shape_kji) > 32767:
-        raise ValueError("NIfTI-1 holds at most 32767 voxels along an axis")
-    affine = LPS_TO_RAS @ np.asarray(ijk_to_lps, float)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    rotation = affine[:3, :3] / spacing
-    orthogonal = np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-5)
-    handedness = -1.0 if np.linalg.det(rotation) < 0 else 1.0
-    quaternion = _quaternion(rotation * [1, 1, handedness]) if orthogonal else (0.0, 0.0, 0.0)
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, *shape_kji[::-1], 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, code, dtype.itemsize * 8)
-    struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
-    struct.pack_into("<fff", header, 108, 352, 1, 0)
-    struct.pack_into("<B", header, 123, 2)  # xyzt_units: mm
-    struct.pack_into("<hh", header, 252, 1 if orthogonal else 0, 1)
-    struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
-    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
-    struct.pack_into("<4s", header, 344, b"n+1\0")
-    return bytes(header)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -242,7 +178,7 @@ def _check_content(header: _Header) -> None:
         raise InputError(
             "not-numbers", "The image holds complex numbers.", "Save its magnitude as an image of its own."
         )
-    if header.datatype not in _DATATYPES:
+    if header.datatype not in DATATYPES:
         raise InputError("not-numbers", f"The image's number type (NIfTI code {header.datatype}) is not known.")
 
 
@@ -315,19 +251,3 @@ def _rotation(quaternion: tuple[float, ...]) -> np.ndarray:
             [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
         ]
     )
-
-
-def _quaternion(rotation: np.ndarray) -> tuple[float, float, float]:
-    """Vector part of the unit quaternion with a scalar part >= 0 (the eigenvector way is stable at 180 degrees)."""
-    r = rotation
-    symmetric = np.array(
-        [
-            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
-            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r[0, 0] + r[1, 1] + r[2, 2]],
-        ]
-    )
-    values, vectors = np.linalg.eigh(symmetric)
-    b, c, d, a = vectors[:, np.argmax(values)]
-    return (b, c, d) if a >= 0 else (-b, -c, -d)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, damaged_file
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.dicom import list_dicom, read_dicom
 from radiologycnn.images.dicom_headers import looks_like_dicom
 from radiologycnn.images.dicom_series import Series
-from radiologycnn.images.nifti import damaged_file, read_nifti
+from radiologycnn.images.nifti import read_nifti
 from radiologycnn.images.volume import Volume
 
 _NIFTI = (".nii", ".nii.gz", ".hdr", ".img")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from radiologycnn.errors import InputError, ResourceError
-from radiologycnn.images.nifti import nifti_bytes, nifti_header
+from radiologycnn.images.nifti_writing import nifti_bytes, nifti_header
 
 if TYPE_CHECKING:
     from radiologycnn.hemorrhage.labels import LabelDefinition
