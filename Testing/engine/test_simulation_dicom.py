@@ -123,6 +123,7 @@ def test_required_attributes_of_ct_and_mr_are_there(tmp_path) -> None:
         header = pydicom.dcmread(path)
         assert all(header.get(keyword) not in (None, "") for keyword in f"{both} {type_1}".split())
         assert all(keyword in header for keyword in f"{empty_allowed} {type_2}".split())
+        assert "InversionTime" not in header  # type 2C, of inversion recovery alone
 
 
 def test_mr_keeps_fractions_and_its_acquisition(tmp_path) -> None:

@@ -222,7 +222,7 @@ def _common(
     else:
         data.ScanningSequence, data.SequenceVariant, data.ScanOptions = "SE", "SK", ""
         data.MRAcquisitionType = "2D"
-        data.RepetitionTime = data.EchoTime = data.InversionTime = None
+        data.RepetitionTime = data.EchoTime = None
         data.EchoTrainLength = "1"
         low, high = np.percentile(slices.array, [1, 99])
         data.WindowCenter, data.WindowWidth = _decimal((low + high) / 2), _decimal(max(high - low, 1))
