@@ -108,7 +108,8 @@ class RotatorCuffCNNTest(PanelSelfTest):
         CamDisplay.setOverlay(result, True, 0.5, CamDisplay.DEFAULT_THRESHOLD)
         CamDisplay.setLegend(result, True)
         before, classification, peak = result.rawMap(4, "grad_cam").copy(), result.classification, result.peakRas()
-        folder = slicer.util.tempDirectory()
+        scene, folder = slicer.mrmlScene, slicer.util.tempDirectory()
+        url, root = scene.GetURL(), scene.GetRootDirectory()
         try:
             saveScene(os.path.join(folder, fileName))
             slicer.mrmlScene.Clear()
@@ -125,6 +126,9 @@ class RotatorCuffCNNTest(PanelSelfTest):
             CamDisplay.showMap(result, 4, "grad_cam")
             self.assertEqual(CamDisplay.legendTitle(result), "Grad-CAM: Large-to-massive tear")
         finally:
+            # saving and loading have made this the place of the person's next Save
+            scene.SetURL(url)
+            scene.SetRootDirectory(root)
             shutil.rmtree(folder, ignore_errors=True)
 
     def test_regionIsACubeOnTheHead(self) -> None:
