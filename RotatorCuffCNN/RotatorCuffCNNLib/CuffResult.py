@@ -10,6 +10,7 @@ import json
 import numpy as np
 import slicer
 
+from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import target_name
 from RadiologyCNNLib import VolumeExchange
@@ -151,7 +152,7 @@ class CuffResult:
         raw = self.rawMap(target, method)
         if not raw.max() > 0:
             return None
-        k, j, i = np.unravel_index(int(np.argmax(raw)), raw.shape)
+        k, j, i = peak_place(raw)
         place = VolumeExchange.ijkToWorld(self.mapsNode) @ [i, j, k, 1.0]
         return tuple(float(c) for c in place[:3])
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from radiologycnn.evaluation.localization import distances_mm, localization, summarize_localization
+from radiologycnn.networks.activation import peak_place
 
 MAP_GRID = np.diag([5.0, 5.0, 5.0, 1.0])
 
@@ -52,6 +53,26 @@ def test_peak_in_beside_and_far_from_the_lesion() -> None:
     far = localization(map_with_peak((6, 8, 2)), MAP_GRID, mask, np.eye(4), tolerance_mm=5)
     assert not far.hit_within and far.distance_mm == pytest.approx(28.5)
     assert far.energy_inside == 0 and far.dice == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_peak_of_a_smooth_map_is_found_finer_than_its_voxels(seed) -> None:
+    true = np.random.default_rng(seed).uniform(2, 9, 3)
+    away = np.indices((12, 12, 12)) - true[:, None, None, None]
+    raw = np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)) - 0.01
+    assert np.abs(peak_place(raw) - true).max() < 0.2
+    assert peak_place(7 * raw) == pytest.approx(peak_place(raw))
+
+
+def test_peak_of_one_voxel_of_a_corner_and_of_a_map_without_evidence() -> None:
+    raw = np.zeros((4, 5, 6), np.float32)
+    raw[0, 4, 0] = 2.0
+    assert peak_place(raw).tolist() == [0, 4, 0]
+    raw[0, 3, 0] = 2.0
+    assert peak_place(raw).tolist() == [0, 3.5, 0]
+    raw[2, 1, 3] = 2.0  # as large, but elsewhere: the first one counts, not a place between the two
+    assert peak_place(raw).tolist() == [0, 3.5, 0]
+    assert peak_place(raw - 3).tolist() == [0, 3, 0]
 
 
 def test_chance_is_the_share_of_places_that_would_hit() -> None:

@@ -71,7 +71,8 @@ def test_every_map_peaks_on_a_bright_block_wherever_it_is(sees_light, side, seed
             peak = np.unravel_index(maps[number].argmax(), maps[number].shape)
             assert np.abs(np.array(peak[::-1]) - where).max() <= 1.0
             peak_lps = LPS_TO_RAS @ evidence.peak_ras_mm
-            assert np.allclose(in_voxels(result.maps_ijk_to_lps, peak_lps), peak[::-1], atol=1e-6)
+            found = in_voxels(result.maps_ijk_to_lps, peak_lps)
+            assert np.abs(found - peak[::-1]).max() < 1 and np.abs(found - where).max() <= 1.0
             assert evidence.peak_value == pytest.approx(float(maps[number].max()))
             # The block and what the network smears it over, not the whole cube.
             assert all(9 <= size <= 9 + 3 * cam_voxel_mm for size in evidence.extent_mm)

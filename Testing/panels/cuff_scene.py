@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from radiologycnn.networks.activation import peak_place
+
 MODULES = (
     "CamColors", "CamDisplay", "CamRendering", "CuffExport", "CuffPresenter", "CuffResult", "CuffRoi", "CuffTable",
     "ReportPictures", "SelfTest", "SmoothUpsampling", "SyntheticShoulder",
@@ -50,9 +52,9 @@ class ShoulderScene:
         return self.slicer.util.arrayFromVTKMatrix(toWorld) @ self.slicer.util.arrayFromVTKMatrix(matrix)
 
     def peakOf(self, node) -> np.ndarray:
-        """World place of the greatest value of a scalar volume, mm."""
+        """World place of the peak of a map's volume, mm."""
         array = self.slicer.util.arrayFromVolume(node)
-        k, j, i = np.unravel_index(int(np.argmax(array)), array.shape)
+        k, j, i = peak_place(array)
         return (self.ijkToWorld(node) @ [i, j, k, 1.0])[:3]
 
     def composites(self) -> list:

@@ -35,6 +35,10 @@ METHODS = ("cam", "grad_cam")
 # Differences below this share of the largest value are rounding, not evidence.
 _FLAT = 1e-6
 
+# Of the largest value. In 119 simulated tears of validation, the demonstration model's peak lay in 82 % as the middle
+# of a voxel, in 92 % with 0.5 here, in 94 % with 0.7, and in 94 % as the maximum of a cubic spline.
+_NEAR_PEAK = 0.7
+
 
 @dataclass(frozen=True)
 class ActivationMap:
@@ -217,6 +221,23 @@ def normalize_map(raw: np.ndarray, kind: str = "positive") -> np.ndarray:
     if peak <= floor:
         return np.zeros(values.shape, dtype=np.float32)
     return np.clip((values - floor) / (peak - floor), 0.0, 1.0).astype(np.float32)
+
+
+def peak_place(raw: np.ndarray) -> np.ndarray:
+    """Where a map peaks, finer than its voxels: float64 (k, j, i), for a map of shape (k, j, i) that is not empty.
+
+    The map's voxels are coarse (5 mm of a cube of 80), thin tendons lie between their centres. So it is the centre of
+    mass of the largest voxel and its 26 neighbours, of what each has above ``_NEAR_PEAK`` of the largest value. A voxel
+    whose neighbours stay below that is its own centre, as is the largest one of a map that is positive nowhere.
+    """
+    peak = np.array(np.unravel_index(int(np.argmax(raw)), raw.shape))
+    largest = float(raw[tuple(peak)])
+    if not largest > 0:
+        return peak.astype(np.float64)
+    first = np.maximum(peak - 1, 0)
+    around = raw[tuple(slice(low, high + 2) for low, high in zip(first, peak))].astype(np.float64)
+    weights = np.clip(around - _NEAR_PEAK * largest, 0.0, None)
+    return np.array([(weights * places).sum() for places in np.indices(weights.shape)]) / weights.sum() + first
 
 
 def feature_stride(input_shape: Sequence[int], feature_shape: Sequence[int]) -> int:

@@ -15,6 +15,7 @@ from radiologycnn.networks.activation import (
     input_box,
     normalize_map,
     on_input_grid,
+    peak_place,
 )
 from radiologycnn.rotatorcuff.results import CamEvidence
 
@@ -66,20 +67,20 @@ def locate_evidence(
 def _look(
     raw: np.ndarray, input_ijk_to_lps: np.ndarray, input_shape: tuple[int, int, int], halving_offset: float
 ) -> tuple[tuple[float, float, float] | None, float, tuple[float, float, float], float]:
-    """Peak in RAS, raw value there, extents in mm along R-L, A-P and S-I, and volume in mL."""
+    """Peak in RAS, largest raw value, extents in mm along R-L, A-P and S-I, and volume in mL."""
     normalized = normalize_map(raw)
     peak_kji = np.unravel_index(int(raw.argmax()), raw.shape)
     value = float(raw[peak_kji])
     if not normalized.any():
         return None, value, (0.0, 0.0, 0.0), 0.0
     grid = feature_grid_ijk_to_lps(input_ijk_to_lps, input_shape, raw.shape, halving_offset)
-    peak_lps = transform_points(grid, np.array([peak_kji[::-1]], float))[0]
+    peak_lps, voxel_lps = transform_points(grid, np.array([peak_place(raw)[::-1], peak_kji[::-1]], float))
     # Measured on the finer grid that the network saw: the map's own voxels would make steps of 5 mm.
     # Where no neighbour on the map reaches the threshold, nothing between them does.
     box = input_box(normalized >= THRESHOLD * (1 - _ROUNDING), input_shape, halving_offset)
     parts, _ = ndimage.label(on_input_grid(normalized, input_shape, halving_offset, box) >= THRESHOLD)
     first = np.array([part.start for part in box])
-    nearest = np.rint(np.linalg.solve(input_ijk_to_lps, [*peak_lps, 1.0])[:3]).astype(int)[::-1]
+    nearest = np.rint(np.linalg.solve(input_ijk_to_lps, [*voxel_lps, 1.0])[:3]).astype(int)[::-1]
     part = parts[tuple(np.clip(nearest - first, 0, np.array(parts.shape) - 1))]
     kji = np.column_stack(np.nonzero(parts == part)) + first
     matrix = np.asarray(input_ijk_to_lps, float)
