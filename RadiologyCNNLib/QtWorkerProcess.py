@@ -7,6 +7,7 @@ import sys
 import qt
 import slicer
 
+from radiologycnn.worker.process_environment import worker_variables
 from radiologycnn.worker.protocol import engine_folder
 from RadiologyCNNLib.ProcessKill import killProcess
 from RadiologyCNNLib.WorkerClient import WorkerClient
@@ -26,7 +27,7 @@ def workerPython():
 
 
 def workerEnvironment(isOtherPython):
-    """Environment of the worker: finds the engine, speaks UTF-8, and is not Slicer's where Python is another."""
+    """Environment of the worker: finds the engine, and is not Slicer's where Python is another."""
     if isOtherPython:
         environment = qt.QProcessEnvironment()
         for name, value in slicer.util.startupEnvironment().items():
@@ -38,8 +39,8 @@ def workerEnvironment(isOtherPython):
         inherited = [path for path in environment.value("PYTHONPATH", "").split(os.pathsep) if path]
     paths = [str(engine_folder()), *inherited]
     environment.insert("PYTHONPATH", os.pathsep.join(paths))
-    environment.insert("PYTHONIOENCODING", "utf-8")
-    environment.insert("PYTHONUTF8", "1")
+    for name, value in worker_variables(environment.value("GLIBC_TUNABLES", "")).items():
+        environment.insert(name, value)
     return environment
 
 

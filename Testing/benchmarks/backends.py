@@ -1,17 +1,19 @@
 """Benchmark of the network alone: every backend and precision here, and the arithmetic floor, in one run.
 
 ``python -m Testing.benchmarks.backends`` from the repository's root. The ways take turns, so that other programs' load
-falls on all of them; the fastest turn of each is shown, as a multiple of plain torch's.
+falls on all of them; the fastest turn of each is shown, as a multiple of plain torch's. Where others keep the cores
+busy, ``--one-core`` measures seconds of one core's work in place of the clock's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,38 +45,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="turns of each way")
     parser.add_argument("--quick", action="store_true", help="two turns of each way")
+    parser.add_argument("--one-core", action="store_true", help="one thread, seconds of CPU time; not CUDA")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
     options = parser.parse_args()
+    _start_as_the_worker(options.one_core)
     if options.quick:
         options.runs = 2
-    machine = click.machine("networks of the papers' sizes, random weights")
+    cores = "CPU time of one core, " if options.one_core else ""
+    machine = click.machine(f"{cores}networks of the papers' sizes, random weights")
+    ways = [way for way in WAYS if way[0] != "cuda" or (_has_cuda() and not options.one_core)]
+    clock = time.process_time if options.one_core else time.perf_counter
     print(machine, flush=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name, (task, architecture, parameters) in NETWORKS.items():
-            part = list(_rows(name, _package(Path(folder), task, architecture, parameters), options.runs))
+            package = _package(Path(folder), task, architecture, parameters)
+            part = list(_rows(name, package, ways, options.runs, clock))
             print(f"\n{render(part)}", flush=True)
             rows += part
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "rows": [row.to_dict() for row in rows]}, indent=2))
 
 
-def _rows(name: str, package: Any, runs: int) -> Iterator[Row]:
+def _start_as_the_worker(one_core: bool) -> None:
+    """Start this program again with the variables of the worker's process, unless it has them."""
+    from radiologycnn.worker.process_environment import worker_variables
+
+    variables = worker_variables(os.environ.get("GLIBC_TUNABLES", ""))
+    if one_core:
+        variables["OMP_NUM_THREADS"] = "1"
+    if not variables.items() <= os.environ.items():
+        command = [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **variables})
+
+
+def _rows(
+    name: str, package: Any, wanted: Iterable[tuple[str, str]], runs: int, clock: Callable[[], float]
+) -> Iterator[Row]:
     from radiologycnn.errors import RadiologyCNNError
     from radiologycnn.networks.backends import open_backend
 
     yield Row(f"{name}: the network alone")
     image = np.random.default_rng(0).random(_grid(package), dtype=np.float32)
     ways: dict[str, Callable[[], float]] = {}
-    for device, precision in WAYS:
-        if device == "cuda" and not _has_cuda():
-            continue
+    for device, precision in wanted:
         label = f"{device.removesuffix('-cpu')} {precision}"
         try:
-            ways[label] = _timed(open_backend(package, device, precision), image)
+            ways[label] = _timed(open_backend(package, device, precision), image, clock)
         except RadiologyCNNError as error:
             print(f"{label} is left out: {error.message}", file=sys.stderr)
-    floors = {precision: _matrix_product(precision) for precision in ("float32", "bfloat16")}
+    floors = {precision: _matrix_product(precision, clock) for precision in ("float32", "bfloat16")}
     seconds: dict[str, list[float]] = {label: [] for label in (*ways, *floors)}
     for way in ways.values():
         way()  # warm: memory, kernels
@@ -121,31 +141,31 @@ def _grid(package: Any) -> tuple[int, int, int]:
     return network_grid(package)
 
 
-def _timed(backend: Any, image: np.ndarray) -> Callable[[], float]:
+def _timed(backend: Any, image: np.ndarray, clock: Callable[[], float]) -> Callable[[], float]:
     """A run as the engine makes it, with the maps of a classifier; seconds."""
     from radiologycnn.inference_stages import Stages
     from radiologycnn.rotatorcuff.tear_classes import TARGETS
 
     def run() -> float:
-        start = time.perf_counter()
+        start = clock()
         if backend.class_count:
             backend.activation(image, TARGETS, ("cam",), Stages(), (0.0, 1.0))
         else:
             backend.probability(image, Stages(), (0.0, 1.0))
-        return time.perf_counter() - start
+        return clock() - start
 
     return run
 
 
-def _matrix_product(precision: str) -> Callable[[], float]:
+def _matrix_product(precision: str, clock: Callable[[], float]) -> Callable[[], float]:
     import torch
 
     left, right = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, dtype=getattr(torch, precision)) for _ in range(2))
 
     def run() -> float:
-        start = time.perf_counter()
+        start = clock()
         torch.mm(left, right)
-        return time.perf_counter() - start
+        return clock() - start
 
     return run
 

@@ -33,6 +33,7 @@ LIGHT_ENGINE = (
     "radiologycnn.simulation.samples",
     "radiologycnn.tasks",
     "radiologycnn.worker.array_files",
+    "radiologycnn.worker.process_environment",
     "radiologycnn.worker.protocol",
 )
 HEAVY = ("torch", "scipy", "SimpleITK", "pydicom", "monai", "safetensors")

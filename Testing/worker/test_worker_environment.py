@@ -1,0 +1,48 @@
+"""The variables that a worker's process starts with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radiologycnn.worker.process_environment import worker_variables
+
+_SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def _has_large_pages() -> bool:
+    library, version = platform.libc_ver()
+    recent = library == "glibc" and tuple(map(int, version.split(".")[:2])) >= (2, 35)
+    return recent and _SWITCH.exists() and "[never]" not in _SWITCH.read_text()
+
+
+@pytest.mark.skipif(not _has_large_pages(), reason="this system has no large pages to give")
+def test_a_worker_gets_its_memory_in_large_pages():
+    """Networks read and write hundreds of megabytes a run."""
+    program = (
+        "memory = bytearray(64_000_000); memory[:] = b'x' * 64_000_000\n"
+        "lines = open('/proc/self/smaps_rollup').read().splitlines()\n"
+        "print(next(line.split()[1] for line in lines if line.startswith('AnonHugePages')))"
+    )
+    environment = {**os.environ, **worker_variables()}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert int(found) > 30_000  # kB; memory that is fragmented may not give all
+
+
+@pytest.mark.parametrize(
+    ("inherited", "expected"),
+    [
+        ("", "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.check=3", "glibc.malloc.check=3:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_what_the_person_has_set_stays(inherited, expected):
+    assert worker_variables(inherited)["GLIBC_TUNABLES"] == expected
