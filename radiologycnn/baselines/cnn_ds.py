@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
-from radiologycnn.errors import Cancelled
+from radiologycnn.baselines.interface import Fit, Progress, ScanCase, network_size, no_progress, prepared_files
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -39,16 +38,11 @@ def prepared_on_grid(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Cases on the network's grid as files in ``cache``; those already there are kept."""
-    paths = []
-    for number, case in enumerate(cases):
-        path = cache / f"{case.id}.npz"
-        if not path.exists():
-            if cancelled():
-                raise Cancelled
-            progress(number / len(cases), f"Preparing {case.id}")
-            save_case(prepare_case(case.id, *case.read(), preprocessing), cache)
-        paths.append(path)
-    return paths
+
+    def prepare(case: ScanCase) -> None:
+        save_case(prepare_case(case.id, *case.read(), preprocessing), cache)
+
+    return prepared_files(cases, cache, prepare, progress, cancelled)
 
 
 def grid_cache(folder: Path, settings: TrainingSettings) -> Path:
@@ -97,7 +91,7 @@ class CnnDsSegmenter:
         package = load_package(packaged)
         self._segmenter = HemorrhageSegmenter(package, self.device)
         facts = {
-            "parameters": sum(p.numel() for p in load_network(package).parameters()),
+            "parameters": network_size(load_network(package)),
             "threshold": package.operating_threshold,
             "architecture": dict(package.architecture),
         }
@@ -170,6 +164,3 @@ class PackagedSegmenter:
     @property
     def _tells_types(self) -> bool:
         return [label.name for label in self._segmenter.labels] == [label.name for label in BLEED_TYPES.values()]
-
-
-__all__ = ["CnnDsSegmenter", "PackagedSegmenter", "grid_cache", "logged_seconds", "prepared_on_grid"]

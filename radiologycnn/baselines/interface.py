@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from radiologycnn.errors import Cancelled
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Progress = Callable[[float, str], None]
 
@@ -51,6 +55,41 @@ class ShoulderCase:
     def read(self) -> tuple[Volume, np.ndarray | None]:
         """The scan, and the mask of its tear as bool (K, J, I) where there is one."""
         return read_volume(self.image), marked(read_volume(self.mask).array) if self.mask else None
+
+
+Case = TypeVar("Case", ScanCase, ShoulderCase)
+
+
+def prepared_files(
+    cases: Sequence[Case],
+    cache: Path,
+    prepare: Callable[[Case], None],
+    progress: Progress = no_progress,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Path]:
+    """The files ``<id>.npz`` of prepared cases in ``cache``; those that are there already are kept.
+
+    Args:
+        prepare: writes the file of a case.
+
+    Raises:
+        Cancelled: as ``cancelled`` said.
+    """
+    paths = []
+    for number, case in enumerate(cases):
+        path = cache / f"{case.id}.npz"
+        if not path.exists():
+            if cancelled():
+                raise Cancelled
+            progress(number / len(cases), f"Preparing {case.id}")
+            prepare(case)
+        paths.append(path)
+    return paths
+
+
+def network_size(network: nn.Module) -> int:
+    """Number of parameters, those that do not learn included."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @dataclass(frozen=True)

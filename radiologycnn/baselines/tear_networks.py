@@ -16,9 +16,15 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from radiologycnn.baselines.cnn_ds import logged_seconds
-from radiologycnn.baselines.interface import Fit, Progress, ShoulderCase, TearAnswer, no_progress
-from radiologycnn.errors import Cancelled
+from radiologycnn.baselines.interface import (
+    Fit,
+    Progress,
+    ShoulderCase,
+    TearAnswer,
+    network_size,
+    no_progress,
+    prepared_files,
+)
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.description import DESCRIPTION_NAME
@@ -31,7 +37,7 @@ from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
-from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.packages import describe
 from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
 from radiologycnn.training.rotatorcuff.run import cache_name
@@ -100,7 +106,7 @@ class PackagedTearClassifier:
         facts = {
             "model": self.package.id,
             "sha256": self.package.weights_sha256,
-            "parameters": _parameters(self.package),
+            "parameters": network_size(load_network(self.package)),
             "threshold": self.package.operating_threshold,
             "device": self._classifier.device_name,
         }
@@ -179,7 +185,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
             self._train(training, validation, folder, packaged, progress, cancelled)
         self._use(load_package(packaged))
         log = folder / LOG_NAME
-        facts = {"parameters": _parameters(self.package), "architecture": self.architecture}
+        facts = {"parameters": network_size(load_network(self.package)), "architecture": self.architecture}
         return Fit(logged_seconds(log), log, facts)
 
     def _train(
@@ -215,24 +221,11 @@ def prepared_cubes(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Cases as cubes around the humeral head, kept as files in ``cache``."""
-    paths = []
-    for number, case in enumerate(cases):
-        path = cache / f"{case.id}.npz"
-        if not path.exists():
-            if cancelled():
-                raise Cancelled
-            progress(number / len(cases), f"Preparing {case.id}")
-            volume, mask = case.read()
-            ready = prepare_case(
-                case.id, volume, case.tear_class, settings.preprocessing(), mask, case.side, case.centre_lps_mm
-            )
-            save_case(ready, cache)
-        paths.append(path)
-    return paths
 
+    def prepare(case: ShoulderCase) -> None:
+        volume, mask = case.read()
+        preprocessing = settings.preprocessing()
+        ready = prepare_case(case.id, volume, case.tear_class, preprocessing, mask, case.side, case.centre_lps_mm)
+        save_case(ready, cache)
 
-def _parameters(package: ModelPackage) -> int:
-    return sum(p.numel() for p in load_network(package).parameters())
-
-
-__all__ = ["VARIANTS", "PackagedTearClassifier", "TrainedTearClassifier", "architecture", "prepared_cubes"]
+    return prepared_files(cases, cache, prepare, progress, cancelled)

@@ -17,15 +17,14 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from radiologycnn.baselines.cnn_ds import grid_cache, logged_seconds, prepared_on_grid
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
-from radiologycnn.errors import Cancelled
+from radiologycnn.baselines.cnn_ds import grid_cache, prepared_on_grid
+from radiologycnn.baselines.interface import Fit, Progress, ScanCase, network_size, no_progress, prepared_files
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.grid import reorient_to_lps
 from radiologycnn.images.volume import Volume
 from radiologycnn.networks.unet import SliceWise, UNet
 from radiologycnn.networks.unet_options import UNetOptions
-from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case, save_case
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -104,8 +103,7 @@ class TrainedSegmenter:
         self.network.load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
         self.network.eval()
         log = folder / LOG_NAME
-        parameters = sum(p.numel() for p in self.network.parameters())
-        return Fit(logged_seconds(log), log, {"parameters": parameters, **self.facts()})
+        return Fit(logged_seconds(log), log, {"parameters": network_size(self.network), **self.facts()})
 
 
 class _DrawnUNetSegmenter(TrainedSegmenter):
@@ -265,22 +263,17 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
         self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
     ) -> list[Path]:
         cache = folder.parent / f"cases-slices-{self.recipe.size}"
-        paths = []
-        for number, case in enumerate(cases):
-            path = cache / f"{case.id}.npz"
-            if not path.exists():
-                if cancelled():
-                    raise Cancelled
-                progress(number / len(cases), f"Preparing slices of {case.id}")
-                volume, mask = case.read()
-                ready = self.recipe.grid(volume).prepare(volume)
-                pixel = float(np.linalg.norm(ready.ijk_to_lps[:3, 0]))
-                closed = self.recipe.closed(ready.labels_to_network(mask.astype(np.uint8)), pixel)
-                image = self.recipe.denoised(ready.array).astype(np.float16)
-                voxel_ml = float(abs(np.linalg.det(ready.ijk_to_lps[:3, :3]))) / 1000
-                save_case(PreparedCase(case.id, image, closed, voxel_ml), cache)
-            paths.append(path)
-        return paths
+
+        def prepare(case: ScanCase) -> None:
+            volume, mask = case.read()
+            ready = self.recipe.grid(volume).prepare(volume)
+            pixel = float(np.linalg.norm(ready.ijk_to_lps[:3, 0]))
+            closed = self.recipe.closed(ready.labels_to_network(mask.astype(np.uint8)), pixel)
+            image = self.recipe.denoised(ready.array).astype(np.float16)
+            voxel_ml = float(abs(np.linalg.det(ready.ijk_to_lps[:3, :3]))) / 1000
+            save_case(PreparedCase(case.id, image, closed, voxel_ml), cache)
+
+        return prepared_files(cases, cache, prepare, progress, cancelled)
 
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Some slices as one part, half of them with blood where there is blood."""
@@ -297,6 +290,3 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
         batch = torch.from_numpy(self.recipe.denoised(ready.array))[None, None].to(self.device)
         probability = torch.sigmoid(self.network(batch).float())[0, 0].cpu().numpy()
         return ready.to_scan(probability) >= _THRESHOLD
-
-
-__all__ = ["PatchUNetSegmenter", "SliceRecipe", "SliceUNetSegmenter", "TrainedSegmenter"]
