@@ -99,13 +99,14 @@ class CorrectSection:
     def _update(self, collapsed=False) -> None:
         """Open or close the editor, as panel, part and result say."""
         result = self._result
-        if result is not None and self._isPanelShown and not self.ui.correctCollapsibleButton.collapsed:
+        isShown = self._isPanelShown and not self.ui.correctCollapsibleButton.collapsed
+        if result is not None and isShown:
             self.editor.open(result.segmentationNode, result.volumeNode, self._segmentId(result))
             self._protect()
             self._takeKeys()
         else:
             self._dropKeys()
-            self.editor.close()
+            self.editor.close(keepsEffect=isShown)
 
     def _segmentId(self, result) -> str:
         """The segment that is being edited, where it is one of this result's; else its first."""

@@ -7,6 +7,7 @@ from slicer.util import VTKObservationMixin
 SINGLETON_TAG = "HemorrhageSeg"
 #: What is of use on a bleed, in the order of the keys 1-7; the names are Slicer's and are not translated.
 EFFECTS = ("Paint", "Erase", "Threshold", "Scissors", "Islands", "Smoothing", "Grow from seeds")
+BRUSHES = EFFECTS[:2]
 #: Clotted blood on CT, in HU: where Threshold starts, and what a limited brush may touch.
 BLOOD_HU = (45, 100)
 UNDO_STATES = 20
@@ -28,6 +29,7 @@ class EmbeddedEditor(VTKObservationMixin):
         self._layout = layout
         self._onLimit = onLimit
         self._isOpen = False
+        self._heldEffect = ""  # comes back with the next mask
         self.widget = None
         self.node = None
 
@@ -51,6 +53,7 @@ class EmbeddedEditor(VTKObservationMixin):
         """Edit a segment from now on: effects, keys and views belong to the editor until :meth:`close`."""
         self._ensureWidget()
         editor = self.widget
+        effect = self._heldEffect
         editor.setSegmentationNode(segmentationNode)
         editor.setSourceVolumeNode(volumeNode)
         editor.setCurrentSegmentID(segmentId)
@@ -60,9 +63,21 @@ class EmbeddedEditor(VTKObservationMixin):
                 editor.installKeyboardShortcuts()
             editor.setupViewObservations()
         editor.updateWidgetFromMRML()
+        if effect and not self._activeEffectName():
+            editor.setActiveEffectByName(effect)
 
-    def close(self) -> None:
-        """Let go of keys and views; what was drawn and its undo states stay."""
+    def _activeEffectName(self) -> str:
+        effect = self.widget.activeEffect()
+        return str(effect.name) if effect is not None else ""
+
+    def close(self, keepsEffect=False) -> None:
+        """Let go of keys and views; what was drawn and its undo states stay.
+
+        Args:
+            keepsEffect: a brush stays in the person's hand for the next mask, as of the next case.
+        """
+        effect = self._activeEffectName() if self._isOpen else self._heldEffect
+        self._heldEffect = effect if keepsEffect and effect in BRUSHES else ""
         if self._isOpen:
             self._isOpen = False
             self.widget.setActiveEffect(None)

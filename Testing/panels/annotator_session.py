@@ -33,7 +33,8 @@ def main(folder: Path) -> None:
     room.openCase()
     while room.caseId and "All cases" not in room.ui.messageLabel.text:
         caseId = room.caseId
-        room.press("1")
+        if room.editor.activeEffect() is None:  # the brush stays in hand from case to case
+            room.press("1")
         room.stroke(np.s_[6:9, 30:36, 30:36])
         room.press("Z")
         room.stroke(np.s_[6:9, 30:38, 30:36])

@@ -13,12 +13,14 @@ def testAcceptIsOneKeyAndTheNextCaseOpensByItself(room):
     assert room.states() == {"case-0001": "to-do", "case-0002": "to-do", "case-0003": "to-do"}
     assert room.openCase() == "case-0001"
     assert not room.ui.correctCollapsibleButton.collapsed
+    room.press("1")
     room.stroke(np.s_[6:9, 30:36, 30:36])
     mask = room.maskOf()
     before = room.count("segment")
     room.press("A")
     assert room.caseId == "case-0002"
     room.answerIfAsked(before)
+    assert room.editor.activeEffect().name == "Paint", "the brush stays in hand: a stroke and a key are all of a case"
     assert room.states()["case-0001"] == "accepted"
     word = room.word("case-0001")
     content = (room.dataset / word["mask"]).read_bytes()
