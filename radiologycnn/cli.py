@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import sys
 
@@ -34,8 +35,19 @@ def _options(
     pass
 
 
+def _let_help_flow(commands_of: typer.Typer) -> None:
+    """Let help fill the terminal's lines: those of a docstring end where the source's do."""
+    for command in commands_of.registered_commands:
+        paragraphs = (command.help or inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in commands_of.registered_groups:
+        if group.typer_instance is not None:
+            _let_help_flow(group.typer_instance)
+
+
 for _module in pkgutil.iter_modules(commands.__path__):
     importlib.import_module(f"radiologycnn.commands.{_module.name}").register(app)
+_let_help_flow(app)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from engine.hand_made import head_phantom, make_package
 
-from radiologycnn.cli import main
+from radiologycnn.cli import app, main
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.results import csv_rows
 from radiologycnn.images import read_volume, write_image
@@ -152,3 +152,15 @@ def test_models_are_installed_listed_shown_and_removed(command):
     assert "Not for patients" in command("models", "show", "hand-made").stdout
     assert "Removed" in command("models", "remove", "hand-made-1.0.0").stdout
     assert "No model" in command("models", "remove", "hand-made-1.0.0", expect=1).stderr
+
+
+def test_help_fills_the_lines_of_the_terminal():
+    """Typer breaks a paragraph after the first where its source does."""
+
+    def texts(application):
+        for group in application.registered_groups:
+            yield from texts(group.typer_instance)
+        yield from (command.help for command in application.registered_commands)
+
+    found = list(texts(app))
+    assert len(found) > 20 and not any("\n" in text.replace("\n\n", "") for text in found)
