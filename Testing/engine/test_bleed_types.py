@@ -132,7 +132,7 @@ def test_simulated_scans_to_learn_types_from_hold_each_as_often(monkeypatch) -> 
 def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> None:
     data = write_folder(tmp_path / "data", BHSD)
     (tmp_path / "settings.json").write_text(json.dumps({"settings": {**TINY, "validation_share": 0.4}}))
-    run("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings", tmp_path / "settings.json",
+    said = run("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings", tmp_path / "settings.json",
         "--types", "--device", "cpu", "--name", "five")  # fmt: skip
     package = load_package(tmp_path / "run" / "five-0.1.0")
     assert [(label["value"], label["name"]) for label in package.labels] == [
@@ -140,6 +140,10 @@ def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> Non
     ]
     assert package.architecture["parameters"]["out_labels"] == 5 and "five types" in package.title
     card = package.performance["validation"]["types"]
+    assert "None" not in said and "invented (mL) median" in said
+    assert {kind for kind in BLEED_TYPES if f"      {kind}\n" in said} == {
+        kind for kind, one in card.items() if one["cases"] or one["found_wrongly"]
+    }
     assert set(card) == set(BLEED_TYPES) and sum(one["cases"] for one in card.values()) in (2, 4)
 
     scan = read_volume(data / "scan-1.nii.gz")

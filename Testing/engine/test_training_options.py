@@ -139,7 +139,11 @@ def test_fixed_features_of_cnn_ds_stay_and_the_rest_learns(heads, tmp_path) -> N
 def test_fixed_features_of_vrn_stay_with_their_statistics(cubes, tmp_path) -> None:
     start = rotator_cuff.train(cubes, [], cube_settings(epochs=1), tmp_path / "start").state_dict
     wanted = cube_settings(epochs=1, frozen="features")
-    found = rotator_cuff.train(cubes, [], wanted, tmp_path / "on", start_weights=start).state_dict
+    said = []
+    found = rotator_cuff.train(
+        cubes, [], wanted, tmp_path / "on", start_weights=start, progress=lambda _, text: said.append(text)
+    ).state_dict
+    assert " parameters learn; " in said[0]
     head = [name for name in start if name.startswith(("head_norm.", "classifier."))]
     fixed = {name: tensor for name, tensor in start.items() if name not in head}
     assert any("running_var" in name for name in fixed) and same(fixed, found)

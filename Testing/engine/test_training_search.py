@@ -253,5 +253,5 @@ def test_search_may_begin_with_a_models_weights(heads, tmp_path) -> None:
     assert [float(row["validation_loss"]) for row in rows] == pytest.approx(
         [float(learned["validation_loss"])] * 2, rel=1e-3
     )
-    with pytest.raises(InputError, match="another network"):
+    with pytest.raises(InputError, match=r"another network \(depth 3 there, 4 here\)"):
         search(slow, tmp_path / "other", {"depth": (3, 4)}, start_from=package.path)

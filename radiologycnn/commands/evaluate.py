@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from radiologycnn.evaluation.words import figure_words
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -90,12 +91,8 @@ def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:
     for name, one in compared.items():
         interval = "{:.3f} to {:.3f}".format(*one["difference_95"])
         figures = f"{one['cases']:>6}{one['difference']:>+10.3f}  {interval:<20}{one['wilcoxon_p']:.3g}"
-        lines.append(f"{_words(name):28}{figures}")
+        lines.append(f"{figure_words(name):28}{figures}")
     return lines if compared else []
-
-
-def _words(name: str) -> str:
-    return name.replace("_ml", " (mL)").replace("_mm", " (mm)").replace("_", " ")
 
 
 def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
@@ -112,7 +109,7 @@ def _type_lines(scores: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _metric_line(name: str, figures: dict[str, Any]) -> str:
-    words = _words(name)
+    words = figure_words(name)
     if figures["mean"] is None:
         return f"{words:28}{0:>6}{'none':>10}"
     quartiles = f"{figures['lower_quartile']:.3f} to {figures['upper_quartile']:.3f}"
@@ -236,5 +233,5 @@ def maps(
     for note in notes:
         typer.echo(f"Note: {note}")
     for name, value in summary.items():
-        typer.echo(f"{_words(name):34}{value:>8}")
+        typer.echo(f"{figure_words(name):34}{value:>8}")
     typer.echo(f"Results: {output}")

@@ -224,9 +224,13 @@ def _print_package(package: ModelPackage, verb: str) -> None:
 
 
 def _figure_lines(figures: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """A line for each figure; those that no case gives, such as of a type that none has, are left out."""
+    from radiologycnn.evaluation.words import figure_words
+
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            yield f"{indent}{name.replace('_', ' ')}"
-            yield from _figure_lines(value, indent + "  ")
-        else:
-            yield f"{indent}{name.replace('_', ' ')}: {value}"
+            if value.get("cases") != 0 or value.get("found_wrongly"):
+                yield f"{indent}{figure_words(name)}"
+                yield from _figure_lines(value, indent + "  ")
+        elif value is not None:
+            yield f"{indent}{figure_words(name)}: {value}"

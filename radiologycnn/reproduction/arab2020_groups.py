@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
+from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
-from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, plain
+from radiologycnn.reproduction.tables import Row, Table, mean_sd, plain
 
 KIND_TITLES = {
     "iph": "intraparenchymal",

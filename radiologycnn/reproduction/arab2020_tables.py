@@ -9,12 +9,13 @@ import numpy as np
 from scipy.stats import ttest_ind
 
 from radiologycnn.evaluation.hypothesis_tests import friedman, wilcoxon
+from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import arab2020 as paper
 from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_words
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.arab2020_types import by_type
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, number, p_value, with_p
+from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, with_p
 
 _METRICS = (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
 _BEYOND = (

@@ -10,11 +10,12 @@ import numpy as np
 from scipy import ndimage
 
 from radiologycnn.evaluation.mask_files import evaluate_types
+from radiologycnn.evaluation.words import counted
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import standard_labels, stated_values, types_in
 from radiologycnn.images import read_volume
 from radiologycnn.reproduction.arab2020_groups import KIND_TITLES, interval_words
-from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd
+from radiologycnn.reproduction.tables import Row, Table, mean_sd
 
 if TYPE_CHECKING:
     from radiologycnn.reproduction.arab2020_run import ArabResults

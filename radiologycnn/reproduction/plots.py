@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import missing_package
 from radiologycnn.images.write import write_atomically
 
 #: Colours that stay apart without colour vision (Okabe and Ito), in order of use.
@@ -62,11 +62,7 @@ def new_figure(
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ResourceError(
-            "no-matplotlib",
-            "The figures need the Python package matplotlib.",
-            'Install it with: pip install "radiologycnn[evaluation]"',
-        ) from error
+        raise missing_package("The figures need", "matplotlib", "evaluation") from error
     with matplotlib.rc_context(_STYLE):
         figure = Figure((width, height), layout="constrained")
         FigureCanvasAgg(figure)

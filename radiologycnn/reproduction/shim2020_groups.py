@@ -12,9 +12,10 @@ import numpy as np
 
 from radiologycnn.evaluation.classification_metrics import tear_class_metrics
 from radiologycnn.evaluation.localization import Localization, summarize_localization
+from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import Row, Table, counted
+from radiologycnn.reproduction.tables import Row, Table
 
 Truth = dict[str, Any]
 
@@ -105,8 +106,9 @@ def localization_by_shoulder(results: ShimResults, run: str) -> Table:
         if own:
             rows.append(Row(title, "", _where(own), counted(len(own), "tear")))
     notes = [
-        "Peak in the tear · peak's voxel at the tear (pointing game) · share of the positive map at the tear · Dice of "
-        "the map above half its peak and the tear · median distance of the peak to the tear. Not in the paper.",
+        "Peak in the tear · tear within half a voxel of the map from it (pointing game) · share of the positive map at "
+        "the tear · Dice of the map above half its peak and the tear · median distance of the peak to the tear. Not in "
+        "the paper.",
     ]
     return Table("localization-by-shoulder", "Where the activation map points, by kind of tear", rows, run, notes)
 

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 
 from radiologycnn.evaluation.classification_metrics import tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import dunn, kruskal_wallis, pairwise_mann_whitney
+from radiologycnn.evaluation.words import counted
 from radiologycnn.readers.members import NETWORK_GROUP, Member
 from radiologycnn.readers.network_comparison import paired_tests
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.readers import Reader
 from radiologycnn.reproduction.repeats import repeat_words
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import MISSING, Row, Table, counted, mean_sd, median_quartiles, p_value
+from radiologycnn.reproduction.tables import MISSING, Row, Table, mean_sd, median_quartiles, p_value
 
 BINARY_TITLES = {
     "accuracy": "Binary accuracy",

@@ -8,6 +8,7 @@ from radiologycnn.evaluation.classification_metrics import binary_metrics, delon
 from radiologycnn.evaluation.hypothesis_tests import mcnemar
 from radiologycnn.evaluation.localization import summarize_localization
 from radiologycnn.evaluation.summary import summarize_classes
+from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.repeats import repeat_words, repeats_table
 from radiologycnn.reproduction.shim2020_groups import by_shoulder, chance_rows, localization_by_shoulder
@@ -20,7 +21,7 @@ from radiologycnn.reproduction.shim2020_readers import (
     repeated_figures,
 )
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import Row, Table, counted, mean_sd, number, p_value
+from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value
 
 
 def shim2020_tables(results: ShimResults) -> list[Table]:
@@ -154,7 +155,7 @@ def _networks(results: ShimResults, run: str) -> Table:
             figures = summarize_localization(list(answers.maps.values()))
             size = " x ".join(map(str, _map_shape(results, name)))
             value = f"{figures['peak_voxel_at_tear']:.2f} (chance {figures['peak_voxel_at_tear_chance']:.2f})"
-            rows.append(Row(f"{title}: CAM's peak voxel at the tear", "", value, f"map of {size}"))
+            rows.append(Row(f"{title}: tear within half a map voxel of the CAM's peak", "", value, f"map of {size}"))
         seconds = f"{np.median(answers.seconds):.2f} s"
         parameters = results.fits[name].facts.get("parameters")
         rows.append(
@@ -185,9 +186,9 @@ def _localization(results: ShimResults, run: str) -> Table:
     rows = [Row("CAM at the tear's place", paper.CAM_CLAIM, "", "the rows below put numbers to it")]
     titles = {
         "tears": ("Tears", "with a mask, found or not"),
-        "peak_in_tear": ("Pointing game: peak, a point, in the tear", "thin tears can lie between all points"),
+        "peak_in_tear": ("Pointing game: peak, a point, in the tear", ""),
         "peak_in_tear_chance": ("… by chance", ""),
-        "peak_voxel_at_tear": ("Pointing game: the peak's voxel at the tear", ""),
+        "peak_voxel_at_tear": ("Pointing game: tear within half a map voxel of the peak", ""),
         "peak_voxel_at_tear_chance": ("… by chance", ""),
         "peak_within_5_mm": ("Peak within 5 mm of the tear", ""),
         "peak_within_5_mm_chance": ("… by chance", ""),

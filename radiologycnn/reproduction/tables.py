@@ -59,11 +59,6 @@ def plain(value: float, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def counted(count: int, thing: str) -> str:
-    """ "1 case", "2 cases"."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
     """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any."""
     known = np.array([value for value in values if value is not None], float)

@@ -16,6 +16,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.evaluation.words import figure_words
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.packages import check_model_name
@@ -208,7 +209,7 @@ def table_text(table: Sequence[Mapping[str, Any]]) -> list[str]:
             text += f" [{line['lower_95']:.3f} to {line['upper_95']:.3f}]"
         return text
 
-    cells = [["", *(name.replace("_", " ") for name in names)]]
+    cells = [["", *map(figure_words, names)]]
     cells += [[part if part != "folds" else "mean of folds", *(cell(part, name) for name in names)] for part in parts]
     # Figures go down the page, as several of them with intervals would not fit side by side.
     lines = list(zip(*cells))

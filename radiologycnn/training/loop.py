@@ -215,10 +215,14 @@ class TrainingLoop:
     def _words_before(self) -> list[str]:
         """What a person wants to know before the first epoch."""
         parameters = sum(one.numel() for one in self.network.parameters())
+        learning = sum(one.numel() for one in self.network.parameters() if one.requires_grad)
+        which = f"{parameters:,} parameters"
+        if learning < parameters:
+            which = f"{learning:,} of {which} learn"
         kept = f", going on after epoch {self.epoch}" if self.epoch else ""
         words = [
             f"Cases: {len(self.train_paths)} to train on, {len(self.validation_paths)} to validate on; "
-            f"{parameters:,} parameters; {describe_device(torch.device(self.device))}{kept}"
+            f"{which}; {describe_device(torch.device(self.device))}{kept}"
         ]
         idle = self.team.size - self.settings.batch_size
         if idle > 0:

@@ -37,10 +37,14 @@ def weights_of(path: Path, architecture: Mapping[str, Any], free: Collection[str
         InputError: the package's network is another one.
     """
     package = load_package(path)
-    differing = []
+    differing: list[str] = []
     if package.architecture.get("name") == architecture["name"]:
         theirs, mine = (options_of(one).to_dict() for one in (package.architecture, architecture))
-        differing = [key for key in mine if key not in free and theirs[key] != mine[key]]
+        differing = [
+            f"{key.replace('_', ' ')} {theirs[key]} there, {mine[key]} here"
+            for key in mine
+            if key not in free and theirs[key] != mine[key]
+        ]
     if package.architecture.get("name") != architecture["name"] or differing:
         raise InputError(
             "other-architecture",

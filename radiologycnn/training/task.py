@@ -162,7 +162,7 @@ class TrainingTask(ABC):
             progress(
                 0.0,
                 f"Only {len(validation)} to validate on: the epoch and the operating point are chosen by chance. Name "
-                "more in the column split, or set a larger validation_share",
+                "more in the column split, or a larger validation_share in a file for --settings",
             )
         return self.trainer(
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights

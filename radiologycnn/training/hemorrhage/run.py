@@ -11,6 +11,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.label_scores import label_overlaps
 from radiologycnn.evaluation.segmentation_metrics import case_metrics
+from radiologycnn.evaluation.words import counted
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -133,9 +134,9 @@ class HemorrhageTask(TrainingTask):
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
         threshold, figures = choose_threshold(network.to(self.device), validation, self.device)
-        kind = "simulated scans" if self.simulated else "cases"
+        kind = "simulated scan" if self.simulated else "case"
         card = {
-            "data": f"{len(validation)} {kind}, on the network's grid",
+            "data": f"{counted(len(validation), kind)}, on the network's grid",
             "dice_mean": round(figures["dice"], 3),
             "invented_ml_median": round(figures["invented_ml"], 3),
         }

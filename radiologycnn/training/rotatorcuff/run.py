@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from radiologycnn.evaluation.classification_metrics import TearClassMetrics, roc_curve, tear_class_metrics
+from radiologycnn.evaluation.words import counted
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
@@ -134,11 +135,11 @@ class RotatorCuffTask(TrainingTask):
         threshold = choose_threshold(
             *tear_probabilities(network.to(self.device), validation, self.settings.preprocessing(), self.device)
         )
-        kind = "simulated shoulders" if self.simulated else "cases"
+        kind = "simulated shoulder" if self.simulated else "case"
         chosen = "the operating point" if self.settings.keep == "last" else "the epoch and the operating point"
         return threshold, {
             "validation": {
-                "data": f"{len(validation)} {kind}, prepared as for training; they chose {chosen}",
+                "data": f"{counted(len(validation), kind)}, prepared as for training; they chose {chosen}",
                 **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
             }
         }
