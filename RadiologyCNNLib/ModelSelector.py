@@ -66,7 +66,7 @@ def cardHtml(package):
     ]
     lines = [f"<b>{_text(package.title)}</b> {_text(package.version)}"]
     lines += [f"<b>{_text(name)}:</b> {_text(value)}" for name, value in rows if value]
-    return "<br>".join(lines)
+    return "".join(f'<p style="margin: 0 0 4px 0">{line}</p>' for line in lines)
 
 
 def _measured(performance):

@@ -4,6 +4,7 @@ import logging
 
 import qt
 import slicer
+from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
 #: A person who goes through the list of scans has stopped at one by then.
@@ -88,7 +89,8 @@ class PanelChoices:
         self.ui.installFrame.visible = bool(missing)
         if missing:
             text = _("The network needs Python packages that are not installed yet: {names}.")
-            self.ui.installLabel.text = text.format(names=", ".join(missing))
+            names = (Requirement(one).name for one in missing)  # versions stand in the question before the download
+            self.ui.installLabel.text = text.format(names=", ".join(names))
             return
         warmKey = (self.inputs.modelId, self.inputs.deviceId)
         if self.inputs.modelProblem or (warmKey == self._warmKey and self.logic.client.state != "stopped"):

@@ -2,18 +2,17 @@
 
 import contextlib
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from HemorrhageSegLib import ResultValidity
 from HemorrhageSegLib.BrainWindow import BrainWindow
+from HemorrhageSegLib.LesionTable import LesionTable
 from HemorrhageSegLib.MaskDisplay import MaskDisplay
 from HemorrhageSegLib.ResultActions import ResultActions
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
 from HemorrhageSegLib.SceneResult import SceneResult, maskKey
-from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
@@ -23,9 +22,6 @@ EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is fel
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 # The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
 THRESHOLD_TOLERANCE = 0.0051
-ROW_HEIGHT = 22
-MOST_ROWS = 5  #: of the table that are seen at once
-HEADING_AND_SCROLL_BAR_HEIGHT = 40
 
 
 class ResultSection(VTKObservationMixin):
@@ -51,7 +47,6 @@ class ResultSection(VTKObservationMixin):
         self.unfoldsResults = True  # an annotator needs the room for the editor
         self.canTakeBack = lambda: False  # whether a mask that is replaced can be had back with Undo
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
-        self._isChoosingTable = False
         self._parameterNode = None
         self._segmentation = None
         self._knownMask = None
@@ -60,16 +55,12 @@ class ResultSection(VTKObservationMixin):
         self.watch = InputWatch(self._onScanModified)
         logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
         self.actions = ResultActions(ui, self, showMessage)
+        self._table = LesionTable(ui.lesionTable, lambda: self.result)
         self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange)
         # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
-        ui.lesionTable.verticalHeader().setVisible(False)
-        ui.lesionTable.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        ui.lesionTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.resetThresholdButton.connect("clicked(bool)", self.onResetThresholdButton)
-        ui.lesionTable.connect("selectionChanged()", self.onLesionChosen)
-        ui.lesionTable.connect("clicked(QModelIndex)", self.onLesionClicked)
         ui.brainWindowCheckBox.connect("clicked(bool)", self.onBrainWindowClicked)
         logic.measured.connect(self.onMeasured)
         logic.measuringFailed.connect(self.onMeasuringFailed)
@@ -149,7 +140,7 @@ class ResultSection(VTKObservationMixin):
         """
         ui = self.ui
         measurements = result.measurements if result else None
-        self._showTable(result.tableNode if result else None, measurements)
+        self._table.show(result)
         if ui.resultCollapsibleButton.enabled != (result is not None):  # once, not against the person's own choice
             ui.resultCollapsibleButton.enabled = result is not None
             ui.resultCollapsibleButton.collapsed = result is None or not self.unfoldsResults
@@ -186,21 +177,6 @@ class ResultSection(VTKObservationMixin):
         reason = ResultValidity.outdatedReason(result) if result is not None and not self.logic.isRunning else ""
         self.ui.outdatedLabel.text = reason
         self.ui.outdatedLabel.visible = bool(reason)
-
-    def _showTable(self, tableNode, measurements) -> None:
-        """Show the table, as high as it needs; it keeps its height while it is empty for a moment."""
-        view = self.ui.lesionTable
-        if measurements is not None:
-            rows = min(max(len(measurements.lesions), 1), MOST_ROWS)
-            view.minimumHeight = view.maximumHeight = HEADING_AND_SCROLL_BAR_HEIGHT + ROW_HEIGHT * rows
-        if view.mrmlTableNode() is tableNode:
-            return
-        self._isChoosingTable = True  # the view tells of a new selection, though nobody has selected anything
-        try:
-            view.setMRMLTableNode(tableNode)
-        finally:
-            self._isChoosingTable = False
-        view.horizontalHeader().setMinimumSectionSize(30)  # Slicer's 60 would make the view scroll sideways
 
     def _showTableStatus(self, text: str) -> None:
         self.ui.tableStatusLabel.text = text
@@ -313,15 +289,3 @@ class ResultSection(VTKObservationMixin):
             self.brainWindow.apply(askedFor=True)
         else:
             self.brainWindow.restore()
-
-    def onLesionChosen(self) -> None:
-        """Another row was selected, with the mouse or the arrow keys."""
-        if not self._isChoosingTable and self.ui.lesionTable.selectionModel().hasSelection:
-            self.onLesionClicked(self.ui.lesionTable.currentIndex())
-
-    def onLesionClicked(self, index) -> None:
-        """Jump to the bleed of a table row."""
-        result = self.result
-        measurements = result.measurements if result else None
-        if measurements and 0 <= index.row() < len(measurements.lesions):
-            SliceViews.jumpTo(measurements.lesions[index.row()].centroid_ras_mm)

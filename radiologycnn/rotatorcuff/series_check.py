@@ -52,7 +52,7 @@ def check_shoulder_mr(volume: Volume) -> list[str]:
             "This series is T1-weighted, in which fluid in a tear is dark; a T2- or PD-weighted one is expected."
         )
     if not volume.modality and not facts.get("Modality"):
-        warnings.append("The file does not say that this is an MR.")
+        warnings.append("The file does not say that this is an MRI.")
     return warnings
 
 
