@@ -43,6 +43,22 @@ class Cancelled(RadiologyCNNError):
         super().__init__("cancelled", "Cancelled.")
 
 
+def missing_package(what: str, package: str, extra: str, otherwise: str = "") -> ResourceError:
+    """The error for a Python package that only some of the work needs.
+
+    Args:
+        what: needs it, as the beginning of a sentence with its verb: "The figures need".
+        package: its name.
+        extra: of this program's extras, the one that brings it.
+        otherwise: what the person can do instead, as the end of a sentence.
+    """
+    return ResourceError(
+        f"no-{package}",
+        f"{what} the Python package {package}, which is not installed.",
+        f'Install it with: pip install "radiologycnn[{extra}]"{otherwise and f", or {otherwise}"}.',
+    )
+
+
 def damaged_file(name: str, detail: str = "") -> InputError:
     """The error for a file that ends too early or cannot be unpacked."""
     reason = f" ({detail})" if detail else ""

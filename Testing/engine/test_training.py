@@ -117,7 +117,7 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     assert loaded.id == package.id == "tiny-0.1.0"
     assert loaded.onnx_sha256 == package.onnx_sha256 != ""  # it runs without torch
     assert not loaded.simulated and "2 cases" in loaded.training_data
-    assert loaded.performance["validation"]["data"].startswith("1 cases")
+    assert loaded.performance["validation"]["data"].startswith("1 case, ")
     with torch.no_grad():
         assert load_network(loaded)(torch.zeros(1, 1, 16, 32, 32)).shape == (1, 1, 16, 32, 32)
     slow = settings(epochs=1, coarse_epochs=0, learning_rate=1e-9)

@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
 from radiologycnn.baselines.intracranial import intracranial
-from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.errors import Cancelled, InputError, missing_package
 from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
@@ -257,11 +257,7 @@ def _new_forest(trees: int, seed: int) -> Any:
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
-        raise ResourceError(
-            "no-scikit-learn",
-            "The random forest needs the package scikit-learn, which is not installed.",
-            'Install it with: pip install "radiologycnn[evaluation]"',
-        ) from error
+        raise missing_package("The random forest needs", "scikit-learn", "evaluation") from error
     return RandomForestClassifier(trees, max_features="sqrt", random_state=seed, n_jobs=1)
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from radiologycnn.baselines.cnn_ds import grid_cache, prepared_on_grid
 from radiologycnn.baselines.interface import Progress, ScanCase
 from radiologycnn.baselines.unets import TrainedSegmenter
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import missing_package
 from radiologycnn.hemorrhage.inference import mask_from_probability
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
@@ -47,11 +47,7 @@ class DynUNetSegmenter(TrainedSegmenter):
         try:
             from monai.networks.nets import DynUNet
         except ImportError as error:
-            raise ResourceError(
-                "no-monai",
-                "The method dynunet needs the Python package monai, which is not installed.",
-                'Install it with: pip install "radiologycnn[monai]" (or just monai), or leave the method out.',
-            ) from error
+            raise missing_package("The method dynunet needs", "monai", "monai", "leave the method out") from error
         filters = [min(2 * self.settings.base_filters * 2**level, 320) for level in range(_LEVELS)]
         strides = [1] + [2] * (_LEVELS - 1)
         return DynUNet(3, 1, 1, [3] * _LEVELS, strides, strides[1:], filters, norm_name="instance", res_block=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import missing_package
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,7 @@ def mixed_model(values: ArrayLike, in_group: ArrayLike, case: ArrayLike) -> Mixe
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM
     except ImportError as error:
-        raise ResourceError(
-            "no-statsmodels",
-            "The mixed model needs the Python package statsmodels.",
-            'Install it with: pip install "radiologycnn[evaluation]"',
-        ) from error
+        raise missing_package("The mixed model needs", "statsmodels", "evaluation") from error
     indicator = np.asarray(in_group, float)
     design = np.column_stack((np.ones_like(indicator), indicator))
     values = np.asarray(values, float)

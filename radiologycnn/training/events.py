@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import missing_package
 
 FOLDER_NAME = "tensorboard"
 
@@ -27,10 +27,8 @@ class EpochEvents:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise ResourceError(
-                "no-tensorboard",
-                "Logs for TensorBoard need its package, which is not installed.",
-                'Install it with: pip install "radiologycnn[tensorboard]", or train without --tensorboard.',
+            raise missing_package(
+                "Logs for TensorBoard need", "tensorboard", "tensorboard", "train without --tensorboard"
             ) from error
         self._writer = SummaryWriter(str(folder / FOLDER_NAME), purge_step=done + 1 if done else None)
 

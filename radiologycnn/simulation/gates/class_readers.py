@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from radiologycnn.errors import missing_package
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import Volume
-from radiologycnn.simulation.gates.classic_segmenters import needs_scikit_learn
 
 _FOLDS = 5
 _BINS = 32
@@ -87,7 +87,7 @@ def balanced_accuracy(features: np.ndarray, classes: np.ndarray, seed: int = 0) 
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError as error:
-        raise needs_scikit_learn() from error
+        raise missing_package("The classifiers of the gates need", "scikit-learn", "gates") from error
     classes = np.asarray(classes)
     if np.bincount(classes)[np.unique(classes)].min() < _FOLDS:
         raise ValueError(f"every class needs {_FOLDS} scans")

@@ -14,7 +14,8 @@ from scipy import ndimage
 
 from radiologycnn.baselines.intracranial import intracranial
 from radiologycnn.baselines.threshold import THRESHOLDS_HU, largest_bright_part, smoothed
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import missing_package
+from radiologycnn.evaluation.segmentation_metrics import overlap
 
 _STRIDE = 2  # the forest looks at every second row and column
 
@@ -28,15 +29,11 @@ class Case:
     spacing_mm: np.ndarray
 
 
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    return 2 * float((found & truth).sum()) / max(float(found.sum() + truth.sum()), 1.0)
-
-
 def threshold_dice(case: Case) -> list[float]:
     """Dice of the largest connected part between each of :data:`THRESHOLDS_HU` and 100 HU inside the skull."""
     inside = intracranial(case.hu, case.spacing_mm)
     smooth, truth = smoothed(case.hu, case.spacing_mm), case.mask > 0
-    return [dice(largest_bright_part(smooth, inside, threshold), truth) for threshold in THRESHOLDS_HU]
+    return [overlap(largest_bright_part(smooth, inside, threshold), truth).dice for threshold in THRESHOLDS_HU]
 
 
 def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:
@@ -48,7 +45,7 @@ def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
-        raise needs_scikit_learn() from error
+        raise missing_package("The classifiers of the gates need", "scikit-learn", "gates") from error
     rng = np.random.default_rng(seed)
     prepared = []
     for case in cases:
@@ -75,7 +72,7 @@ def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:
                 found = np.zeros(where.shape, np.float32)
                 found[where] = forest.predict_proba(features)[:, 1]
                 found = ndimage.gaussian_filter(found, (0, 0.7, 0.7)) >= 0.6  # bleeds were drawn too often in training
-                scores[number] = dice(_without_specks(found), truth)
+                scores[number] = overlap(_without_specks(found), truth).dice
     return scores
 
 
@@ -107,11 +104,3 @@ def _features(case: Case, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         columns.append(coordinate * step - middle[axis] * spacing[axis])
     columns[-1] = np.abs(columns[-1])
     return np.stack(columns, axis=1).astype(np.float32), where
-
-
-def needs_scikit_learn() -> ResourceError:
-    return ResourceError(
-        "no-scikit-learn",
-        "The classifiers of the gates need the package scikit-learn, which is not installed.",
-        "Install it with: pip install scikit-learn",
-    )

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, bleed_figures
-from radiologycnn.simulation.gates.classic_segmenters import THRESHOLDS_HU, Case, dice, forest_dice, threshold_dice
+from radiologycnn.simulation.gates.classic_segmenters import THRESHOLDS_HU, Case, forest_dice, threshold_dice
 from radiologycnn.simulation.gates.table import Gate
 from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
@@ -39,7 +40,7 @@ def head_ct_gates(
         if scan.labels.any():
             cases.append(Case(scan.volume.array, scan.mask, scan.volume.spacing_mm))
             if network:
-                network_dice.append(dice(network(scan.volume) > 0, scan.mask > 0))
+                network_dice.append(overlap(network(scan.volume) > 0, scan.mask > 0).dice)
         if progress:
             progress(0.7 * (index + 1) / count, f"Scan {index + 1} of {count}")
     return segmenter_gates(cases, network_dice, progress)

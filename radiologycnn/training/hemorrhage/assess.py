@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from radiologycnn.evaluation.label_scores import label_overlaps, rounded_scores, score_labels
+from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter, mask_from_probability
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.type_pieces import settle_types
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 
 TYPE_VALUES = {kind: label.value for kind, label in BLEED_TYPES.items()}
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(4, 19))
-
-
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    """Overlap of two masks, 1 where both are empty."""
-    both = int(found.sum()) + int(truth.sum())
-    return 2 * int(np.logical_and(found, truth).sum()) / both if both else 1.0
 
 
 @torch.no_grad()
@@ -56,7 +51,7 @@ def choose_threshold(network: nn.Module, paths: Sequence[Path], device: str = "c
         for t in THRESHOLDS:
             found = probability >= t
             if bleeds:
-                scores[t].append(dice(found, mask))
+                scores[t].append(overlap(found, mask).dice)
             else:
                 invented[t].append(float(found.sum()) * case.voxel_ml / 8)
     value = {t: np.mean(scores[t] or [0]) - 0.02 * np.mean(invented[t] or [0]) for t in THRESHOLDS}
@@ -114,7 +109,7 @@ def assess(
                 "kinds": kinds,
                 "true_ml": round(float(scan.mask.sum()) * scan.volume.voxel_volume_mm3 / 1000, 3),
                 "found_ml": round(result.measurements.total_volume_ml, 3),
-                "dice": round(dice(result.mask > 0, scan.mask > 0), 4) if scan.mask.any() else None,
+                "dice": round(overlap(result.mask > 0, scan.mask > 0).dice, 4) if scan.mask.any() else None,
             }
         )
         if len(package.labels) > 1:

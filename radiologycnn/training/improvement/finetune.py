@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled
+from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
-from radiologycnn.training.hemorrhage.assess import dice
 from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
@@ -36,6 +36,7 @@ class FineTuningLoop(SegmentationLoop):
 
 
 def mean(scores: dict[str, float]) -> float:
+    """Mean over cases; there is at least one."""
     return sum(scores.values()) / len(scores)
 
 
@@ -71,7 +72,7 @@ def dice_by_case(
 def _dice_of_labels(logits: np.ndarray, lowest: float, case: PreparedCase) -> float:
     blood = logits.max(axis=0) >= lowest
     if len(logits) == 1:
-        return dice(blood, case.mask > 0)
+        return overlap(blood, case.mask > 0).dice
     right = blood & (logits.argmax(axis=0) + 1 == case.labels)
     both = int(np.count_nonzero(blood)) + int(np.count_nonzero(case.labels))
     return 2 * int(np.count_nonzero(right)) / both if both else 1.0
