@@ -125,7 +125,7 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
     again = slow_task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     first, second = (load_network(one).state_dict() for one in (package, again))
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)  # went on from there
-    with pytest.raises(InputError, match="base_filters"):
+    with pytest.raises(InputError, match="base filters"):
         HemorrhageTask(settings(base_filters=3), data).run(
             tmp_path / "other", ModelName("tiny"), start_from=package.path
         )

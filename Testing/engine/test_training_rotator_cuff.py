@@ -343,7 +343,7 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -
         assert load_network(loaded)(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 5)
     again = task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     assert again.id == "tiny-0.2.0" and again.weights_sha256 != package.weights_sha256
-    with pytest.raises(InputError, match="base_filters"):
+    with pytest.raises(InputError, match="base filters"):
         RotatorCuffTask(settings(base_filters=8), data, device="cpu").run(
             tmp_path / "other", ModelName("tiny"), start_from=package.path
         )
