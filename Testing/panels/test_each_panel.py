@@ -153,6 +153,7 @@ def testModelThatCannotBeUsedIsExplained(clinic):
 
 
 def testModelIsInstalledFromAFileAndRefusalsAreSaid(clinic, monkeypatch):
+    clinic.ui.modelCollapsibleButton.collapsed = False
     monkeypatch.setattr(clinic.qt.QFileDialog, "getOpenFileName", lambda *arguments: "/models/new.zip")
     clinic.click(clinic.ui.installModelButton)
     job, fields = clinic.sent("install_model")
