@@ -11,6 +11,7 @@ from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.simulation import sample_thumbnails, samples
+from radiologycnn.simulation.population import shrunk
 from radiologycnn.simulation.sample_thumbnails import thumbnail
 from radiologycnn.worker import simulation_jobs
 from radiologycnn.worker.progress import JobProgress
@@ -72,6 +73,13 @@ def test_thumbnail_is_the_lesions_slice_in_the_brain_window() -> None:
     assert not thumbnail(volume).any()  # without a lesion a slice of the middle
     odd = Volume(np.full((3, 200, 300), 40, np.int16), np.eye(4), "CT")
     assert set(np.unique(thumbnail(odd))) == {128}
+
+
+def test_small_pictures_hold_the_mean_of_the_large_one_and_repeat_what_is_smaller() -> None:
+    large = np.random.default_rng(0).normal(40, 10, (200, 300))
+    small = shrunk(large, 100)
+    np.testing.assert_allclose(small, large.reshape(100, 2, 100, 3).mean(axis=(1, 3)), rtol=1e-5)
+    assert np.array_equal(shrunk(np.array([[1, 2], [3, 4]]), 4)[::2, ::2], [[1, 2], [3, 4]])
 
 
 def test_thumbnails_are_written_for_each_module_from_the_samples(tmp_path, monkeypatch) -> None:

@@ -193,6 +193,23 @@ def _write_text(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def shrunk(picture: np.ndarray, size: int) -> np.ndarray:
+    """A picture (rows, columns) as float32 (size, size): means of what falls into each pixel, so that noise and edges
+    look as in the large one; where there is less than a pixel for each, pixels are repeated.
+    """
+    picture = np.asarray(picture, np.float32)
+    for axis in (0, 1):
+        side = picture.shape[axis]
+        starts = np.arange(size) * side // size
+        if side <= size:
+            picture = np.take(picture, starts, axis=axis)
+            continue
+        counts = np.diff([*starts, side]).astype(np.float32)
+        picture = np.add.reduceat(picture, starts, axis=axis)
+        picture /= counts[:, None] if axis == 0 else counts
+    return picture
+
+
 def outline(grey: np.ndarray, mask: np.ndarray, color_rgb: tuple[int, int, int] = (230, 40, 30)) -> np.ndarray:
     """A grey picture (uint8, rows x columns) with a mask's outline; uint8 (rows, columns, 3)."""
     tile = np.repeat(grey[..., None], 3, axis=2)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.images.volume import Volume
+from radiologycnn.simulation.population import shrunk
 from radiologycnn.simulation.samples import SAMPLES, simulate_sample_scan
 
 SIZE = 128
@@ -35,11 +36,7 @@ def thumbnail(volume: Volume, labels: np.ndarray | None = None) -> np.ndarray:
     picture = array[k].astype(np.float32)
     low, high = (0.0, 80.0) if volume.modality == "CT" else np.percentile(picture, (1, 99.5))
     grey = np.clip((picture - low) / max(high - low, 1e-6), 0, 1)
-    starts = [np.arange(SIZE) * side // SIZE for side in grey.shape]
-    sizes = [np.diff([*first, side]) for first, side in zip(starts, grey.shape)]
-    small = np.add.reduceat(np.add.reduceat(grey, starts[0], axis=0), starts[1], axis=1)
-    small /= sizes[0][:, None] * sizes[1]
-    return np.rint(small * 255).astype(np.uint8)
+    return np.rint(shrunk(grey, SIZE) * 255).astype(np.uint8)
 
 
 def write_thumbnails(checkout: Path) -> list[Path]:

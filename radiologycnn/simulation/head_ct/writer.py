@@ -8,7 +8,7 @@ import numpy as np
 
 from radiologycnn.hemorrhage.mask_values import VALUES_KEY
 from radiologycnn.simulation.head_ct.simulate import BLEED_LABELS, SIMULATOR_VERSION, SimulatedHeadCt, simulate_head_ct
-from radiologycnn.simulation.population import Population, outline
+from radiologycnn.simulation.population import Population, outline, shrunk
 
 TRUTH_COLUMNS = (
     "kinds", "places", "volume_ml", "mask_ml", "median_hu", "midline_shift_mm", "age_years", "calcifications",
@@ -58,9 +58,8 @@ def preview(scan: SimulatedHeadCt, columns: int = 8, size: int = 160) -> np.ndar
     if mask.any():
         largest = int(mask.sum(axis=(1, 2)).argmax())
         slices[np.abs(slices - largest).argmin()] = largest
-    step = np.linspace(0, array.shape[1] - 1, size).round().astype(int)
     tiles = []
     for k in slices:
-        grey = np.clip(array[k][np.ix_(step, step)] / 80 * 255, 0, 255).astype(np.uint8)
-        tiles.append(outline(grey, mask[k][np.ix_(step, step)]))
+        grey = shrunk(np.clip(array[k] * (255 / 80), 0, 255), size).astype(np.uint8)
+        tiles.append(outline(grey, shrunk(mask[k], size) >= 0.5))
     return np.concatenate(tiles, axis=1)

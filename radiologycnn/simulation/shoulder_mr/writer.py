@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.simulation.population import Population, outline
+from radiologycnn.simulation.population import Population, outline, shrunk
 from radiologycnn.simulation.shoulder_mr.simulate import SIMULATOR_VERSION, SimulatedShoulderMr, simulate_shoulder_mr
 
 _PROTOCOL = (
@@ -57,8 +57,6 @@ def preview(scan: SimulatedShoulderMr, columns: int = 5) -> np.ndarray:
     white = max(float(np.percentile(array, 99.6)), 1.0)
     tiles = []
     for k in slices:
-        # Near the slice's own size, so that nothing is lost by picking every nth pixel.
-        step = np.linspace(0, array.shape[1] - 1, _TILE).round().astype(int)
-        grey = np.clip(array[k][np.ix_(step, step)] * (255 / white), 0, 255).astype(np.uint8)
-        tiles.append(outline(grey, scan.labels[k][np.ix_(step, step)]))
+        grey = shrunk(np.clip(array[k] * (255 / white), 0, 255), _TILE).astype(np.uint8)
+        tiles.append(outline(grey, shrunk(scan.labels[k], _TILE) >= 0.5))
     return np.concatenate(tiles, axis=1)
