@@ -96,6 +96,7 @@ class OpenVinoRunner:
         restore_weights(openvino, model)
         if self.precision == "float32" and not small:
             make_normalization_exact(openvino, model)
+        if not small:
             do_less_work(openvino, model)
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",

@@ -12,14 +12,16 @@ pytest.importorskip("openvino")
 pytest.importorskip("onnx")
 
 
-def run(network: torch.nn.Module, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def run(
+    network: torch.nn.Module, image: np.ndarray, precision: str = "float32"
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Probability by torch in double precision and by OpenVINO, and the kinds of layers of what was compiled."""
     from radiologycnn.networks.openvino_runner import OpenVinoRunner
 
     with torch.no_grad():
         expected = torch.sigmoid(network.double()(torch.from_numpy(image).double())).numpy()
     network.options = type("Options", (), {"in_channels": image.shape[1]})
-    runner = OpenVinoRunner(export_network(network.float(), image.shape[2:]))
+    runner = OpenVinoRunner(export_network(network.float(), image.shape[2:]), precision)
     kinds = [node.get_rt_info()["layerType"].astype(str) for node in runner.compiled.get_runtime_model().get_ops()]
     return expected, runner.run(image, lambda share: None)["probability"], kinds
 
@@ -58,6 +60,20 @@ def test_a_doubling_and_the_convolution_after_it_are_one_where_voxels_are_copied
     expected, found, kinds = run(network, image)
     assert kind in kinds and "Convolution" in kinds
     assert np.abs(found - expected).max() < 1e-6
+
+
+def test_bfloat16_does_less_work_too():
+    from radiologycnn.errors import InputError
+
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Upsample(scale_factor=2), torch.nn.Conv3d(2, 3, 3, padding=1)).eval()
+    image = np.random.default_rng(0).standard_normal((1, 2, 3, 5, 7), np.float32)
+    try:
+        expected, found, kinds = run(network, image, "bfloat16")
+    except InputError:
+        pytest.skip("this CPU does not calculate in bfloat16")
+    assert "Deconvolution" in kinds
+    assert np.abs(found - expected).max() < 0.01
 
 
 @pytest.mark.parametrize(("columns", "labels"), [(32, 1), (20, 1), (32, 2)])
