@@ -1,8 +1,12 @@
 """What Slicer's build and the Extensions Index need: every file listed, metadata present and agreeing."""
 
 import json
+import os
 import re
+import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +93,27 @@ def test_clone_stays_small(repository: Path) -> None:
     """The Extensions Index refuses clones over 100 MB; models and pictures are what could grow."""
     resources = sum(path.stat().st_size for path in (repository / "Resources").rglob("*") if path.is_file())
     assert resources < 25e6
+
+
+def test_worker_of_an_installed_extension_finds_the_bundled_models(repository: Path, tmp_path: Path) -> None:
+    """Slicer's build lays modules, engine and Resources into one folder."""
+    shutil.copytree(
+        repository / "radiologycnn", tmp_path / "radiologycnn", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(repository / "Resources" / "Models", tmp_path / "Resources" / "Models")
+    environment = {name: value for name, value in os.environ.items() if name != "RADIOLOGYCNN_MODELS"}
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "radiologycnn.worker"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path / "home")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        worker.stdin.write('{"cmd": "models", "job": "1"}\n')
+        worker.stdin.flush()
+        messages = (json.loads(line) for line in worker.stdout)
+        answer = next(message for message in messages if message["event"] in ("result", "error"))
+        worker.stdin.close()
+    bundled = {folder.name for folder in (repository / "Resources" / "Models").iterdir()}
+    assert {model["id"]: model["problem"] for model in answer["models"]} == dict.fromkeys(bundled, "")
