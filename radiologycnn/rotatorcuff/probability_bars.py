@@ -39,7 +39,7 @@ def probability_bars(classification: Classification) -> str:
                 ' stroke="#111" stroke-width="1.4" fill="none"/>'
                 f'<circle cx="{median:.1f}" cy="{middle}" r="2.8" fill="#fff" stroke="#111" stroke-width="1.4"/>'
             )
-    width = name_width + bar_width + 62
+    width = name_width + bar_width + 74
     label = "Probabilities: " + ", ".join(
         f"{tear_class.name} {percent(probability)} per cent"
         for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True)

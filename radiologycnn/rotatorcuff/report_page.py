@@ -262,6 +262,7 @@ h1 { font-size: 13pt; margin: 0 0 1mm; }
 .answer { display: flex; gap: 6mm; justify-content: space-between; margin: 3mm 0; }
 .answer > div:first-child { flex: 1; }
 .answer > div:last-child { max-width: 100mm; }
+svg { display: block; max-width: 100%; height: auto; }
 .verdict { font-size: 19pt; line-height: 1.15; margin: 0 0 1mm; font-weight: bold; }
 .tear { font-size: 12pt; margin: 0 0 2mm; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 3mm; margin: 0; font-size: 8.5pt; }
