@@ -16,6 +16,7 @@ STUDY_ATTRIBUTE = "RotatorCuffCNN.ReaderStudy"
 MAP_FILE_NAME = "cam.nii.gz"  # as ``radiologycnn classify`` names it
 MARK_EDGE_MM = 20.0
 MAP_OPACITY = 0.5
+WINDOW_PERCENTILES = (0.5, 99.0)
 
 
 class ReaderStudyScene:
@@ -109,6 +110,7 @@ class ReaderStudyScene:
             self._beside.append(mapNode)
             slicer.mrmlScene.RemoveNode(mapNode.GetDisplayNode())  # of a scan: grey, with its own window
             CamDisplay.prepareDisplay(mapNode)
+        _setWindow(self.volumeNode)
         self._setLayers(self.volumeNode, self._mapNode())
         SliceViews.turnTo(self.volumeNode)
         if slicer.app.layoutManager() is not None:
@@ -215,6 +217,16 @@ def _remove(node) -> None:
     scene = slicer.mrmlScene
     if node is not None and not scene.IsClosing() and scene.IsNodePresent(node):
         removeWhole(node)
+
+
+def _setWindow(volumeNode) -> None:
+    """The same window for all readers; Slicer's own choice is dark where some fluid or fat is far brighter."""
+    display = volumeNode.GetDisplayNode()
+    if display is not None:
+        voxels = slicer.util.arrayFromVolume(volumeNode)[::2, ::4, ::4]
+        low, high = np.percentile(voxels, WINDOW_PERCENTILES)
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(float(low), float(max(high, low + 1)))
 
 
 def _middle(volumeNode) -> list:

@@ -83,6 +83,8 @@ def testTheReaderSeesTheCaseAndNothingElse(clinic):
     volume = clinic.section.scene.volumeNode
     assert volume.GetName() == "Case 1"
     assert clinic.backgrounds() == {volume.GetID()}
+    display = volume.GetDisplayNode()
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0, 60), "a few bright voxels darken nothing"
     assert {c.GetForegroundVolumeID() for c in clinic.composites()} == {None}
     names = [scene.GetNthNode(n).GetName() or "" for n in range(scene.GetNumberOfNodes())]
     files = [node.GetFileName() or "" for node in clinic.slicer.util.getNodesByClass("vtkMRMLStorageNode")]
