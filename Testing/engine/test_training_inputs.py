@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine.head_folder import TINY_HEADS, write_head_folder
+from typer.testing import CliRunner
 
+from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.terminal import TimeLeft
@@ -148,3 +150,18 @@ def test_semicolons_within_a_comma_table_are_text(own, tmp_path) -> None:
     with (own / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([[*row, note] for row, note in zip(rows, ("notes", "a; b; c", "d;e", ""))])
     assert len(prepare_folder(own, tmp_path / "cache", GRID)[""]) == 3
+
+
+def test_mistakes_on_the_command_line_are_told_before_anything_is_written(own, tmp_path) -> None:
+    small = ("--grid", "32,32,16", "--base-filters", "4", "--device", "cpu")
+    for words, message in (
+        (("--start-from", "hemorrhage-demo"), r"hemorrhage-demo-.* is another network \(base filters"),
+        (("--start-from", "no-such-model"), "no-such-model"),
+        (("--folds", "1"), "1 is no number of folds"),
+    ):
+        command = ["train", "hemorrhage", "--data", str(own), "-o", str(tmp_path / "run"), *small, *words]
+        with pytest.raises(InputError, match=message):
+            CliRunner().invoke(app, command, catch_exceptions=False, standalone_mode=False)
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError, match="There is no folder"):
+        HemorrhageTask(SETTINGS, tmp_path / "nowhere", device="cpu").prepare(tmp_path / "run")

@@ -47,7 +47,9 @@ class TrainingOptions:
         "paper: what the task's paper tried.",
     )
     resume: bool = typer.Option(False, "--resume", help="Go on from what the folder holds.")
-    start_from: Path = typer.Option(None, help="Model whose weights are the first ones, to adapt it to other scans.")
+    start_from: str = typer.Option(
+        None, help="Model (id, name or path) whose weights are the first ones, to adapt it to other scans."
+    )
     tensorboard: bool = typer.Option(False, "--tensorboard", help="Write logs for TensorBoard, beside log.csv.")
     device: str = typer.Option("auto", help="auto, cpu or cuda.")
     jobs: int = typer.Option(1, min=1, help="Processes for simulating.")
@@ -166,7 +168,7 @@ def _run(task: TrainingTask, name: str, options: TrainingOptions, verb: str) -> 
     from radiologycnn.training.grid_search import BEST_NAME, RESULTS_NAME, parse_grid, search
     from radiologycnn.training.task import ModelName
 
-    output, resume, start_from = options.output, options.resume, options.start_from
+    output, resume, start_from = options.output, options.resume, _model_folder(options.start_from, task)
     model = ModelName(name, options.version, options.title)
     _check_kind_of_run(options.folds, options.search, options.test)
     say = _say()
@@ -185,6 +187,15 @@ def _run(task: TrainingTask, name: str, options: TrainingOptions, verb: str) -> 
             typer.echo(f"Table: {output / TABLE_NAME}")
         else:
             _print_package(task.run(output, model, options.test, resume, start_from, say, cancelled), verb)
+
+
+def _model_folder(model: str | None, task: TrainingTask) -> Path | None:
+    """Where the model lies that people named by its path, or by its id or name."""
+    from radiologycnn.models.catalog import find_model
+
+    if not model or Path(model).exists():
+        return Path(model) if model else None
+    return Path(find_model(model, task.name).path)
 
 
 def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> None:

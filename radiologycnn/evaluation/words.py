@@ -9,9 +9,12 @@ def counted(count: int, thing: str) -> str:
 
 
 def figure_words(name: str) -> str:
-    """ "volume_error_ml" as "volume error (mL)"."""
-    parts = [{"ml": "(mL)", "mm": "(mm)"}.get(part, part) for part in name.split("_")]
-    return " ".join(parts)
+    """ "volume_error_ml" as "volume error (mL)", "within_5_mm" as "within 5 mm"."""
+    words: list[str] = []
+    for part in name.split("_"):
+        unit = {"ml": "mL", "mm": "mm"}.get(part)
+        words.append(f"({unit})" if unit and words[-2:-1] != ["within"] else unit or part)
+    return " ".join(words)
 
 
 __all__ = ["counted", "figure_words"]

@@ -44,6 +44,8 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
         InputError: what is wrong, with the line.
     """
     path = data / MANIFEST_NAME
+    if not data.is_dir():
+        raise InputError("no-such-folder", f"There is no folder {data}.", "Check the path.")
     if not path.is_file():
         raise InputError(
             "no-manifest",

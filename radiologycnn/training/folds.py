@@ -62,8 +62,7 @@ def assign_folds(patients: Mapping[str, str], strata: Mapping[str, str], folds: 
     members: dict[str, list[str]] = {}
     for case in sorted(patients):
         members.setdefault(patients[case], []).append(case)
-    if folds < 2:
-        raise InputError("bad-folds", f"{folds} is no number of folds.", "Give at least 2.")
+    _check_count(folds)
     if len(members) < folds:
         raise InputError(
             "too-few-cases",
@@ -84,6 +83,11 @@ def assign_folds(patients: Mapping[str, str], strata: Mapping[str, str], folds: 
             of_kind[fold][kind[patient]] += 1
             found[case] = fold + 1
     return {case: found[case] for case in sorted(found)}
+
+
+def _check_count(folds: int) -> None:
+    if folds < 2:
+        raise InputError("bad-folds", f"{folds} is no number of folds.", "Give at least 2.")
 
 
 def cross_validate(
@@ -111,6 +115,7 @@ def cross_validate(
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(model.name, model.version)
+    _check_count(folds)
     weights = task.start_weights(start_from)
     record = {
         "task": task.name,
