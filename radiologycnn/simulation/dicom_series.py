@@ -172,16 +172,7 @@ def _common(
     data.PositionReferenceIndicator = ""
     data.Modality = modality
     data.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if modality == "CT" else "OTHER", "SIMULATED"]
-    name = f"{identity.kind}-{identity.seed}-{identity.index:04d}"
-    data.PatientName = f"SIMULATED^{name}"
-    data.PatientID = f"SIM-{name}"
-    data.PatientBirthDate = ""
-    data.PatientSex = "O"
-    data.PatientComments = _NO_PATIENT
-    if identity.age_years is not None:
-        data.PatientAge = f"{identity.age_years:03d}Y"
-    data.PatientIdentityRemoved = "YES"
-    data.DeidentificationMethod = "Simulated, there never was a patient"
+    _name_nobody(data, identity)
     for moment in ("Study", "Series", "Acquisition", "Content"):
         setattr(data, f"{moment}Date", _DATE if identity.study == 0 else "20000102")
         setattr(data, f"{moment}Time", "120000")
@@ -203,7 +194,31 @@ def _common(
     data.DerivationDescription = f"Computed by a simulator: seed {identity.seed}, scan {identity.index}"
     data.BurnedInAnnotation = "NO"
     data.LossyImageCompression = "00"
+    _describe_image(data, slices, modality, slope, intercept, bits)
+    for keyword, value in identity.acquisition.items():
+        if value is not None and keyword not in ("Modality", "SeriesDescription"):
+            setattr(data, keyword, _decimal(float(value)) if keyword in _NUMBERS else value)
+    return data
 
+
+def _name_nobody(data: Dataset, identity: SeriesIdentity) -> None:
+    """The patient's part of a header, for a patient whom there never was."""
+    name = f"{identity.kind}-{identity.seed}-{identity.index:04d}"
+    data.PatientName = f"SIMULATED^{name}"
+    data.PatientID = f"SIM-{name}"
+    data.PatientBirthDate = ""
+    data.PatientSex = "O"
+    data.PatientComments = _NO_PATIENT
+    if identity.age_years is not None:
+        data.PatientAge = f"{identity.age_years:03d}Y"
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "Simulated, there never was a patient"
+
+
+def _describe_image(
+    data: Dataset, slices: AcquiredSlices, modality: str, slope: float, intercept: float, bits: int
+) -> None:
+    """The grid of the slices, how their values are stored, and how the machine would have made them."""
     data.ImageOrientationPatient = _decimals([*slices.row, *slices.column])
     data.PixelSpacing = _decimals(slices.pixel_mm[::-1])  # between rows first
     gaps = np.diff(np.sort(slices.positions_mm))
@@ -228,10 +243,6 @@ def _common(
         data.WindowCenter, data.WindowWidth = _decimal((low + high) / 2), _decimal(max(high - low, 1))
     if modality == "CT" or slope != 1 or intercept != 0:
         data.RescaleSlope, data.RescaleIntercept = _decimal(slope), _decimal(intercept)
-    for keyword, value in identity.acquisition.items():
-        if value is not None and keyword not in ("Modality", "SeriesDescription"):
-            setattr(data, keyword, _decimal(float(value)) if keyword in _NUMBERS else value)
-    return data
 
 
 def _slice(common: Dataset, slices: AcquiredSlices, k: int, number: int) -> Dataset:
