@@ -63,6 +63,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """A record as the program writes it: UTF-8, one space for each level, a line feed at the end."""
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
 
 

@@ -59,6 +59,7 @@ _RATERS = typer.Option(0, "--raters", min=0, max=50, help="Masks of so many impe
 
 
 def register(app: typer.Typer) -> None:
+    """Add the verb."""
     app.add_typer(simulate_app, name="simulate")
 
 

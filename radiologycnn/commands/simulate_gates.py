@@ -15,6 +15,7 @@ gates_app = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
+    """Add the verb, below ``simulate``."""
     simulate_app.add_typer(gates_app, name="gates")
 
 

@@ -53,6 +53,7 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator, config: AnatomyConfig) -> Person:
+    """A shoulder's measures, each drawn from its range in the configuration."""
     types, weights = zip(*config.acromion_types.items())
     weights = np.asarray(weights) / sum(weights)
     ranges = ("head_radius_mm", "acromiohumeral_mm", "acromion_mm", "footprint_ml_mm", "tendon_mm", "tendon_length_mm",

@@ -42,6 +42,7 @@ from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
+    """What the model package states, for a network of these settings."""
     return Preprocessing(
         grid_shape_ijk=settings.grid_shape_ijk,
         order=settings.order,

@@ -106,6 +106,7 @@ def save_case(case: PreparedCase, folder: Path) -> None:
 
 
 def load_case(path: Path) -> PreparedCase:
+    """A case as :func:`save_case` wrote it; its id is the file's name."""
     with np.load(path) as arrays:
         grey = arrays["grey"]
         mask = None
