@@ -95,6 +95,24 @@ def test_nothing_of_the_scans_name_enters_the_dataset_unless_asked_for(store, tm
     assert named.add_sources([("a", "study/Meyer_Hans.nii.gz")], keep_names=True) == {"a": "study-Meyer_Hans"}
 
 
+def test_scan_is_written_in_parts_and_is_there_whole_or_not_at_all(store, monkeypatch) -> None:
+    from radiologycnn.images import write
+
+    monkeypatch.setattr(write, "_PART_BYTES", 2 * 24 * 24 * 2)
+    array = np.random.default_rng(1).integers(-1000, 2000, (9, 24, 24)).astype(np.int16)
+    (case,) = store.add_sources([("f" * 32, "")]).values()
+    for done in (1, 4):  # left before the end
+        parts = store.write_scan_in_parts(case, array, MATRIX)
+        for _part in range(done):
+            next(parts)
+        parts.close()
+        assert not store.case(case).image and not list((store.folder / "images").iterdir())
+    assert sum(1 for _part in store.write_scan_in_parts(case, array, MATRIX)) == 4
+    kept = read_volume(store.folder / store.case(case).image)
+    assert np.array_equal(kept.array, array) and np.allclose(kept.ijk_to_lps, MATRIX)
+    assert not list(store.write_scan_in_parts(case, array, MATRIX)), "once, for all raters"
+
+
 def test_training_reads_the_folder(store, tmp_path) -> None:
     from radiologycnn.hemorrhage.preprocessing import Preprocessing
     from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder

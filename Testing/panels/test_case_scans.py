@@ -29,3 +29,26 @@ def testDicomFolderIsOpenedByPlaceNotByFileName(tmp_path, positions):
     assert np.allclose(centre, (5, -3, 2), atol=0.5)
     assert bool(cases.notes) == (len(set(np.diff(list(positions)))) > 1)
     cases.forgetCase()
+
+
+def testLoadedScanIsKnownAgainByItsContentAndPlace():
+    import slicer
+    from HemorrhageSegLib.AnnotationRecords import voxelsFingerprint
+
+    array = np.random.default_rng(2).integers(-1000, 2000, (40, 256, 256)).astype(np.int16)
+    matrix = np.diag([1.0, 1.0, 3.0, 1.0])
+    other, moved = array.copy(), matrix.copy()
+    other[17], moved[0, 3] = 0, 5.0
+    prints = []
+    for voxels, place in (
+        (array, matrix),
+        (array.copy(), matrix),
+        (other, matrix),
+        (array, moved),
+        (array[:-1], matrix),
+    ):
+        node = slicer.util.addVolumeFromArray(np.ascontiguousarray(voxels), ijkToRAS=place)
+        prints.append(voxelsFingerprint(node))
+        slicer.mrmlScene.RemoveNode(node)
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 4
