@@ -42,7 +42,8 @@ class ExpectedTime:
             kept = json.loads(str(slicer.app.userSettings().value(self._key(model, device), "") or "[]"))
         except ValueError:
             return []
-        kept = kept if isinstance(kept, list) else [kept]  # an earlier version kept one number
+        if not isinstance(kept, list):
+            return []
         return [float(seconds) for seconds in kept if isinstance(seconds, int | float) and 0 < seconds < math.inf]
 
 

@@ -83,10 +83,9 @@ def testExpectedTimeForgetsASlowStart(clinic):
     for seconds, told in ((9, "9 s"), (2, "2 s"), (30, "9 s"), (2, "2 s"), (200, "9 s"), (2, "2 s")):
         expected.remember(*key, seconds)
         assert f"about {told} on" in expected.text(*key)
-    clinic.host.app.userSettings().setValue(expected._key(*key), "7.5")  # as an earlier version wrote it
-    assert "about 8 s on" in expected.text(*key)
-    clinic.host.app.userSettings().setValue(expected._key(*key), "nonsense")
-    assert "first run" in expected.text(*key)
+    for nonsense in ("7.5", "nonsense"):
+        clinic.host.app.userSettings().setValue(expected._key(*key), nonsense)
+        assert "first run" in expected.text(*key)
 
 
 def testAnotherScanGetsItsOwnResultAndItsOwnOverlay(clinic):
