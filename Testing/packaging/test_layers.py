@@ -22,6 +22,7 @@ LIGHT_ENGINE = (
     "radiologycnn.images.volume",
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
+    "radiologycnn.networks.activation",
     "radiologycnn.readers.answers",
     "radiologycnn.readers.comparison_words",
     "radiologycnn.readers.marks",
