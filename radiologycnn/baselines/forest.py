@@ -259,6 +259,3 @@ def _new_forest(trees: int, seed: int) -> Any:
     except ImportError as error:
         raise missing_package("The random forest needs", "scikit-learn", "evaluation") from error
     return RandomForestClassifier(trees, max_features="sqrt", random_state=seed, n_jobs=1)
-
-
-__all__ = ["FEATURES", "LEFT_OUT", "ForestSegmenter", "candidates", "voxel_features"]

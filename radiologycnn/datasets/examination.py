@@ -108,6 +108,3 @@ def _too_flat(volume: Volume | None) -> str:
     if height_mm >= _LEAST_HEIGHT_MM:
         return ""
     return f" By its header its {len(volume.array)} slices are {step_mm:g} mm apart, {height_mm:.0f} mm in all."
-
-
-__all__ = ["Examined", "Trust", "examine"]

@@ -50,6 +50,3 @@ def rounded_scores(scores: Mapping[str, Mapping[str, Any]], digits: int = 3) -> 
         name: {key: round(value, digits) if isinstance(value, float) else value for key, value in one.items()}
         for name, one in scores.items()
     }
-
-
-__all__ = ["FIGURES", "label_overlaps", "rounded_scores", "score_labels"]

@@ -70,6 +70,3 @@ def map_row(case: str, one: Localization) -> dict[str, Any]:
     record = one.to_dict()
     left, posterior, superior = record.pop("peak_lps_mm")
     return {"case": case, "peak_ras_mm": f"{-left:.1f} {-posterior:.1f} {superior:.1f}", **record}
-
-
-__all__ = ["MAP_IN_FOLDER", "evaluate_maps", "map_files", "map_row"]

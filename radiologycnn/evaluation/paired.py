@@ -42,6 +42,3 @@ def paired_differences(rows: Sequence[Mapping[str, Any]], others: Sequence[Mappi
             "wilcoxon_p": wilcoxon(first, second).p,
         }
     return found
-
-
-__all__ = ["paired_differences"]

@@ -15,6 +15,3 @@ def figure_words(name: str) -> str:
         unit = {"ml": "mL", "mm": "mm"}.get(part)
         words.append(f"({unit})" if unit and words[-2:-1] != ["within"] else unit or part)
     return " ".join(words)
-
-
-__all__ = ["counted", "figure_words"]

@@ -120,6 +120,3 @@ def case_rows(results: ArabResults) -> list[dict[str, Any]]:
             figures = {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
             rows.append({"method": name, "case": row["case"], **known, **figures, "seconds": round(seconds, 3)})
     return rows
-
-
-__all__ = ["KIND_TITLES", "by_case_kind", "case_groups", "case_rows", "interval_words", "main_kind"]

@@ -72,6 +72,3 @@ def _markdown(
         lines += ["", *(f"- {note}" for note in table.notes)]
     lines += ["", "## How this run was made", "", *(f"- {name}: {words}" for name, words in facts), ""]
     return "\n".join(lines)
-
-
-__all__ = ["CASES_NAME", "MARKDOWN_NAME", "TABLES_NAME", "write_brief"]

@@ -124,6 +124,3 @@ def repeats_table(results: ShimResults, run: str) -> Table:
         "Over repeats: as if there were no patients but these. Over cases and repeats: other patients, too.",
     ]
     return Table("repeats", "Repeats of the test, with intervals", rows, run, notes)
-
-
-__all__ = ["FIGURES", "WAYS", "figures_by_repeat", "repeat_intervals", "repeat_words", "repeats_table"]

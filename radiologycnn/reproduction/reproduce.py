@@ -141,6 +141,3 @@ def _setting_words(name: str, value: Any) -> str:
     elif isinstance(value, list | tuple):
         value = " x ".join(map(str, value))
     return f"{name.removesuffix('_ijk').replace('_', ' ')} {value}"
-
-
-__all__ = ["REPORT_NAME", "reproduce"]

@@ -162,6 +162,3 @@ def case_rows(results: ShimResults) -> list[dict[str, Any]]:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}"
-
-
-__all__ = ["by_shoulder", "case_rows", "chance_rows", "localization_by_shoulder", "shoulder_groups"]

@@ -273,6 +273,3 @@ def _answers(workspace: Workspace, classifier: TearClassifier, cases: Sequence[S
         np.stack([row["runs"] for row in rows], axis=1) if repeats else None,
         map_files,
     )
-
-
-__all__ = ["MAIN", "Answers", "ShimResults", "make_classifier", "run_shim2020"]

@@ -343,6 +343,3 @@ def _notes_on_answer(answer: Classification) -> list[str]:
             f"of {100 * answer.tear_threshold:.0f} %."
         ]
     return []
-
-
-__all__ = ["ClassificationResult", "PreparedCuff", "RotatorCuffClassifier"]

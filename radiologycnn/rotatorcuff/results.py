@@ -290,6 +290,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value
-
-
-__all__ = ["CamEvidence", "Classification", "RegionRecord", "RepeatSummary", "csv_rows", "evidence_rows"]

@@ -64,14 +64,3 @@ def class_records() -> list[dict[str, Any]]:
 def target_name(target: int | str, classes: Sequence[TearClass] = TEAR_CLASSES) -> str:
     """What a person reads for the target of an activation map."""
     return "Tear versus none" if target == TEAR_VERSUS_NONE else classes[int(target)].name
-
-
-__all__ = [
-    "FROM_PAPER_CODES",
-    "TARGETS",
-    "TEAR_CLASSES",
-    "TEAR_VERSUS_NONE",
-    "TearClass",
-    "class_records",
-    "target_name",
-]

@@ -298,6 +298,3 @@ def _left() -> ResourceError:
         "Another process of this training stopped.",
         "Its own message says why; go on with --resume afterwards.",
     )
-
-
-__all__ = ["JoinedBatchNorm", "Team", "current_team", "joined_normalization", "joined_team"]

@@ -42,6 +42,3 @@ class EpochEvents:
     def close(self) -> None:
         """No more epochs."""
         self._writer.close()
-
-
-__all__ = ["FOLDER_NAME", "EpochEvents"]

@@ -75,6 +75,3 @@ def in_advance(batches: Sequence[Sequence[T]], prepare: Callable[[T], R], thread
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(cores)
-
-
-__all__ = ["Sample", "collate", "draw_batches", "draw_seeds", "in_advance"]

@@ -194,6 +194,3 @@ def _spread(kind: np.ndarray) -> np.ndarray:
         for step in (1, -1):
             np.maximum(out, np.roll(kind, step, axis), out=out)
     return np.where(kind > 0, kind, out)
-
-
-__all__ = ["BLEED_LABELS", "SimulatedHeadCt", "simulate_head_ct"]

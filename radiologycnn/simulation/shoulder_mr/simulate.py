@@ -242,6 +242,3 @@ def _acquisition(protocol: Protocol, plane: str, person: Person) -> dict[str, An
         "EchoTime": protocol.echo_time_ms,
         "MagneticFieldStrength": protocol.field_tesla,
     }
-
-
-__all__ = ["SIMULATOR_VERSION", "ShoulderPlan", "SimulatedShoulderMr", "plan_shoulder", "simulate_shoulder_mr"]

@@ -293,6 +293,3 @@ def _read_log(work: Path) -> list[dict[str, float]]:
     with (work / LOG_NAME).open(newline="", encoding="utf-8") as file:
         names = ("epoch", "train_loss", "held_out_dice", "seconds")
         return [{name: float(row[name]) for name in names} for row in csv.DictReader(file)]
-
-
-__all__ = ["improve_model", "verdict"]
