@@ -60,7 +60,7 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name, (task, architecture, parameters) in NETWORKS.items():
-            package = _package(Path(folder), task, architecture, parameters)
+            package = random_package(Path(folder), task, architecture, parameters)
             part = list(_rows(name, package, ways, options.runs, clock))
             print(f"\n{render(part)}", flush=True)
             rows += part
@@ -118,7 +118,7 @@ def _rows(
         yield Row(f"floor in {label}", value, remark=f"{gflop:.0f} GFLOP at {gflop / value:.0f} GFLOP/s of a product")
 
 
-def _package(folder: Path, task: str, name: str, parameters: dict[str, Any]) -> Any:
+def random_package(folder: Path, task: str, name: str, parameters: dict[str, Any]) -> Any:
     """Random weights as a package with its exported network."""
     import torch
 

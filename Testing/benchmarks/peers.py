@@ -1,16 +1,19 @@
-"""Benchmark beside other ways to segment a head: the patch-wise and slice-wise U-Nets, and a sliding window.
+"""Benchmark beside other ways to segment a head or to name a tear: the papers' baselines, and a sliding window.
 
 ``python -m Testing.benchmarks.peers`` from the repository's root. Weights are random, which changes no time. A sliding
 window over a whole head takes minutes, so that some of its windows are timed and the rest counted, as the table says.
 Where MONAI is installed, the window's network is its DynUNet as nnU-Net would plan it, else the project's own 3D U-Net.
+The threshold and the random forest, which run no network, are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,8 @@ TASK = "hemorrhage-segmentation"
 #: Window (K, J, I) and overlap of nnU-Net's usual plan for a head CT of 0.45 x 0.45 x 3 mm.
 WINDOW_KJI = (32, 192, 192)
 OVERLAP = 0.5
+#: Side of the patches of the baseline's U-Net, on the grid that CNN-DS sees whole.
+PATCH = 64
 TIMED_WINDOWS = 2
 
 
@@ -34,7 +39,7 @@ def main() -> None:
         array, _ = load_scan(folder)
         size = " x ".join(str(count) for count in reversed(array.shape))
         machine = click.machine(f"head CT of {size} voxels")
-        click.report(machine, [list(_rows(array, options))], options)
+        click.report(machine, [list(_rows(array, options)), list(_tear_rows(options))], options)
 
 
 def _rows(array: np.ndarray, options: argparse.Namespace) -> Iterator[Row]:
@@ -49,8 +54,33 @@ def _rows(array: np.ndarray, options: argparse.Namespace) -> Iterator[Row]:
     image = np.random.default_rng(0).random(_grid(package), dtype=np.float32)
     ours = _fastest(lambda: backend.probability(image, Stages(), (0.0, 1.0)), runs)
     yield Row(f"{package.id}, {backend.device_name}", ours, remark="the whole head at once")
-    for title, seconds, remark in _others(array.shape, options.quick):
-        yield Row(title, seconds, remark=f"{seconds / ours:.0f} x as long; {remark}")
+    for title, seconds, remark in _others(array.shape, image.shape, options.quick):
+        yield Row(title, seconds, remark=f"{seconds / ours:.1f} x as long; {remark}")
+
+
+def _tear_rows(options: argparse.Namespace) -> Iterator[Row]:
+    import torch
+
+    from radiologycnn.baselines.tear_networks import VARIANTS, architecture
+    from radiologycnn.inference_stages import Stages
+    from radiologycnn.networks.architectures import build_network
+    from radiologycnn.networks.backends import open_backend
+    from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+    from Testing.benchmarks.backends import NETWORKS, random_package
+
+    yield Row("One shoulder, networks of the paper's size, CPU")
+    title = "VRN, 64 x 64 x 64"
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        package = random_package(Path(folder), *NETWORKS[title])
+        backend = open_backend(package, "cpu")
+        image = np.random.default_rng(0).random(_grid(package), dtype=np.float32)
+        ours = _fastest(lambda: backend.activation(image, (0,), ("cam",), Stages(), (0.0, 1.0)), min(options.runs, 3))
+        yield Row(f"{title}, {backend.device_name}", ours, remark="with a map")
+    for variant, (title, _name, _changes) in VARIANTS.items():
+        torch.manual_seed(0)
+        network = build_network(architecture(variant, TrainingSettings())).eval()
+        seconds = _forward_s(network, image.shape)
+        yield Row(f"{title}, torch", seconds, remark=f"{seconds / ours:.1f} x as long")
 
 
 def _grid(package: Any) -> tuple[int, int, int]:
@@ -59,31 +89,32 @@ def _grid(package: Any) -> tuple[int, int, int]:
     return network_grid(package)
 
 
-def _others(shape_kji: tuple[int, ...], quick: bool) -> Iterator[tuple[str, float, str]]:
+def _others(shape_kji: tuple[int, ...], grid_kji: tuple[int, ...], quick: bool) -> Iterator[tuple[str, float, str]]:
     import torch
 
     torch.manual_seed(0)
     network, title = _window_network()
-    steps = [max(1, int(side * (1 - OVERLAP))) for side in WINDOW_KJI]
-    count = math.prod(
-        1 + math.ceil(max(0, size - window) / step) for size, window, step in zip(shape_kji, WINDOW_KJI, steps)
-    )
-    window = torch.zeros(1, 1, *WINDOW_KJI)
-    with torch.inference_mode():
-        once = _fastest(lambda: network(window), 1 if quick else TIMED_WINDOWS)
+    count = _windows(shape_kji, WINDOW_KJI)
+    once = _forward_s(network, WINDOW_KJI, 1 if quick else TIMED_WINDOWS)
     yield title, once * count, f"{count} windows, one timed: {once:.2f} s"
 
     from radiologycnn.networks.unet import UNet
     from radiologycnn.networks.unet_options import UNetOptions
 
-    slices = UNet(UNetOptions.from_dict({"preset": "slices"})).eval()
-    with torch.inference_mode():
-        once = _fastest(lambda: slices(torch.zeros(1, 1, 256, 256)), 1)
-    yield (
-        "U-Net of slices (Ironside 2019), torch",
-        once * shape_kji[0],
-        f"{shape_kji[0]} slices, one timed: {once:.2f} s",
-    )
+    patch = tuple(min(PATCH, side) for side in grid_kji)
+    patches, slices = UNet(UNetOptions()).eval(), UNet(UNetOptions.from_dict({"preset": "slices"})).eval()
+    for title, network, shape, count, what in (
+        ("U-Net of patches (Cicek 2016), torch", patches, patch, _windows(grid_kji, patch), "patches"),
+        ("U-Net of slices (Ironside 2019), torch", slices, (256, 256), shape_kji[0], "slices"),
+    ):
+        once = _forward_s(network, shape)
+        yield title, once * count, f"{count} {what}, one timed: {once:.2f} s"
+
+
+def _windows(shape: Sequence[int], window: Sequence[int]) -> int:
+    """How many cover an image, overlapping by half."""
+    steps = (max(1, int(side * (1 - OVERLAP))) for side in window)
+    return math.prod(1 + math.ceil(max(0, size - side) / step) for size, side, step in zip(shape, window, steps))
 
 
 def _window_network() -> tuple[Any, str]:
@@ -99,6 +130,14 @@ def _window_network() -> tuple[Any, str]:
     filters = [32, 64, 128, 256, 320]
     network = DynUNet(3, 1, 1, kernels, strides, strides[1:], filters=filters, norm_name="instance", res_block=False)
     return network.eval(), "sliding window, MONAI DynUNet, torch"
+
+
+def _forward_s(network: Any, shape: Sequence[int], runs: int = 1) -> float:
+    import torch
+
+    image = torch.zeros(1, 1, *shape)
+    with torch.inference_mode():
+        return _fastest(lambda: network(image), runs)
 
 
 def _fastest(work: Callable[[], Any], runs: int) -> float:
