@@ -127,7 +127,7 @@ def test_classes_by_name_number_and_probability(tmp_path) -> None:
     assert summary["tear_sensitivity"] == 1.0 and summary["tear_specificity"] == 0.5
     assert summary["tear_auc"] == 1.0 and summary["left_out"] == ["x"]
     assert summary["confusion"][3] == [0, 0, 1, 0, 0]
-    assert "1 cases stand in one table only: x" in printed and "0.600" in printed
+    assert "1 case in one table only: x" in printed and "0.600" in printed
 
 
 def test_codes_of_the_paper(tmp_path) -> None:

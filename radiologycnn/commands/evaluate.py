@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from radiologycnn.evaluation.words import figure_words
+from radiologycnn.evaluation.words import counted, figure_words
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def classes(
         return
     if left_out:
         more = " …" if len(left_out) > 5 else ""
-        typer.echo(f"Note: {len(left_out)} cases stand in one table only: {', '.join(left_out[:5])}{more}.")
+        typer.echo(f"Note: {counted(len(left_out), 'case')} in one table only: {', '.join(left_out[:5])}{more}.")
     for name, value in summary.items():
         if isinstance(value, float):
             low, high = summary.get(f"{name}_95", (None, None))

@@ -27,6 +27,7 @@ from radiologycnn.evaluation.agreement import (
 from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
 from radiologycnn.evaluation.mask_files import case_files, check_same_grid
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.evaluation.words import counted
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 
@@ -77,7 +78,7 @@ def find_raters(folder: Path, by_pair: bool = False) -> RaterFolder:
     if left_out:
         names = ", ".join(left_out[:5]) + " …" * (len(left_out) > 5)
         by_whom = "by two raters" if by_pair else "by everybody"
-        notes = (f"{len(left_out)} cases were not judged {by_whom} and were left out: {names}.",)
+        notes = (f"{counted(len(left_out), 'case')} not judged {by_whom}, left out: {names}.",)
     return RaterFolder(files, tuple(sorted(common)), notes)
 
 
