@@ -112,6 +112,13 @@ def test_scan_is_written_in_parts_and_is_there_whole_or_not_at_all(store, monkey
     assert np.array_equal(kept.array, array) and np.allclose(kept.ijk_to_lps, MATRIX)
     assert not list(store.write_scan_in_parts(case, array, MATRIX)), "once, for all raters"
 
+    mine, others = (store.folder / "images" / f".{name}.nii.0.part" for name in ("left", "growing"))
+    for path in (mine, others):
+        path.write_bytes(b"0")
+    os.utime(mine, (1, 1))
+    AnnotationStore(store.folder, "cd")
+    assert not mine.exists() and others.exists()
+
 
 def test_training_reads_the_folder(store, tmp_path) -> None:
     from radiologycnn.hemorrhage.preprocessing import Preprocessing

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -50,6 +51,9 @@ from radiologycnn.annotation.records import (
 from radiologycnn.annotation.submission import Submissions
 from radiologycnn.errors import InputError
 from radiologycnn.images.write import write_atomically, write_nifti_in_parts
+
+ABANDONED_S = 3600.0
+"""So long nobody writes a part of a scan."""
 
 
 class AnnotationStore(Submissions, AnnotationDataset):
@@ -246,6 +250,10 @@ class AnnotationStore(Submissions, AnnotationDataset):
         for name in (f"annotations/{self.rater}", f"versions/{self.rater}", f"masks/{self.rater}"):
             for path in (self.folder / name).glob(".*.part"):
                 path.unlink(missing_ok=True)
+        for path in (self.folder / "images").glob(".*.part"):  # perhaps another rater's, who is writing it now
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                    path.unlink()
         for record in self.files.read_all(f"annotations/{self.rater}"):
             word = Annotation.from_dict(record)
             if word.status != ACCEPTED or (self.folder / word.mask).is_file():
