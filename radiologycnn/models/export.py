@@ -27,7 +27,7 @@ def export_package(package: ModelPackage, folder: str | Path | None = None) -> M
         InputError: its network cannot be exported, or it is a zip and no folder is given.
         ResourceError: onnx or torch is not installed, or the folder cannot be written to.
     """
-    from radiologycnn.networks.backends import start_torch
+    from radiologycnn.networks.installed import start_torch
 
     if folder is None and not package.path.is_dir():
         raise InputError(
@@ -62,7 +62,7 @@ def export_rounded(package: ModelPackage, folder: str | Path) -> ModelPackage:
         InputError: float16 cannot hold the weights, the folder is the package's own, or as :func:`export_package`.
         ResourceError: as :func:`export_package`.
     """
-    from radiologycnn.networks.backends import start_torch
+    from radiologycnn.networks.installed import start_torch
 
     if Path(folder).resolve() == package.path.resolve():
         raise InputError("same-folder", "Rounding cannot be undone, so it makes a copy.", "Name another folder.")

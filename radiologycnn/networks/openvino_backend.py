@@ -18,9 +18,9 @@ from radiologycnn.networks.backends import (
     CpuDevice,
     NetworkBackend,
     Outcome,
-    is_installed,
     torch_reference,
 )
+from radiologycnn.networks.installed import is_installed
 from radiologycnn.networks.onnx_names import FEATURES, HALVING_OFFSET, HEAD_BIAS, HEAD_WEIGHTS, PROBABILITY
 from radiologycnn.networks.openvino_runner import OpenVinoRunner
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radiologycnn.errors import ResourceError
-from radiologycnn.networks.backends import cuda_is_likely, is_installed, start_torch
+from radiologycnn.networks.installed import cuda_is_likely, is_installed, start_torch
 
 
 def list_devices() -> list[dict[str, object]]:

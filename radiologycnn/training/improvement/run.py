@@ -23,7 +23,7 @@ from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.catalog import find_model, user_models_folder
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.networks.backends import NEEDS_TORCH, start_torch
+from radiologycnn.networks.installed import NEEDS_TORCH, start_torch
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.improvement.corrections import (
     Correction,
