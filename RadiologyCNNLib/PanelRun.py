@@ -7,11 +7,10 @@ import qt
 from slicer.i18n import tr as _
 
 from radiologycnn.errors import RadiologyCNNError
+from radiologycnn.networks.installed import NEEDS_TORCH
 from RadiologyCNNLib.ExpectedTime import durationText
 
 RUN_SHORTCUT = "Ctrl+Return"
-#: The worker's code for a job that only PyTorch can do.
-NEEDS_TORCH = "needs-torch"
 
 
 class PanelRun:

@@ -23,6 +23,7 @@ LIGHT_ENGINE = (
     "radiologycnn.models.package",
     "radiologycnn.models.catalog",
     "radiologycnn.networks.activation",
+    "radiologycnn.networks.installed",
     "radiologycnn.readers.answers",
     "radiologycnn.readers.comparison_words",
     "radiologycnn.readers.marks",
