@@ -31,6 +31,14 @@ def interpolate_at(field: np.ndarray, positions_kji: Sequence[np.ndarray]) -> np
     return field
 
 
+def everywhere(function, *values):
+    """A transcendental function in double precision, rounded to float32.
+
+    numpy's own float32 ones differ in the last bit from processor to processor.
+    """
+    return function(*(np.asarray(value, np.float64) for value in values)).astype(np.float32)
+
+
 def unit_distance(level: np.ndarray, step_mm: float | Sequence[float], floor: float = 1e-3) -> np.ndarray:
     """A level function as signed distance near its zero: level / |gradient|, mm."""
     steps = (step_mm,) if isinstance(step_mm, (int, float)) else tuple(step_mm)

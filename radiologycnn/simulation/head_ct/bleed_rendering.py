@@ -7,7 +7,7 @@ import numpy as np
 from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, layer
 from radiologycnn.simulation.head_ct.brain import Brain
 from radiologycnn.simulation.head_ct.config import BleedConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, fraction
+from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, everywhere, fraction
 from radiologycnn.simulation.head_ct.person import Person
 
 _EVERYWHERE = (slice(None),) * 3
@@ -89,7 +89,7 @@ def _fill_ventricles(
     tilt = rng.normal(0, 0.08)
     score = y + tilt * z + 2.0 * grid.to_fine(grid.noise(rng, 3.0))
     if rng.random() < 0.35:  # one side mostly
-        score = score + 25 * np.sign(bleed.side) * np.tanh(x / 4.0)
+        score = score + 25 * np.sign(bleed.side) * everywhere(np.tanh, x / 4.0)
     if rng.random() < 0.3:  # a cast rather than a level
         score = 0.2 * score + 25 * grid.to_fine(grid.noise(rng, 12.0))
     level = _threshold_to(score, room, bleed.wanted_ml, grid.fine_voxel_ml)

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from radiologycnn.simulation.head_ct.cavity import Cavity
 from radiologycnn.simulation.head_ct.config import BleedConfig, draw_lognormal
-from radiologycnn.simulation.head_ct.fields import HeadGrid, fraction, smooth_step
+from radiologycnn.simulation.head_ct.fields import HeadGrid, everywhere, fraction, smooth_step
 
 BLEED_LABELS = {"iph": 1, "ivh": 2, "sdh": 3, "edh": 4, "sah": 5}
 """Voxel value of each bleed type: intraparenchymal, intraventricular, subdural, epidural, subarachnoid."""
@@ -157,7 +157,7 @@ def _shape_parenchymal(grid: HeadGrid, bleed: Bleed, cavity: Cavity, rng: np.ran
     dx, dy, dz = x - bleed.centre_mm[0], y - bleed.centre_mm[1], z - bleed.centre_mm[2]
     distance = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-3
     radius *= float(np.cbrt(bleed.growth))
-    push = rng.uniform(0.15, 0.40) * radius * np.exp(-np.maximum(distance - radius, 0) / 26.0)
+    push = rng.uniform(0.15, 0.40) * radius * everywhere(np.exp, -np.maximum(distance - radius, 0) / 26.0)
     push *= np.minimum(distance / radius, 1)
     return (np.stack([dx, dy, dz]) / distance * push).astype(np.float32)
 
@@ -170,12 +170,12 @@ def _shape_extra_axial(
     axis = np.array(bleed.centre_mm) / np.linalg.norm(bleed.centre_mm)
     distance = np.sqrt(x * x + y * y + z * z) + 1e-3
     across = (x * axis[0] + y * axis[1] + z * axis[2]) / distance
-    angle = np.arccos(np.clip(across, -1, 1)) + 0.05 * grid.noise(rng, 18.0)
+    angle = everywhere(np.arccos, np.clip(across, -1, 1)) + 0.05 * grid.noise(rng, 18.0)
     if bleed.kind == "sdh":
         reach, power = rng.uniform(*config.sdh_reach_rad) * (bleed.volume_ml / 18) ** config.sdh_reach_power, 3.0
     else:
         reach, power = rng.uniform(*config.edh_reach_rad) * (bleed.volume_ml / 20) ** config.edh_reach_power, 2.0
-    profile = np.clip(1 - (angle / reach) ** power, 0, 1)
+    profile = np.clip(1 - everywhere(np.power, angle / reach, power), 0, 1)
     profile *= 1 + 0.12 * grid.noise(rng, 12.0)
     # Neither crosses the falx; both end above the skull base and the tent.
     profile *= (

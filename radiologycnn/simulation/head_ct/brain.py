@@ -13,7 +13,7 @@ import numpy as np
 from radiologycnn.simulation.head_ct.cavity import Cavity
 from radiologycnn.simulation.head_ct.cerebellum import Cerebellum, build_cerebellum
 from radiologycnn.simulation.head_ct.config import AnatomyConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, ellipsoid, smooth_step, tube, unit_distance
+from radiologycnn.simulation.head_ct.fields import HeadGrid, ellipsoid, everywhere, smooth_step, tube, unit_distance
 from radiologycnn.simulation.head_ct.person import Person
 
 
@@ -131,7 +131,7 @@ def _fold_cortex(
     x, y, z = place.x, place.y, place.z
     # The folding noise is stretched along the radius, so that its zero sheets stand on the surface like sulci.
     radius = np.sqrt(x * x + y * y + z * z) + 1e-3
-    stretch = (75.0 / np.maximum(radius, 8.0)) ** 0.75
+    stretch = everywhere(np.power, 75.0 / np.maximum(radius, 8.0), 0.75)
     folding = grid.noise(rng, rng.uniform(*config.gyrus_mm) * 0.62)
     # Under the vertex sulci run from side to side; drawn round there, they would be closed loops in axial slices.
     across = stretch * (1 - 0.45 * smooth_step(z, 15, 55))
@@ -196,7 +196,12 @@ def _draw_stem(place: _Place) -> np.ndarray:
         (0, 32, -110, 6.0),
     ]
     # Between its peduncles the midbrain is notched.
-    notched = np.exp(-((x / 4) ** 2)) * smooth_step(10 - y, 0, 8) * smooth_step(-z, 2, 10) * smooth_step(z, -26, -18)
+    notched = (
+        everywhere(np.exp, -((x / 4) ** 2))
+        * smooth_step(10 - y, 0, 8)
+        * smooth_step(-z, 2, 10)
+        * smooth_step(z, -26, -18)
+    )
     return tube(x, y, z, path) - 4 * notched
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radiologycnn.simulation.head_ct.fields import BOX_HIGH_MM, HeadGrid, smooth_step, soft_minimum, unit_distance
+from radiologycnn.simulation.head_ct.fields import (
+    BOX_HIGH_MM,
+    HeadGrid,
+    everywhere,
+    smooth_step,
+    soft_minimum,
+    unit_distance,
+)
 from radiologycnn.simulation.head_ct.person import Person
 
 
@@ -42,7 +49,12 @@ def build_cavity(
     # Broader behind than in front, as skulls are.
     width = a * (1 - 0.10 * smooth_step(-y, 0, b))
     p = person.exponent
-    radius = (np.abs(x / width) ** p + np.abs(y / b) ** p + np.abs(z / np.where(z > 0, c, 88.0)) ** p) ** (1 / p)
+    radius = everywhere(
+        lambda u, v, w: (u**p + v**p + w**p) ** (1 / p),
+        np.abs(x / width),
+        np.abs(y / b),
+        np.abs(z / np.where(z > 0, c, 88.0)),
+    )
     vault = unit_distance(1 - radius, grid.coarse_mm, 1e-3) + 1.0 * wobble
     middle = np.where(z > 0, c, 88.0)
     vault = np.where(radius < 0.3, (1 - radius) * np.minimum(a, middle), vault)  # the gradient vanishes at the centre
@@ -86,5 +98,5 @@ def build_cavity(
 
 def temple(side: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """1 where temporalis is thickest, 0 where it is not: from the orbit's edge to the ear, below the temporal line."""
-    along = np.exp(-(((y + 22) / 26) ** 4))
+    along = everywhere(np.exp, -np.square(np.square((y + 22) / 26)))
     return along * smooth_step(-z, -32, 6) * smooth_step(side, 42, 60)

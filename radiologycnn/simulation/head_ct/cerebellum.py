@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiologycnn.simulation.head_ct.config import AnatomyConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, Slab, fraction, sheet_fraction, smooth_step
+from radiologycnn.simulation.head_ct.fields import HeadGrid, Slab, everywhere, fraction, sheet_fraction, smooth_step
 from radiologycnn.simulation.head_ct.person import Person
 
 #: Radius and place (y, z) of the axis, which is a ring round the brain stem; mm in the head frame.
@@ -55,14 +55,16 @@ def build_cerebellum(
     from_stem = np.hypot(0.85 * x, y - AXIS_Y_MM)
     out, up = from_stem - AXIS_RADIUS_MM, z - AXIS_Z_MM
     reach = np.hypot(out, up) + 1e-3
-    turns = np.arctan2(up, np.maximum(out, 0.15 * reach))
+    turns = everywhere(np.arctan2, up, np.maximum(out, 0.15 * reach))
     # Folia keep their width by branching; as one fan they would be too thin within and too wide without.
     folium = rng.uniform(*config.folium_mm)
     wander = 0.8 * grid.noise(rng, 10.0) + 0.45 * grid.noise(rng, 4.0)
     midline = x + 1.5 * grid.noise(rng, 9.0)
     vermis = (8.0 + 2.5 * smooth_step(z, -30, -5)) - np.abs(midline)
     # The lobes of the two sides and the vermis do not continue each other exactly.
-    sides = rng.uniform(-0.8, 0.8) * np.tanh(midline / 3) + rng.uniform(0.3, 0.7) * smooth_step(vermis, -1.5, 1.5)
+    sides = rng.uniform(-0.8, 0.8) * everywhere(np.tanh, midline / 3) + rng.uniform(0.3, 0.7) * smooth_step(
+        vermis, -1.5, 1.5
+    )
     count = config.lobe_reach_mm / folium * turns + wander + sides
 
     gap = person.sulcus_mm

@@ -17,6 +17,7 @@ from scipy import ndimage
 from radiologycnn.simulation.shapes import (
     blend,
     ellipsoid,
+    everywhere,
     fraction,
     interpolate_at,
     sheet_fraction,
@@ -148,6 +149,7 @@ __all__ = [
     "Slab",
     "blend",
     "ellipsoid",
+    "everywhere",
     "fraction",
     "interpolate",
     "sheet_fraction",

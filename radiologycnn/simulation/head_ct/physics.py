@@ -10,7 +10,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from radiologycnn.simulation.head_ct.config import PhysicsConfig, draw_lognormal
-from radiologycnn.simulation.head_ct.fields import HeadGrid, interpolate_at
+from radiologycnn.simulation.head_ct.fields import HeadGrid, everywhere, interpolate_at
 from radiologycnn.simulation.head_ct.scanner import Slices
 
 #: Share of the brain that has less bone near it than the place where the scanner's HU are right.
@@ -34,12 +34,12 @@ def add_beam_hardening(
         x, y, z = slab.fine_axes
         within = inside[slab.window]
         depth = np.maximum(within, 0)
-        extra = rim_hu * np.exp(-depth / rim_mm)
+        extra = rim_hu * everywhere(np.exp, -depth / rim_mm)
         extra -= cupping * np.clip(depth / 60, 0, 1)
-        band = np.exp(-(((y - 8 - band_y) / band_mm) ** 2)) * np.exp(-(((z + 38) / 9) ** 2))
-        extra -= strength * band * np.exp(-((x / 38) ** 4))
-        wave = np.sin((y + 0.25 * x) / first_mm + phase) + np.sin((y - 0.3 * x) / second_mm)
-        extra += 0.5 * size * wave * np.exp(-(((z + 42) / 12) ** 2))
+        band = everywhere(np.exp, -(((y - 8 - band_y) / band_mm) ** 2)) * everywhere(np.exp, -(((z + 38) / 9) ** 2))
+        extra -= strength * band * everywhere(np.exp, -np.square(np.square(x / 38)))
+        wave = everywhere(np.sin, (y + 0.25 * x) / first_mm + phase) + everywhere(np.sin, (y - 0.3 * x) / second_mm)
+        extra += 0.5 * size * wave * everywhere(np.exp, -(((z + 42) / 12) ** 2))
         extra *= within > -0.5
         hu[slab.window] += extra
 

@@ -10,7 +10,15 @@ from radiologycnn.simulation.head_ct.brain import Brain
 from radiologycnn.simulation.head_ct.cavity import Cavity
 from radiologycnn.simulation.head_ct.cerebellum import render_cerebellum
 from radiologycnn.simulation.head_ct.config import AnatomyConfig, ConfounderConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, Slab, blend, fraction, sheet_fraction, smooth_step
+from radiologycnn.simulation.head_ct.fields import (
+    HeadGrid,
+    Slab,
+    blend,
+    everywhere,
+    fraction,
+    sheet_fraction,
+    smooth_step,
+)
 from radiologycnn.simulation.head_ct.outside import Ear, Shell, render_outside
 from radiologycnn.simulation.head_ct.person import Person
 
@@ -107,7 +115,7 @@ def _lost_white(
     """HU lost round the ventricles with age (leukoaraiosis): patchy, most at the horns' ends, little before 45."""
     most = rng.uniform(*config.white_change_hu) * float(np.clip((person.age_years - 45) / 40, 0, 1.1))
     reach_mm, patches = rng.uniform(*config.white_change_mm), grid.noise(rng, 8.0)
-    near = np.exp(-((np.maximum(-brain.ventricles, 0) / reach_mm) ** 2)) * brain.supratentorial
+    near = everywhere(np.exp, -((np.maximum(-brain.ventricles, 0) / reach_mm) ** 2)) * brain.supratentorial
     caps = 0.7 + 0.6 * smooth_step(np.abs(grid.coarse[1] - 12), 22, 40)
     return (most * near * caps * np.clip(0.8 + 0.7 * patches, 0.1, 2)).astype(np.float32)
 
