@@ -179,5 +179,6 @@ def test_paper_preset_is_the_papers() -> None:
     paper = TrainingSettings.from_preset("paper", {})
     assert (paper.learning_rate, paper.epochs, paper.batch_size, paper.loss) == (5e-3, 500, 1, "dice")
     assert (paper.patience, paper.stop_after, paper.schedule, paper.augment) == (10, 50, "plateau", False)
+    assert (paper.gradient_limit, paper.autocast) == (0, False)
     with pytest.raises(InputError, match="no training preset"):
         TrainingSettings.from_preset("papper", {})

@@ -215,7 +215,8 @@ def testEverythingSurvivesSavingAndLoading(cuff, tmp_path, fileName):
     assert cuff.cells(result.tableNode) == cells
     # and it can be worked with: another map, and another run into the same nodes
     cuff.modules.CamDisplay.showMap(result, "tear_versus_none", "grad_cam")
-    assert np.allclose(cuff.peakOf(result.camNode), result.peakRas(), atol=1e-3)
+    # interpolation between the map's voxels may move it
+    assert np.allclose(cuff.peakOf(result.camNode), result.peakRas(), atol=max(result.mapsNode.GetSpacing()) / 2)
     nodes = cuff.nodeCount()
     cuff.present(result.volumeNode)
     assert cuff.nodeCount() == nodes

@@ -64,8 +64,6 @@ class TrainingLoop:
     figure_names: tuple[str, ...] = ("validation_loss",)
     # Batch normalization over one case has nothing to normalize with.
     smallest_batch = 1
-    # Of a step's gradient, which keeps one odd batch from throwing the weights away; 0: no limit.
-    largest_gradient_norm = 5.0
     # Of the learning rate, for the fine stage after a coarse one, which goes on from what that one found.
     fine_rate_share = 0.5
 
@@ -299,8 +297,8 @@ class TrainingLoop:
             loss = self.batch_loss(collate(samples, pin=self._on_gpu), cases)
             loss.backward()
         loss = self.team.sum_gradients(self.network.parameters(), loss.detach()[None])[0]
-        if self.largest_gradient_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.largest_gradient_norm)
+        if self.settings.gradient_limit:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_limit)
         self.optimizer.step()
         return loss
 

@@ -27,6 +27,8 @@ class CommonSettings:
             sooner; 0 is all of them.
         batch_size: cases a step; ``coarse_batch_size`` for the coarse passes.
         learning_rate: the largest one of the run.
+        gradient_limit: largest norm of a step's gradient, which keeps one odd batch from throwing the weights away; 0:
+            none (the papers).
         schedule: how the rate falls; each task says which ones it has.
         min_delta: by how much the validation loss must fall to count as better.
         stop_after: epochs without a better validation loss after which training stops; 0 never.
@@ -53,6 +55,7 @@ class CommonSettings:
     batch_size: int = 1
     coarse_batch_size: int = 2
     learning_rate: float = 2e-3
+    gradient_limit: float = 5.0
     schedule: str = "cosine"
     min_delta: float = 1e-4
     stop_after: int = 0
@@ -124,6 +127,8 @@ class CommonSettings:
             found.append("An epoch holds no negative number of cases.")
         if not 0 < self.learning_rate < 1:
             found.append("The learning rate lies between 0 and 1.")
+        if self.gradient_limit < 0:
+            found.append("The gradient's limit is not negative.")
         if self.schedule not in self.SCHEDULES:
             found.append(f"The schedule is one of: {', '.join(self.SCHEDULES)}.")
         if self.keep not in ("best", "last"):

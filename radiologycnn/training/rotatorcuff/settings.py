@@ -25,7 +25,6 @@ class TrainingSettings(CommonSettings):
         optimizer: "sgd" (Nesterov, momentum 0.9; the paper) or "adamw".
         weight_decay: of the weights of convolutions and fully connected layers. The paper says L2; its code adds 0.001
             times half the sum of squares, whose gradient is what "sgd" takes here. "adamw" decays apart from it.
-        gradient_limit: largest norm of a step's gradient; 0 none (the paper).
         augment: shifts, rotations, scaling, grey values, blur and noise; none in the paper.
         loss: of the classes: "cross_entropy" (the paper) or "focal", by which cases that are right already teach less.
         label_smoothing: share of each label that goes to its neighbours in the order of severity, half to each side.
@@ -52,7 +51,6 @@ class TrainingSettings(CommonSettings):
     step_epoch: int = 12
     optimizer: str = "adamw"
     weight_decay: float = 0.01
-    gradient_limit: float = 5.0
     augment: bool = True
     loss: str = "cross_entropy"
     label_smoothing: float = 0.1
@@ -93,8 +91,8 @@ class TrainingSettings(CommonSettings):
             found.append("Class weights are none or balanced.")
         if not 0 <= self.label_smoothing < 0.5:
             found.append("The label smoothing lies between 0 and 0.5.")
-        if min(self.weight_decay, self.gradient_limit, self.localization_weight) < 0:
-            found.append("Weight decay, gradient limit and localization weight are not negative.")
+        if min(self.weight_decay, self.localization_weight) < 0:
+            found.append("Weight decay and localization weight are not negative.")
         if not 0 <= self.drop_scale <= 1:
             found.append("The drop scale lies between 0 and 1.")
         if self.grid_size % 8 or self.grid_size < 16:

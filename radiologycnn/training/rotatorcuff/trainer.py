@@ -125,7 +125,6 @@ class ClassificationLoop(TrainingLoop):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.largest_gradient_norm = self.settings.gradient_limit
         self.preprocessing: Preprocessing = self.settings.preprocessing()
         self.case_weights: Tensor | None = None
         if self.settings.class_weights == "balanced":
