@@ -195,7 +195,7 @@ def test_the_answer_is_the_same_to_the_last_digit_each_time(classifier, package,
 def test_a_scan_that_was_prepared_gives_the_same_and_is_not_looked_at_again(classifier, volume, monkeypatch, given):
     where = {"roi": {"centre_lps_mm": middle_of(volume), "edge_mm": 75.0}, "side": "left"} if given else {}
     plain, prepared = classifier.classify(volume, **where), classifier.prepare(volume, **where)
-    monkeypatch.setattr("radiologycnn.rotatorcuff.inference.check_scan", None)
+    monkeypatch.setattr("radiologycnn.rotatorcuff.prepared_cuff.check_scan", None)
     after = classifier.classify(volume, **where, prepared=prepared)
     assert (after.classification, after.notes) == (plain.classification, plain.notes)
     assert np.array_equal(after.maps, plain.maps) and np.array_equal(after.maps_ijk_to_lps, plain.maps_ijk_to_lps)
@@ -406,7 +406,7 @@ def test_what_cannot_run_is_refused_with_the_reason(package, tmp_path):
         RotatorCuffClassifier(package, device="cuda:77")
     with pytest.raises(InputError, match="precision"):
         RotatorCuffClassifier(package, "cpu", precision="int4")
-    with pytest.raises(InputError, match="not for the rotator cuff"):
+    with pytest.raises(InputError, match="not for rotator-cuff-classification"):
         RotatorCuffClassifier(make_head_package(tmp_path / "head"), "cpu")
     four = [*package.labels][:4]
     with pytest.raises(InputError, match="names 4 classes"):
