@@ -8,17 +8,11 @@ import torch
 from engine.hand_made_shoulder import averaging
 from torch import nn
 
-from radiologycnn.networks.activation import input_box
-from radiologycnn.networks.cam import (
-    TEAR_VERSUS_NONE,
-    activation_maps,
-    feature_grid_ijk_to_lps,
-    feature_stride,
-    normalize_map,
-    on_input_grid,
-)
+from radiologycnn.networks.activation import TEAR_VERSUS_NONE, normalize_map
+from radiologycnn.networks.cam import activation_maps
 from radiologycnn.networks.densenet3d import DenseNet3d
 from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
+from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, feature_stride, input_box, on_input_grid
 from radiologycnn.networks.gap_classifier import monte_carlo_dropout
 from radiologycnn.networks.vrn import build_vrn
 

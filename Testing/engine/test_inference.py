@@ -199,7 +199,7 @@ def test_what_cannot_run_is_refused_with_the_reason(package, tmp_path):
     with pytest.raises(InputError, match="precision"):
         HemorrhageSegmenter(package, precision="int4")
     shoulder = make_package(tmp_path / "shoulder", task="rotator-cuff-classification")
-    with pytest.raises(InputError, match="not for hemorrhage"):
+    with pytest.raises(InputError, match="not for hemorrhage-segmentation"):
         HemorrhageSegmenter(shoulder)
     two = [*package.labels, {**package.labels[0], "value": 2, "name": "Other"}]
     with pytest.raises(InputError, match="1 outputs but names 2 labels"):

@@ -9,8 +9,10 @@ import torch
 from engine.hand_made_shoulder import PREPROCESSING, block_scan, make_package, plain_scan, random_package
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
-from radiologycnn.networks.cam import ActivationMap, activation_maps, feature_grid_ijk_to_lps
+from radiologycnn.networks.activation import ActivationMap
+from radiologycnn.networks.cam import activation_maps
 from radiologycnn.networks.devices import to_tensor
+from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.repeats import changed_copy

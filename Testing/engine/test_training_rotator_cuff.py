@@ -16,8 +16,9 @@ from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
+from radiologycnn.networks.activation import TEAR_VERSUS_NONE
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.networks.cam import TEAR_VERSUS_NONE, activation_maps
+from radiologycnn.networks.cam import activation_maps
 from radiologycnn.training.case_files import split_manifest
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.loading import collate

@@ -32,8 +32,6 @@ from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
-from radiologycnn.rotatorcuff.location import chosen_side, locate
-from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
@@ -123,10 +121,7 @@ class PackagedTearClassifier:
 
     def _runs(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
         """Probabilities of each repeated run, shape (count, 5)."""
-        preprocessing = self._classifier.preprocessing
-        volume = without_padding(volume)
-        location = locate(volume, preprocessing, None)
-        prepared = preprocessing.prepare(volume, location.region, chosen_side(None, location.series))
+        prepared = self._classifier.prepare(volume).shoulder
         if self._members:
             image = torch.from_numpy(prepared.array)[None, None].to(self.device)
             with torch.no_grad():

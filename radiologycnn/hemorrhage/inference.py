@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from radiologycnn import __version__
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.hemorrhage.labels import LabelDefinition
@@ -22,10 +21,10 @@ from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
-from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
-from radiologycnn.networks.backends import open_backend
-
-TASK = "hemorrhage-segmentation"
+from radiologycnn.loaded_model import LoadedModel
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.networks.backends import NetworkBackend
+from radiologycnn.tasks import HEMORRHAGE_TASK
 
 # Where each stage ends, as measured for a 512 x 512 x 54 CT on two CPU cores; a GPU only makes the middle shorter.
 _CHECKED, _PREPARED, _PREDICTED, _MAPPED = 0.03, 0.05, 0.90, 0.93
@@ -89,39 +88,25 @@ def mask_from_probability(probability: np.ndarray, threshold: float) -> np.ndarr
     return np.where(probability.max(axis=0) >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
-class HemorrhageSegmenter:
-    """A model, loaded and ready to segment scans.
+class HemorrhageSegmenter(LoadedModel):
+    """A model for the task "hemorrhage-segmentation", loaded and ready to segment scans; arguments as for its base."""
 
-    Args:
-        package: a model for the task "hemorrhage-segmentation".
-        device: "auto" (CUDA if there is one, else the best way on the CPU), "cpu", "openvino", "torch-cpu", "cuda" or
-            "cuda:<number>"; see ``open_backend``.
-        precision: "auto", "float32", "bfloat16" (faster on new CPUs, changes the volume slightly) or "float16".
-
-    Attributes:
-        device: that is used first; its ``type`` is "cpu" or "cuda".
-        device_name: the device in words, with the backend where it is not torch.
-        backend: runs the network.
-
-    Raises:
-        InputError: the model is not for this task or damaged, or the device does not exist.
-        ResourceError: what runs the network is not installed.
-    """
+    TASK = HEMORRHAGE_TASK
 
     def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
-        if package.task != TASK:
-            raise InputError(
-                "wrong-task",
-                f"The model {package.id} is for {package.task}, not for hemorrhage.",
-                "Choose another model.",
-            )
-        self.package = package
+        super().__init__(package, device, precision)
         self.labels = labels_of(package)
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
-        self.backend = open_backend(package, device, precision)
-        self.device = self.backend.device
-        self.device_name = self.backend.device_name
-        self._check_output_channels()
+
+    def _open(self, package: ModelPackage, device: str, precision: str) -> NetworkBackend:
+        backend = super()._open(package, device, precision)
+        if backend.label_count != len(package.labels):
+            raise InputError(
+                "bad-model",
+                f"The model {package.id} has {backend.label_count} outputs but names {len(package.labels)} labels.",
+                "Ask the model's author for a corrected package.",
+            )
+        return backend
 
     def prepare(self, volume: Volume, cancelled: Callable[[], bool] | None = None) -> PreparedHead:
         """Everything before the network, for :meth:`segment` of the same scan: it then gives the same, but sooner.
@@ -163,9 +148,7 @@ class HemorrhageSegmenter:
             threshold = self.package.operating_threshold
         if not 0 < threshold < 1:
             raise InputError("bad-threshold", f"The threshold {threshold:g} is not between 0 and 1.", "Use 0.5, say.")
-        notes = list(volume.notes)
-        if self.package.simulated:
-            notes.append(SIMULATED_NOTE)
+        notes = self._first_notes(volume)
         stages = Stages(progress, cancelled)
 
         prepared = prepared or self._prepare(volume, stages)
@@ -186,17 +169,9 @@ class HemorrhageSegmenter:
         measurements = measure(mask, volume, self.labels, midline=prepared.midline, within=box)
         seconds = stages.end()
 
-        provenance = {
-            "radiologycnn": __version__,
-            "model": self.package.id,
-            "model_sha256": self.package.weights_sha256,
-            "simulated": self.package.simulated,
-            "threshold": threshold,
-            "preprocessing": self.preprocessing.to_dict(),
-            **outcome.provenance(),
-            "input": dict(volume.provenance),
-            "seconds": seconds,
-        }
+        provenance = self._provenance(
+            volume, outcome, seconds, threshold=threshold, preprocessing=self.preprocessing.to_dict()
+        )
         return SegmentationResult(
             probability_map, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
         )
@@ -211,21 +186,3 @@ class HemorrhageSegmenter:
         # The voxels may lie in a file that is to go before the answer is asked for.
         grid_alone = replace(volume, array=np.broadcast_to(volume.array.dtype.type(0), volume.array.shape))
         return PreparedHead(replace(network_input, volume=grid_alone), tuple(notes))
-
-    def _check_output_channels(self) -> None:
-        count = self.backend.label_count
-        if count != len(self.labels):
-            raise InputError(
-                "bad-model",
-                f"The model {self.package.id} has {count} outputs but names {len(self.labels)} labels.",
-                "Ask the model's author for a corrected package.",
-            )
-
-
-__all__: Sequence[str] = [
-    "HemorrhageSegmenter",
-    "PreparedHead",
-    "SegmentationResult",
-    "labels_of",
-    "mask_from_probability",
-]

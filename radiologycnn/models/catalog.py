@@ -73,10 +73,8 @@ def find_model(name: str | Path | None, task: str | None = None) -> ModelPackage
         InputError: there is none, it cannot be used, or it is for another task.
     """
     package = _find(name, task)
-    if task and package.task != task:
-        raise InputError(
-            "wrong-task", f"The model {package.id} is for {package.task}, not for {task}.", "Choose another model."
-        )
+    if task:
+        package.check_task(task)
     return package
 
 

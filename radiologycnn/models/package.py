@@ -35,7 +35,7 @@ class ModelPackage:
     Attributes:
         path: the folder or the zip.
         name, version: together the model's id; version is "major.minor.patch".
-        task: one of ``description.TASKS``.
+        task: one of ``radiologycnn.tasks.TASKS``.
         title: what a person reads in a list.
         architecture: ``{"name": ..., "parameters": {...}}``.
         preprocessing: what the task's preprocessing takes.
@@ -74,6 +74,17 @@ class ModelPackage:
     def id(self) -> str:
         """Name and version, as it stands beside every result."""
         return f"{self.name}-{self.version}" if self.version else self.name
+
+    def check_task(self, task: str) -> None:
+        """Refuse the model for another task.
+
+        Raises:
+            InputError: it is for another one.
+        """
+        if self.task != task:
+            raise InputError(
+                "wrong-task", f"The model {self.id} is for {self.task}, not for {task}.", "Choose another model."
+            )
 
     def read_weights(self) -> bytes:
         """The bytes of ``weights.safetensors``."""

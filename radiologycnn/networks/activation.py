@@ -1,4 +1,4 @@
-"""Activation maps as numbers, without torch: what a map is, what its targets are, where it lies.
+"""Activation maps as numbers, without torch: what a map is, and what its targets are.
 
 The networks that give features are in ``cam`` (torch) and ``openvino_backend``; both compute the maps here.
 
@@ -11,12 +11,7 @@ Targets. Every target is a score that is, at this image, a combination ``sum_c v
   v_c = P(c | tear) for the tear classes and v_0 = -1, and with the entropy of P(c | tear) as constant the combination
   equals it exactly. Positive places speak for a tear, negative ones against it.
 
-Where the map lies. A convolution or pooling of 3^3 with stride 2 and one voxel of padding on both sides has the window
-2i-1..2i+1, centre 2i; a 1^3 convolution of stride 2 reads voxel 2i; layers of stride 1 move nothing. So feature voxel
-i after n halvings is centred on input voxel 2^n i. An even division of the image would give it the block 2^n i ..
-2^n i + 2^n - 1, whose middle lies (2^n - 1) / 2 voxels further (1.5 for two halvings), and would shift the whole map by
-that; stretching the map from border to border, as Shim's code does, puts the last voxel of 16 three voxels too far.
-Pooling of 2^3 (the DenseNet here) does lie in the middle of its block: ``halving_offset`` 0.5 instead of 0.
+Where the map lies in the image is described in ``feature_grid``.
 """
 
 from __future__ import annotations
@@ -25,8 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-
-from radiologycnn.images.boxes import Box, bounding_box
 
 PREDICTED = "predicted"
 TEAR_VERSUS_NONE = "tear_versus_none"
@@ -42,7 +35,7 @@ _NEAR_PEAK = 0.7
 
 @dataclass(frozen=True)
 class ActivationMap:
-    """One map, on the grid of the features (see :func:`feature_grid_ijk_to_lps`).
+    """One map, on the grid of the features (see ``feature_grid``).
 
     Attributes:
         target: as asked for.
@@ -238,91 +231,3 @@ def peak_place(raw: np.ndarray) -> np.ndarray:
     around = raw[tuple(slice(low, high + 2) for low, high in zip(first, peak))].astype(np.float64)
     weights = np.clip(around - _NEAR_PEAK * largest, 0.0, None)
     return np.array([(weights * places).sum() for places in np.indices(weights.shape)]) / weights.sum() + first
-
-
-def feature_stride(input_shape: Sequence[int], feature_shape: Sequence[int]) -> int:
-    """Input voxels between two feature voxels: the power of two that takes one shape to the other.
-
-    Raises:
-        ValueError: no such power exists.
-    """
-    stride = 1
-    while stride <= max(input_shape):
-        # Odd sides: strided convolutions round up, pooling of two rounds down.
-        if all(small in (side // stride, -(-side // stride)) for side, small in zip(input_shape, feature_shape)):
-            return stride
-        stride *= 2
-    raise ValueError(f"A grid of {tuple(feature_shape)} cannot come from {tuple(input_shape)} by halving.")
-
-
-def feature_grid_ijk_to_lps(
-    input_ijk_to_lps: np.ndarray,
-    input_shape: Sequence[int],
-    feature_shape: Sequence[int],
-    halving_offset: float = 0.0,
-) -> np.ndarray:
-    """Geometry of a map: 4x4 from its voxel (i, j, k) to LPS in mm, at the centre of the voxel's receptive field.
-
-    Args:
-        input_ijk_to_lps: 4x4 of the image that the network saw; may be oblique or sheared.
-        input_shape: of that image, (K, J, I).
-        feature_shape: of the map, (k, j, i).
-        halving_offset: ``network.halving_offset``; see this module's text for why it is 0 for VRN.
-    """
-    stride = feature_stride(input_shape, feature_shape)
-    feature_to_input = np.diag([stride, stride, stride, 1.0])
-    # Each halving adds its offset in voxels of the grid before it: the sum of 1, 2, 4, ... times the offset.
-    feature_to_input[:3, 3] = halving_offset * (stride - 1)
-    return np.asarray(input_ijk_to_lps, dtype=np.float64) @ feature_to_input
-
-
-def on_input_grid(
-    values: np.ndarray, input_shape: Sequence[int], halving_offset: float = 0.0, box: Box | None = None
-) -> np.ndarray:
-    """A map on the grid of the image that the network saw, trilinear; beyond the outermost centres their values.
-
-    Args:
-        values: shape (k, j, i).
-        input_shape: (K, J, I).
-        halving_offset: as for :func:`feature_grid_ijk_to_lps`.
-        box: only this part of the grid (slices K, J, I) is computed and given, to the same last digit.
-
-    Returns:
-        float32, shape (K, J, I).
-    """
-    result = np.asarray(values, dtype=np.float32)
-    neighbours = _neighbours(input_shape, values.shape, halving_offset)
-    for axis, (below, above, share) in enumerate(neighbours):
-        if box is not None:
-            below, above, share = (part[box[axis]] for part in (below, above, share))
-        share = share.reshape([-1 if a == axis else 1 for a in range(3)])
-        result = np.take(result, below, axis) * (1 - share) + np.take(result, above, axis) * share
-    return result
-
-
-def input_box(mask: np.ndarray, input_shape: Sequence[int], halving_offset: float = 0.0) -> Box | None:
-    """The part of :func:`on_input_grid`'s grid (slices K, J, I) in which True voxels of a mask, shape (k, j, i), count.
-
-    None where no voxel is True.
-    """
-    found = bounding_box(mask)
-    if found is None:
-        return None
-    parts = []
-    for (below, above, _share), coarse in zip(_neighbours(input_shape, mask.shape, halving_offset), found):
-        fine = np.flatnonzero((above >= coarse.start) & (below < coarse.stop))
-        parts.append(slice(int(fine[0]), int(fine[-1]) + 1))
-    return tuple(parts)
-
-
-def _neighbours(
-    input_shape: Sequence[int], feature_shape: Sequence[int], halving_offset: float
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For each axis of the input the map's voxels below and above each of its voxels, and the upper one's share."""
-    stride = feature_stride(input_shape, feature_shape)
-    axes = []
-    for side, count in zip(input_shape, feature_shape):
-        positions = np.clip((np.arange(side) - halving_offset * (stride - 1)) / stride, 0, count - 1)
-        below = np.minimum(positions.astype(int), max(count - 2, 0))
-        axes.append((below, np.minimum(below + 1, count - 1), (positions - below).astype(np.float32)))
-    return axes

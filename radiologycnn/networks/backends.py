@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radiologycnn.inference_stages import Stages
     from radiologycnn.models.package import ModelPackage
     from radiologycnn.networks.activation import Activation
+    from radiologycnn.networks.torch_backend import TorchBackend
 
 #: What may be asked for, and the short form for the person; "auto" is the backend's choice.
 PRECISIONS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
@@ -81,7 +82,7 @@ class NetworkBackend(Protocol):
         label_count: channels of a segmenter's output; 0 for a classifier.
         class_count: outputs of a classifier; 0 for a segmenter.
         head_is_linear: whether a classifier's class activation maps exist.
-        halving_offset: of a classifier, see ``networks.activation``.
+        halving_offset: of a classifier, see ``networks.feature_grid``.
     """
 
     name: str
@@ -181,7 +182,7 @@ def _finds_cuda() -> bool:
     return resolve_device(AUTO).type == "cuda"
 
 
-def torch_reference(package: ModelPackage, purpose: str) -> NetworkBackend:
+def torch_reference(package: ModelPackage, purpose: str) -> TorchBackend:
     """The package in torch on the CPU, for what no other backend can do.
 
     Args:
@@ -212,7 +213,7 @@ def _open_openvino(package: ModelPackage, precision: str) -> NetworkBackend:
     return OpenVinoBackend(package, precision)
 
 
-def _open_torch(package: ModelPackage, device: str, precision: str) -> NetworkBackend:
+def _open_torch(package: ModelPackage, device: str, precision: str) -> TorchBackend:
     start_torch(package)
     from radiologycnn.networks.torch_backend import TorchBackend
 

@@ -9,7 +9,7 @@ Grad-CAM (Selvaraju 2017, section 3) weights the features of any layer with the 
 map. The original takes the mean instead, and then the positive part: a constant factor, and the part of
 ``normalize_map``. So on the last features of a linear head the raw Grad-CAM is the raw CAM.
 
-The targets, and where the map lies, are described in ``activation``, whose numbers need no torch.
+The targets are described in ``activation``, and where the map lies in ``feature_grid``: both need no torch.
 """
 
 from __future__ import annotations
@@ -23,15 +23,10 @@ from torch import Tensor, nn
 from radiologycnn.networks.activation import (
     METHODS,
     PREDICTED,
-    TEAR_VERSUS_NONE,
     Activation,
     ActivationMap,
     check_finite,
     class_activation_maps,
-    feature_grid_ijk_to_lps,
-    feature_stride,
-    normalize_map,
-    on_input_grid,
     score_of,
 )
 from radiologycnn.networks.devices import to_array
@@ -83,8 +78,8 @@ def activation_maps(
             if one == "cam":
                 # As arrays: the rest is arithmetic that every backend shares.
                 last = to_array(features.detach()[0].float().cpu())
-                head = (np.array(part.double().tolist()) for part in network.folded_head())
-                maps += class_activation_maps(last, *head, exact_logits, targets)
+                weights, bias = (np.array(part.double().tolist()) for part in network.folded_head())
+                maps += class_activation_maps(last, weights, bias, exact_logits, targets)
             else:
                 maps += [_gradient_map(target, exact_logits, logits, weighted, block) for target in targets]
     return Activation(exact_logits.astype(np.float32), tuple(maps))
@@ -125,17 +120,3 @@ def _check(network: GapClassifier, image: Tensor, method: str, block: int | None
         raise ValueError(f"There is no block {block!r} (known: 1 to {blocks}).")
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training for module in network.modules()):
         raise ValueError("The network is in training; put it into evaluation first (network.eval()).")
-
-
-__all__ = [
-    "METHODS",
-    "PREDICTED",
-    "TEAR_VERSUS_NONE",
-    "Activation",
-    "ActivationMap",
-    "activation_maps",
-    "feature_grid_ijk_to_lps",
-    "feature_stride",
-    "normalize_map",
-    "on_input_grid",
-]

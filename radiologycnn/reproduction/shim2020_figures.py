@@ -9,7 +9,7 @@ import numpy as np
 
 from radiologycnn.evaluation.classification_metrics import calibration, roc_curve, tear_class_metrics
 from radiologycnn.images.grid import resample
-from radiologycnn.networks.cam import normalize_map
+from radiologycnn.networks.activation import normalize_map
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
 from radiologycnn.reproduction.shim2020_readers import metric_groups, reader_figures, repeated_figures

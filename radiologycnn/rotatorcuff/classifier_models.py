@@ -1,17 +1,11 @@
-"""The models that can classify tears: one of them opened and checked, and others asked about the same shoulder."""
+"""The models that can classify tears: one of them opened and checked, and which others can be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-
 from radiologycnn.errors import InputError
-from radiologycnn.images.volume import Volume
 from radiologycnn.models.catalog import find_model, list_models
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.backends import NetworkBackend, open_backend
-from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
@@ -58,35 +52,3 @@ def other_models(request: RepeatRequest, own: ModelPackage) -> list[ModelPackage
             "Install another one, or repeat with mc_dropout or tta.",
         )
     return others[: request.count - 1]
-
-
-def probabilities_of_others(
-    packages: Sequence[ModelPackage],
-    volume: Volume,
-    centre_lps_mm: Sequence[float],
-    edge_mm: float | None,
-    side: str,
-    run: Callable[[ModelPackage, np.ndarray], np.ndarray],
-    step: Callable[[float], None],
-) -> np.ndarray:
-    """Each model's answer, with its own preprocessing, around the same centre.
-
-    Args:
-        packages: the models, one at least.
-        volume: the scan without padding.
-        centre_lps_mm: of the humeral head.
-        edge_mm: of the cube; None for each model's own.
-        side: "left", "right" or "unknown".
-        run: probabilities, shape (classes,), of a model and its network's input, (K, J, I).
-        step: called before each model with the share that is done; it may raise, which ends the work.
-
-    Returns:
-        shape (models, classes).
-    """
-    rows = []
-    for number, package in enumerate(packages):
-        step(number / len(packages))
-        preprocessing = Preprocessing.from_dict(package.preprocessing)
-        region = preprocessing.region(volume, centre_lps_mm, edge_mm)
-        rows.append(run(package, preprocessing.prepare(volume, region, side).array))
-    return np.stack(rows)

@@ -9,14 +9,8 @@ from scipy import ndimage
 
 from radiologycnn.images.affine import transform_points
 from radiologycnn.images.volume import LPS_TO_RAS
-from radiologycnn.networks.activation import (
-    ActivationMap,
-    feature_grid_ijk_to_lps,
-    input_box,
-    normalize_map,
-    on_input_grid,
-    peak_place,
-)
+from radiologycnn.networks.activation import ActivationMap, normalize_map, peak_place
+from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, input_box, on_input_grid
 from radiologycnn.rotatorcuff.results import CamEvidence
 
 #: Share of the peak from which a place counts.

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from radiologycnn import __version__
-from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
-from radiologycnn.models.package import SIMULATED_NOTE, ModelPackage
-from radiologycnn.networks.activation import METHODS, Activation, feature_grid_ijk_to_lps
+from radiologycnn.loaded_model import LoadedModel
+from radiologycnn.models.package import ModelPackage
+from radiologycnn.networks.activation import METHODS, Activation
 from radiologycnn.networks.backends import NetworkBackend, torch_reference
-from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models, probabilities_of_others
+from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps
+from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
-from radiologycnn.rotatorcuff.location import Location, check_scan, chosen_side, locate
 from radiologycnn.rotatorcuff.padding import without_padding
+from radiologycnn.rotatorcuff.prepared_cuff import PreparedCuff, prepare_cuff
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
-from radiologycnn.rotatorcuff.repeats import RepeatRequest, changed_copies, summarize
-from radiologycnn.rotatorcuff.results import CamEvidence, Classification, RepeatSummary
+from radiologycnn.rotatorcuff.repeats import RepeatedRuns, RepeatRequest, changed_copies
+from radiologycnn.rotatorcuff.results import CamEvidence, Classification
 from radiologycnn.rotatorcuff.tear_classes import TARGETS
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
+if TYPE_CHECKING:
+    from radiologycnn.networks.torch_backend import TorchBackend
+
 # Where each stage ends; with repeats the network's part is short and theirs is long.
-_CHECKED, _LOCATED, _PREPARED, _PREDICTED = 0.05, 0.25, 0.30, 0.92
-_PREDICTED_ONCE = 0.40
+_PREPARED, _PREDICTED_ONCE, _PREDICTED = 0.30, 0.40, 0.92
 
 
 @dataclass(frozen=True)
@@ -56,56 +58,19 @@ class ClassificationResult:
     model_card: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class PreparedCuff:
-    """What can be known of a scan before anybody asks for its class.
+class RotatorCuffClassifier(LoadedModel):
+    """A model for the task "rotator-cuff-classification", loaded and ready to classify scans; arguments as its base."""
 
-    Attributes:
-        shoulder: the network's input.
-        location: where the network is to look.
-        side: "left", "right" or "unknown".
-        notes: sentences of all of that.
-    """
-
-    shoulder: PreparedShoulder
-    location: Location
-    side: str
-    notes: tuple[str, ...]
-
-
-class RotatorCuffClassifier:
-    """A model, loaded and ready to classify scans.
-
-    Args:
-        package: a model for the task "rotator-cuff-classification".
-        device: "auto" (CUDA if there is one, else the best way on the CPU), "cpu", "openvino", "torch-cpu", "cuda" or
-            "cuda:<number>"; see ``open_backend``.
-        precision: "auto", "float32", "bfloat16" or "float16".
-
-    Attributes:
-        device: that is used first; its ``type`` is "cpu" or "cuda".
-        device_name: the device in words, with the backend where it is not torch.
-        backend: runs the network.
-
-    Raises:
-        InputError: the model is not for this task or damaged, or the device does not exist.
-        ResourceError: what runs the network is not installed.
-    """
+    TASK = ROTATOR_CUFF_TASK
 
     def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
-        if package.task != ROTATOR_CUFF_TASK:
-            raise InputError(
-                "wrong-task",
-                f"The model {package.id} is for {package.task}, not for the rotator cuff.",
-                "Choose another model.",
-            )
-        self.package = package
+        super().__init__(package, device, precision)
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
         self._wish = (device, precision)
-        self.backend = open_classifier(package, device, precision)
-        self._reference: NetworkBackend | None = None
-        self.device = self.backend.device
-        self.device_name = self.backend.device_name
+        self._reference: TorchBackend | None = None
+
+    def _open(self, package: ModelPackage, device: str, precision: str) -> NetworkBackend:
+        return open_classifier(package, device, precision)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -125,7 +90,7 @@ class RotatorCuffClassifier:
             InputError: the scan, region or side cannot be used.
             Cancelled: as ``cancelled`` said.
         """
-        return self._prepare(volume, roi, side, Stages(None, cancelled))
+        return prepare_cuff(volume, self.preprocessing, roi, side, Stages(None, cancelled))
 
     def classify(
         self,
@@ -161,85 +126,69 @@ class RotatorCuffClassifier:
         request = RepeatRequest.from_dict(repeats) if repeats else None
         backend = self._backend_for(request, block)
         stages = Stages(progress, cancelled)
-        notes = list(volume.notes)
-        if self.package.simulated:
-            notes.append(SIMULATED_NOTE)
-
-        prepared = prepared or self._prepare(volume, roi, side, stages)
+        notes = self._first_notes(volume)
+        prepared = prepared or prepare_cuff(volume, self.preprocessing, roi, side, stages)
         notes += prepared.notes
-        shoulder, location, side = prepared.shoulder, prepared.location, prepared.side
+        shoulder, location = prepared.shoulder, prepared.location
         stages.begin(_PREPARED, "Running the network")
         end = _PREDICTED_ONCE if request else _PREDICTED
         methods = self.methods if block is None else ("grad_cam",)
         outcome = backend.activation(shoulder.array, TARGETS, methods, stages, (_PREPARED, end), block, log)
-        activation, runs, used_models = outcome.value, None, [self.package.id]
+        activation = outcome.value
         notes += outcome.fall_backs
+        runs: RepeatedRuns | None = None
         if request and request.method == "models":
-            runs, used_models = self._other_models(request, volume, roi, location, side, activation, stages)
+            stages.begin(_PREDICTED_ONCE, "Asking other models")
+            edge_mm = (roi or {}).get("edge_mm")
+            runs = self._models_compared(request, activation.probabilities, volume, prepared, edge_mm, stages)
         elif request:
             stages.begin(_PREDICTED_ONCE, "Repeating")
-            runs = self.repeated(request, shoulder, stages, log)
+            runs = RepeatedRuns(request, self.repeated(request, shoulder, stages, log), (self.package.id,))
         stages.begin(_PREDICTED, "Locating the evidence")
         maps, maps_matrix, evidence = self._evidence(activation, shoulder)
-        answer = self._answer(activation, runs, request, evidence, location, side, shoulder.mirrored)
+        answer = self._answer(activation.probabilities, runs, evidence, prepared)
         notes += _notes_on_answer(answer)
         seconds = stages.end()
 
-        card = {name: value for name, value in self.package.card().items() if name not in ("path", "problem")}
-        provenance = {
-            "radiologycnn": __version__,
-            "model": self.package.id,
-            "model_sha256": self.package.weights_sha256,
-            "simulated": self.package.simulated,
-            "preprocessing": self.preprocessing.to_dict(),
-            "series": location.series.to_dict(),
-            "humeral_head_found": location.found,
-            "repeats": _repeat_record(request, runs, used_models),
-            "grad_cam_block": block,
-            **outcome.provenance(),
-            "input": dict(volume.provenance),
-            "seconds": seconds,
-        }
-        methods = tuple(dict.fromkeys(one.method for one in activation.maps))
+        provenance = self._provenance(
+            volume,
+            outcome,
+            seconds,
+            preprocessing=self.preprocessing.to_dict(),
+            series=location.series.to_dict(),
+            humeral_head_found=location.found,
+            repeats=runs.record() if runs else None,
+            grad_cam_block=block,
+        )
         return ClassificationResult(
             answer,
             maps,
-            methods,
+            tuple(dict.fromkeys(one.method for one in activation.maps)),
             TARGETS,
             maps_matrix,
             tuple(dict.fromkeys(notes)),
             provenance,
             tuple(dict(label) for label in self.package.labels),
-            card,
+            {name: value for name, value in self.package.card().items() if name not in ("path", "problem")},
         )
-
-    def _prepare(self, volume: Volume, roi: Mapping[str, Any] | None, side: str | None, stages: Stages) -> PreparedCuff:
-        stages.begin(0.0, "Checking the scan")
-        volume = without_padding(volume)
-        notes = check_scan(volume)
-        stages.begin(_CHECKED, "Finding the humeral head")
-        location = locate(volume, self.preprocessing, roi)
-        side = chosen_side(side, location.series)
-        stages.begin(_LOCATED, "Preparing the cube")
-        shoulder = self.preprocessing.prepare(volume, location.region, side)
-        if side == location.series.side:
-            notes += location.notes
-        return PreparedCuff(shoulder, location, side, (*notes, *shoulder.notes))
 
     def _backend_for(self, request: RepeatRequest | None, block: int | None) -> NetworkBackend:
         """The backend; torch's where only torch can do what is asked for."""
-        dropout = request is not None and request.method == "mc_dropout"
-        if not dropout and block is None:
-            return self.backend
-        backend = self.backend
-        if backend.name != "torch":
-            purpose = "Repeating with dropout" if dropout else "Grad-CAM at an earlier block"
-            self._reference = self._reference or torch_reference(self.package, purpose)
-            backend = self._reference
-        if dropout:
+        if request is not None and request.method == "mc_dropout":
+            backend = self._torch("Repeating with dropout")
             backend.check_dropout()
+        elif block is not None:
+            backend = self._torch("Grad-CAM at an earlier block")
+        else:
+            return self.backend
         backend.check_block(block)
         return backend
+
+    def _torch(self, purpose: str) -> TorchBackend:
+        if self.backend.name == "torch":
+            return cast("TorchBackend", self.backend)
+        self._reference = self._reference or torch_reference(self.package, purpose)
+        return self._reference
 
     def repeated(
         self,
@@ -249,37 +198,40 @@ class RotatorCuffClassifier:
         log: Callable[[str], None] | None = None,
     ) -> np.ndarray:
         """Probabilities of each run of "mc_dropout" or "tta", float64, shape (count, classes)."""
-        backend, stages = self._backend_for(request, None), stages or Stages()
-        part = (_PREDICTED_ONCE, _PREDICTED)
+        stages, part = stages or Stages(), (_PREDICTED_ONCE, _PREDICTED)
         if request.method == "mc_dropout":
-            return backend.dropout_probabilities(prepared.array, request.count, request.seed, stages, part, log).value
+            network = self._torch("Repeating with dropout")
+            return network.dropout_probabilities(prepared.array, request.count, request.seed, stages, part, log).value
         voxel_mm = prepared.region.edge_mm / self.preprocessing.grid_size
         step = stages.within(*part)
-        return backend.probabilities(
+        return self.backend.probabilities(
             lambda: changed_copies(prepared.array, voxel_mm, request.count, request.seed, step), stages, log
         ).value
 
-    def _other_models(
+    def _models_compared(
         self,
         request: RepeatRequest,
+        own: np.ndarray,
         volume: Volume,
-        roi: Mapping[str, Any] | None,
-        location: Location,
-        side: str,
-        activation: Activation,
+        prepared: PreparedCuff,
+        edge_mm: float | None,
         stages: Stages,
-    ) -> tuple[np.ndarray, list[str]]:
-        """Probabilities of this model and of others, float64, shape (models, classes), and the models' ids."""
+    ) -> RepeatedRuns:
+        """This model's probabilities, ``own``, and those of others, each with its own preprocessing, around one centre.
+
+        ``edge_mm`` of the cube is a person's; None takes each model's own.
+        """
         others = other_models(request, self.package)
-        stages.begin(_PREDICTED_ONCE, "Asking other models")
-
-        def run(package: ModelPackage, image: np.ndarray) -> np.ndarray:
-            return open_classifier(package, *self._wish).probabilities(lambda: [image], stages).value[0]
-
-        centre, edge_mm = location.region.centre_lps_mm, (roi or {}).get("edge_mm")
+        volume = without_padding(volume)
         step = stages.within(_PREDICTED_ONCE, _PREDICTED)
-        rows = probabilities_of_others(others, without_padding(volume), centre, edge_mm, side, run, step)
-        return np.vstack([activation.probabilities, rows]), [self.package.id, *(package.id for package in others)]
+        rows = [own]
+        for number, package in enumerate(others):
+            step(number / len(others))
+            other = RotatorCuffClassifier(package, *self._wish)
+            region = other.preprocessing.region(volume, prepared.location.region.centre_lps_mm, edge_mm)
+            image = other.preprocessing.prepare(volume, region, prepared.side).array
+            rows.append(other.backend.probabilities(lambda image=image: [image], stages).value[0])
+        return RepeatedRuns(request, np.stack(rows), (self.package.id, *(package.id for package in others)))
 
     def _evidence(
         self, activation: Activation, prepared: PreparedShoulder
@@ -295,37 +247,25 @@ class RotatorCuffClassifier:
 
     def _answer(
         self,
-        activation: Activation,
-        runs: np.ndarray | None,
-        request: RepeatRequest | None,
+        probabilities: np.ndarray,
+        runs: RepeatedRuns | None,
         evidence: tuple[CamEvidence, ...],
-        location: Location,
-        side: str,
-        mirrored: bool,
+        prepared: PreparedCuff,
     ) -> Classification:
-        shares = activation.probabilities
-        repeats: RepeatSummary | None = None if runs is None else summarize(request.method, runs)
+        series = prepared.location.series
         return Classification(
-            probabilities=tuple(float(share) for share in shares),
-            predicted=int(shares.argmax()),
-            tear_probability=float(shares[1:].sum()),
-            repeats=repeats,
-            side=side,
-            mirrored=mirrored,
-            plane=location.series.plane,
-            weighting=location.series.weighting,
-            roi=location.region,
+            probabilities=tuple(probabilities.tolist()),
+            predicted=int(probabilities.argmax()),
+            tear_probability=float(probabilities[1:].sum()),
+            repeats=runs.summary() if runs else None,
+            side=prepared.side,
+            mirrored=prepared.shoulder.mirrored,
+            plane=series.plane,
+            weighting=series.weighting,
+            roi=prepared.location.region,
             evidence=evidence,
             tear_threshold=self.package.operating_threshold,
         )
-
-
-def _repeat_record(
-    request: RepeatRequest | None, runs: np.ndarray | None, models: Sequence[str]
-) -> dict[str, Any] | None:
-    if request is None or runs is None:
-        return None
-    return {"method": request.method, "count": len(runs), "seed": request.seed, "models": list(models)}
 
 
 def _notes_on_answer(answer: Classification) -> list[str]:

@@ -67,6 +67,44 @@ class RepeatRequest:
         return cls(method, count, seed, tuple(models))
 
 
+@dataclass(frozen=True)
+class RepeatedRuns:
+    """What the repeats gave.
+
+    Attributes:
+        request: what was asked for.
+        probabilities: float64, shape (runs, classes).
+        models: ids of the models that were asked.
+    """
+
+    request: RepeatRequest
+    probabilities: np.ndarray
+    models: tuple[str, ...]
+
+    def summary(self) -> RepeatSummary:
+        """Median, quartiles (linear between ranks) and votes."""
+        runs = self.probabilities
+        by_class = np.quantile(runs, (0.25, 0.5, 0.75), axis=0).T
+        tear = np.quantile(runs[:, 1:].sum(axis=1), (0.25, 0.5, 0.75))
+        votes = np.bincount(runs.argmax(axis=1), minlength=runs.shape[1])
+        return RepeatSummary(
+            self.request.method,
+            len(runs),
+            tuple(tuple(row) for row in by_class.tolist()),
+            tuple(tear.tolist()),
+            tuple(votes.tolist()),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What makes them repeatable, JSON-able."""
+        return {
+            "method": self.request.method,
+            "count": len(self.probabilities),
+            "seed": self.request.seed,
+            "models": list(self.models),
+        }
+
+
 def changed_copies(
     image: np.ndarray,
     voxel_mm: float,
@@ -107,22 +145,3 @@ def changed_copy(image: np.ndarray, voxel_mm: float, draws: np.random.Generator)
     offset = middle - turn @ middle + random[3:6] * _SHIFT_MM / voxel_mm
     moved = ndimage.affine_transform(image.astype(np.float32), turn, offset, order=1, mode="nearest")
     return moved * np.float32(1 + _GAIN * random[6]) + np.float32(_OFFSET_SD * random[7] * image.std())
-
-
-def summarize(method: str, runs: np.ndarray) -> RepeatSummary:
-    """Median, quartiles (linear between ranks) and votes.
-
-    Args:
-        method: as in the request.
-        runs: shape (count, classes), probabilities.
-    """
-    by_class = np.quantile(runs, (0.25, 0.5, 0.75), axis=0).T
-    tear = np.quantile(runs[:, 1:].sum(axis=1), (0.25, 0.5, 0.75))
-    votes = np.bincount(runs.argmax(axis=1), minlength=runs.shape[1])
-    return RepeatSummary(
-        method,
-        len(runs),
-        tuple(tuple(float(x) for x in row) for row in by_class),
-        tuple(float(x) for x in tear),
-        tuple(int(count) for count in votes),
-    )

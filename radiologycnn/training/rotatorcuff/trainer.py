@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.networks.cam import feature_stride
+from radiologycnn.networks.feature_grid import feature_stride
 from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
