@@ -12,9 +12,10 @@ import types
 from collections import deque
 from dataclasses import dataclass
 
-from radiologycnn.errors import InputError
 from radiologycnn.worker import protocol
 from RadiologyCNNLib.Signal import Signal
+from RadiologyCNNLib.WorkerError import WorkerError
+from RadiologyCNNLib.WorkerOutput import WorkerOutput
 
 #: A job that is cancelled has this long to stop by itself; then the worker's own pid is killed. With the killing it
 #: is over within two seconds.
@@ -23,20 +24,8 @@ CANCEL_GRACE_SECONDS = 1.5
 START_SECONDS = 90.0
 #: A worker that dies more often than this within a minute is not started again by itself.
 RESTARTS_PER_MINUTE = 2
-#: So many of the worker's last stderr lines go into the details of an error.
-KEPT_ERROR_LINES = 60
 
 _SHARED_NAME = "_RadiologyCNNShared"
-
-
-@dataclass(frozen=True)
-class WorkerError:
-    """Why a job failed: message and hint are for the person, details for the log."""
-
-    code: str
-    message: str
-    hint: str = ""
-    details: str = ""
 
 
 @dataclass
@@ -86,15 +75,13 @@ class WorkerClient:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._jobs = {}
-        self._buffer = b""
-        self._errorBuffer = b""
-        self._errorLines = deque(maxlen=KEPT_ERROR_LINES)
+        self._output = WorkerOutput(self._onMessage, self.logged.emit)
         self._startTimer = None
         self._lastWarm = None
         self._deaths = deque()
         self._isStopping = False
-        process.onBytes = self.onBytes
-        process.onErrorBytes = self.onErrorBytes
+        process.onBytes = self._output.addBytes
+        process.onErrorBytes = self._output.addErrorBytes
         process.onFinished = self.onFinished
         process.onFailedToStart = self.onFailedToStart
 
@@ -125,14 +112,13 @@ class WorkerClient:
     @property
     def errorLog(self):
         """The worker's last lines on stderr, as one text."""
-        return "\n".join(self._errorLines)
+        return self._output.errorText
 
     def start(self):
         """Start the worker where none runs; returns at once."""
         if self.state != "stopped":
             return
-        self._buffer = self._errorBuffer = b""
-        self._errorLines.clear()
+        self._output.clear()
         self._isStopping = False
         self.pid = None
         self._setState("starting")
@@ -186,47 +172,16 @@ class WorkerClient:
 
     # ---- what the process calls ------------------------------------------------------------------------------------
 
-    def onBytes(self, data):
-        """Take bytes of the worker's stdout: whole lines are messages, the rest waits for its end."""
-        self._buffer += bytes(data)
-        while b"\n" in self._buffer:
-            line, self._buffer = self._buffer.split(b"\n", 1)
-            if line.strip():
-                self._onLine(line)
-
-    def onErrorBytes(self, data):
-        """Take bytes of the worker's stderr: kept for the details of an error, and logged."""
-        self._errorBuffer += bytes(data)
-        *lines, self._errorBuffer = self._errorBuffer.split(b"\n")
-        for line in lines:
-            text = line.decode("utf-8", "replace").rstrip()
-            if text:
-                self._errorLines.append(text)
-                self.logged.emit(text)
-
     def onFinished(self, code):
         """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason."""
-        if self._errorBuffer:
-            self.onErrorBytes(b"\n")
+        self._output.end()
         self._stopStartTimer()
         wasReady = self.pid is not None
         self.pid = None
         self._setState("stopped")
         if self._isStopping:
             return
-        if wasReady:
-            hint = (
-                "It may have run out of memory, or been ended from outside. "
-                "Close other programs or choose the CPU as device, then try again."
-            )
-        else:
-            hint = "The details hold the reason; the worker's Python may lack a package."
-        error = WorkerError(
-            "worker-died",
-            "The background process ended unexpectedly.",
-            hint,
-            f"Exit code {code}.\n{self.errorLog}".strip(),
-        )
+        error = WorkerError.ofDeath(code, wasReady, self.errorLog)
         self.logged.emit(f"{error.message} Exit code {code}.")
         for job, pending in list(self._jobs.items()):
             self._end(job, self.cancelled) if pending.isCancelled else self._end(job, self.failed, error)
@@ -240,23 +195,13 @@ class WorkerClient:
         self._stopStartTimer()
         self.pid = None
         self._setState("stopped")
-        error = WorkerError(
-            "worker-not-started",
-            "The background process could not be started.",
-            "Check the setting RadiologyCNN/WorkerPython, or reinstall the extension.",
-            str(reason),
-        )
+        error = WorkerError.ofStart(reason)
         for job in list(self._jobs):
             self._end(job, self.failed, error)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
-    def _onLine(self, line):
-        try:
-            message = protocol.decode(line)
-        except InputError:
-            self.logged.emit(line.decode("utf-8", "replace"))
-            return
+    def _onMessage(self, message):
         event, job = message.get("event"), message.get("job")
         if event == "ready":
             self._onReady(message)
@@ -272,10 +217,10 @@ class WorkerClient:
         elif event == "cancelled" or self._jobs[job].isCancelled:
             self._end(job, self.cancelled)
         elif event == "error":
-            fields = {name: str(message.get(name) or "") for name in ("code", "message", "hint", "details")}
-            if fields["details"]:
-                self.logged.emit(fields["details"])
-            self._end(job, self.failed, WorkerError(**fields))
+            error = WorkerError.ofMessage(message)
+            if error.details:
+                self.logged.emit(error.details)
+            self._end(job, self.failed, error)
         elif event in ("result", "devices"):
             self._end(job, self.result, message)
 

@@ -92,7 +92,7 @@ class Bench:
         self.client.stateChanged.connect(self.states.append)
 
     def say(self, **message):
-        self.client.onBytes(json.dumps(message).encode() + b"\n")
+        self.process.onBytes(json.dumps(message).encode() + b"\n")
 
     def sayReady(self, pid=4711):
         self.say(event="ready", pid=pid, version="0", protocol=1)
@@ -134,7 +134,7 @@ def test_messages_may_come_in_any_pieces_of_bytes(bench):
     bench.sayReady()
     line = json.dumps({"event": "progress", "job": job, "fraction": 0, "stage": "Größe"}, ensure_ascii=False).encode()
     for byte in line + b"\n" + line + b"\n":
-        bench.client.onBytes(bytes([byte]))
+        bench.process.onBytes(bytes([byte]))
     assert [told[3] for told in bench.told] == ["Größe", "Größe"]
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_message_is_logged_and_passed_over(bench):
     logged = []
     bench.client.logged.connect(logged.append)
     bench.client.start()
-    bench.client.onBytes(b"hello from a library\n\xff\xfe\n[1]\n")
+    bench.process.onBytes(b"hello from a library\n\xff\xfe\n[1]\n")
     bench.sayReady()
     assert logged[0] == "hello from a library"
     assert len(logged) == 3
@@ -213,8 +213,8 @@ def test_cancel_before_the_worker_is_ready(bench):
 def test_death_of_the_worker_fails_its_jobs_with_its_last_words(bench):
     job = bench.client.request("segment")
     bench.sayReady()
-    bench.client.onErrorBytes(b"line one\nFatal Python error: Abor")
-    bench.client.onErrorBytes(b"ted")
+    bench.process.onErrorBytes(b"line one\nFatal Python error: Abor")
+    bench.process.onErrorBytes(b"ted")
     bench.process.isRunning = False
     bench.client.onFinished(-1)
     error = bench.told[0][2]
@@ -238,7 +238,7 @@ def test_worker_that_keeps_dying_is_left_alone_until_somebody_asks(bench):
 
 def test_worker_that_dies_at_once_is_not_started_in_a_circle(bench):
     job = bench.client.request("devices")
-    bench.client.onErrorBytes(b"No module named radiologycnn\n")
+    bench.process.onErrorBytes(b"No module named radiologycnn\n")
     bench.client.onFinished(1)
     assert bench.process.starts == 1
     assert "No module named radiologycnn" in bench.told[0][2].details
