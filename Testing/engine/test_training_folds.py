@@ -71,6 +71,20 @@ def test_too_few_patients_or_folds_are_refused() -> None:
         assign_folds(patients, dict.fromkeys(patients, "x"), 1, 0)
 
 
+def test_too_few_patients_are_refused_before_any_scan_is_read(tmp_path) -> None:
+    data, output = tmp_path / "heads", tmp_path / "run"
+    data.mkdir()
+    (data / "scan.nii.gz").write_text("no scan")
+    lines = [f"{name},scan.nii.gz,scan.nii.gz,{patient},{split}" for name, patient, split in (
+        ("a", "p", ""), ("b", "p", ""), ("c", "q", "train"), ("d", "r", "test"),
+    )]  # fmt: skip
+    (data / "cases.csv").write_text("\n".join(["id,image,mask,patient,split", *lines]))
+    for task in (head_task(data), HemorrhageTask(TrainingSettings(), simulate=2, device="cpu")):
+        with pytest.raises(InputError, match="2 patients are too few for 3 folds"):
+            cross_validate(task, output, 3, MODEL)
+    assert not output.exists()
+
+
 def test_validation_cases_are_other_patients() -> None:
     paths = [Path(f"c{n}.npz") for n in range(12)]
     patients = {f"c{n}": f"p{n // 3}" for n in range(12)}

@@ -29,6 +29,7 @@ from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD, TEST_CASES, TRAI
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
 from radiologycnn.training.case_files import read_manifest
+from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES
 
 MAIN = "cnn_ds"
 _TEST_SHARE = TEST_CASES / (TEST_CASES + TRAINING_CASES)
@@ -161,7 +162,7 @@ def _cases(
     settings = workspace.settings
     if data is not None:
         workspace.stage("Reading the manifest")
-        rows = read_manifest(data, ("image", "mask"))
+        rows = read_manifest(data, *MANIFEST_FILES)
         parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
         found = {
             part: [ScanCase(row["id"], data / row["image"], data / row["mask"]) for row in rows]

@@ -159,10 +159,10 @@ def _cases(
     """Cases by part, and what is known of the simulated test cases."""
     settings = workspace.settings
     if data is not None:
-        from radiologycnn.training.rotatorcuff.cases import manifest_facts
+        from radiologycnn.training.rotatorcuff.cases import MANIFEST_FILES, manifest_facts
 
         workspace.stage("Reading the manifest")
-        rows = read_manifest(data, ("image",), ("mask",))
+        rows = read_manifest(data, *MANIFEST_FILES)
         facts = {row["id"]: manifest_facts(row, line) for line, row in enumerate(rows, start=2)}
         parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
         found = {

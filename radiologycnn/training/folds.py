@@ -16,7 +16,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.summary import write_record, write_rows
-from radiologycnn.evaluation.words import figure_words
+from radiologycnn.evaluation.words import counted, figure_words
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.packages import check_model_name
@@ -62,13 +62,7 @@ def assign_folds(patients: Mapping[str, str], strata: Mapping[str, str], folds: 
     members: dict[str, list[str]] = {}
     for case in sorted(patients):
         members.setdefault(patients[case], []).append(case)
-    _check_count(folds)
-    if len(members) < folds:
-        raise InputError(
-            "too-few-cases",
-            f"{len(members)} patients are too few for {folds} folds.",
-            "Give fewer folds, or add cases of other patients.",
-        )
+    _check_count(folds, len(members))
     counts = Counter(strata[case] for case in patients)
     # A patient with several kinds counts as the rarest, which is hardest to share out.
     kind = {one: min((strata[case] for case in cases), key=lambda s: (counts[s], s)) for one, cases in members.items()}
@@ -85,9 +79,15 @@ def assign_folds(patients: Mapping[str, str], strata: Mapping[str, str], folds: 
     return {case: found[case] for case in sorted(found)}
 
 
-def _check_count(folds: int) -> None:
+def _check_count(folds: int, patients: int) -> None:
     if folds < 2:
         raise InputError("bad-folds", f"{folds} is no number of folds.", "Give at least 2.")
+    if patients < folds:
+        raise InputError(
+            "too-few-cases",
+            f"{counted(patients, 'patient')} {'is' if patients == 1 else 'are'} too few for {folds} folds.",
+            "Give fewer folds, or add cases of other patients.",
+        )
 
 
 def cross_validate(
@@ -115,7 +115,7 @@ def cross_validate(
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(model.name, model.version)
-    _check_count(folds)
+    _check_count(folds, task.count_patients())
     weights = task.start_weights(start_from)
     record = {
         "task": task.name,

@@ -14,7 +14,7 @@ from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
-from radiologycnn.training.case_files import SPLITS, Progress, split_manifest
+from radiologycnn.training.case_files import SPLITS, Progress, read_manifest, split_manifest
 from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 
@@ -83,6 +83,8 @@ class TrainingTask(ABC):
 
     #: The package's task.
     name: ClassVar[str]
+    #: Columns of a data folder's manifest that name a file in every row, and those that may.
+    manifest_files: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]]
     #: What trains its network: the ``train`` of the task's ``trainer`` module.
     trainer: ClassVar[Callable[..., TrainingResult]]
     #: Parameters of the architecture that a model to start from may differ in, as no weight depends on them.
@@ -118,6 +120,16 @@ class TrainingTask(ABC):
     def source(self) -> dict[str, Any]:
         """What decides which cases there are, JSON-able: a run goes on only with the same."""
         return {"data": str(self.data.resolve()) if self.data else None, "simulate": self.simulate}
+
+    def manifest(self) -> list[dict[str, str]]:
+        """Rows of the data folder's manifest, checked; none of simulated cases."""
+        return read_manifest(self.data, *self.manifest_files) if self.data else []
+
+    def count_patients(self) -> int:
+        """Of all cases but those to test with; known before any scan is read."""
+        if self.data is None:
+            return self.simulate
+        return len({row["patient"] for row in self.manifest() if row["split"] != "test"})
 
     @abstractmethod
     def describe_cases(self, count: int) -> str:

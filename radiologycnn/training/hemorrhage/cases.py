@@ -31,7 +31,8 @@ from radiologycnn.training.case_files import (
 
 _DARKER_THAN_BLOOD = 10  # HU; masks and images scaled to 0-1 hold nothing brighter
 
-MANIFEST_FILES = ("image", "mask")
+MANIFEST_FILES = (("image", "mask"), ())
+"""Columns that name a file in every row, and those that may."""
 
 TRAINING_MATRIX = 256
 """In-plane size that simulated training scans are drawn at; the network's grid is far coarser than 512."""
@@ -191,11 +192,11 @@ def prepare_folder(
     Raises:
         InputError: no manifest, a file missing, a mask that does not fit its image, or types that are not known.
     """
-    rows = read_manifest(data, MANIFEST_FILES)
+    rows = read_manifest(data, *MANIFEST_FILES)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
-        if not is_current(path, [data / row[column] for column in MANIFEST_FILES]):
+        if not is_current(path, [data / row["image"], data / row["mask"]]):
             volume, labels = read_scan(data, row)
             if types:
                 check_types(data, row, labels)

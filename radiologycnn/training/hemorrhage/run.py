@@ -18,7 +18,7 @@ from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.tasks import HEMORRHAGE_TASK
-from radiologycnn.training.case_files import Progress, read_manifest
+from radiologycnn.training.case_files import Progress
 from radiologycnn.training.hemorrhage.assess import (
     TYPE_VALUES,
     assess,
@@ -72,6 +72,7 @@ class HemorrhageTask(TrainingTask):
     """CNN-DS on head CTs; out-of-fold figures are taken on the scans' own grid, as ``segment`` works."""
 
     name = HEMORRHAGE_TASK
+    manifest_files = MANIFEST_FILES
     trainer = staticmethod(train)
     free_parameters = ("dropout",)
     negative = "no bleed"
@@ -123,7 +124,7 @@ class HemorrhageTask(TrainingTask):
                 )
             )
         found = prepare_folder(self.data, cache, preprocessing, progress, self.settings.types)
-        return CaseSet(found, {row["id"]: row["patient"] for row in read_manifest(self.data, MANIFEST_FILES)})
+        return CaseSet(found, {row["id"]: row["patient"] for row in self.manifest()})
 
     def stratum(self, path: Path) -> str:
         sizes = label_sizes(path)
@@ -160,7 +161,7 @@ class HemorrhageTask(TrainingTask):
         from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 
         segmenter = HemorrhageSegmenter(package, self.device)
-        files = {row["id"]: row for row in read_manifest(self.data, MANIFEST_FILES)} if self.data else {}
+        files = {row["id"]: row for row in self.manifest()}
         rows = []
         for number, path in enumerate(paths, start=1):
             if self.data:

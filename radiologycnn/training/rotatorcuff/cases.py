@@ -41,6 +41,9 @@ from radiologycnn.training.case_files import (
     simulated_id,
 )
 
+MANIFEST_FILES = (("image",), ("mask",))
+"""Columns that name a file in every row, and those that may."""
+
 CLASS_CODES = ("ordinal", "paper")
 
 MARGIN_SHARE = 1 / 8
@@ -171,7 +174,7 @@ def prepare_folder(
     """
     from radiologycnn.images import read_volume
 
-    rows = read_manifest(data, ("image",), ("mask",))
+    rows = read_manifest(data, *MANIFEST_FILES)
     # Every line is read before the first scan, so that a mistake in the last one costs no hour.
     classes = [_tear_class(row, line, codes) for line, row in enumerate(rows, start=2)]
     centres = [_centre(row, line) for line, row in enumerate(rows, start=2)]

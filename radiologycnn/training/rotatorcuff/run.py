@@ -15,7 +15,7 @@ from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
-from radiologycnn.training.case_files import Progress, read_manifest
+from radiologycnn.training.case_files import Progress
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
@@ -24,7 +24,13 @@ from radiologycnn.training.rotatorcuff.assess import (
     summarize,
     tear_probabilities,
 )
-from radiologycnn.training.rotatorcuff.cases import MARGIN_SHARE, load_class, prepare_folder, simulate_cases
+from radiologycnn.training.rotatorcuff.cases import (
+    MANIFEST_FILES,
+    MARGIN_SHARE,
+    load_class,
+    prepare_folder,
+    simulate_cases,
+)
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
 from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
@@ -62,6 +68,7 @@ class RotatorCuffTask(TrainingTask):
     """
 
     name = ROTATOR_CUFF_TASK
+    manifest_files = MANIFEST_FILES
     trainer = staticmethod(train)
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
@@ -122,7 +129,7 @@ class RotatorCuffTask(TrainingTask):
                 )
             )
         found = prepare_folder(self.data, cache, preprocessing, self.codes, progress)
-        return CaseSet(found, {row["id"]: row["patient"] for row in read_manifest(self.data, ("image",), ("mask",))})
+        return CaseSet(found, {row["id"]: row["patient"] for row in self.manifest()})
 
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
