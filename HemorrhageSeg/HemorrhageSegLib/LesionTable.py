@@ -2,11 +2,11 @@
 
 import qt
 
+from HemorrhageSegLib.ResultPresenter import panelColumns
 from RadiologyCNNLib import SliceViews
 
-ROW_HEIGHT = 22
 MOST_ROWS = 5  #: that are seen at once
-HEADING_AND_SCROLL_BAR_HEIGHT = 40
+NARROWEST_COLUMN = 24  #: Slicer's 60 would make the view scroll sideways
 
 
 class LesionTable:
@@ -22,7 +22,8 @@ class LesionTable:
         self._shown = shown
         self._isChoosingTable = False
         view.verticalHeader().setVisible(False)
-        view.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self._rowHeight = view.fontMetrics().height() + 8  # follows the person's own font
+        view.verticalHeader().setDefaultSectionSize(self._rowHeight)
         view.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         view.connect("selectionChanged()", self.onLesionChosen)
         view.connect("clicked(QModelIndex)", self.onLesionClicked)
@@ -33,15 +34,18 @@ class LesionTable:
         measurements = result.measurements if result else None
         if measurements is not None:
             rows = min(max(len(measurements.lesions), 1), MOST_ROWS)
-            view.minimumHeight = view.maximumHeight = HEADING_AND_SCROLL_BAR_HEIGHT + ROW_HEIGHT * rows
-        if view.mrmlTableNode() is tableNode:
-            return
-        self._isChoosingTable = True  # the view tells of a new selection, though nobody has selected anything
-        try:
-            view.setMRMLTableNode(tableNode)
-        finally:
-            self._isChoosingTable = False
-        view.horizontalHeader().setMinimumSectionSize(30)  # Slicer's 60 would make the view scroll sideways
+            view.minimumHeight = view.maximumHeight = self._rowHeight * (rows + 1) + 6
+        if view.mrmlTableNode() is not tableNode:
+            self._isChoosingTable = True  # the view tells of a new selection, though nobody has selected anything
+            try:
+                view.setMRMLTableNode(tableNode)
+            finally:
+                self._isChoosingTable = False
+            view.horizontalHeader().setMinimumSectionSize(NARROWEST_COLUMN)
+        if tableNode is not None:
+            count = tableNode.GetNumberOfColumns()
+            for column in range(count):
+                view.setColumnHidden(column, column not in panelColumns(count))
 
     def onLesionChosen(self) -> None:
         """Another row was selected, with the mouse or the arrow keys."""

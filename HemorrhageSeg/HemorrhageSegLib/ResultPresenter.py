@@ -6,7 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import NetworkOutline, RaterSegments
-from HemorrhageSegLib.ResultTexts import shortNames
+from HemorrhageSegLib.ResultTexts import typeCell
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
 from RadiologyCNNLib.ScenePlacement import (
     addDisplay,
@@ -197,21 +197,29 @@ def _ensureTable(result: SceneResult) -> None:
 
 
 def tableColumns(labelNames) -> list:
-    """(heading, value of a lesion, kind) of each column that the person sees; CSV files hold every digit and more."""
-    sides = {"left": _("left"), "right": _("right"), "midline": _("midline")}
+    """(name, heading, what it is, text of a lesion's cell) of each column; CSV files hold every digit and more.
+
+    The headings are short, so that a narrow panel shows all columns of ``panelColumns``.
+    """
+    sides = {"left": _("left"), "right": _("right"), "midline": _("mid")}
     columns = [
-        (_("No."), lambda lesion: lesion.index, int),
-        (_("Volume (mL)"), lambda lesion: round(lesion.volume_ml, 2), float),
-        (_("ABC/2 (mL)"), lambda lesion: round(lesion.abc2.volume_ml, 2), float),
-        (_("Ø (mm)"), lambda lesion: round(lesion.max_diameter_mm, 1), float),
-        (_("Side"), lambda lesion: sides.get(lesion.side, lesion.side), str),
-        (_("Slices"), _slicesText, str),
-        (_("HU ± SD"), lambda lesion: f"{lesion.mean_hu:.0f} ± {lesion.sd_hu:.0f}", str),
+        (_("No."), _("No."), _("Number of the piece, the largest first"), lambda lesion: str(lesion.index)),
+        (_("Volume (mL)"), _("mL"), _("Volume of the piece in mL"), lambda lesion: f"{lesion.volume_ml:.2f}"),
+        (_("ABC/2 (mL)"), _("ABC/2"), _("The same by ABC/2, in mL"), lambda lesion: f"{lesion.abc2.volume_ml:.2f}"),
+        (_("Ø (mm)"), _("Ø mm"), _("Largest diameter in mm"), lambda lesion: f"{lesion.max_diameter_mm:.1f}"),
+        (_("Side"), _("Side"), _("The patient's side"), lambda lesion: sides.get(lesion.side, lesion.side)),
+        (_("Slices"), _("Slices"), _("First and last slice, counted from 0"), _slicesText),
+        (_("Mean (HU)"), _("HU"), _("Mean of its voxels in HU"), lambda lesion: f"{lesion.mean_hu:.0f}"),
+        (_("SD (HU)"), _("SD HU"), _("Their standard deviation in HU"), lambda lesion: f"{lesion.sd_hu:.0f}"),
     ]
     if len(labelNames) > 1:
-        names = shortNames(labelNames)  # the whole ones would push the numbers out of the panel
-        columns.insert(1, (_("Type"), lambda lesion: names.get(lesion.label_name, lesion.label_name), str))
+        columns.insert(1, (_("Type"), _("Type"), ", ".join(labelNames), lambda lesion: typeCell(lesion.label_name)))
     return columns
+
+
+def panelColumns(count: int) -> range:
+    """Which of so many columns the panel shows: all but the number, which the order tells, and the SD."""
+    return range(1, count - 1)
 
 
 def _slicesText(lesion) -> str:
@@ -229,12 +237,13 @@ def updateTable(result: SceneResult) -> None:
         return
     measurements = result.measurements
     lesions = measurements.lesions if measurements else ()
-    makers = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray, str: vtk.vtkStringArray}
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
-        for heading, value, kind in tableColumns([label.name for label in result.labels]):
-            column = makers[kind]()
-            column.SetName(heading)
+        for name, heading, meaning, textOf in tableColumns([label.name for label in result.labels]):
+            column = vtk.vtkStringArray()
+            column.SetName(name)
             for lesion in lesions:
-                column.InsertNextValue(value(lesion))
+                column.InsertNextValue(textOf(lesion))
             tableNode.AddColumn(column)
+            tableNode.SetColumnTitle(name, heading)
+            tableNode.SetColumnDescription(name, meaning)

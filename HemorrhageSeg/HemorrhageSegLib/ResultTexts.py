@@ -4,7 +4,12 @@ import html
 
 from slicer.i18n import tr as _
 
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from RadiologyCNNLib.PanelTexts import linesHtml
+
+#: What clinicians call the types of bleed, by their whole names.
+_ABBREVIATIONS = {label.name: key.upper() for key, label in BLEED_TYPES.items()}
+_LONGEST_IN_TABLE = 9  #: letters of another model's label, so that the numbers stay in a narrow panel
 
 
 def volumeText(volumeMl: float) -> str:
@@ -25,7 +30,7 @@ def measuredText(measurements, labels=()) -> str:
     found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
     lines = [_unbroken([_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found])]
     if len(measurements.totals) > 1:
-        names = shortNames([total.label_name for total in measurements.totals])
+        names = _legendNames([total.label_name for total in measurements.totals])
         found = [total for total in measurements.totals if total.lesion_count]
         squares = {label.value: _square(label.color_rgb) for label in labels}
         lines.append(
@@ -54,11 +59,20 @@ def _square(colorRgb) -> str:
     return f'<span style="color:#{color}">■</span> '
 
 
-def shortNames(names) -> dict:
-    """Short name by name: without the last word that all of them end with, as "hemorrhage" of the types of bleed."""
+def _legendNames(names) -> dict:
+    """Name as the legend has it by whole name, "Subdural (SDH)": without the last word that all of them end with."""
     ends = {name.rpartition(" ")[::2] for name in names}
     same = len(ends) > 1 and len({last for _first, last in ends}) == 1 and all(first for first, _last in ends)
-    return {name: name.rpartition(" ")[0] if same else name for name in names}
+    legend = {name: name.rpartition(" ")[0] if same else name for name in names}
+    return {
+        name: f"{text} ({_ABBREVIATIONS[name]})" if name in _ABBREVIATIONS else text for name, text in legend.items()
+    }
+
+
+def typeCell(name: str) -> str:
+    """A type of bleed as the table has it: "SDH"."""
+    short = name if len(name) <= _LONGEST_IN_TABLE else f"{name[: _LONGEST_IN_TABLE - 1]}…"
+    return _ABBREVIATIONS.get(name, short)
 
 
 def notesText(result, saidAlready="") -> str:

@@ -34,14 +34,32 @@ def testEachTypeIsASegmentWithItsNameAndColour(clinic):
 def testTheTableNamesTheTypeOfEachBleed(clinic):
     cells = segmentTypes(clinic).tableCells()
     names = [row[1] for row in cells]
-    assert set(names) == {"Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid"}
-    assert "Subdural 39" in clinic.ui.abcLabel.text and "hemorrhage" not in clinic.ui.abcLabel.text
+    assert set(names) == {"IPH", "IVH", "SDH", "EDH", "SAH"}
+    assert "Subdural (SDH) 39" in clinic.ui.abcLabel.text and "hemorrhage" not in clinic.ui.abcLabel.text
     assert max(cells, key=lambda row: float(row[2])) == cells[0]
+
+
+def testTheTableOfANarrowPanelNeedsNoScrollingSideways(clinic):
+    view = segmentTypes(clinic).ui.lesionTable
+    clinic.widget.parent.resize(380, 900)
+    clinic.host.process_events()
+    columns = range(view.model().columnCount())
+    shown = [view.model().headerData(n, clinic.qt.Qt.Horizontal) for n in columns if not view.isColumnHidden(n)]
+    assert shown == ["Type", "mL", "ABC/2", "Ø mm", "Side", "Slices", "HU"]
+    assert sum(view.columnWidth(n) for n in columns) <= view.viewport().width
+    assert view.viewport().height >= sum(view.rowHeight(n) for n in range(5))
 
 
 def testEachTypesVolumeStandsBesideASquareInItsColour(clinic):
     text = segmentTypes(clinic).ui.abcLabel.text
-    for label, name in zip(LABELS, ("Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid")):
+    names = (
+        "Intraparenchymal (IPH)",
+        "Intraventricular (IVH)",
+        "Subdural (SDH)",
+        "Epidural (EDH)",
+        "Subarachnoid (SAH)",
+    )
+    for label, name in zip(LABELS, names):
         color = "".join(f"{round(255 * part):02x}" for part in label.color_rgb)
         assert f'<span style="color:#{color}">■</span> {name} ' in text
 
