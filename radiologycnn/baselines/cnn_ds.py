@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, network_size, no_progress, prepared_files
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
-from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ModelPackage, load_package
@@ -30,27 +29,18 @@ from radiologycnn.training.packages import describe
 PAPER_THRESHOLD = 0.5
 
 
-def prepared_on_grid(
-    cases: Sequence[ScanCase],
-    cache: Path,
-    preprocessing: Preprocessing,
-    progress: Progress = no_progress,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> list[Path]:
-    """Cases on the network's grid as files in ``cache``; those already there are kept."""
+def prepared_on_grid(learning: Learning[ScanCase], settings: TrainingSettings) -> list[list[Path]]:
+    """The training and the validation cases on the network's grid, as files that methods of one comparison share."""
+    cache = learning.folder.parent / f"cases-{cache_name(settings)}"
+    preprocessing = preprocessing_of(settings)
 
     def prepare(case: ScanCase) -> None:
         save_case(prepare_case(case.id, *case.read(), preprocessing), cache)
 
-    return prepared_files(cases, cache, prepare, progress, cancelled)
+    return learning.prepared(cache, prepare)
 
 
-def grid_cache(folder: Path, settings: TrainingSettings) -> Path:
-    """Where prepared cases lie that several methods of one comparison share."""
-    return folder.parent / f"cases-{cache_name(settings)}"
-
-
-class CnnDsSegmenter:
+class CnnDsSegmenter(Segmenter):
     """The paper's network, used as the panel and ``segment`` use it.
 
     Args:
@@ -77,17 +67,10 @@ class CnnDsSegmenter:
             self.architecture = {**self.architecture, "parameters": parameters}
         self._segmenter: HemorrhageSegmenter | None = None
 
-    def fit(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
-        packaged = folder / "model"
+    def learn(self, learning: Learning[ScanCase]) -> Fit:
+        packaged = learning.folder / "model"
         if not (packaged / DESCRIPTION_NAME).exists():
-            self._train(training, validation, folder, packaged, progress, cancelled)
+            self._train(learning, packaged)
         package = load_package(packaged)
         self._segmenter = HemorrhageSegmenter(package, self.device)
         facts = {
@@ -95,42 +78,33 @@ class CnnDsSegmenter:
             "threshold": package.operating_threshold,
             "architecture": dict(package.architecture),
         }
-        log = folder / LOG_NAME
+        log = learning.folder / LOG_NAME
         return Fit(logged_seconds(log), log, facts)
 
     def predict(self, volume: Volume) -> np.ndarray:
         return self._segmenter.segment(volume).mask > 0
 
-    def _train(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        packaged: Path,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        settings, preprocessing = self.settings, preprocessing_of(self.settings)
-        cache = grid_cache(folder, settings)
-        paths = [prepared_on_grid(cases, cache, preprocessing, progress, cancelled) for cases in (training, validation)]
+    def _train(self, learning: Learning[ScanCase], packaged: Path) -> None:
+        settings, folder = self.settings, learning.folder
+        paths = prepared_on_grid(learning, settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
         optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
-        loop = SegmentationLoop(network, optimizer, settings, *paths, folder, self.device, cancelled)
-        result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
+        loop = SegmentationLoop(network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
         threshold = PAPER_THRESHOLD
         if settings.preset != "paper":
             network.load_state_dict(result.state_dict)
             threshold, _ = choose_threshold(network, paths[1], self.device)
         record = describe(
-            HEMORRHAGE_TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
-            self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
+            HEMORRHAGE_TASK, settings, self.architecture, preprocessing_of(settings).to_dict(), [HEMORRHAGE.to_dict()],
+            self.name.replace("_", "-"), "0.1.0", self.title, learning.description,
             self.simulated, threshold, {},
         )  # fmt: skip
         save_package(packaged, result.state_dict, record)
 
 
-class PackagedSegmenter:
+class PackagedSegmenter(Segmenter):
     """A finished model behind the same interface: nothing is learned.
 
     A model of five types of bleed gives a label map instead of a mask, uint8 with the values of ``BLEED_TYPES``.
@@ -140,14 +114,7 @@ class PackagedSegmenter:
         self.name, self.title, self.package = name, title, package
         self._segmenter = HemorrhageSegmenter(package, device)
 
-    def fit(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
+    def learn(self, learning: Learning[ScanCase]) -> Fit:
         facts = {
             "model": self.package.id,
             "sha256": self.package.weights_sha256,

@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.intracranial import intracranial
-from radiologycnn.errors import Cancelled, InputError, missing_package
+from radiologycnn.errors import InputError, missing_package
 from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
@@ -43,7 +42,7 @@ _THRESHOLDS = tuple(np.round(np.arange(0.1, 0.95, 0.05), 2))
 _SAMPLES, _RECORD = "samples.npz", "forest.json"
 
 
-class ForestSegmenter:
+class ForestSegmenter(Segmenter):
     """Features of candidate voxels, 500 trees, smoothed probability.
 
     What was learned is kept as the sample that the forest is grown from, so that no program has to be read from disk.
@@ -68,18 +67,11 @@ class ForestSegmenter:
         self.preprocessing = Preprocessing(grid_shape_ijk, (-1000.0, 1000.0), "clamp_then_resample", True, 1.0)
         self.trees, self.voxels_a_case, self.seed = trees, voxels_a_case, seed
 
-    def fit(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
+    def learn(self, learning: Learning[ScanCase]) -> Fit:
         started = time.perf_counter()
-        samples, path = folder / _SAMPLES, folder / _RECORD
+        samples, path = learning.folder / _SAMPLES, learning.folder / _RECORD
         if not samples.exists():
-            self._sample(training, samples, progress, cancelled)
+            self._sample(learning, samples)
         with np.load(samples) as arrays:
             features, blood, ranges = arrays["features"], arrays["blood"], arrays["ranges"]
         if blood.all() or not blood.any():
@@ -87,7 +79,7 @@ class ForestSegmenter:
         self._ranges = ranges
         self._forest = _new_forest(self.trees, self.seed).fit(features, blood)
         if not path.exists():
-            threshold = self._best_threshold(training, progress, cancelled)
+            threshold = self._best_threshold(learning)
             record = {"threshold": threshold, "seconds": time.perf_counter() - started}
             write_atomically(path, json.dumps(record).encode())
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -106,15 +98,10 @@ class ForestSegmenter:
         mask = self._cleaned(self._probability(ready) > self._threshold, ready)
         return ready.to_scan(mask.astype(np.float32)) > 0.5
 
-    def _sample(
-        self, training: Sequence[ScanCase], path: Path, progress: Progress, cancelled: Callable[[], bool]
-    ) -> None:
+    def _sample(self, learning: Learning[ScanCase], path: Path) -> None:
         rng = np.random.default_rng(self.seed)
         per_case, of_blood = [], []
-        for number, case in enumerate(training):
-            if cancelled():
-                raise Cancelled
-            progress(number / len(training), f"Features of {case.id}")
+        for case in learning.each(learning.training, "Features of"):
             volume, mask = case.read()
             ready = self.preprocessing.prepare(volume)
             truth = ready.labels_to_network(mask.astype(np.uint8)) > 0
@@ -140,12 +127,9 @@ class ForestSegmenter:
                 wanted.append(np.full(len(places), value))
         save_arrays(path, features=np.concatenate(chosen), blood=np.concatenate(wanted), ranges=ranges)
 
-    def _best_threshold(self, cases: Sequence[ScanCase], progress: Progress, cancelled: Callable[[], bool]) -> float:
+    def _best_threshold(self, learning: Learning[ScanCase]) -> float:
         scores = []
-        for number, case in enumerate(cases):
-            if cancelled():
-                raise Cancelled
-            progress(number / len(cases), f"Operating point: {case.id}")
+        for case in learning.each(learning.training, "Operating point:"):
             volume, mask = case.read()
             if not mask.any():
                 continue

@@ -6,10 +6,11 @@ a set of files in its own folder, so that a comparison that was stopped goes on,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -60,31 +61,55 @@ class ShoulderCase:
 Case = TypeVar("Case", ScanCase, ShoulderCase)
 
 
-def prepared_files(
-    cases: Sequence[Case],
-    cache: Path,
-    prepare: Callable[[Case], None],
-    progress: Progress = no_progress,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> list[Path]:
-    """The files ``<id>.npz`` of prepared cases in ``cache``; those that are there already are kept.
+@dataclass(frozen=True)
+class Learning(Generic[Case]):
+    """What a method learns from, where it keeps what it has learned, and who follows it.
 
-    Args:
-        prepare: writes the file of a case.
-
-    Raises:
-        Cancelled: as ``cancelled`` said.
+    Attributes:
+        training, validation: the cases.
+        folder: of this method alone.
+        progress: called with a fraction of the present step, 0-1, and what is done.
+        cancelled: asked before each case and step.
     """
-    paths = []
-    for number, case in enumerate(cases):
-        path = cache / f"{case.id}.npz"
-        if not path.exists():
-            if cancelled():
+
+    training: Sequence[Case]
+    validation: Sequence[Case]
+    folder: Path
+    progress: Progress
+    cancelled: Callable[[], bool]
+
+    @property
+    def description(self) -> str:
+        """The training cases, for a model's card."""
+        return f"{len(self.training)} cases of a comparison of methods"
+
+    def each(self, cases: Sequence[Case], doing: str) -> Iterator[Case]:
+        """The cases one by one, each told as ``doing`` and its id.
+
+        Raises:
+            Cancelled: as ``cancelled`` said.
+        """
+        for number, case in enumerate(cases):
+            if self.cancelled():
                 raise Cancelled
-            progress(number / len(cases), f"Preparing {case.id}")
-            prepare(case)
-        paths.append(path)
-    return paths
+            self.progress(number / len(cases), f"{doing} {case.id}")
+            yield case
+
+    def prepared(self, cache: Path, prepare: Callable[[Case], None]) -> list[list[Path]]:
+        """The files ``<id>.npz`` in ``cache`` of the training and of the validation cases.
+
+        Args:
+            cache: files that are there already are kept, as several methods of one comparison share them.
+            prepare: writes the file of a case.
+
+        Raises:
+            Cancelled: as ``cancelled`` said.
+        """
+        files = {case.id: cache / f"{case.id}.npz" for case in (*self.training, *self.validation)}
+        for cases in (self.training, self.validation):
+            for case in self.each([case for case in cases if not files[case.id].exists()], "Preparing"):
+                prepare(case)
+        return [[files[case.id] for case in cases] for cases in (self.training, self.validation)]
 
 
 def network_size(network: nn.Module) -> int:
@@ -107,8 +132,8 @@ class Fit:
     facts: dict[str, Any]
 
 
-class Segmenter(Protocol):
-    """Outlines bleeds.
+class Method(ABC, Generic[Case]):
+    """What learns from cases and then says something of a scan; a subclass states :meth:`learn` and ``predict``.
 
     Attributes:
         name: key in file names and options.
@@ -120,8 +145,8 @@ class Segmenter(Protocol):
 
     def fit(
         self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
+        training: Sequence[Case],
+        validation: Sequence[Case],
         folder: Path,
         progress: Progress = no_progress,
         cancelled: Callable[[], bool] = lambda: False,
@@ -132,11 +157,19 @@ class Segmenter(Protocol):
             Cancelled: as ``cancelled`` said.
             InputError: cases that cannot be learned from.
         """
-        ...
+        return self.learn(Learning(training, validation, folder, progress, cancelled))
 
+    @abstractmethod
+    def learn(self, learning: Learning[Case]) -> Fit:
+        """As :meth:`fit`, from what it was called with."""
+
+
+class Segmenter(Method[ScanCase]):
+    """Outlines bleeds."""
+
+    @abstractmethod
     def predict(self, volume: Volume) -> np.ndarray:
         """Mask, bool (K, J, I), on the scan's own grid; after :meth:`fit`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -156,21 +189,9 @@ class TearAnswer:
     runs: np.ndarray | None
 
 
-class TearClassifier(Protocol):
-    """Names the class of a tear; ``name``, ``title`` and ``fit`` as of :class:`Segmenter`."""
+class TearClassifier(Method[ShoulderCase]):
+    """Names the class of a tear."""
 
-    name: str
-    title: str
-
-    def fit(
-        self,
-        training: Sequence[ShoulderCase],
-        validation: Sequence[ShoulderCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit: ...
-
-    def predict(self, volume: Volume, repeats: dict[str, Any] | None = None) -> TearAnswer:
+    @abstractmethod
+    def predict(self, volume: Volume, repeats: Mapping[str, Any] | None = None) -> TearAnswer:
         """Class probabilities and activation maps; the humeral head is found by itself."""
-        ...

@@ -6,7 +6,6 @@ are not part of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from radiologycnn.baselines.cnn_ds import grid_cache, prepared_on_grid
-from radiologycnn.baselines.interface import Progress, ScanCase
+from radiologycnn.baselines.cnn_ds import prepared_on_grid
+from radiologycnn.baselines.interface import Learning, ScanCase
 from radiologycnn.baselines.unets import TrainedSegmenter
 from radiologycnn.errors import missing_package
 from radiologycnn.hemorrhage.inference import mask_from_probability
-from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.volume import Volume
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -55,18 +53,12 @@ class DynUNetSegmenter(TrainedSegmenter):
     def make_loop(self, *args: Any) -> SegmentationLoop:
         return SegmentationLoop(*args)
 
-    def prepared(
-        self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
-    ) -> list[Path]:
-        return prepared_on_grid(cases, grid_cache(folder, self.settings), self._preprocessing, progress, cancelled)
-
-    @property
-    def _preprocessing(self) -> Preprocessing:
-        return preprocessing_of(self.settings)
+    def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
+        return prepared_on_grid(learning, self.settings)
 
     @torch.no_grad()
     def predict(self, volume: Volume) -> np.ndarray:
-        ready = self._preprocessing.prepare(volume)
+        ready = preprocessing_of(self.settings).prepare(volume)
         logits = self.network(torch.from_numpy(ready.array)[None, None].to(self.device))
         probability = torch.sigmoid(logits.float())[0, 0].cpu().numpy()
         return mask_from_probability(ready.to_scan(probability), _THRESHOLD) > 0

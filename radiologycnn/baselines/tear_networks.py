@@ -7,7 +7,7 @@ of blocks, squeeze-and-excitation, DenseNet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from radiologycnn.baselines.interface import (
-    Fit,
-    Progress,
-    ShoulderCase,
-    TearAnswer,
-    network_size,
-    no_progress,
-    prepared_files,
-)
+from radiologycnn.baselines.interface import Fit, Learning, ShoulderCase, TearAnswer, TearClassifier, network_size
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.description import DESCRIPTION_NAME
@@ -73,7 +65,7 @@ def architecture(variant: str, settings: TrainingSettings) -> dict[str, Any]:
     return {"name": name, "parameters": {**parameters, **changes}}
 
 
-class PackagedTearClassifier:
+class PackagedTearClassifier(TearClassifier):
     """A finished model: classifies as the panel and ``classify`` do."""
 
     def __init__(self, package: ModelPackage, device: str = "cpu", name: str = "vrn", title: str = "VRN") -> None:
@@ -93,14 +85,7 @@ class PackagedTearClassifier:
             network.load_state_dict(load_file(path))
             self._members.append(network.float().eval().to(self.device))
 
-    def fit(
-        self,
-        training: Sequence[ShoulderCase],
-        validation: Sequence[ShoulderCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
+    def learn(self, learning: Learning[ShoulderCase]) -> Fit:
         facts = {
             "model": self.package.id,
             "sha256": self.package.weights_sha256,
@@ -167,55 +152,36 @@ class TrainedTearClassifier(PackagedTearClassifier):
         self.settings, self.simulated, self.keep_last = settings, simulated, keep_last
         self.architecture = architecture(variant, settings)
 
-    def fit(
-        self,
-        training: Sequence[ShoulderCase],
-        validation: Sequence[ShoulderCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
-        packaged = folder / "model"
+    def learn(self, learning: Learning[ShoulderCase]) -> Fit:
+        packaged = learning.folder / "model"
         if not (packaged / DESCRIPTION_NAME).exists():
-            self._train(training, validation, folder, packaged, progress, cancelled)
+            self._train(learning, packaged)
         self._use(load_package(packaged))
-        log = folder / LOG_NAME
+        log = learning.folder / LOG_NAME
         facts = {"parameters": network_size(load_network(self.package)), "architecture": self.architecture}
         return Fit(logged_seconds(log), log, facts)
 
-    def _train(
-        self,
-        training: Sequence[ShoulderCase],
-        validation: Sequence[ShoulderCase],
-        folder: Path,
-        packaged: Path,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        settings = self.settings
-        cache = folder.parent / f"cases-{cache_name(settings)}"
-        paths = [prepared_cubes(cases, cache, settings, progress, cancelled) for cases in (training, validation)]
+    def _train(self, learning: Learning[ShoulderCase], packaged: Path) -> None:
+        settings, folder = self.settings, learning.folder
+        paths = prepared_cubes(learning, settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
-        loop = KeepingLoop(network, make_optimizer(network, settings), settings, *paths, folder, self.device, cancelled)
+        loop = KeepingLoop(
+            network, make_optimizer(network, settings), settings, *paths, folder, self.device, learning.cancelled
+        )
         loop.keep_last = self.keep_last
-        result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
         record = describe(
             ROTATOR_CUFF_TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
-            self.name.replace("_", "-"), "0.1.0", self.title, f"{len(training)} cases of a comparison of methods",
+            self.name.replace("_", "-"), "0.1.0", self.title, learning.description,
             self.simulated, 0.5, {},
         )  # fmt: skip
         save_package(packaged, result.state_dict, record)
 
 
-def prepared_cubes(
-    cases: Sequence[ShoulderCase],
-    cache: Path,
-    settings: TrainingSettings,
-    progress: Progress = no_progress,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> list[Path]:
-    """Cases as cubes around the humeral head, kept as files in ``cache``."""
+def prepared_cubes(learning: Learning[ShoulderCase], settings: TrainingSettings) -> list[list[Path]]:
+    """The training and the validation cases as cubes around the humeral head, as files that methods share."""
+    cache = learning.folder.parent / f"cases-{cache_name(settings)}"
 
     def prepare(case: ShoulderCase) -> None:
         volume, mask = case.read()
@@ -223,4 +189,4 @@ def prepared_cubes(
         ready = prepare_case(case.id, volume, case.tear_class, preprocessing, mask, case.side, case.centre_lps_mm)
         save_case(ready, cache)
 
-    return prepared_files(cases, cache, prepare, progress, cancelled)
+    return learning.prepared(cache, prepare)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, no_progress
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.intracranial import intracranial, largest_part
-from radiologycnn.errors import Cancelled
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
@@ -35,7 +32,7 @@ def largest_bright_part(smooth_hu: np.ndarray, inside: np.ndarray, threshold_hu:
     return largest_part(ndimage.binary_opening(bright))
 
 
-class ThresholdSegmenter:
+class ThresholdSegmenter(Segmenter):
     """Learns one number: the HU above which the largest bright part fits the training masks best; 50 without any."""
 
     name = "threshold"
@@ -44,22 +41,12 @@ class ThresholdSegmenter:
     def __init__(self) -> None:
         self.threshold_hu = 50.0
 
-    def fit(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
-        path = folder / _RECORD
+    def learn(self, learning: Learning[ScanCase]) -> Fit:
+        path = learning.folder / _RECORD
         if not path.exists():
             started = time.perf_counter()
             scores: list[list[float]] = []
-            for number, case in enumerate(training):
-                if cancelled():
-                    raise Cancelled
-                progress(number / len(training), f"Case {case.id}")
+            for case in learning.each(learning.training, "Case"):
                 volume, mask = case.read()
                 if not mask.any():
                     continue  # nothing to overlap with: every threshold would do as badly
@@ -67,9 +54,9 @@ class ThresholdSegmenter:
                 smooth = smoothed(volume.array, volume.spacing_mm)
                 scores.append([overlap(largest_bright_part(smooth, inside, t), mask).dice for t in THRESHOLDS_HU])
             best = int(np.mean(scores, axis=0).argmax()) if scores else THRESHOLDS_HU.index(50)
-            seconds = time.perf_counter() - started if training else None
+            seconds = time.perf_counter() - started if learning.training else None
             record = {"threshold_hu": THRESHOLDS_HU[best], "seconds": seconds}
-            folder.mkdir(parents=True, exist_ok=True)
+            learning.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps(record).encode())
         record = json.loads(path.read_text(encoding="utf-8"))
         self.threshold_hu = float(record["threshold_hu"])

@@ -17,8 +17,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from radiologycnn.baselines.cnn_ds import grid_cache, prepared_on_grid
-from radiologycnn.baselines.interface import Fit, Progress, ScanCase, network_size, no_progress, prepared_files
+from radiologycnn.baselines.cnn_ds import prepared_on_grid
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.grid import reorient_to_lps
 from radiologycnn.images.volume import Volume
@@ -53,11 +53,9 @@ class DrawnPartsLoop(SegmentationLoop):
         return tuple(torch.from_numpy(np.ascontiguousarray(parts))[:, None] for parts in (image, mask))
 
 
-class TrainedSegmenter:
+class TrainedSegmenter(Segmenter):
     """What they share: training, weights on disk, facts. A subclass says how cases are prepared and what is learned."""
 
-    name: str
-    title: str
     settings: TrainingSettings
     device: str
 
@@ -77,26 +75,19 @@ class TrainedSegmenter:
         """For the report, beside the number of parameters."""
         return {}
 
-    def prepared(
-        self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
-    ) -> list[Path]:
+    def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
+        """Files of the training and of the validation cases."""
         raise NotImplementedError
 
-    def fit(
-        self,
-        training: Sequence[ScanCase],
-        validation: Sequence[ScanCase],
-        folder: Path,
-        progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Fit:
-        path, settings = folder / WEIGHTS_NAME, self.settings
+    def learn(self, learning: Learning[ScanCase]) -> Fit:
+        folder, settings = learning.folder, self.settings
+        path = folder / WEIGHTS_NAME
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            paths = [self.prepared(cases, folder, progress, cancelled) for cases in (training, validation)]
+            paths = self.prepared(learning)
             optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-7)
-            loop = self.make_loop(self.network, optimizer, settings, *paths, folder, self.device, cancelled)
-            result = loop.run((folder / CHECKPOINT_NAME).exists(), progress)
+            loop = self.make_loop(self.network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
+            result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
             partial = path.with_suffix(".part")
             torch.save(result.state_dict, partial)
             partial.replace(path)
@@ -144,11 +135,8 @@ class PatchUNetSegmenter(_DrawnUNetSegmenter):
         self.patch = tuple(min(patch_size, side) for side in shape)
         self.build()
 
-    def prepared(
-        self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
-    ) -> list[Path]:
-        cache = grid_cache(folder, self.settings)
-        return prepared_on_grid(cases, cache, preprocessing_of(self.settings), progress, cancelled)
+    def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
+        return prepared_on_grid(learning, self.settings)
 
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Two patches: one around a voxel of blood where there is blood, one anywhere."""
@@ -259,10 +247,8 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
         self.recipe, self.slices_a_step = recipe, slices_a_step
         self.build()
 
-    def prepared(
-        self, cases: Sequence[ScanCase], folder: Path, progress: Progress, cancelled: Callable[[], bool]
-    ) -> list[Path]:
-        cache = folder.parent / f"cases-slices-{self.recipe.size}"
+    def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
+        cache = learning.folder.parent / f"cases-slices-{self.recipe.size}"
 
         def prepare(case: ScanCase) -> None:
             volume, mask = case.read()
@@ -273,7 +259,7 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
             voxel_ml = float(abs(np.linalg.det(ready.ijk_to_lps[:3, :3]))) / 1000
             save_case(PreparedCase(case.id, image, closed, voxel_ml), cache)
 
-        return prepared_files(cases, cache, prepare, progress, cancelled)
+        return learning.prepared(cache, prepare)
 
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Some slices as one part, half of them with blood where there is blood."""
