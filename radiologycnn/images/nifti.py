@@ -11,6 +11,7 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,36 @@ _COMPLEX = {32, 1792, 2048}
 _UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 _CHUNK_BYTES = 1 << 26
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
+
+
+#: Where the fields that place and scale the voxels lie in a header: layout for ``struct``, and offset in bytes.
+NIFTI1_FIELDS = {
+    "dim": ("8h", 40),
+    "datatype": ("h", 70),
+    "bitpix": ("h", 72),
+    "pixdim": ("8f", 76),
+    "vox_offset": ("f", 108),
+    "scaling": ("2f", 112),
+    "units": ("B", 123),
+    "codes": ("2h", 252),
+    "quaternion": ("3f", 256),
+    "q_offset": ("3f", 268),
+    "sform": ("12f", 280),
+    "magic": ("4s", 344),
+}
+_NIFTI2_FIELDS = {
+    "magic": ("4s", 4),
+    "datatype": ("h", 12),
+    "dim": ("8q", 16),
+    "pixdim": ("8d", 104),
+    "vox_offset": ("q", 168),
+    "scaling": ("2d", 176),
+    "codes": ("2i", 344),
+    "quaternion": ("3d", 352),
+    "q_offset": ("3d", 376),
+    "sform": ("12d", 400),
+    "units": ("i", 500),
+}
 
 
 @dataclass(frozen=True)
@@ -109,11 +140,13 @@ def _read_voxels(stream: BinaryIO, offset: int, count: int) -> bytes:
 
 
 def _parse_header(raw: bytes, name: str) -> _Header:
-    for order in "<>":
-        if len(raw) >= 348 and struct.unpack_from(order + "i", raw, 0)[0] == 348 and raw[344:347] in (b"n+1", b"ni1"):
-            return _parse_nifti1(raw, order)
-        if len(raw) >= 540 and struct.unpack_from(order + "i", raw, 0)[0] == 540 and raw[4:7] in (b"n+2", b"ni2"):
-            return _parse_nifti2(raw, order)
+    for size, fields, magics in ((348, NIFTI1_FIELDS, (b"n+1", b"ni1")), (540, _NIFTI2_FIELDS, (b"n+2", b"ni2"))):
+        if len(raw) < size:
+            continue
+        start = fields["magic"][1]
+        for order in "<>":
+            if struct.unpack_from(order + "i", raw, 0)[0] == size and raw[start : start + 3] in magics:
+                return _from_fields(raw, order, fields)
     if len(raw) < 348:
         raise damaged_file(name, "it ends within its header")
     raise InputError(
@@ -123,51 +156,26 @@ def _parse_header(raw: bytes, name: str) -> _Header:
     )
 
 
-def _parse_nifti1(raw: bytes, order: str) -> _Header:
-    def get(layout: str, offset: int) -> tuple:
-        return struct.unpack_from(order + layout, raw, offset)
-
-    vox_offset, slope, intercept = get("fff", 108)
-    qform_code, sform_code = get("hh", 252)
+def _from_fields(raw: bytes, order: str, fields: Mapping[str, tuple[str, int]]) -> _Header:
+    values = {name: struct.unpack_from(order + layout, raw, offset) for name, (layout, offset) in fields.items()}
+    (vox_offset,) = values["vox_offset"]  # a float in NIfTI-1
+    slope, intercept = values["scaling"]
+    qform_code, sform_code = values["codes"]
     return _Header(
         order=order,
-        dim=get("8h", 40),
-        datatype=get("h", 70)[0],
-        pixdim=get("8f", 76),
+        dim=values["dim"],
+        datatype=values["datatype"][0],
+        pixdim=values["pixdim"],
         vox_offset=int(vox_offset) if math.isfinite(vox_offset) else 0,
         slope=slope,
         intercept=intercept,
         qform_code=qform_code,
         sform_code=sform_code,
-        quaternion=get("3f", 256),
-        q_offset=get("3f", 268),
-        sform=np.array(get("12f", 280), float).reshape(3, 4),
-        units=raw[123] & 7,
-        separate=raw[344:347] == b"ni1",
-    )
-
-
-def _parse_nifti2(raw: bytes, order: str) -> _Header:
-    def get(layout: str, offset: int) -> tuple:
-        return struct.unpack_from(order + layout, raw, offset)
-
-    slope, intercept = get("dd", 176)
-    qform_code, sform_code = get("ii", 344)
-    return _Header(
-        order=order,
-        dim=get("8q", 16),
-        datatype=get("h", 12)[0],
-        pixdim=get("8d", 104),
-        vox_offset=get("q", 168)[0],
-        slope=slope,
-        intercept=intercept,
-        qform_code=qform_code,
-        sform_code=sform_code,
-        quaternion=get("3d", 352),
-        q_offset=get("3d", 376),
-        sform=np.array(get("12d", 400), float).reshape(3, 4),
-        units=get("i", 500)[0] & 7,
-        separate=raw[4:7] == b"ni2",
+        quaternion=values["quaternion"],
+        q_offset=values["q_offset"],
+        sform=np.array(values["sform"], float).reshape(3, 4),
+        units=values["units"][0] & 7,
+        separate=values["magic"][0].startswith(b"ni"),
     )
 
 

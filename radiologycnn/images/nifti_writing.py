@@ -6,8 +6,11 @@ import struct
 
 import numpy as np
 
-from radiologycnn.images.nifti import DATATYPES
+from radiologycnn.images.nifti import DATATYPES, NIFTI1_FIELDS
 from radiologycnn.images.volume import LPS_TO_RAS
+
+#: Of a single file: the standard's 348, and four that say that nothing follows before the voxels.
+_HEADER_BYTES = 352
 
 
 def nifti_bytes(array: np.ndarray, ijk_to_lps: np.ndarray) -> bytes:
@@ -51,17 +54,24 @@ def nifti_header(shape_kji: tuple[int, ...], dtype: np.dtype, ijk_to_lps: np.nda
     orthogonal = np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-5)
     handedness = -1.0 if np.linalg.det(rotation) < 0 else 1.0
     quaternion = _quaternion(rotation * [1, 1, handedness]) if orthogonal else (0.0, 0.0, 0.0)
-    header = bytearray(352)
+    values = {
+        "dim": (3, *shape_kji[::-1], 1, 1, 1, 1),
+        "datatype": (code,),
+        "bitpix": (dtype.itemsize * 8,),
+        "pixdim": (handedness, *spacing, 0, 0, 0, 0),
+        "vox_offset": (_HEADER_BYTES,),
+        "scaling": (1, 0),
+        "units": (2,),  # mm
+        "codes": (1 if orthogonal else 0, 1),
+        "quaternion": quaternion,
+        "q_offset": affine[:3, 3],
+        "sform": affine[:3].ravel(),
+        "magic": (b"n+1\0",),
+    }
+    header = bytearray(_HEADER_BYTES)
     struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, *shape_kji[::-1], 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, code, dtype.itemsize * 8)
-    struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
-    struct.pack_into("<fff", header, 108, 352, 1, 0)
-    struct.pack_into("<B", header, 123, 2)  # xyzt_units: mm
-    struct.pack_into("<hh", header, 252, 1 if orthogonal else 0, 1)
-    struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
-    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
-    struct.pack_into("<4s", header, 344, b"n+1\0")
+    for name, (layout, offset) in NIFTI1_FIELDS.items():
+        struct.pack_into("<" + layout, header, offset, *values[name])
     return bytes(header)
 
 
