@@ -10,12 +10,11 @@ head depends on the field of view.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.skull import Skull, find_skull
 from radiologycnn.images.boxes import Box
 from radiologycnn.images.grid import (
@@ -28,6 +27,7 @@ from radiologycnn.images.grid import (
 )
 from radiologycnn.images.separable import reached_box, resize, resize_labels, resized_matrix
 from radiologycnn.images.volume import Volume
+from radiologycnn.models.preprocessing_record import is_number, read_fields, refuse
 
 ORDERS = ("resample_then_clamp", "clamp_then_resample")
 CROPS = ("none", "head")
@@ -70,27 +70,15 @@ class Preprocessing:
         Raises:
             InputError: an unknown field or an impossible value.
         """
-        problems = [f"{name!r} is unknown" for name in record if name not in {f.name for f in fields(cls)}]
-        result = cls(**{f.name: record.get(f.name, f.default) for f in fields(cls)})
+        result, problems = read_fields(cls, record, {"order": ORDERS, "crop": CROPS}, ["antialias"])
         shape, hu_range = result.grid_shape_ijk, result.hu_range
         if not _is_list(shape, 3) or not all(isinstance(n, int) and 8 <= n <= 1024 for n in shape):
             problems.append("'grid_shape_ijk' must be three whole numbers from 8 to 1024")
-        if not _is_list(hu_range, 2) or not all(_is_number(x) for x in hu_range) or not hu_range[0] < hu_range[1]:
+        if not _is_list(hu_range, 2) or not all(is_number(x) for x in hu_range) or not hu_range[0] < hu_range[1]:
             problems.append("'hu_range' must be two rising numbers")
-        if result.order not in ORDERS:
-            problems.append(f"'order' must be one of {', '.join(ORDERS)}")
-        if result.crop not in CROPS:
-            problems.append(f"'crop' must be one of {', '.join(CROPS)}")
-        if not isinstance(result.antialias, bool):
-            problems.append("'antialias' must be true or false")
-        if not _is_number(result.divide_by) or result.divide_by <= 0:
+        if not is_number(result.divide_by) or result.divide_by <= 0:
             problems.append("'divide_by' must be a positive number")
-        if problems:
-            raise InputError(
-                "bad-preprocessing",
-                f"The model's preprocessing cannot be used: {'; '.join(problems)}.",
-                "Update RadiologyCNN, or ask the model's author for a corrected package.",
-            )
+        refuse(problems)
         return replace(
             result,
             grid_shape_ijk=tuple(shape),
@@ -201,10 +189,6 @@ class NetworkInput:
 
 def _moved(part: slice, by: int) -> slice:
     return slice(part.start + by, part.stop + by)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def _is_list(value: Any, length: int) -> bool:

@@ -9,7 +9,7 @@ skipping pixels, and left shoulders mirrored, so that the network needs to know 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.images.affine import transform_points
 from radiologycnn.images.separable import inside_axis
 from radiologycnn.images.volume import Volume
+from radiologycnn.models.preprocessing_record import is_number, read_fields, refuse
 from radiologycnn.rotatorcuff.cube import cube_directions, cube_matrix, sample_cube
 from radiologycnn.rotatorcuff.humeral_head import find_humeral_head
 from radiologycnn.rotatorcuff.results import RegionRecord
@@ -80,34 +81,19 @@ class Preprocessing:
         Raises:
             InputError: an unknown field or an impossible value.
         """
-        problems = [f"{name!r} is unknown" for name in record if name not in {f.name for f in fields(cls)}]
-        result = cls(**{f.name: record.get(f.name, f.default) for f in fields(cls)})
+        choices = {"intensity": INTENSITIES, "intensity_region": INTENSITY_REGIONS, "input_scale": INPUT_SCALES}
+        result, problems = read_fields(cls, record, choices, ["antialias", "mirror_left"])
         if not isinstance(result.grid_size, int) or not 16 <= result.grid_size <= 256:
             problems.append("'grid_size' must be a whole number from 16 to 256")
         if result.edge != SCAN_THICKNESS and not _is_edge(result.edge):
             low, high = EDGE_RANGE_MM
             problems.append(f"'edge' must be '{SCAN_THICKNESS}' or a number from {low:g} to {high:g} (mm)")
         pair = result.percentiles
-        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(_is_number(x) for x in pair):
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(is_number(x) for x in pair):
             problems.append("'percentiles' must be two numbers")
         elif not 0 <= pair[0] < pair[1] <= 100:
             problems.append("'percentiles' must rise, from 0 to 100")
-        for name, allowed in (
-            ("intensity", INTENSITIES),
-            ("intensity_region", INTENSITY_REGIONS),
-            ("input_scale", INPUT_SCALES),
-        ):
-            if getattr(result, name) not in allowed:
-                problems.append(f"'{name}' must be one of {', '.join(allowed)}")
-        for name in ("antialias", "mirror_left"):
-            if not isinstance(getattr(result, name), bool):
-                problems.append(f"'{name}' must be true or false")
-        if problems:
-            raise InputError(
-                "bad-preprocessing",
-                f"The model's preprocessing cannot be used: {'; '.join(problems)}.",
-                "Update RadiologyCNN, or ask the model's author for a corrected package.",
-            )
+        refuse(problems)
         edge = result.edge if result.edge == SCAN_THICKNESS else float(result.edge)
         return cls(**{**asdict(result), "edge": edge, "percentiles": (float(pair[0]), float(pair[1]))})
 
@@ -144,7 +130,7 @@ class Preprocessing:
             head = find_humeral_head(volume)
             centre = head.centre_lps_mm if head.found else _middle(volume)
             return RegionRecord(tuple(map(float, centre)), float(edge_mm), directions, True, head.confidence)
-        if len(centre_lps_mm) != 3 or not all(_is_number(value) for value in centre_lps_mm):
+        if len(centre_lps_mm) != 3 or not all(is_number(value) for value in centre_lps_mm):
             raise InputError("bad-region", "The cube's centre is not three numbers.", "Give x,y,z in mm.")
         centre = np.asarray(centre_lps_mm, float)
         index = transform_points(np.linalg.inv(np.asarray(volume.ijk_to_lps, float)), centre[None])[0]
@@ -247,11 +233,5 @@ def _middle(volume: Volume) -> np.ndarray:
     return transform_points(volume.ijk_to_lps, middle[None])[0]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool) and bool(
-        np.isfinite(value)
-    )  # fmt: skip
-
-
 def _is_edge(value: Any) -> bool:
-    return _is_number(value) and EDGE_RANGE_MM[0] <= value <= EDGE_RANGE_MM[1]
+    return is_number(value) and EDGE_RANGE_MM[0] <= value <= EDGE_RANGE_MM[1]
