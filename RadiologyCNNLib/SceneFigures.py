@@ -2,10 +2,25 @@
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 #: Okabe and Ito's colours, told apart without colour vision; markers differ too.
 COLORS = ((0.0, 0.45, 0.7), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91))
 MARKERS = ("Circle", "Cross", "Square", "Diamond", "Plus")
+#: A chart's legend lies over its upper right corner: so much of the height is kept free for it.
+LEGEND_SHARE = 0.35
+LEGEND_FONT_SIZE = 12
+
+
+def markerName(number: int) -> str:
+    """How the series of this number is marked, for words beside a chart."""
+    return (_("circle"), _("cross"), _("square"), _("diamond"), _("plus"))[number % len(MARKERS)]
+
+
+def withRoomForLegend(low: float, high: float) -> tuple[float, float]:
+    """A range of the y axis in which values from ``low`` to ``high`` do not lie under the legend."""
+    span = (high - low) or 1.0
+    return low - 0.05 * span, high + (0.05 + LEGEND_SHARE) * span
 
 
 def canShowCharts() -> bool:
@@ -69,7 +84,16 @@ class SceneFigures:
         tableNode.SetLocked(True)  # computed, not typed
         return tableNode
 
-    def series(self, key: str, name: str, rows: list, number: int, isLine: bool = False, labels: str = "reader"):
+    def series(
+        self,
+        key: str,
+        name: str,
+        rows: list,
+        number: int,
+        isLine: bool = False,
+        isDashed: bool = False,
+        labels="reader",
+    ):
         """Points, or with ``isLine`` a line through them.
 
         Args:
@@ -78,6 +102,7 @@ class SceneFigures:
             rows: (x, y) or (x, y, label of the point).
             number: which colour and marker.
             isLine: see there.
+            isDashed: the line is a reference, nothing that was measured.
             labels: heading of the points' labels.
         """
         headings = ["x", "y", labels][: len(rows[0])]
@@ -94,13 +119,23 @@ class SceneFigures:
         marker = MARKERS[number % len(MARKERS)]
         node.SetMarkerStyle(kind.MarkerStyleNone if isLine else getattr(kind, f"MarkerStyle{marker}"))
         node.SetMarkerSize(10)
-        node.SetLineStyle(kind.LineStyleSolid if isLine else kind.LineStyleNone)
+        style = kind.LineStyleDash if isDashed else kind.LineStyleSolid
+        node.SetLineStyle(style if isLine else kind.LineStyleNone)
         node.SetLineWidth(2)
         node.SetColor(*COLORS[number % len(COLORS)])
         return node
 
-    def chart(self, key: str, name: str, xTitle: str, yTitle: str, series: list):
-        """A chart of these series."""
+    def chart(self, key: str, name: str, xTitle: str, yTitle: str, series: list, xRange=None, yRange=None, legend=True):
+        """A chart of these series.
+
+        Args:
+            key: of the node.
+            name: its title.
+            xTitle, yTitle: of the axes.
+            series: plot series nodes.
+            xRange, yRange: (lowest, highest) that is shown; None for what the values need.
+            legend: whether there is one.
+        """
         chart = self._kept("vtkMRMLPlotChartNode", self._plotAttribute, key, name)
         chart.RemoveAllPlotSeriesNodeIDs()
         for node in series:
@@ -108,7 +143,14 @@ class SceneFigures:
         chart.SetTitle(name)
         chart.SetXAxisTitle(xTitle)
         chart.SetYAxisTitle(yTitle)
-        chart.SetLegendVisibility(True)
+        chart.SetLegendVisibility(legend)
+        chart.SetLegendFontSize(LEGEND_FONT_SIZE)
+        chart.SetXAxisRangeAuto(xRange is None)
+        chart.SetYAxisRangeAuto(yRange is None)
+        if xRange is not None:
+            chart.SetXAxisRange(*map(float, xRange))
+        if yRange is not None:
+            chart.SetYAxisRange(*map(float, yRange))
         return chart
 
     def _kept(self, className: str, attribute: str, key: str, name: str):

@@ -2,7 +2,7 @@
 
 from slicer.i18n import tr as _
 
-from RadiologyCNNLib.SceneFigures import SceneFigures
+from RadiologyCNNLib.SceneFigures import SceneFigures, withRoomForLegend
 
 
 def figures() -> SceneFigures:
@@ -21,6 +21,10 @@ def updateTables(message: dict) -> list:
     if table["rows"]:
         name = _("Pairs of raters")
         found.append((name, nodes.table("pairs", name, table["columns"], table["rows"])))
+    compared = message.get("comparison_table")
+    if compared is not None:
+        name = _("Network and raters")
+        found.append((name, nodes.table("comparison", name, compared["columns"], compared["rows"])))
     matrix = message["matrix"]
     for key, name in (("absolute", _("Disagreement, absolute")), ("signed", _("Disagreement, signed"))):
         rows = [
@@ -72,17 +76,22 @@ def _blandAltman(plot, pair):
     nodes, key = figures(), f"bland-altman {plot['first']} {plot['second']}"
     points = list(zip(plot["mean_ml"], plot["difference_ml"], plot["cases"]))
     series = [nodes.series(key, _("Cases"), points, 0, labels="case")]
-    limits = plot["limits"]
+    limits, heights = plot["limits"], [*plot["difference_ml"], 0.0]
     if limits is not None:
+        heights += limits.values()
         low, high = min(plot["mean_ml"]), max(plot["mean_ml"])
         for number, (name, words) in enumerate(
             (("bias", _("Mean")), ("lower", _("Mean - 1.96 SD")), ("upper", _("Mean + 1.96 SD")))
         ):
             line = [(low, limits[name]), (high, limits[name])]
             words = f"{words} ({limits[name]:+.1f} mL)"
-            series.append(nodes.series(f"{key} {name}", words, line, 1 if number == 0 else 2, isLine=True))
+            style = {"number": 1} if number == 0 else {"number": 2, "isDashed": True}
+            series.append(nodes.series(f"{key} {name}", words, line, isLine=True, **style))
     difference = _("{second} - {first} (mL)").format(first=plot["first"], second=plot["second"])
-    return nodes.chart(key, _("Bland-Altman: {pair}").format(pair=pair), _("Mean (mL)"), difference, series)
+    return nodes.chart(
+        key, _("Bland-Altman: {pair}").format(pair=pair), _("Mean (mL)"), difference, series,
+        yRange=withRoomForLegend(min(heights), max(heights)),
+    )  # fmt: skip
 
 
 def _volumes(plot, pair):
@@ -90,12 +99,13 @@ def _volumes(plot, pair):
     points = list(zip(plot["first_ml"], plot["second_ml"], plot["cases"]))
     series = [nodes.series(key, _("Cases"), points, 0, labels="case")]
     high = max([*plot["first_ml"], *plot["second_ml"], 1.0])
-    series.append(nodes.series(f"{key} equal", _("Equal"), [(0.0, 0.0), (high, high)], 2, isLine=True))
+    series.append(nodes.series(f"{key} equal", _("Equal"), [(0.0, 0.0), (high, high)], 2, isLine=True, isDashed=True))
     if plot["line"] is not None:
         line = list(zip(plot["line"]["x"], plot["line"]["y"]))
         series.append(nodes.series(f"{key} line", _("Regression"), line, 1, isLine=True))
     first, second = (_("{rater} (mL)").format(rater=plot[name]) for name in ("first", "second"))
-    return nodes.chart(key, _("Volumes: {pair}").format(pair=pair), first, second, series)
+    title = _("Volumes: {pair}").format(pair=pair)
+    return nodes.chart(key, title, first, second, series, yRange=withRoomForLegend(0.0, high))
 
 
 def _two(value) -> str:

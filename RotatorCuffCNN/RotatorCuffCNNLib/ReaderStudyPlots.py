@@ -1,8 +1,15 @@
-"""The comparison's figures as charts in the scene: ROC with readers, and accuracy and time by group (Figures 3, 4)."""
+"""The comparison's figures as charts in the scene: ROC with readers, and accuracy and time by group (Figures 3, 4).
 
+A legend would lie over the best readers, who are in the charts' upper right: the axes' titles name the groups instead.
+"""
+
+import numpy as np
 from slicer.i18n import tr as _
 
+from RadiologyCNNLib.SceneFigures import markerName
 from RotatorCuffCNNLib.ReaderStudyTables import figures
+
+BOX_HALF_WIDTH = 0.3
 
 
 def updateCharts(comparison: dict) -> list:
@@ -18,53 +25,57 @@ def updateCharts(comparison: dict) -> list:
     return charts
 
 
+def _membersOf(comparison, group: str, *measures) -> list:
+    """A group's members of whom all these measures are known."""
+    names = comparison["groups"][group]
+    rows = [row for row in comparison["members"] if row["name"] in names]
+    return [row for row in rows if all(row[measure] is not None for measure in measures)]
+
+
 def _rocChart(comparison):
-    series = []
+    series = [figures().series("chance", _("Chance"), [(0.0, 0.0), (1.0, 1.0)], 4, isLine=True, isDashed=True)]
     for curve in comparison["roc"][:1]:
         rows = list(zip(curve["false_positive_rate"], curve["true_positive_rate"]))
         series.append(figures().series("roc", curve["name"], rows, 0, isLine=True))
-    for number, (group, members) in enumerate(comparison["groups"].items()):
-        rows = [
-            (1 - row["specificity"], row["sensitivity"], row["name"])
-            for row in comparison["members"]
-            if row["name"] in members and row["specificity"] is not None and row["sensitivity"] is not None
-        ]
+    marked = []
+    for number, group in enumerate(comparison["groups"]):
+        members = _membersOf(comparison, group, "sensitivity", "specificity")
+        rows = [(1 - row["specificity"], row["sensitivity"], row["name"]) for row in members]
         if rows:
             series.append(figures().series(f"points {number}", group, rows, number))
-    chart = figures().chart("roc", _("ROC curve and readers"), _("1 - specificity"), _("Sensitivity"), series)
-    chart.SetXAxisRangeAuto(False)
-    chart.SetXAxisRange(0, 1)
-    chart.SetYAxisRangeAuto(False)
-    chart.SetYAxisRange(0, 1.02)
-    return chart
+            marked.append(f"{markerName(number)}: {group}")
+    axis = " · ".join([_("1 - specificity"), *marked])
+    name, wide = _("ROC curve and readers"), (0, 1.02)
+    return figures().chart("roc", name, axis, _("Sensitivity"), series, (-0.01, 1.0), wide, legend=False)
 
 
 def _memberChart(comparison, measure: str, name: str, axis: str):
-    """Each member as a point, one column a group; Slicer's charts have no boxes, so the median is a line."""
+    """Each member as a point, one column a group, and around several a box: median, first and third quartile."""
     scale = 1 if measure == "seconds" else 100
-    series = []
-    for number, (group, members) in enumerate(comparison["groups"].items()):
-        found = [row for row in comparison["members"] if row["name"] in members and row[measure] is not None]
-        count = len(found)
-        rows = [
-            (number + 1 + (0.5 * (place + 0.5) / count - 0.25 if count > 1 else 0.0), scale * row[measure], row["name"])
-            for place, row in enumerate(found)
-        ]
-        if not rows:
+    series, columns = [], []
+    for number, group in enumerate(comparison["groups"]):
+        members = _membersOf(comparison, group, measure)
+        columns.append(f"{number + 1}: {group}")
+        if not members:
             continue
+        values = [scale * row[measure] for row in members]
+        aside = np.linspace(-0.8, 0.8, len(values)) if len(values) > 1 else np.zeros(1)
+        places = number + 1 + BOX_HALF_WIDTH * aside
+        rows = [(float(place), value, row["name"]) for place, value, row in zip(places, values, members)]
         series.append(figures().series(f"{measure} {number}", group, rows, number))
-        table3 = next((one for one in comparison["table3"] if one["measure"] == measure), None)
-        if table3 is not None:
-            median = scale * table3["groups"][group]["median"]
-            ends = [(number + 0.7, median), (number + 1.3, median)]
-            words = _("{group}, median").format(group=group)
-            series.append(figures().series(f"{measure} {number} median", words, ends, number, isLine=True))
-    chart = figures().chart(measure, name, _("Group"), axis, series)
-    chart.SetXAxisRangeAuto(False)
-    chart.SetXAxisRange(0.4, len(comparison["groups"]) + 0.6)
-    if measure == "seconds":
-        chart.SetYAxisLogScale(True)
-    else:
-        chart.SetYAxisRangeAuto(False)
-        chart.SetYAxisRange(0, 102)
+        if len(values) > 1:
+            box = _boxLine(number + 1, values)
+            words = _("{group}: median and quartiles").format(group=group)
+            series.append(figures().series(f"{measure} {number} box", words, box, number, isLine=True))
+    heights = None if measure == "seconds" else (0, 102)
+    ends = (0.4, len(comparison["groups"]) + 0.6)
+    chart = figures().chart(measure, name, " · ".join(columns), axis, series, ends, heights, legend=False)
+    chart.SetYAxisLogScale(measure == "seconds")
     return chart
+
+
+def _boxLine(place: int, values: list) -> list:
+    """One line that draws a box: Slicer's charts have none."""
+    low, middle, high = (float(value) for value in np.percentile(values, (25, 50, 75)))
+    left, right = place - BOX_HALF_WIDTH, place + BOX_HALF_WIDTH
+    return [(left, middle), (right, middle), (right, high), (left, high), (left, low), (right, low), (right, middle)]

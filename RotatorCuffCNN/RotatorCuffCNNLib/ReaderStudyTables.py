@@ -2,7 +2,8 @@
 
 from slicer.i18n import tr as _
 
-from radiologycnn.readers.comparison_words import figure_words, p_words, quartile_words
+from radiologycnn.evaluation.words import p_words
+from radiologycnn.readers.comparison_words import figure_words, quartile_words
 from RadiologyCNNLib.SceneFigures import SceneFigures
 
 

@@ -57,6 +57,7 @@ def test_tables_of_the_paper(study, tmp_path) -> None:
     record = json.loads((tmp_path / "out" / "agreement.json").read_text())
     assert record["comparison"]["kappa_experts"] > record["comparison"]["kappa_method"]
     assert record["comparison"]["mixed_model_p"] < 0.05
+    assert "Difference, mixed model over cases (p)" in printed and "(< 0.001)" in printed
     assert "1 case not judged by everybody, left out: case-5." in printed
     agreed = read_volume(tmp_path / "out" / "consensus" / "case-0.nii.gz")
     assert np.array_equal(agreed.array, ball(6 * 1.02))  # the middle one of three nested balls

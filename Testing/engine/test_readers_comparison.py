@@ -13,11 +13,11 @@ from scipy import stats
 
 from radiologycnn.cli import main
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.words import p_words
 from radiologycnn.images import write_image
 from radiologycnn.readers.answers import Answer, write_answers
 from radiologycnn.readers.comparison import compare
 from radiologycnn.readers.comparison_page import comparison_page
-from radiologycnn.readers.comparison_words import p_words
 from radiologycnn.readers.mark_checks import check_marks
 from radiologycnn.readers.marks import TearMark
 from radiologycnn.readers.members import Member, members_of

@@ -15,6 +15,7 @@ LIGHT_ENGINE = (
     "radiologycnn.annotation.store",
     "radiologycnn.annotation.training_masks",
     "radiologycnn.errors",
+    "radiologycnn.evaluation.words",
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.mask_values",
     "radiologycnn.hemorrhage.results",

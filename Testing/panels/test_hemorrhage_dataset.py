@@ -16,6 +16,7 @@ AGREEMENT = {
          "second_ml": 12.0}
     ],
     "table": {"columns": ["Raters", "Dice"], "rows": [["ab - cd", "0.91 ± 0.02"]]},
+    "comparison_table": {"columns": ["Measure", "Figure"], "rows": [["Raters with each other, mean kappa", "0.86"]]},
     "matrix": {"raters": ["ab", "cd"], "absolute": [[0.0, 0.1], [0.1, 0.0]], "signed": [[0.0, 0.05], [-0.05, None]]},
     "plots": [PAIR], "comparison": None,
 }  # fmt: skip
@@ -217,13 +218,16 @@ def testRatersAreComparedInTablesAndFigures(office):
     assert parts.agreementFrame.visible
     assert "mask is there" in parts.agreementLabel.text
     names = [parts.agreementTableSelector.itemText(n) for n in range(parts.agreementTableSelector.count)]
-    assert names == ["Pairs of raters", "Disagreement, absolute", "Disagreement, signed", "Each case"]
+    assert names == [
+        "Pairs of raters", "Network and raters", "Disagreement, absolute", "Disagreement, signed", "Each case",
+    ]  # fmt: skip
     assert office.cellsOf(parts.agreementTable.mrmlTableNode()) == [["ab - cd", "0.91 ± 0.02"]]
-    parts.agreementTableSelector.setCurrentIndex(2)
+    parts.agreementTableSelector.setCurrentIndex(3)
     assert office.cellsOf(parts.agreementTable.mrmlTableNode()) == [["ab", "0.000", "0.050"], ["cd", "-0.050", "–"]]
     charts = slicer.util.getNodesByClass("vtkMRMLPlotChartNode")
     assert {chart.GetTitle() for chart in charts} == {"Bland-Altman: ab – cd", "Volumes: ab – cd"}
     altman = next(chart for chart in charts if chart.GetTitle().startswith("Bland"))
+    assert altman.GetYAxisRange()[1] > 4.0 + 0.3 * (4.0 - 0.0), "room for the legend above the upper limit"
     series = [altman.GetNthPlotSeriesNode(n) for n in range(altman.GetNumberOfPlotSeriesNodes())]
     points = slicer.util.arrayFromTableColumn(series[0].GetTableNode(), "y")
     assert points.tolist() == [2.0, 1.0, 3.0]

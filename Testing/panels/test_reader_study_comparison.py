@@ -105,10 +105,19 @@ def testComparisonIsThereAsCharts(compared):
     assert set(charts) == {"ROC curve and readers", "Accuracy, tear or none", "Top-1 accuracy", "Diagnostic time"}
     roc = charts["ROC curve and readers"]
     series = [roc.GetNthPlotSeriesNode(n) for n in range(roc.GetNumberOfPlotSeriesNodes())]
-    curve = util.arrayFromTableColumn(series[0].GetTableNode(), "y")
+    line = next(one for one in series if one.GetMarkerStyle() == one.MarkerStyleNone and one.GetName() != "Chance")
+    curve = util.arrayFromTableColumn(line.GetTableNode(), "y")
     assert curve.tolist() == compared.record["roc"][0]["true_positive_rate"]
     readers = next(one for one in series if one.GetName() == "Readers")
     assert len(util.arrayFromTableColumn(readers.GetTableNode(), "x")) == 2
+    assert not roc.GetLegendVisibility(), "it would lie over readers"
+    assert roc.GetXAxisTitle() == "1 - specificity · circle: Network · cross: Readers"
+    time = charts["Diagnostic time"]
+    assert time.GetXAxisTitle() == "1: Network · 2: Readers"
+    points, box = (time.GetNthPlotSeriesNode(n).GetTableNode() for n in range(2))
+    seconds = util.arrayFromTableColumn(points, "y")
+    heights = util.arrayFromTableColumn(box, "y")
+    assert set(heights) == set(np.percentile(seconds, (25, 50, 75)))
     count = compared.nodeCount()
     compared.widget.readerStudy.results.onCompared({"comparison": compared.record, "page": ""})
     assert compared.nodeCount() == count

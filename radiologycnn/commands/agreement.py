@@ -47,8 +47,8 @@ def agreement(
         typer.echo(f"Note: {note}")
     _print_pairs(record["pairs"])
     _print_disagreement(record["matrix"])
-    for name, value in (record["comparison"] or {}).items():
-        typer.echo(f"{name.replace('_', ' '):24}{'-' if value is None else format(value, '.4g')}")
+    for words, value in (record["comparison_table"] or {"rows": []})["rows"]:
+        typer.echo(f"{words:40}{value}")
     typer.echo(f"Results: {output}")
 
 
@@ -66,12 +66,14 @@ def _write_consensus(found: Any, kind: str, folder: Path) -> None:
 
 
 def _print_pairs(pairs: list[dict[str, Any]]) -> None:
+    from radiologycnn.evaluation.words import p_words
+
     typer.echo(f"{'x':>12} {'y':>12} {'cases':>6} {'kappa':>14} {'slope (p)':>18} {'intercept mL (p)':>20} {'ICC':>6}")
     for row in pairs:
         line = icc = intercept = "-"
         if row["slope"] is not None:
-            line = f"{row['slope']:.2f} ({row['slope_p']:.2g})"
-            intercept = f"{row['intercept_ml']:.2f} ({row['intercept_p']:.2g})"
+            line = f"{row['slope']:.2f} ({p_words(row['slope_p'])})"
+            intercept = f"{row['intercept_ml']:.2f} ({p_words(row['intercept_p'])})"
             icc = f"{row['icc']:.2f}"
         kappa = f"{row['kappa_mean']:.2f} ± {row['kappa_sd']:.2f}"
         names = f"{row['first']:>12} {row['second']:>12} {row['cases']:>6}"

@@ -112,7 +112,8 @@ def compare(
     The results folder gets report.html, comparison.json, readers.csv, table2.csv, table3.csv, pairs.csv,
     same_cases.csv, roc.csv and, where readers have marked tears, marks.csv.
     """
-    from radiologycnn.readers.comparison_words import p_words, quartile_words
+    from radiologycnn.evaluation.words import p_words
+    from radiologycnn.readers.comparison_words import quartile_words
     from radiologycnn.readers.outputs import PAGE_NAME, write_comparison
 
     record = write_comparison(study, output, network_tables, groups, truth, tolerance)

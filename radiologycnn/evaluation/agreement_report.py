@@ -19,6 +19,7 @@ from radiologycnn.evaluation.rater_agreement import (
     compare_with_experts,
 )
 from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.evaluation.words import p_words
 
 TABLE_COLUMNS = (
     "Raters (x, y)",
@@ -46,13 +47,14 @@ def agreement_of_raters(
 
     Returns:
         raters, cases, notes; ``case_rows`` and ``pairs`` (see ``rater_agreement``); ``table``, ``matrix`` and ``plots``
-        (see the functions below); ``comparison`` or None.
+        (see the functions below); ``comparison`` and its ``comparison_table``, or None.
 
     Raises:
         InputError: a mask cannot be read, masks of a case do not lie on one grid, or there is no such method.
     """
     rows = agreement_by_case(found, progress)
     pairs = agreement_by_pair(rows)
+    comparison = compare_with_experts(rows, method, margin) if method else None
     return {
         "raters": list(found.raters),
         "cases": list(found.cases),
@@ -62,7 +64,8 @@ def agreement_of_raters(
         "table": paper_table(pairs),
         "matrix": disagreement_matrix(found.raters, pairs),
         "plots": pair_plots(rows, pairs),
-        "comparison": compare_with_experts(rows, method, margin) if method else None,
+        "comparison": comparison,
+        "comparison_table": comparison_table(comparison, method) if method else None,
     }
 
 
@@ -97,13 +100,32 @@ def paper_table(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
             cells += ["–"] * 4
         else:
             cells += [
-                f"{row['slope']:.2f} ({row['slope_p']:.2g})",
-                f"{row['intercept_ml']:.2f} ({row['intercept_p']:.2g})",
+                f"{row['slope']:.2f} ({p_words(row['slope_p'])})",
+                f"{row['intercept_ml']:.2f} ({p_words(row['intercept_p'])})",
                 f"{row['bias_ml']:.2f} ({row['lower_limit_ml']:.2f} to {row['upper_limit_ml']:.2f})",
                 f"{row['icc']:.2f}" if row["icc"] is not None else "–",
             ]
         rows.append(cells)
     return {"columns": list(TABLE_COLUMNS), "rows": rows}
+
+
+def comparison_table(comparison: dict[str, Any], method: str) -> dict[str, Any]:
+    """Whether the network agrees with the raters as they agree with each other: ``columns`` and ``rows`` of texts.
+
+    Args:
+        comparison: of :func:`compare_with_experts`.
+        method: the rater that is the network.
+    """
+    effect, margin = comparison["mixed_model_effect"], comparison["equivalence_margin"]
+    model = "–" if effect is None else f"{effect:+.3f} ({p_words(comparison['mixed_model_p'])})"
+    rows = [
+        ["Raters with each other, mean kappa", f"{comparison['kappa_experts']:.2f}"],
+        [f"{method} with the raters, mean kappa", f"{comparison['kappa_method']:.2f}"],
+        ["Difference, mixed model over cases (p)", model],
+        ["Difference, Mann-Whitney p", p_words(comparison["mann_whitney_p"])],
+        [f"Equivalent within {margin:g} of kappa, p", p_words(comparison["equivalence_p"])],
+    ]
+    return {"columns": ["Measure", "Figure"], "rows": rows}
 
 
 def disagreement_matrix(raters: Sequence[str], pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -15,3 +15,10 @@ def figure_words(name: str) -> str:
         unit = {"ml": "mL", "mm": "mm"}.get(part)
         words.append(f"({unit})" if unit and words[-2:-1] != ["within"] else unit or part)
     return " ".join(words)
+
+
+def p_words(p: float | None) -> str:
+    """A p-value with three decimals; very small ones as "< 0.001", none as "–"."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

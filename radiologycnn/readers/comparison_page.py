@@ -7,9 +7,10 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from radiologycnn.evaluation.words import p_words
 from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.readers import charts
-from radiologycnn.readers.comparison_words import SHARES, figure_words, p_words, quartile_words
+from radiologycnn.readers.comparison_words import SHARES, figure_words, quartile_words
 
 _READINGS = (
     "A reader gives one value for each measure, over the cases answered; the median and quartiles are over the readers"

@@ -29,10 +29,3 @@ def quartile_words(measure: str, figures: Mapping[str, Any]) -> str:
     )
     words = median if figures["members"] == 1 else f"{median} ({low}, {high})"
     return f"{words} %" if measure in SHARES else words
-
-
-def p_words(p: float | None) -> str:
-    """A p-value with three decimals; very small ones as "< 0.001"."""
-    if p is None:
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
