@@ -159,6 +159,7 @@ def test_bad_volumes_are_refused_with_a_sentence(change: dict, code: str | None,
     assert message["event"] == "error"
     assert message["code"] == code or (code is None and message["code"] != "internal")
     assert message["message"]
+    assert not message.get("details")  # a refusal is no entry for Slicer's log of errors
 
 
 def test_file_that_is_no_array_is_refused_and_never_unpickled(segment, head_volume, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import errno
 import traceback
 from typing import Any
 
-from radiologycnn.errors import MEMORY_WORDS, RadiologyCNNError
+from radiologycnn.errors import MEMORY_WORDS, InputError, RadiologyCNNError
 from radiologycnn.worker import protocol
 from radiologycnn.worker.array_files import DISK_FULL, disk_full_error
 
@@ -59,7 +59,12 @@ def _sentences(error: BaseException) -> tuple[str, str, str]:
 
 
 def failure_event(job: str | None, error: BaseException) -> dict[str, Any]:
-    """The error event for an exception; the traceback goes to ``details``, which is for the log only."""
+    """The error event for an exception; the traceback goes to ``details``, which is for the log only.
+
+    An input that is refused has none: it is no fault of the program, and not to be looked for in a log of errors.
+    """
     code, message, hint = _sentences(error)
-    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    details = ""
+    if not isinstance(error, InputError):
+        details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return protocol.error(job, code, message, hint, details)
