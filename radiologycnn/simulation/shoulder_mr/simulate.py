@@ -20,7 +20,9 @@ from radiologycnn.simulation.shoulder_mr.signal import WEIGHTINGS, Protocol, dra
 from radiologycnn.simulation.shoulder_mr.soft_tissue import paint_soft_tissue
 from radiologycnn.simulation.shoulder_mr.tears import Tear, plan_tear
 
-SIMULATOR_VERSION = "1"
+SIMULATOR_VERSION = "2"
+"""What changed: 2, axial and sagittal series lie as the coronal one does (one examination). Coronal ones as in 1."""
+
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
