@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.images import write_image
-from radiologycnn.training.case_files import split_manifest
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.cases import load_case
@@ -52,7 +51,7 @@ def test_example_of_bleeds_is_read(examples: list[str], tmp_path) -> None:
         row["id"]: "no bleed" if row["types"] == "none" else "bleed" for row in rows if row["id"] != "head-004"
     }
     for seed in range(5):
-        training, validation = split_manifest(cases.found, 0.3, seed, cases.patients)
+        training, validation = cases.shared_out(0.3, seed)
         people = [{cases.patient(path) for path in part} for part in (training, validation)]
         assert not people[0] & people[1] and "p03" not in people[0] | people[1]
 

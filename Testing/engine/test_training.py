@@ -12,7 +12,8 @@ from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.images import write_image
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
-from radiologycnn.training.case_files import read_manifest, split_cases
+from radiologycnn.training.case_files import read_manifest
+from radiologycnn.training.case_set import split_cases
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.hemorrhage.assess import choose_threshold, summarize
 from radiologycnn.training.hemorrhage.augmentation import augment, near_bone

@@ -14,14 +14,15 @@ from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.models.package import load_package
 from radiologycnn.reproduction.workspace import split_rows
-from radiologycnn.training.case_files import read_manifest, split_cases
+from radiologycnn.training.case_files import read_manifest
+from radiologycnn.training.case_set import CaseSet, split_cases
 from radiologycnn.training.folds import assign_folds, cross_validate, read_rows, table_of
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, save_case
 from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearSettings
-from radiologycnn.training.task import CaseSet, ModelName
+from radiologycnn.training.task import ModelName
 
 MODEL = ModelName("tiny")
 PATIENTS = ("p1", "p1", "p2", "p3", "p4", "p5", "p6")
@@ -222,6 +223,9 @@ def test_interval_is_over_patients(heads) -> None:
 
 class PreparedShoulders(RotatorCuffTask):
     """Shoulders that lie there prepared, two of them of one patient."""
+
+    def listed(self) -> CaseSet:
+        return self.prepare(self.data)
 
     def prepare(self, folder: Path, progress=None) -> CaseSet:
         found = CaseSet.without_splits(sorted(self.data.glob("*.npz")))

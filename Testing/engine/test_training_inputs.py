@@ -83,6 +83,36 @@ def test_a_mask_beside_its_image_is_refused_with_the_distance(own, tmp_path) -> 
         prepare_folder(own, tmp_path / "cache", GRID)
 
 
+@pytest.mark.parametrize(("name", "column"), [("scan-1.nii", "image"), ("mask-1.nii", "mask")])
+def test_what_is_wrong_in_a_file_is_said_with_its_case(own, tmp_path, name: str, column: str) -> None:
+    volume = read_volume(own / name)
+    values = volume.array.astype(np.float32)
+    values[3, 4:9, 5] = np.nan
+    write_image(own / name, values, volume.ijk_to_lps)
+    says = f"The {column} of case head-1 cannot be used. 5 of 86528 voxels .* are not numbers"
+    with pytest.raises(InputError, match=says) as told:
+        prepare_folder(own, tmp_path / "cache", GRID)
+    assert "Replace them" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("splits", "patients", "says"),
+    [
+        (("test", "test", "test"), "abc", "no case to train on: the column split has 3 for test"),
+        (("train", "train", "test"), "abc", "no case to validate on: the column split has 2 for train, 1 for test"),
+        (("", "", "test"), "aab", "Cases of one patient are too few to train and validate"),
+    ],
+)
+def test_too_few_cases_are_refused_before_any_scan_is_read(own, tmp_path, splits, patients, says) -> None:
+    lines = [f"head-{n},scan-{n}.nii,mask-{n}.nii,{patients[n]},{split}" for n, split in enumerate(splits)]
+    (own / "cases.csv").write_text("\n".join(["id,image,mask,patient,split", *lines]))
+    for path in own.glob("*.nii"):
+        path.write_bytes(b"not a scan")
+    with pytest.raises(InputError, match=says):
+        HemorrhageTask(SETTINGS, own, device="cpu").run(tmp_path / "run", ModelName("tiny"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_nothing_is_learned_from_empty_masks(own, tmp_path) -> None:
     for number in range(3):
         volume = read_volume(own / f"mask-{number}.nii")

@@ -19,7 +19,7 @@ from radiologycnn.models.weights import load_network
 from radiologycnn.networks.activation import TEAR_VERSUS_NONE
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cam import activation_maps
-from radiologycnn.training.case_files import split_manifest
+from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.loading import collate
 from radiologycnn.training.rotatorcuff.assess import choose_threshold
@@ -359,7 +359,7 @@ def test_manifest_classes_in_both_codes_and_splits(tmp_path) -> None:
         assert [load_case(path).tear_class for path in paths] == expected
         assert load_case(paths[0]).mask is not None and not load_case(paths[0]).mask.any()  # None: known to be none
         assert load_case(paths[1]).mask is None
-        training, validation = split_manifest(found, 0.5, 0)
+        training, validation = CaseSet(found).shared_out(0.5, 0)
         assert (len(training), [path.stem for path in validation]) == (4, ["s4"])
 
 

@@ -136,6 +136,22 @@ def _keep_patients_together(rows: list[dict[str, str]]) -> None:
         row["split"] = row["split"] or splits.get(row["patient"], "")
 
 
+def read_case_file(data: Path, row: Mapping[str, str], column: str) -> Volume:
+    """The scan or mask that a manifest's row names.
+
+    Raises:
+        InputError: it cannot be used; the case is named.
+    """
+    from radiologycnn.images import read_volume
+
+    try:
+        return read_volume(data / row[column])
+    except InputError as error:
+        raise InputError(
+            error.code, f"The {column} of case {row['id']} cannot be used. {error.message}", error.hint
+        ) from error
+
+
 def mask_fits(volume: Volume, mask: Volume) -> bool:
     """Whether the mask lies on its image's grid; on its way to a file's header a number may have been rounded."""
     shape = volume.array.shape
@@ -158,55 +174,6 @@ def _difference(volume: Volume, mask: Volume) -> str:
     if shapes[0] != shapes[1]:
         return "it has {} voxels, the image {}".format(*(" x ".join(map(str, shape[::-1])) for shape in shapes))
     return f"they lie up to {apart_mm(volume.ijk_to_lps, mask.ijk_to_lps, shapes[0]):.1f} mm apart"
-
-
-def split_cases(
-    paths: Sequence[Path], validation_share: float, seed: int, patients: Mapping[str, str] | None = None
-) -> tuple[list[Path], list[Path]]:
-    """Shuffle cases without a split into training and validation, at least one in each; share 0: no validation.
-
-    Args:
-        paths: prepared cases, named by their ids.
-        patients: by case id, whose scan it is; a patient's scans stay together. None: each is another patient's.
-    """
-    if validation_share == 0:
-        return list(paths), []
-    groups: dict[str, list[Path]] = {}
-    for path in paths:
-        groups.setdefault((patients or {}).get(path.stem, path.stem), []).append(path)
-    if len(groups) < 2:
-        raise InputError(
-            "too-few-cases",
-            f"{len(paths)} case is too few to train and validate."
-            if len(paths) < 2
-            else "Cases of one patient are too few to train and validate.",
-            "Give cases of at least two patients.",
-        )
-    members = list(groups.values())
-    order = [members[i] for i in np.random.default_rng(seed).permutation(len(members))]
-    wanted = max(1, round(validation_share * len(paths)))
-    count, cases = 1, len(order[0])
-    while count < len(order) - 1 and cases + len(order[count]) <= wanted:
-        cases += len(order[count])
-        count += 1
-    return [path for group in order[count:] for path in group], [path for group in order[:count] for path in group]
-
-
-def split_manifest(
-    found: Mapping[str, list[Path]], validation_share: float, seed: int, patients: Mapping[str, str] | None = None
-) -> tuple[list[Path], list[Path]]:
-    """Training and validation cases of a manifest; those without a split are shared out.
-
-    Args:
-        found: prepared files by split; the key "" holds cases without one.
-        patients: see :func:`split_cases`.
-    """
-    training, validation = list(found["train"]), list(found["validation"])
-    if found[""]:
-        # A manifest that names its validation cases has chosen them all.
-        more = split_cases(found[""], 0 if validation else validation_share, seed, patients)
-        training, validation = training + more[0], validation + more[1]
-    return training, validation
 
 
 def save_arrays(path: Path, compressed: bool = True, **arrays: object) -> None:

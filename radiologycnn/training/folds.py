@@ -18,10 +18,11 @@ from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.evaluation.words import counted, figure_words
 from radiologycnn.training.case_files import Progress
+from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.packages import check_model_name
 from radiologycnn.training.run_record import begin_or_resume
-from radiologycnn.training.task import Cancelled, CaseSet, ModelName, TrainingTask
+from radiologycnn.training.task import Cancelled, ModelName, TrainingTask
 
 RECORD_NAME = "cross-validation.json"
 TABLE_NAME = "cross-validation.csv"
@@ -115,7 +116,8 @@ def cross_validate(
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(model.name, model.version)
-    _check_count(folds, task.count_patients())
+    listed = task.listed()
+    _check_count(folds, len({listed.patient(path) for path in listed.learning}))
     weights = task.start_weights(start_from)
     record = {
         "task": task.name,
@@ -127,7 +129,7 @@ def cross_validate(
     begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
     report = progress or (lambda part, text: None)
     cases = task.prepare(output, lambda part, text: report(0.0, text))
-    paths = [path for split in ("", "train", "validation") for path in cases.found[split]]
+    paths = cases.learning
     fold_of = _folds_of(task, output, paths, cases, folds)
     for fold in range(1, folds + 1):
         folder = output / f"fold-{fold}"

@@ -123,6 +123,7 @@ def search(
     points = grid_points(task.settings, grid)
     for point in points:  # before the first hour, too
         task.with_settings(point.settings).start_weights(start_from)
+    task.shared_out(task.listed())
     record = {
         "task": task.name,
         "grid": {name: list(values) for name, values in grid.items()},

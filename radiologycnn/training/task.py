@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +14,8 @@ from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
-from radiologycnn.training.case_files import SPLITS, Progress, read_manifest, split_manifest
+from radiologycnn.training.case_files import Progress, read_manifest, simulated_id
+from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 
@@ -41,26 +42,6 @@ class ModelName:
     @property
     def folder(self) -> str:
         return f"{self.name}-{self.version}"
-
-
-@dataclass(frozen=True)
-class CaseSet:
-    """Prepared cases of a run.
-
-    Attributes:
-        found: files by split; the key "" holds cases without one.
-        patients: by case id, whose scan it is; cases that are not named are each another patient's.
-    """
-
-    found: Mapping[str, list[Path]]
-    patients: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def without_splits(cls, paths: Sequence[Path]) -> CaseSet:
-        return cls({**{split: [] for split in SPLITS}, "": list(paths)})
-
-    def patient(self, path: Path) -> str:
-        return self.patients.get(path.stem, path.stem)
 
 
 @dataclass(frozen=True)
@@ -125,11 +106,12 @@ class TrainingTask(ABC):
         """Rows of the data folder's manifest, checked; none of simulated cases."""
         return read_manifest(self.data, *self.manifest_files) if self.data else []
 
-    def count_patients(self) -> int:
-        """Of all cases but those to test with; known before any scan is read."""
+    def listed(self) -> CaseSet:
+        """The cases that :meth:`prepare` will find, by their names alone: known before any scan is read."""
         if self.data is None:
-            return self.simulate
-        return len({row["patient"] for row in self.manifest() if row["split"] != "test"})
+            names = [simulated_id(self.settings.seed, index) for index in range(self.simulate)]
+            return CaseSet.without_splits([Path(f"{name}.npz") for name in names])
+        return CaseSet.of_manifest(self.manifest())
 
     @abstractmethod
     def describe_cases(self, count: int) -> str:
@@ -198,19 +180,17 @@ class TrainingTask(ABC):
     def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
         """How good the validation figures of a training are; the larger is the better."""
 
+    def shared_out(self, cases: CaseSet) -> tuple[list[Path], list[Path]]:
+        """See :meth:`CaseSet.shared_out`; the cases need not be prepared yet."""
+        return cases.shared_out(self.settings.validation_share, self.settings.seed)
+
     def split(self, cases: CaseSet) -> tuple[list[Path], list[Path]]:
-        """Training and validation cases.
+        """:meth:`shared_out` of prepared cases.
 
         Raises:
-            InputError: none to train on, or none to validate on where the settings want some, or nothing to be found
-                in any of those to train on.
+            InputError: as there, or nothing to be found in any of those to train on.
         """
-        settings = self.settings
-        training, validation = split_manifest(cases.found, settings.validation_share, settings.seed, cases.patients)
-        if not training or (settings.validation_share and not validation):
-            raise InputError(
-                "too-few-cases", "There is no case to train on or none to validate on.", "Add cases or splits."
-            )
+        training, validation = self.shared_out(cases)
         if self.negative in (kinds := {self.stratum(path) for path in training}) and len(kinds) == 1:
             raise InputError(
                 "nothing-to-learn",
@@ -256,6 +236,7 @@ class TrainingTask(ABC):
         check_model_name(model.name, model.version)
         check_folder(output, resume)
         weights = self.start_weights(start_from)
+        self.shared_out(self.listed())  # before the first scan is read, too
         training, validation = self.split(self.prepare(output, progress))
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
         source = self.describe_source(len(training), start_from)

@@ -22,6 +22,7 @@ from radiologycnn.training.case_files import (
     Progress,
     check_mask_fits,
     is_current,
+    read_case_file,
     read_manifest,
     save_arrays,
     simulate_files,
@@ -98,9 +99,7 @@ def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
     Raises:
         InputError: a file cannot be read, or the mask does not fit.
     """
-    from radiologycnn.images import read_volume
-
-    volume, mask = read_volume(data / row["image"]), read_volume(data / row["mask"])
+    volume, mask = read_case_file(data, row, "image"), read_case_file(data, row, "mask")
     check_mask_fits(row["id"], volume, mask)
     if float(volume.array.max()) <= _DARKER_THAN_BLOOD:
         raise InputError(

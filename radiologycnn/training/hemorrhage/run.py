@@ -19,6 +19,7 @@ from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.case_files import Progress
+from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.hemorrhage.assess import (
     TYPE_VALUES,
     assess,
@@ -38,7 +39,7 @@ from radiologycnn.training.hemorrhage.cases import (
 )
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
+from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
@@ -124,7 +125,7 @@ class HemorrhageTask(TrainingTask):
                 )
             )
         found = prepare_folder(self.data, cache, preprocessing, progress, self.settings.types)
-        return CaseSet(found, {row["id"]: row["patient"] for row in self.manifest()})
+        return CaseSet(found, self.listed().patients)
 
     def stratum(self, path: Path) -> str:
         sizes = label_sizes(path)

@@ -35,6 +35,7 @@ from radiologycnn.training.case_files import (
     Progress,
     check_mask_fits,
     is_current,
+    read_case_file,
     read_manifest,
     save_arrays,
     simulate_files,
@@ -172,8 +173,6 @@ def prepare_folder(
     Raises:
         InputError: no manifest, a class or centre that cannot be read, a file missing, or a mask that does not fit.
     """
-    from radiologycnn.images import read_volume
-
     rows = read_manifest(data, *MANIFEST_FILES)
     # Every line is read before the first scan, so that a mistake in the last one costs no hour.
     classes = [_tear_class(row, line, codes) for line, row in enumerate(rows, start=2)]
@@ -183,10 +182,10 @@ def prepare_folder(
     for number, (row, tear_class, centre, side) in enumerate(zip(rows, classes, centres, sides), start=1):
         path = cache / f"{row['id']}.npz"
         if not is_current(path, [data / row[column] for column in ("image", "mask") if row.get(column)]):
-            volume = read_volume(data / row["image"])
+            volume = read_case_file(data, row, "image")
             mask = None
             if row.get("mask"):
-                labels = read_volume(data / row["mask"])
+                labels = read_case_file(data, row, "mask")
                 check_mask_fits(row["id"], volume, labels)
                 mask = marked(labels.array)
             elif tear_class == 0:

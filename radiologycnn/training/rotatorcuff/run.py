@@ -16,6 +16,7 @@ from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.case_files import Progress
+from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
@@ -33,7 +34,7 @@ from radiologycnn.training.rotatorcuff.cases import (
 )
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
-from radiologycnn.training.task import Cancelled, CaseSet, Figure, TrainingTask
+from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 
 
 def cache_name(settings: TrainingSettings) -> str:
@@ -129,7 +130,7 @@ class RotatorCuffTask(TrainingTask):
                 )
             )
         found = prepare_folder(self.data, cache, preprocessing, self.codes, progress)
-        return CaseSet(found, {row["id"]: row["patient"] for row in self.manifest()})
+        return CaseSet(found, self.listed().patients)
 
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
