@@ -10,17 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from radiologycnn.networks.network_options import NetworkOptions
+from radiologycnn.networks.network_options import ClassifierOptions
 
 
 @dataclass(frozen=True)
-class DenseNet3dOptions(NetworkOptions):
-    """Options of :class:`radiologycnn.networks.densenet3d.DenseNet3d`.
+class DenseNet3dOptions(ClassifierOptions):
+    """Options of :class:`radiologycnn.networks.densenet3d.DenseNet3d`, beside those of every classifier.
 
     Attributes:
-        in_channels: channels of the input; 1, the grey value.
-        classes: classes, as of VRN.
-        input_size: side of the input cube in voxels that the network was trained on.
         base_filters: channels of the first convolution; twice the growth rate in Huang 2017 (DenseNet-BC).
         growth_rate: channels that each layer adds.
         block_layers: layers of each dense block; between two blocks the grid is halved.
@@ -30,11 +27,8 @@ class DenseNet3dOptions(NetworkOptions):
 
     ARCHITECTURE: ClassVar[str] = "densenet3d"
     PRESETS: ClassVar[dict[str, DenseNet3dOptions]] = {}  # filled below: making options asks which presets there are
-    # Upper bounds keep a broken or hostile package from asking for all memory.
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "in_channels": (1, 64),
-        "classes": (2, 1000),
-        "input_size": (8, 512),
+        **ClassifierOptions.RANGES,
         "base_filters": (1, 256),
         "growth_rate": (1, 128),
         "block_layers": (1, 64),
@@ -43,9 +37,6 @@ class DenseNet3dOptions(NetworkOptions):
     }
     LENGTHS: ClassVar[Mapping[str, tuple[int, int]]] = {"block_layers": (1, 6)}
 
-    in_channels: int = 1
-    classes: int = 5
-    input_size: int = 64
     base_filters: int = 32
     growth_rate: int = 16
     block_layers: tuple[int, ...] = (2, 6, 14)

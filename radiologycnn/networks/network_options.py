@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T", bound="NetworkOptions")
 
 
+@dataclass(frozen=True)
 class NetworkOptions:
     """Base of frozen dataclasses whose fields are "int", "float", "bool", "str" or "tuple[..., ...]".
 
@@ -100,6 +101,28 @@ class NetworkOptions:
                 low, high = cls.RANGES[name]
                 found.append(f"The option {name} of {architecture} is {value!r}, not within {low} to {high}.")
         return found
+
+
+@dataclass(frozen=True)
+class ClassifierOptions(NetworkOptions):
+    """What the options of every classifier begin with.
+
+    Attributes:
+        in_channels: channels of the input; 1, the grey value.
+        classes: classes; 5 in Shim 2020 (None < Partial < Small < Medium < Large-to-Massive).
+        input_size: side of the input cube in voxels that the network was trained on; it accepts other sizes.
+    """
+
+    # Upper bounds keep a broken or hostile package from asking for all memory.
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "in_channels": (1, 64),
+        "classes": (2, 1000),
+        "input_size": (8, 512),
+    }
+
+    in_channels: int = 1
+    classes: int = 5
+    input_size: int = 64
 
 
 def _is_number(value: Any, whole: bool, limits: tuple[float, float]) -> bool:

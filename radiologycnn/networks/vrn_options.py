@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from radiologycnn.networks.network_options import NetworkOptions
+from radiologycnn.networks.network_options import ClassifierOptions
 
 VRN_UNITS_PER_BLOCK = 3
 """Voxception-ResNet units before each Voxception-Downsample unit (both papers)."""
@@ -22,14 +22,11 @@ _KEEP = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25)
 
 
 @dataclass(frozen=True)
-class VrnOptions(NetworkOptions):
-    """Options of :class:`radiologycnn.networks.vrn.Vrn`.
+class VrnOptions(ClassifierOptions):
+    """Options of :class:`radiologycnn.networks.vrn.Vrn`, beside those of every classifier.
 
     Attributes:
-        in_channels: channels of the input; 1, the grey value.
-        classes: classes; 5 in the paper (None < Partial < Small < Medium < Large-to-Massive).
-        input_size: side of the input cube in voxels: 64 (Shim), 32 (Brock). The network accepts other sizes, but was
-            trained on this one.
+        input_size: 64 (Shim), 32 (Brock).
         blocks: Voxception blocks, each three Voxception-ResNet units and one Downsample unit: 2 (Shim), 4 (Brock). Each
             one doubles the channels and halves the grid: a 64^3 input gives an activation map of 32^3, 16^3, 8^3, 4^3.
         base_filters: channels at full resolution; 32 in both.
@@ -59,11 +56,8 @@ class VrnOptions(NetworkOptions):
         "convolution_bias": ("where_useful", "everywhere"),
         "initialization": ("xavier", "orthogonal"),
     }
-    # Upper bounds keep a broken or hostile package from asking for all memory.
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "in_channels": (1, 64),
-        "classes": (2, 1000),
-        "input_size": (8, 512),
+        **ClassifierOptions.RANGES,
         "blocks": (1, 4),
         "base_filters": (4, 128),
         "hidden_features": (0, 4096),
@@ -75,9 +69,6 @@ class VrnOptions(NetworkOptions):
     }
     LENGTHS: ClassVar[Mapping[str, tuple[int, int]]] = {"keep_probabilities": (1, VRN_UNITS_PER_BLOCK * 4)}
 
-    in_channels: int = 1
-    classes: int = 5
-    input_size: int = 64
     blocks: int = 2
     base_filters: int = 32
     final_convolution: bool = True
