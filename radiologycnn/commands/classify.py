@@ -59,15 +59,7 @@ def classify(
     roi = _region(roi_centre, roi_edge)
     wish = _repeats(repeats, repeat_method, seed)
     with show_progress(quiet) as report, stop_on_interrupt() as stopped:
-        report(0.0, "Reading the scan")
-        from radiologycnn.errors import Cancelled
-        from radiologycnn.models.catalog import find_model
-
-        package = find_model(model, ROTATOR_CUFF_TASK)
-        volume = scan_options.read_scan(scan, series)
-        if stopped():
-            raise Cancelled
-        report(0.05, "Loading the model")
+        package, volume = scan_options.model_and_scan(ROTATOR_CUFF_TASK, model, scan, series, report, stopped)
         from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
         from radiologycnn.rotatorcuff.report import resolve_target, write_result
 
@@ -111,9 +103,7 @@ def _print_summary(result: ClassificationResult, files: list[Path], model_title:
     from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 
     answer = result.classification
-    typer.echo(f"Model: {model_title} ({result.provenance['model']}), on {result.provenance['device_name']}")
-    for note in result.notes:
-        typer.echo(f"Note: {note}")
+    scan_options.print_origin(result, model_title)
     typer.echo(f"{answer.words}; tear of any size: {100 * answer.tear_probability:.1f} %")
     for tear_class, probability in zip(TEAR_CLASSES, answer.probabilities):
         line = f"  {tear_class.name:<17}{100 * probability:5.1f} %"

@@ -38,15 +38,7 @@ def segment(
     report.json. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped by Ctrl-C.
     """
     with show_progress(quiet) as report, stop_on_interrupt() as stopped:
-        report(0.0, "Reading the scan")
-        from radiologycnn.errors import Cancelled
-        from radiologycnn.models.catalog import find_model
-
-        package = find_model(model, HEMORRHAGE_TASK)
-        volume = scan_options.read_scan(scan, series)
-        if stopped():
-            raise Cancelled
-        report(0.05, "Loading the model")
+        package, volume = scan_options.model_and_scan(HEMORRHAGE_TASK, model, scan, series, report, stopped)
         from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
         from radiologycnn.hemorrhage.report import write_result
 
@@ -66,9 +58,7 @@ def segment(
 
 def _print_summary(result: SegmentationResult, files: list[Path], model_title: str) -> None:
     measured = result.measurements
-    typer.echo(f"Model: {model_title} ({result.provenance['model']}), on {result.provenance['device_name']}")
-    for note in result.notes:
-        typer.echo(f"Note: {note}")
+    scan_options.print_origin(result, model_title)
     for total in measured.totals:
         typer.echo(
             f"{total.label_name}: {total.volume_ml:.2f} mL in {total.lesion_count} "

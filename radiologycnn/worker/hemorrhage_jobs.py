@@ -1,4 +1,4 @@
-"""The worker's jobs on head CT: outline a bleed, also prepared before, and measure a mask that a person has changed."""
+"""The worker's jobs on head CT: outline a bleed, and measure a mask that a person has changed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,6 @@ from radiologycnn.worker.volumes import read_volume_field
 if TYPE_CHECKING:
     from radiologycnn.hemorrhage.probability_map import ProbabilityMap
     from radiologycnn.worker.jobs import JobRunner
-
-
-def prepare(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
-) -> dict[str, Any]:
-    """Check a scan and make the network's input from it, for a ``segment`` that may follow."""
-    volume, segmenter, package = runner.scan_and_engine(HEMORRHAGE_TASK, request, progress)
-    progress.step(0.10, "Preparing the scan")
-    if runner.prepared_scans.of(request, package) is None:
-        runner.prepared_scans.keep(request, package, segmenter.prepare(volume, cancelled))
-    return {"seconds": progress.finish()}
 
 
 def segment(
@@ -51,14 +40,8 @@ def segment(
         **crop,
         "threshold": float(result.threshold),
         "measurements": result.measurements.to_dict(),
-        "notes": list(result.notes),
-        "provenance": dict(result.provenance),
-        "model": package.id,
-        # after a fall-back this is not the device that was asked for
-        "device": result.provenance["device"],
-        "device_name": result.provenance["device_name"],
         "labels": [label.to_dict() for label in result.labels],
-        "seconds": progress.finish(),
+        **runner.result_fields(result, progress),
     }
 
 

@@ -29,8 +29,10 @@ from radiologycnn.worker.volumes import read_volume_field
 from radiologycnn.worker.warm_models import WarmModels, unknown_task
 
 if TYPE_CHECKING:
+    from radiologycnn.hemorrhage.inference import SegmentationResult
     from radiologycnn.images.volume import Volume
     from radiologycnn.models.package import ModelPackage
+    from radiologycnn.rotatorcuff.inference import ClassificationResult
 
 _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "segment": hemorrhage_jobs.segment,
@@ -47,7 +49,8 @@ _TASK_JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "improve": improvement_jobs.improve,
 }
 
-_PREPARE = {HEMORRHAGE_TASK: hemorrhage_jobs.prepare, ROTATOR_CUFF_TASK: rotatorcuff_jobs.prepare}
+#: Fields of a request that a task's ``prepare`` takes beside the scan.
+_PREPARED_FROM: dict[str, tuple[str, ...]] = {HEMORRHAGE_TASK: (), ROTATOR_CUFF_TASK: ("roi", "side")}
 
 
 class JobRunner:
@@ -92,10 +95,16 @@ class JobRunner:
         }
 
     def prepare(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """Do what can be done of a task's job before it is asked for: check the scan, make the network's input."""
-        if request["task"] not in _PREPARE:
-            raise unknown_task(request["task"])
-        return _PREPARE[request["task"]](self, request, progress, cancelled)
+        """Check a scan and make the network's input from it, for a ``segment`` or ``classify`` that may follow."""
+        task = request["task"]
+        if task not in _PREPARED_FROM:
+            raise unknown_task(task)
+        volume, engine, package = self.scan_and_engine(task, request, progress)
+        progress.step(0.10, "Preparing the scan")
+        if self.prepared_scans.of(request, package) is None:
+            chosen = {name: request[name] for name in _PREPARED_FROM[task]}
+            self.prepared_scans.keep(request, package, engine.prepare(volume, cancelled=cancelled, **chosen))
+        return {"seconds": progress.finish()}
 
     def devices(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Which devices and backends can run a network."""
@@ -150,6 +159,19 @@ class JobRunner:
         volume = read_volume_field(request["volume"])
         return volume, *self.models_in_memory.engine_for(task, request["model"], request["device"], progress)
 
+    @staticmethod
+    def result_fields(result: SegmentationResult | ClassificationResult, progress: JobProgress) -> dict[str, Any]:
+        """What every task's answer says beside itself; the last that is asked for, as it ends the job's clock."""
+        return {
+            "notes": list(result.notes),
+            "provenance": dict(result.provenance),
+            "model": result.provenance["model"],
+            # after a fall-back this is not the device that was asked for
+            "device": result.provenance["device"],
+            "device_name": result.provenance["device_name"],
+            "seconds": progress.finish(),
+        }
+
     def write_job_array(self, folder: Path, kind: str, job: str, array: np.ndarray) -> Path:
         """Write an array as ``<kind>-<job>.npy``; nothing is left behind where the process ends meanwhile."""
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in job)
@@ -170,5 +192,5 @@ def _summary(package: ModelPackage) -> dict[str, Any]:
         "task": package.task,
         "title": package.title,
         "simulated": package.simulated,
-        "problem": str(getattr(package, "problem", "") or ""),
+        "problem": package.problem,
     }

@@ -47,18 +47,6 @@ def locate(
     }
 
 
-def prepare(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
-) -> dict[str, Any]:
-    """Check a scan and make the network's input from it, for a ``classify`` that may follow."""
-    volume, classifier, package = runner.scan_and_engine(ROTATOR_CUFF_TASK, request, progress)
-    progress.step(0.10, "Preparing the scan")
-    if runner.prepared_scans.of(request, package) is None:
-        prepared = classifier.prepare(volume, request["roi"], request["side"], cancelled)
-        runner.prepared_scans.keep(request, package, prepared)
-    return {"seconds": progress.finish()}
-
-
 def classify(
     runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
 ) -> dict[str, Any]:
@@ -85,12 +73,6 @@ def classify(
         "methods": list(result.methods),
         "targets": list(result.targets),
         "maps_ijk_to_lps": result.maps_ijk_to_lps.tolist(),
-        "notes": list(result.notes),
-        "provenance": dict(result.provenance),
-        "model": package.id,
-        # after a fall-back this is not the device that was asked for
-        "device": result.provenance["device"],
-        "device_name": result.provenance["device_name"],
         "classes": [dict(one) for one in result.classes],
-        "seconds": progress.finish(),
+        **runner.result_fields(result, progress),
     }
