@@ -199,17 +199,20 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
         """Slicer's real table widget: the order of a list, which rows lack the figure that is sorted by."""
         from RadiologyCNNLib.CaseTable import CaseRow, CaseTable
 
-        tableWidget = qt.QTableWidget()
-        filters, orders = qt.QComboBox(), qt.QComboBox()
+        frame, settings, order = qt.QWidget(), qt.QSettings(), "RadiologyCNN/CaseOrder"
+        before = settings.value(order, "")  # the person's own, which the table remembers
+        tableWidget, filters, orders = qt.QTableWidget(frame), qt.QComboBox(frame), qt.QComboBox(frame)
         table = CaseTable(tableWidget, filters, orders)
-        before = table.orderName
         figures = (0.2, None, 0.71, 0.05)
         table.show([CaseRow(f"case-{n}", "to-do", uncertainty=value) for n, value in enumerate(figures)])
-        orders.setCurrentIndex(orders.findData("learn"))
-        shown = [tableWidget.item(row, 0).text() for row in range(tableWidget.rowCount)]
-        self.assertEqual(shown, ["case-2", "case-0", "case-3", "case-1"])
-        self.assertEqual(table.nextOpen("case-0"), "case-2")
-        orders.setCurrentIndex(max(orders.findData(before), 0))  # it is remembered, also for the person
+        try:
+            orders.setCurrentIndex(orders.findData("learn"))
+            shown = [tableWidget.item(row, 0).text() for row in range(tableWidget.rowCount)]
+            self.assertEqual(shown, ["case-2", "case-0", "case-3", "case-1"])
+            self.assertEqual(table.nextOpen("case-0"), "case-2")
+        finally:
+            settings.setValue(order, before)
+            frame.deleteLater()
 
     def test_agreementIsInTablesAndCharts(self) -> None:
         """Nodes of a comparison, and the views of this application that show them."""
@@ -230,9 +233,11 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
         self.assertEqual([node.GetNumberOfPlotSeriesNodes() for _name, node in charts], [4, 3])
         if SceneFigures.canShowCharts() and SceneFigures.canShowTables():
             layout = slicer.app.layoutManager().layout
-            SceneFigures.showChart(charts[0][1])
-            SceneFigures.showTable(tables[0][1])
-            slicer.app.layoutManager().setLayout(layout)
+            try:
+                SceneFigures.showChart(charts[0][1])
+                SceneFigures.showTable(tables[0][1])
+            finally:
+                slicer.app.layoutManager().setLayout(layout)
         else:
             self.leftOut("plot and table views: this application has none")
 

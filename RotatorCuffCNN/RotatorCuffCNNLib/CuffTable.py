@@ -19,8 +19,18 @@ PREDICTED_MARK, OTHER_MARK = "●", "○"
 def updateTables(result: CuffResult) -> None:
     """Fill both tables from the kept classification; made where they are not there."""
     classification = result.classification
-    _fill(_ensure(result, TABLE_ROLE, _("{cam} classes")), *classTable(classification))
-    _fill(_ensure(result, EVIDENCE_TABLE_ROLE, _("{cam} evidence")), *evidenceTable(classification))
+    headings, rows = classTable(classification)
+    titles = list(headings)
+    if classification.repeats:  # as short as a narrow panel needs them; the whole ones are in the tool tips
+        titles[3:] = [_("%"), _("Median"), _("Quartiles"), _("Runs")]
+    _fill(_ensure(result, TABLE_ROLE, _("{cam} classes")), headings, rows, titles)
+    headings, rows = evidenceTable(classification)
+    _fill(_ensure(result, EVIDENCE_TABLE_ROLE, _("{cam} evidence")), headings, rows, headings)
+
+
+def hiddenColumns(classification: Classification) -> set:
+    """Columns of the classes that a panel leaves out: the definition, and beside repeats the mark of the answer."""
+    return {0, 2} if classification.repeats else {2}
 
 
 def classTable(classification: Classification) -> tuple[list, list]:
@@ -93,7 +103,7 @@ def _ensure(result: CuffResult, role: str, name: str):
     return tableNode
 
 
-def _fill(tableNode, headings: list, rows: list) -> None:
+def _fill(tableNode, headings: list, rows: list, titles: list) -> None:
     with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
         for number, heading in enumerate(headings):
@@ -102,3 +112,4 @@ def _fill(tableNode, headings: list, rows: list) -> None:
             for row in rows:
                 column.InsertNextValue(row[number])
             tableNode.AddColumn(column)
+            tableNode.SetColumnTitle(heading, titles[number])

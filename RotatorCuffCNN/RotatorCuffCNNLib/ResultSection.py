@@ -11,10 +11,9 @@ from RadiologyCNNLib.ResultFiles import exportAs
 from RotatorCuffCNNLib import CuffExport, CuffPresenter, ResultValidity
 from RotatorCuffCNNLib.CamSection import CamSection
 from RotatorCuffCNNLib.CuffResult import CuffResult
+from RotatorCuffCNNLib.CuffTable import hiddenColumns
 from RotatorCuffCNNLib.CuffTexts import classText, notesText, repeatsText, tearText
 from RotatorCuffCNNLib.ProbabilityBars import ProbabilityBars
-
-DEFINITION_COLUMN = 2
 
 
 class ResultSection:
@@ -43,7 +42,9 @@ class ResultSection:
         ui.predictedLabel.setFont(scaledFont(ui.predictedLabel.font, 1.9, atLeastPoints=16.0))
         ui.tableCollapsibleButton.collapsed = True
         ui.resultTable.verticalHeader().setVisible(False)
-        ui.resultTable.verticalHeader().setDefaultSectionSize(22)
+        rowHeight = ui.resultTable.fontMetrics().height() + 8  # follows the person's own font
+        ui.resultTable.verticalHeader().setDefaultSectionSize(rowHeight)
+        ui.resultTable.minimumHeight = ui.resultTable.maximumHeight = 7 * rowHeight + 6  # heading and six rows
         ui.resultTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         self._cleaning = ResultCleaning(CuffPresenter.partsOfNode)
         ui.removeResultButton.connect("clicked(bool)", self.onRemoveResultButton)
@@ -112,13 +113,19 @@ class ResultSection:
         saidAlready = (ui.demonstrationBanner.text, *self.region.notes)
         ui.notesLabel.text = notesText(result, saidAlready) if result else ""
         ui.notesLabel.visible = bool(ui.notesLabel.text)
-        ui.resultTable.setMRMLTableNode(result.tableNode if result else None)
-        ui.resultTable.horizontalHeader().setMinimumSectionSize(24)  # Slicer's 60 would make the view scroll sideways
-        ui.resultTable.hideColumn(DEFINITION_COLUMN)  # in the table itself; here it would push the numbers out of sight
+        self._showTable(result)
         for button in (ui.exportCsvButton, ui.exportCamButton, ui.exportReportButton, ui.removeResultButton):
             button.enabled = result is not None
         self.cam.show(self._parameterNode, result)
         self.showValidity()
+
+    def _showTable(self, result) -> None:
+        view = self.ui.resultTable
+        view.setMRMLTableNode(result.tableNode if result else None)
+        view.horizontalHeader().setMinimumSectionSize(24)  # Slicer's 60 would make the view scroll sideways
+        hidden = hiddenColumns(result.classification) if result else ()
+        for column in range(result.tableNode.GetNumberOfColumns() if result and result.tableNode else 0):
+            view.setColumnHidden(column, column in hidden)
 
     def showValidity(self) -> None:
         """Say where the result is out of date, or else not to be relied on."""
