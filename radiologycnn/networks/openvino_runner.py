@@ -97,7 +97,7 @@ class OpenVinoRunner:
         if self.precision == "float32" and not small:
             make_normalization_exact(openvino, model)
         if not small:
-            do_less_work(openvino, model)
+            do_less_work(openvino, model, self.precision)
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],

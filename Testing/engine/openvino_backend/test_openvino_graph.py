@@ -82,3 +82,27 @@ def test_a_last_convolution_to_one_channel_gives_the_same_voxels(columns, labels
     image = np.random.default_rng(0).standard_normal((1, 3, 4, 6, columns), np.float32)
     expected, found, _kinds = run(torch.nn.Sequential(torch.nn.Conv3d(3, labels, 3, padding=1)).eval(), image)
     assert np.abs(found - expected).max() < 1e-6
+
+
+def test_convolutions_to_few_channels_between_others_give_the_same_voxels():
+    """As in VRN's branches: several voxels at once, with shift and ELU, where only convolutions take them."""
+    from radiologycnn.networks.openvino_graph import fill_registers
+    from radiologycnn.networks.openvino_runner import import_openvino
+
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv3d(2, 8, 3, padding=1), torch.nn.ELU(), torch.nn.Conv3d(8, 4, 1), torch.nn.ELU(0.5)]
+    layers += [torch.nn.Conv3d(4, 2, 3, padding=1, bias=False), torch.nn.Conv3d(2, 12, 3, padding=1), torch.nn.ELU()]
+    # Neither 12 channels nor those that a normalization takes.
+    layers += [torch.nn.Conv3d(12, 8, 3, padding=1), torch.nn.InstanceNorm3d(8), torch.nn.Conv3d(8, 32, 1)]
+    network = torch.nn.Sequential(*layers).eval()
+    network.options = type("Options", (), {"in_channels": 2})
+    image = np.random.default_rng(0).standard_normal((1, 2, 3, 4, 16), np.float32)
+    openvino = import_openvino()
+    model = openvino.Core().read_model(export_network(network, image.shape[2:]))
+    assert fill_registers(openvino, model, 8) == 3
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    kinds = [node.get_rt_info()["layerType"].astype(str) for node in compiled.get_runtime_model().get_ops()]
+    assert kinds.count("Convolution") == 6
+    with torch.no_grad():
+        expected = torch.sigmoid(network.double()(torch.from_numpy(image).double())).numpy()
+    assert np.abs(compiled(image)[0] - expected).max() < 1e-6
