@@ -36,7 +36,9 @@ class PanelChoices:
     # Scan, model and device
 
     def onVolumeChosen(self, volumeNode) -> None:
-        """The person picked a scan in the list: show it."""
+        """The person picked a scan in the list: show it; what was said of the one before does not hold for it."""
+        if not self.logic.isRunning:
+            self.showMessage("")
         if volumeNode is not None and not self.logic.inputProblem(volumeNode):
             self.showInViews(volumeNode)
 

@@ -78,6 +78,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             return str(error)
         if min(volumeNode.GetImageData().GetDimensions()) < 2:
             return _("This is a single slice. The volume of a bleed needs the whole head: load all slices of the CT.")
+        if VolumeExchange.modalityOf(volumeNode) == "MR":
+            return _("This is an MRI. The network was made for CT: choose a non-contrast head CT.")
         return ""
 
     def segment(self, volumeNode, model: str = "", device: str = "auto") -> str:

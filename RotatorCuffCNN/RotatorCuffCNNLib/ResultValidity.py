@@ -4,6 +4,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
+from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
 from RadiologyCNNLib import VolumeExchange
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
@@ -61,8 +62,12 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
 def caution(result: CuffResult) -> str:
     """Why the answer is not to be relied on, as a sentence; "" where nothing of that kind is known."""
     classification = result.classification
+    if any(note.endswith(NOT_A_SHOULDER) for note in result.record.get("notes") or ()):
+        return _("By its name this series does not show a shoulder: do not rely on this answer.")
     if classification.plane in ("sagittal", "axial"):
         return _("Not an oblique-coronal series: do not rely on this answer.")
+    if classification.weighting == "T1":
+        return _("A T1-weighted series, in which fluid in a tear is dark: do not rely on this answer.")
     if not classification.roi.is_placed:
         return _("The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again.")
     preprocessing = (result.record.get("provenance") or {}).get("preprocessing") or {}

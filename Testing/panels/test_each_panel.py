@@ -85,6 +85,12 @@ def testRefusalByTheWorkerIsShownAsItsSentence(clinic):
     assert clinic.result is None
 
 
+def testWhatWasSaidOfOneScanIsNotSaidOfTheNext(clinic):
+    clinic.fail(clinic.start(), "not-suitable", "This is another kind of scan.", "Choose a suitable one.")
+    clinic.ui.inputVolumeSelector.nodeActivated.emit(clinic.addScan())
+    assert not clinic.ui.messageLabel.visible
+
+
 def testBrokenAnswerLeavesThePanelUsable(clinic):
     before, text = clinic.nodeCount(), clinic.widget.runButton.text
     clinic.client.result.emit(clinic.start(), {"labels": []})

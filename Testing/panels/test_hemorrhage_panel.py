@@ -146,6 +146,15 @@ def testUnusableInputIsExplained(clinic, kind):
     assert words[kind] in clinic.ui.segmentButton.toolTip
 
 
+def testMriIsRefusedBeforeTheClick(clinic, monkeypatch):
+    from HemorrhageSegLib import Logic
+
+    monkeypatch.setattr(Logic.VolumeExchange, "modalityOf", lambda node: "MR")  # as its DICOM header says
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.addScan())
+    assert not clinic.ui.segmentButton.enabled
+    assert "This is an MRI" in clinic.ui.stageLabel.text
+
+
 def testColourImageIsExplained(clinic):
     node = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Photo")
     clinic.slicer.util.updateVolumeFromArray(node, np.zeros((4, 8, 8, 3), np.uint8))

@@ -109,6 +109,20 @@ def testVoxelsChangedDuringASecondJobLeaveTheFirstResultOutOfDate(clinic):
     assert "scan was changed" in clinic.ui.outdatedLabel.text
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"notes": ["By its name this series shows a hand, wrist or elbow, not a shoulder."]}, "not show a shoulder"),
+        ({"classification": {"weighting": "T1"}}, "T1-weighted"),
+        ({"classification": {"plane": "axial"}}, "Not an oblique-coronal series"),
+    ],
+)
+def testAnswerOnAnotherKindOfSeriesSaysAboveItselfThatItIsNotToBeReliedOn(clinic, changes, words):
+    clinic.locate()
+    clinic.run(**changes)
+    assert words in clinic.ui.outdatedLabel.text and "do not rely" in clinic.ui.outdatedLabel.text
+
+
 def testVoxelsWrittenAgainWithTheSameValuesAreNoChange(clinic):
     job = clinic.start()
     setVoxels(clinic, 1)

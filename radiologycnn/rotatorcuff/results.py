@@ -15,6 +15,8 @@ Triple = tuple[float, float, float]
 
 #: Of the search for the humeral head: below it nothing was found, and the cube is left to the person.
 LEAST_CONFIDENCE = 0.4
+#: How the note ends on a scan that goes by the name of another part of the body.
+NOT_A_SHOULDER = ", not a shoulder."
 
 
 @dataclass(frozen=True)

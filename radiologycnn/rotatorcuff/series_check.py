@@ -9,6 +9,7 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
 from radiologycnn.rotatorcuff.series import describe_series, through_plane_axis
 from radiologycnn.rotatorcuff.series_words import SHOULDER, acquisition_facts, other_organ, series_words, tag_words
 
@@ -40,7 +41,7 @@ def check_shoulder_mr(volume: Volume) -> list[str]:
         raise InputError("not-a-shoulder", f"This series shows {tagged}, as its header says.", CHOOSE_SHOULDER)
     named = other_organ(words)
     if named and not SHOULDER.search(words):
-        warnings.append(f"By its name this series shows {named}, not a shoulder.")
+        warnings.append(f"By its name this series shows {named}{NOT_A_SHOULDER}")
     description = describe_series(volume)
     if description.plane != "coronal":
         warnings.append(
