@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from Testing.benchmarks.classify_panel import ClassifyPanel
 
 TASK = "rotator-cuff-classification"
-WARM_S = 0.3
+WARM_S, CUDA_WARM_S = 0.3, 0.1
 
 
 def main() -> None:
@@ -50,8 +50,7 @@ def _rows(panel: ClassifyPanel, model: str, options: argparse.Namespace) -> Iter
     yield from click.cancel_rows(cancelled)
     yield from click.memory_rows(memory.peak_mib)
     # After the memory's figures, which torch would be part of.
-    if "OpenVINO" in clicks[0].device_name:
-        yield from click.backend_rows(panel, model, clicks, options.runs)
+    yield from click.backend_rows(panel, model, clicks, options.runs, CUDA_WARM_S)
 
 
 if __name__ == "__main__":

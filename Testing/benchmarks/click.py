@@ -125,20 +125,38 @@ def stage_rows(model: str, clicks: list[ClickTimes]) -> Iterator[Row]:
     yield Row("outside the network", outside, "%", target=OUTSIDE_NETWORK_PERCENT)
 
 
-def backend_rows(panel: BenchmarkPanel, model: str, clicks: list[ClickTimes], runs: int) -> Iterator[Row]:
-    """The same clicks with plain torch on the CPU, and how many times as long they take."""
-    panel.use_device(PLAIN_TORCH)
-    panel.click()
-    plain = [_warm_click(panel) for _run in range(runs)]
+def backend_rows(
+    panel: BenchmarkPanel, model: str, clicks: list[ClickTimes], runs: int, cuda_warm_s: float
+) -> Iterator[Row]:
+    """The same clicks on the other devices here, plain torch on the CPU last, and how many times as long that takes.
+
+    Args:
+        clicks: on the device that the panel chooses by itself.
+        cuda_warm_s: what a warm click is to take on a GPU.
+    """
+    measured = [clicks]
+    for device in _other_devices():
+        panel.use_device(device)
+        panel.click()
+        measured.append([_warm_click(panel) for _run in range(runs)])
     panel.use_device("auto")
-    yield Row(f"{model}: beside plain torch")
+    yield Row(f"{model}: by device")
     for name, seconds in (
         ("network", lambda click: click.worker_s[NETWORK_STAGE]),
         ("click to result, warm", lambda click: click.total_s),
     ):
-        here, there = (median(map(seconds, some)) for some in (clicks, plain))
-        yield Row(f"{name}, {clicks[0].device_name}", here, remark=f"{there / here:.1f} x plain torch")
-        yield Row(f"{name}, {plain[0].device_name}", there)
+        plain = median(map(seconds, measured[-1]))
+        for some in measured:
+            here, device = median(map(seconds, some)), some[0].device_name
+            target = cuda_warm_s if "cuda" in device and name != "network" else None
+            yield Row(f"{name}, {device}", here, target=target, remark=f"{plain / here:.1f} x plain torch")
+
+
+def _other_devices() -> list[str]:
+    """Those that the panel's own choice is not: of a GPU's machine the CPU, and plain torch where it is installed."""
+    from radiologycnn.networks.installed import cuda_is_likely, is_installed
+
+    return ["cpu"] * cuda_is_likely() + [PLAIN_TORCH] * is_installed("torch")
 
 
 def click_rows(model: str, cold: ClickTimes, clicks: list[ClickTimes], warm_s: float) -> Iterator[Row]:
@@ -186,5 +204,5 @@ def machine(work: str) -> str:
     load = ", ".join(f"{value:.1f}" for value in psutil.getloadavg())
     return (
         f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPU cores, load before {load}; "
-        f"{work}, network on the CPU"
+        f"{work}"
     )

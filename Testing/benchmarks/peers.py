@@ -1,9 +1,10 @@
-"""Benchmark beside other ways to segment a head or to name a tear: the papers' baselines, and a sliding window.
+"""Benchmark beside other ways to segment a head or to name a tear: every baseline, and a sliding window.
 
 ``python -m Testing.benchmarks.peers`` from the repository's root. Weights are random, which changes no time. A sliding
 window over a whole head takes minutes, so that some of its windows are timed and the rest counted, as the table says.
 Where MONAI is installed, the window's network is its DynUNet as nnU-Net would plan it, else the project's own 3D U-Net.
-The threshold and the random forest, which run no network, are left out.
+The threshold and the random forest, which run no network, are timed from scan to mask, as the model beside them is; the
+forest is grown from this one scan, with what the threshold finds as its blood.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from radiologycnn.images.volume import Volume
 from Testing.benchmarks import click
 from Testing.benchmarks.prepare import load_scan, prepare
 from Testing.benchmarks.table import Row
@@ -36,10 +39,12 @@ def main() -> None:
     options = click.arguments(__doc__)
     with click.work_folder(options) as folder:
         prepare("prepare_head_ct", folder)
-        array, _ = load_scan(folder)
+        array, ijk_to_ras = load_scan(folder)
         size = " x ".join(str(count) for count in reversed(array.shape))
         machine = click.machine(f"head CT of {size} voxels")
-        click.report(machine, [list(_rows(array, options)), list(_tear_rows(options))], options)
+        volume = Volume(array, np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras, "CT", "Head")
+        parts = (_rows(array, options), _whole_rows(volume, options), _tear_rows(options))
+        click.report(machine, (list(part) for part in parts), options)
 
 
 def _rows(array: np.ndarray, options: argparse.Namespace) -> Iterator[Row]:
@@ -56,6 +61,38 @@ def _rows(array: np.ndarray, options: argparse.Namespace) -> Iterator[Row]:
     yield Row(f"{package.id}, {backend.device_name}", ours, remark="the whole head at once")
     for title, seconds, remark in _others(array.shape, image.shape, options.quick):
         yield Row(title, seconds, remark=f"{seconds / ours:.1f} x as long; {remark}")
+
+
+@dataclass(frozen=True)
+class _KnownCase:
+    """A scan in memory with its mask, as a method learns from it."""
+
+    volume: Volume
+    mask: np.ndarray
+    id: str = "head"
+
+    def read(self) -> tuple[Volume, np.ndarray]:
+        return self.volume, self.mask
+
+
+def _whole_rows(volume: Volume, options: argparse.Namespace) -> Iterator[Row]:
+    from radiologycnn.baselines.forest import ForestSegmenter
+    from radiologycnn.baselines.threshold import ThresholdSegmenter
+    from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
+    from radiologycnn.models.catalog import find_model
+
+    runs = min(options.runs, 3)
+    yield Row("One head, from scan to mask, CPU")
+    package = find_model(click.bundled_model(TASK), TASK)
+    segmenter = HemorrhageSegmenter(package, "cpu")
+    ours = _fastest(lambda: segmenter.segment(volume), runs)
+    yield Row(package.id, ours, remark="with measurements")
+    threshold, forest = ThresholdSegmenter(), ForestSegmenter()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        forest.fit([_KnownCase(volume, threshold.predict(volume))], [], Path(folder))
+    for method in (threshold, forest):
+        seconds = _fastest(lambda method=method: method.predict(volume), runs)
+        yield Row(method.title, seconds, remark=f"{seconds / ours:.1f} x as long")
 
 
 def _tear_rows(options: argparse.Namespace) -> Iterator[Row]:
