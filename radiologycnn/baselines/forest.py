@@ -24,6 +24,7 @@ from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.intracranial import intracranial
 from radiologycnn.errors import InputError, missing_package
 from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
+from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
 from radiologycnn.training.case_files import save_arrays
@@ -152,9 +153,8 @@ class ForestSegmenter(Segmenter):
         return ndimage.uniform_filter(found, 3)
 
     def _cleaned(self, mask: np.ndarray, ready: NetworkInput) -> np.ndarray:
-        voxel_ml = float(abs(np.linalg.det(ready.ijk_to_lps[:3, :3]))) / 1000
         parts, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
-        sizes = np.bincount(parts.ravel()) * voxel_ml
+        sizes = np.bincount(parts.ravel()) * voxel_ml(ready.ijk_to_lps)
         sizes[0] = 0
         return sizes[parts] >= _SMALLEST_ML
 

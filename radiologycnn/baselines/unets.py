@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from radiologycnn.baselines.cnn_ds import prepared_on_grid
 from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.grid import reorient_to_lps
 from radiologycnn.images.volume import Volume
 from radiologycnn.networks.unet import SliceWise, UNet
@@ -256,8 +257,7 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
             pixel = float(np.linalg.norm(ready.ijk_to_lps[:3, 0]))
             closed = self.recipe.closed(ready.labels_to_network(mask.astype(np.uint8)), pixel)
             image = self.recipe.denoised(ready.array).astype(np.float16)
-            voxel_ml = float(abs(np.linalg.det(ready.ijk_to_lps[:3, :3]))) / 1000
-            save_case(PreparedCase(case.id, image, closed, voxel_ml), cache)
+            save_case(PreparedCase(case.id, image, closed, voxel_ml(ready.ijk_to_lps)), cache)
 
         return learning.prepared(cache, prepare)
 

@@ -62,7 +62,7 @@ def _print_summary(result: SegmentationResult, files: list[Path], model_title: s
     for total in measured.totals:
         typer.echo(
             f"{total.label_name}: {total.volume_ml:.2f} mL in {total.lesion_count} "
-            f"piece{'' if total.lesion_count == 1 else 's'} (ABC/2 {total.abc2_ml:.2f} mL), "
+            f"lesion{'' if total.lesion_count == 1 else 's'} (ABC/2 {total.abc2_ml:.2f} mL), "
             f"threshold {result.threshold:g}"
         )
     for lesion in measured.lesions[:10]:

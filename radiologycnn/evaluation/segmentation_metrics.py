@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from radiologycnn.images.affine import transform_points
+from radiologycnn.images.affine import transform_points, voxel_ml
 
 SURFACE_TOLERANCE_MM = 2.0
 """Distance up to which a surface point counts as right, of the order of a thick slice's uncertainty."""
@@ -174,9 +174,9 @@ def case_metrics(
     inner_to_lps = np.asarray(ijk_to_lps, float)
     distances = surface_distances(found[box], reference[box], inner_to_lps, tolerance_mm)
     lesions = lesion_counts(found[box], reference[box])
-    voxel_ml = abs(float(np.linalg.det(inner_to_lps[:3, :3]))) / 1000.0
-    reference_ml = (counts.true_positive + counts.false_negative) * voxel_ml
-    found_ml = (counts.true_positive + counts.false_positive) * voxel_ml
+    one_ml = voxel_ml(inner_to_lps)
+    reference_ml = (counts.true_positive + counts.false_negative) * one_ml
+    found_ml = (counts.true_positive + counts.false_positive) * one_ml
     return CaseMetrics(
         dice=counts.dice,
         precision=counts.precision,

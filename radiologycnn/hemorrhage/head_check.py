@@ -7,6 +7,7 @@ tissue. Nothing else in the body has: ribs and pelvis leave wide gaps, and limbs
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -120,10 +121,10 @@ def _has_contrast(volume: Volume) -> bool:
 def _has_metal(volume: Volume, skull: Skull) -> bool:
     if skull.box is None:
         return False
-    tall, *wide = skull.box
+    tall, wide_j, wide_i = skull.box
     step_mm = float(volume.spacing_mm[axes_to_lps(volume.ijk_to_lps)[0][2]])
     brain = slice(max(tall.start, tall.stop - int(TALLEST_BRAIN_MM / step_mm)), tall.stop)
-    bright = volume.array[restore_box((brain, *wide), volume)] > METAL_ABOVE_HU
+    bright = volume.array[restore_box((brain, wide_j, wide_i), volume)] > METAL_ABOVE_HU
     if bright.any():
         for axis, step in ((2, volume.spacing_mm[0]), (1, volume.spacing_mm[1])):
             apart = min(int(np.ceil(LEAST_METAL_MM / step)), bright.shape[axis] - 1)
@@ -153,6 +154,6 @@ def _check_hounsfield_units(volume: Volume) -> None:
         )
 
 
-def _share(volume: Volume, condition: object) -> float:
+def _share(volume: Volume, condition: Callable[[np.ndarray], np.ndarray]) -> float:
     sample = volume.array[::2, ::8, ::8]
     return float(np.count_nonzero(condition(sample)) / sample.size)

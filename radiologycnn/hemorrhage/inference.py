@@ -18,6 +18,7 @@ from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, Probabili
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.skull import find_skull
 from radiologycnn.hemorrhage.type_pieces import settle_types
+from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
@@ -75,7 +76,7 @@ class PreparedHead:
 
 def labels_of(package: ModelPackage) -> tuple[LabelDefinition, ...]:
     """The package's labels as records."""
-    return tuple(LabelDefinition.from_dict(dict(label)) for label in package.labels)
+    return tuple(LabelDefinition.from_dict(label) for label in package.labels)
 
 
 def mask_from_probability(probability: np.ndarray, threshold: float) -> np.ndarray:
@@ -158,9 +159,8 @@ class HemorrhageSegmenter(LoadedModel):
         outcome = self.backend.probability(network_input.array, stages, (_PREPARED, _PREDICTED), log)
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
-        voxel_ml = abs(float(np.linalg.det(network_input.ijk_to_lps[:3, :3]))) / 1000
         # At the model's own threshold, so that types do not depend on where a person moves theirs.
-        settled = settle_types(outcome.value, self.package.operating_threshold, voxel_ml)
+        settled = settle_types(outcome.value, self.package.operating_threshold, voxel_ml(network_input.ijk_to_lps))
         probability_map = ProbabilityMap(network_input, settled)
         crop, box = probability_map.above(min(PROBABILITY_FLOOR, threshold))
         mask = np.zeros(volume.array.shape, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,9 +44,10 @@ class LabelDefinition:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> LabelDefinition:
+    def from_dict(cls, record: Mapping[str, Any]) -> LabelDefinition:
         """Inverse of :meth:`to_dict`; lists from JSON become tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
+        return cls(**fields)
 
 
 HEMORRHAGE = LabelDefinition(1, "Hemorrhage", (0.86, 0.16, 0.12))

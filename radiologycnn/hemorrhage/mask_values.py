@@ -74,7 +74,7 @@ def standard_labels(array: np.ndarray, values: Mapping[int, str] | None = None) 
 
 def types_in(labels: np.ndarray) -> tuple[str, ...] | None:
     """Types that a label map of standard values holds; None where it holds any other value."""
-    held = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
+    held = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
     known = {label.value: kind for kind, label in BLEED_TYPES.items()}
     return None if set(held) - known.keys() - {0} else tuple(known[value] for value in held if value)
 

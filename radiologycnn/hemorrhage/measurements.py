@@ -1,4 +1,4 @@
-"""Measuring a segmented bleed on the scan's own grid: each connected part of each label, and the totals."""
+"""Measuring a segmented bleed on the scan's own grid: each lesion of each label, and the totals."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from radiologycnn.hemorrhage.abc2 import abc_half, longest_diameter, row_ends
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.midline import Midline, estimate_midline
 from radiologycnn.hemorrhage.results import AbcHalf, LabelTotal, LesionMeasurement, Measurements
-from radiologycnn.images.affine import transform_points, transform_vectors
-from radiologycnn.images.boxes import Box, bounding_box
+from radiologycnn.images.affine import transform_points, transform_vectors, triple
+from radiologycnn.images.boxes import Box, bounding_box, box_start, moved_box, whole_box
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 # The midline is found to about this; a centroid nearer to it belongs to neither side.
 MIDLINE_TOLERANCE_MM = 3.0
 
-# Voxels in the box around a part up to which its shape is remembered.
+# Voxels in the box around a lesion up to which its shape is remembered.
 LARGEST_SPECK_BOX = 64
 
-# A part that crosses the midline belongs to a side if this share of it lies there.
+# A lesion that crosses the midline belongs to a side if this share of it lies there.
 ONE_SIDED_SHARE = 0.75
 
 
@@ -38,15 +38,15 @@ def measure(
 ) -> Measurements:
     """Measurements of a mask or label map.
 
-    Parts are connected through faces, edges or corners (26 neighbours). Volumes are voxel counts times |det| of the
-    grid's matrix, so they are right on oblique, sheared and anisotropic grids. A label's ``abc2_ml`` is the sum over
-    its parts, each with its own A, B and C; ``abc2_as_one_ml`` takes all its parts as one bleed.
+    A lesion is a component of one label, connected through faces, edges or corners (26 neighbours). Volumes are voxel
+    counts times |det| of the grid's matrix, so they are right on oblique, sheared and anisotropic grids. A label's
+    ``abc2_ml`` is the sum over its lesions, each with its own A, B and C; ``abc2_as_one_ml`` takes them as one bleed.
 
     Args:
         mask: shape (K, J, I) like the volume's array; bool, or integers where the label's value stands.
         volume: the scan, CT in HU.
         labels: what the values mean; others are refused.
-        min_volume_ml: smaller parts are left out of the list and of the totals; 0 keeps all.
+        min_volume_ml: smaller lesions are left out of the list and of the totals; 0 keeps all.
         midline: of the head, if already known; estimated from the scan otherwise.
         within: a part of the grid (slices K, J, I) beyond which the mask is known to hold nothing.
 
@@ -61,12 +61,12 @@ def measure(
             "Resample the mask onto the scan's grid.",
         )
     mask = mask.view(np.uint8) if mask.dtype == bool else mask
-    within = within or tuple(slice(0, size) for size in mask.shape)
+    within = within or whole_box(mask.shape)
     box = bounding_box(mask[within])
     if box is None:
         empty = tuple(LabelTotal(label.value, label.name, 0.0, 0, 0.0, 0.0) for label in labels)
         return Measurements(0.0, 0.0, empty, ())
-    box = tuple(slice(outer.start + part.start, outer.start + part.stop) for part, outer in zip(box, within))
+    box = moved_box(box, box_start(within))
     mask = mask[box]
     known = {0, *(label.value for label in labels)}
     # Counting is faster than the sorting that names the others.
@@ -80,19 +80,19 @@ def measure(
     totals: list[LabelTotal] = []
     for label in labels:
         chosen = mask == label.value
-        parts, kept = _measure_label(chosen, box, volume, label, midline, min_volume_ml)
-        lesions += parts
-        if len(parts) == 1 and parts[0].voxel_count == filled:
-            as_one = parts[0].abc2  # of the same voxels
+        found, kept = _measure_label(chosen, box, volume, label, midline, min_volume_ml)
+        lesions += found
+        if len(found) == 1 and found[0].voxel_count == filled:
+            as_one = found[0].abc2  # of the same voxels
         else:
             as_one = abc_half(kept, np.asarray(volume.ijk_to_lps, float))
         totals.append(
             LabelTotal(
                 label.value,
                 label.name,
-                sum(part.voxel_count for part in parts) * volume.voxel_volume_mm3 / 1000,
-                len(parts),
-                sum(part.abc2.volume_ml for part in parts),
+                sum(lesion.voxel_count for lesion in found) * volume.voxel_volume_mm3 / 1000,
+                len(found),
+                sum(lesion.abc2.volume_ml for lesion in found),
                 as_one.volume_ml,
             )
         )
@@ -105,36 +105,36 @@ def measure(
 
 def _measure_label(
     mask: np.ndarray,
-    box: tuple[slice, ...],
+    box: Box,
     volume: Volume,
     label: LabelDefinition,
     midline: Midline,
     min_volume_ml: float,
 ) -> tuple[list[LesionMeasurement], np.ndarray]:
-    """All parts of one label inside the box, and the mask of those that were kept."""
-    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    """All lesions of one label inside the box, and the mask of those that were kept."""
+    numbered, count = ndimage.label(mask, np.ones((3, 3, 3)))
     if not count:
         return [], mask
-    places = np.flatnonzero(parts)
-    part_of = parts.ravel()[places]
-    voxels = np.bincount(part_of, minlength=count + 1)[1:]
+    places = np.flatnonzero(numbered)
+    lesion_of = numbered.ravel()[places]
+    voxels = np.bincount(lesion_of, minlength=count + 1)[1:]
     kept = voxels * volume.voxel_volume_mm3 / 1000 >= min_volume_ml
     if not kept.all():
-        mask = np.concatenate(([False], kept))[parts]
+        mask = np.concatenate(([False], kept))[numbered]
 
-    ijk = np.column_stack(np.unravel_index(places, parts.shape)[::-1]).astype(float)
-    ijk += [axis.start for axis in box[::-1]]
+    ijk = np.column_stack(np.unravel_index(places, numbered.shape)[::-1]).astype(float)
+    ijk += box_start(box)[::-1]
     matrix = np.asarray(volume.ijk_to_lps, float)
     lps = transform_points(matrix, ijk)
     hu = volume.array[box].ravel()[places].astype(float)
 
     def mean_of(values: np.ndarray) -> np.ndarray:
-        return np.bincount(part_of, weights=values, minlength=count + 1)[1:] / voxels
+        return np.bincount(lesion_of, weights=values, minlength=count + 1)[1:] / voxels
 
     centroids = np.column_stack([mean_of(lps[:, axis]) for axis in range(3)])
     mean_hu = mean_of(hu)
-    # About each part's own mean: the difference of squares would lose digits.
-    sd_hu = np.sqrt(mean_of((hu - mean_hu[part_of - 1]) ** 2))
+    # About each lesion's own mean: the difference of squares would lose digits.
+    sd_hu = np.sqrt(mean_of((hu - mean_hu[lesion_of - 1]) ** 2))
     left_share = mean_of((midline.leftward_mm(lps) > 0).astype(float))
     centroid_left_mm = midline.leftward_mm(centroids)
 
@@ -142,10 +142,10 @@ def _measure_label(
     steps = matrix[:3, :3]
     # Specks of one shape measure the same wherever they lie, and a bad mask may have thousands.
     known: dict[tuple[tuple[int, ...], bytes], tuple[float, AbcHalf]] = {}
-    for number, place in enumerate(ndimage.find_objects(parts)):
+    for number, place in enumerate(ndimage.find_objects(numbered)):
         if not kept[number]:
             continue
-        own = parts[place] == number + 1
+        own = numbered[place] == number + 1
         key = (own.shape, own.tobytes())
         if key in known:
             diameter_mm, abc2 = known[key]
@@ -168,7 +168,7 @@ def _measure_label(
                 sd_hu=float(sd_hu[number]),
                 first_slice=first_slice,
                 last_slice=first_slice + own.shape[0] - 1,
-                centroid_ras_mm=(float(ras[0]), float(ras[1]), float(ras[2])),
+                centroid_ras_mm=triple(ras),
                 side=_side(float(centroid_left_mm[number]), float(left_share[number])),
                 abc2=abc2,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
-from radiologycnn.images.affine import transform_points, transform_vectors
+from radiologycnn.images.affine import transform_points, transform_vectors, triple
 from radiologycnn.images.volume import Volume
 
 # Coarse on purpose: skull and skin show the symmetry, and a bleed on one side must not turn the plane.
@@ -77,7 +77,7 @@ def estimate_midline(volume: Volume) -> Midline:
         options={"initial_simplex": simplex, "xatol": 0.3, "fatol": np.inf, "maxfev": 70},
     )
     normal, offset = _plane(found.x, middle)
-    return Midline(tuple(float(x) for x in normal), float(offset))
+    return Midline(triple(normal), float(offset))
 
 
 def _plane(parameters: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, float]:

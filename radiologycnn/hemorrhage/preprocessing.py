@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.hemorrhage.skull import Skull, find_skull
-from radiologycnn.images.boxes import Box
+from radiologycnn.images.boxes import Box, box_shape, box_start, common_box, moved_box, whole_box
 from radiologycnn.images.grid import (
     oriented_box,
     oriented_shape,
@@ -79,10 +79,11 @@ class Preprocessing:
         if not is_number(result.divide_by) or result.divide_by <= 0:
             problems.append("'divide_by' must be a positive number")
         refuse(problems)
+        (i, j, k), (low, high) = shape, hu_range  # lists, where they come from JSON
         return replace(
             result,
-            grid_shape_ijk=tuple(shape),
-            hu_range=tuple(map(float, hu_range)),
+            grid_shape_ijk=(i, j, k),
+            hu_range=(float(low), float(high)),
             divide_by=float(result.divide_by),
         )
 
@@ -97,7 +98,7 @@ class Preprocessing:
         straight = _straightened(volume)
         grid = straight or volume
         oriented = reorient_to_lps(grid)
-        crop = tuple(slice(0, size) for size in oriented.array.shape)
+        crop = whole_box(oriented.array.shape)
         if self.crop == "head":
             found = skull if skull is not None and straight is None else find_skull(grid)
             crop = found.box or crop
@@ -107,7 +108,7 @@ class Preprocessing:
         resampled = resize(image, shape_kji, self.antialias, first_to)
         resampled = np.clip(resampled, low, high, out=resampled) / np.float32(self.divide_by)
         matrix = np.array(oriented.ijk_to_lps, float)
-        matrix[:3, 3] += matrix[:3, :3] @ [part.start for part in crop[::-1]]
+        matrix[:3, 3] += matrix[:3, :3] @ box_start(crop)[::-1]
         return NetworkInput(resampled, resized_matrix(matrix, image.shape, shape_kji), volume, straight, crop)
 
 
@@ -152,30 +153,25 @@ class NetworkInput:
 
         It may be larger than needed: the whole grid of a sheared scan. None where no voxel is True.
         """
-        box = reached_box(on_network_grid, self._crop_shape)
+        box = reached_box(on_network_grid, box_shape(self._crop))
         if box is None:
             return None
         if self._straight is not None:
-            return tuple(slice(0, size) for size in self.volume.array.shape)
-        return restore_box(tuple(_moved(part, crop.start) for part, crop in zip(box, self._crop)), self.volume)
-
-    @property
-    def _crop_shape(self) -> tuple[int, int, int]:
-        return tuple(part.stop - part.start for part in self._crop)
+            return whole_box(self.volume.array.shape)
+        return restore_box(moved_box(box, box_start(self._crop)), self.volume)
 
     def _uncropped(self, on_network_grid: np.ndarray, box: Box | None = None) -> np.ndarray:
         """Back on the oriented grid, or on a part of it: interpolated in the crop, 0 outside."""
         if box is None:
-            box = tuple(slice(0, size) for size in oriented_shape(self._straight or self.volume))
-        seen = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, self._crop))
-        if any(part.start >= part.stop for part in seen):
-            return np.zeros([part.stop - part.start for part in box], np.float32)
-        in_crop = tuple(_moved(part, -crop.start) for part, crop in zip(seen, self._crop))
-        values = resize(on_network_grid, self._crop_shape, box=in_crop)
+            box = whole_box(oriented_shape(self._straight or self.volume))
+        seen = common_box(box, self._crop)
+        if seen is None:
+            return np.zeros(box_shape(box), np.float32)
+        values = resize(on_network_grid, box_shape(self._crop), box=_within(seen, self._crop))
         if seen == box:
             return values
-        whole = np.zeros([part.stop - part.start for part in box], np.float32)
-        whole[tuple(_moved(part, -outer.start) for part, outer in zip(seen, box))] = values
+        whole = np.zeros(box_shape(box), np.float32)
+        whole[_within(seen, box)] = values
         return whole
 
     def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
@@ -187,8 +183,9 @@ class NetworkInput:
         return np.ascontiguousarray(resize_labels(oriented, self.array.shape))
 
 
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)
+def _within(part: Box, outer: Box) -> Box:
+    """A part of a box, counted from the box's first voxel."""
+    return moved_box(part, [-start for start in box_start(outer)])
 
 
 def _is_list(value: Any, length: int) -> bool:
@@ -222,6 +219,6 @@ def _straightened(volume: Volume) -> Volume | None:
     straight[:3, :3] = directions * steps
     straight[:3, 3] = directions @ first
 
-    shape_kji = tuple(int(n) for n in shape_ijk[::-1])
-    array = resample(volume.array, matrix, straight, shape_kji, fill=AIR_HU)
+    i, j, k = shape_ijk.tolist()
+    array = resample(volume.array, matrix, straight, (k, j, i), fill=AIR_HU)
     return Volume(array, straight, volume.modality, volume.name)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from radiologycnn.hemorrhage.preprocessing import NetworkInput
-from radiologycnn.images.boxes import Box, bounding_box
+from radiologycnn.images.boxes import Box, bounding_box, box_start, moved_box
 
 #: Below this a probability is next to nothing: results are passed on as a crop around the rest.
 PROBABILITY_FLOOR = 0.01
@@ -55,8 +55,7 @@ class ProbabilityMap:
             crop = self._mapped(outer)
             inner = bounding_box((crop if crop.ndim == 3 else crop.max(axis=0)) >= floor)
             if inner is not None:
-                box = tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(outer, inner))
-                return crop[(..., *inner)], box
+                return crop[(..., *inner)], moved_box(inner, box_start(outer))
         return self._mapped(_FIRST_VOXEL), _FIRST_VOXEL
 
     def _mapped(self, box: Box | None) -> np.ndarray:

@@ -26,20 +26,20 @@ class AbcHalf:
 
 @dataclass(frozen=True)
 class LesionMeasurement:
-    """One connected component of one label.
+    """One lesion: a connected component of one label.
 
     Attributes:
-        index: 1 for the largest component.
+        index: 1 for the largest lesion.
         label_value: which label it belongs to.
         label_name: the label's name.
         voxel_count: voxels on the input's grid.
         volume_ml: voxel count x |det(IJK to LPS)|.
-        max_diameter_mm: largest distance between two points of the component (maximal 3D diameter).
-        mean_hu, sd_hu: over the component's voxels in the input; sd is the population's.
-        first_slice, last_slice: slice numbers (k index, from 0) of the component's extent.
+        max_diameter_mm: largest distance between two points of the lesion (maximal 3D diameter).
+        mean_hu, sd_hu: over the lesion's voxels in the input; sd is the population's.
+        first_slice, last_slice: slice numbers (k index, from 0) of the lesion's extent.
         centroid_ras_mm: centre of mass in RAS.
         side: "left", "right" or "midline" of the head.
-        abc2: ABC/2 of this component.
+        abc2: ABC/2 of this lesion.
     """
 
     index: int
@@ -59,9 +59,9 @@ class LesionMeasurement:
 
 @dataclass(frozen=True)
 class LabelTotal:
-    """Sum over one label: volume in mL, number of components, the sum of their ABC/2 in mL.
+    """Sum over one label: volume in mL, number of lesions, the sum of their ABC/2 in mL.
 
-    ``abc2_as_one_ml`` takes all components as one bleed instead: one A, B and C around them all.
+    ``abc2_as_one_ml`` takes all lesions as one bleed instead: one A, B and C around them all.
     """
 
     label_value: int
@@ -76,7 +76,7 @@ class LabelTotal:
 class Measurements:
     """All measurements of one mask. ``lesions`` is sorted by volume, largest first.
 
-    ``total_abc2_ml`` is the sum of every component's ABC/2.
+    ``total_abc2_ml`` is the sum of every lesion's ABC/2.
     """
 
     total_volume_ml: float

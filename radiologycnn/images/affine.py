@@ -1,9 +1,11 @@
-"""Applying a small matrix to many points, on one thread; and how far apart two grids lie.
+"""Points and directions through a small matrix, on one thread; the size of voxels, and how far apart two grids lie.
 
 NumPy's product would start threads for it, which stall each other for long while another program uses the cores.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -21,6 +23,17 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points of shape (n, 3) through a 4x4 affine matrix: shape (n, 3)."""
     matrix = np.asarray(matrix, float)
     return transform_vectors(matrix[:3, :3], points) + matrix[:3, 3]
+
+
+def triple(values: Iterable[float]) -> tuple[float, float, float]:
+    """Three numbers, such as a point or a direction, as Python's own."""
+    first, second, third = (float(value) for value in values)
+    return first, second, third
+
+
+def voxel_ml(ijk_to_lps: np.ndarray) -> float:
+    """Volume of one voxel in mL: |det| of the 4x4 matrix in mm, right for oblique and sheared grids too."""
+    return float(abs(np.linalg.det(np.asarray(ijk_to_lps, float)[:3, :3]))) / 1000
 
 
 def apart_mm(first: np.ndarray, second: np.ndarray, shape_kji: tuple[int, ...]) -> float:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 
+#: Slices along K, J and I, with a start and a stop.
 Box = tuple[slice, slice, slice]
 
 
@@ -15,6 +19,34 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     slices = _extent(in_slice)
     flat = mask[slices].any(axis=0)
     return slices, _extent(flat.any(axis=1)), _extent(flat.any(axis=0))
+
+
+def whole_box(shape_kji: Sequence[int]) -> Box:
+    """All of a grid."""
+    return cast(Box, tuple(slice(0, size) for size in shape_kji))
+
+
+def box_shape(box: Box) -> tuple[int, int, int]:
+    """Numbers of voxels (K, J, I)."""
+    k, j, i = (part.stop - part.start for part in box)
+    return k, j, i
+
+
+def moved_box(box: Box, by_kji: Sequence[int]) -> Box:
+    """The box so many voxels further along each axis."""
+    return cast(Box, tuple(slice(part.start + step, part.stop + step) for part, step in zip(box, by_kji, strict=True)))
+
+
+def common_box(first: Box, second: Box) -> Box | None:
+    """What lies in both; None where they share no voxel."""
+    parts = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(first, second)]
+    return cast(Box, tuple(parts)) if all(part.start < part.stop for part in parts) else None
+
+
+def box_start(box: Box) -> tuple[int, int, int]:
+    """The first voxel (K, J, I)."""
+    k, j, i = (part.start for part in box)
+    return k, j, i
 
 
 def _extent(holds: np.ndarray) -> slice:

@@ -267,5 +267,6 @@ def _integer(value: Any) -> int | None:
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    numbers = [_number(part) for part in _listed(value)]
-    return tuple(numbers) if len(numbers) == count and None not in numbers else None  # type: ignore[return-value]
+    parts = _listed(value)
+    numbers = tuple(number for part in parts if (number := _number(part)) is not None)
+    return numbers if len(numbers) == len(parts) == count else None

@@ -37,7 +37,7 @@ def read_slices(frames: Sequence[Frame]) -> np.ndarray:
     """
     whole = all(float(frame.slope).is_integer() and float(frame.intercept).is_integer() for frame in frames)
     slices = np.empty((len(frames), frames[0].rows, frames[0].columns), np.int32 if whole else np.float32)
-    last_path, stored = None, None
+    last_path, stored = None, np.empty(0)
     for number, frame in sorted(enumerate(frames), key=lambda pair: (str(pair[1].path), pair[1].index or 0)):
         if frame.path != last_path:
             stored, last_path = _stored_values(frame.path), frame.path

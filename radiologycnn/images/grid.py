@@ -92,7 +92,8 @@ def resample(
     array = np.asarray(array)
     index_matrix = np.linalg.inv(np.asarray(from_ijk_to_lps, float)) @ np.asarray(to_ijk_to_lps, float)
     index_matrix[np.abs(index_matrix) < 1e-12] = 0.0
-    to_shape_kji = tuple(int(n) for n in to_shape_kji)
+    k, j, i = (int(n) for n in to_shape_kji)
+    to_shape_kji = (k, j, i)
     if array.shape == to_shape_kji and np.allclose(index_matrix, np.eye(4), rtol=0, atol=1e-6):
         return array.astype(np.float32) if interpolation == "linear" else array.copy()
     sampled = sample_image(as_image(array), index_matrix, to_shape_kji, interpolation, fill)
@@ -111,7 +112,8 @@ def axes_to_lps(ijk_to_lps: np.ndarray) -> tuple[tuple[int, int, int], tuple[boo
     cosines = matrix / np.linalg.norm(matrix, axis=0)
     orders = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
     axes = max(orders, key=lambda order: sum(abs(cosines[world, voxel]) for world, voxel in enumerate(order)))
-    return axes, tuple(bool(cosines[world, voxel] < 0) for world, voxel in enumerate(axes))
+    left, back, head = (bool(cosines[world, voxel] < 0) for world, voxel in enumerate(axes))
+    return axes, (left, back, head)
 
 
 def reorient_to_lps(volume: Volume) -> Volume:
@@ -149,12 +151,14 @@ def restore_axes(array: np.ndarray, volume: Volume) -> np.ndarray:
 
 def oriented_shape(volume: Volume) -> tuple[int, int, int]:
     """Shape (K, J, I) of ``reorient_to_lps(volume)``."""
-    return tuple(volume.array.shape[old] for old, _ in _sources(volume))
+    k, j, i = (volume.array.shape[old] for old, _ in _sources(volume))
+    return k, j, i
 
 
 def oriented_box(box: Box, volume: Volume) -> Box:
     """A box of ``volume`` (slices K, J, I) as it lies in ``reorient_to_lps(volume)``."""
-    return tuple(_turned(box[old], volume.array.shape[old], flips) for old, flips in _sources(volume))
+    k, j, i = (_turned(box[old], volume.array.shape[old], flips) for old, flips in _sources(volume))
+    return k, j, i
 
 
 def restore_box(box: Box, volume: Volume) -> Box:
@@ -162,7 +166,8 @@ def restore_box(box: Box, volume: Volume) -> Box:
     restored = list(box)
     for part, (old, flips) in zip(box, _sources(volume)):
         restored[old] = _turned(part, volume.array.shape[old], flips)
-    return tuple(restored)
+    k, j, i = restored
+    return k, j, i
 
 
 def _sources(volume: Volume) -> list[tuple[int, bool]]:

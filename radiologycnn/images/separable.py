@@ -45,10 +45,11 @@ def reached_box(mask: np.ndarray, shape_kji: tuple[int, int, int]) -> Box | None
     box = bounding_box(mask)
     if box is None:
         return None
-    return tuple(
+    k, j, i = (
         _rows_that_use(_axis_weights(old, new, antialias=False), part)
         for old, new, part in zip(mask.shape, shape_kji, box, strict=True)
     )
+    return k, j, i
 
 
 def sample_along_axes(

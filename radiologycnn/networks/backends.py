@@ -88,10 +88,18 @@ class NetworkBackend(Protocol):
     name: str
     device: Any
     device_name: str
-    label_count: int
-    class_count: int
-    head_is_linear: bool
-    halving_offset: float
+
+    @property
+    def label_count(self) -> int: ...
+
+    @property
+    def class_count(self) -> int: ...
+
+    @property
+    def head_is_linear(self) -> bool: ...
+
+    @property
+    def halving_offset(self) -> float: ...
 
     def probability(
         self, image: np.ndarray, stages: Stages, part: tuple[float, float], log: Callable[[str], None] | None = None

@@ -89,7 +89,8 @@ def input_box(mask: np.ndarray, input_shape: Sequence[int], halving_offset: floa
     for (below, above, _share), coarse in zip(_neighbours(input_shape, mask.shape, halving_offset), found):
         fine = np.flatnonzero((above >= coarse.start) & (below < coarse.stop))
         parts.append(slice(int(fine[0]), int(fine[-1]) + 1))
-    return tuple(parts)
+    k, j, i = parts
+    return k, j, i
 
 
 def _neighbours(

@@ -70,7 +70,7 @@ class GapClassifier(nn.Module):
         Raises:
             ValueError: the head has more than one fully connected layer.
         """
-        if not self.head_is_linear:
+        if not isinstance(self.classifier, nn.Linear):
             raise ValueError("The head has a hidden layer, so that it is not one linear map of the features.")
         weights, bias = self.classifier.weight.detach(), self.classifier.bias.detach()
         norm = self.head_norm

@@ -70,7 +70,7 @@ def sample_cube(volume: Volume, cube: np.ndarray, size: int, antialias: bool) ->
     drift = np.abs((to_index[:3, :3] - aligned) * size).max()  # voxels, from one end of the cube to the other
     if sorted(source) != [0, 1, 2] or drift > _SHEAR_SINE * size:
         return _sample_sheared(volume, cube, size, antialias)
-    positions, widths = [None] * 3, [1.0] * 3
+    positions, widths = [np.empty(0)] * 3, [1.0] * 3
     for axis in range(3):
         step = to_index[source[axis], axis]
         # The centre of the cube stays exact, whatever rounding the other axes add.
@@ -90,7 +90,7 @@ def sample_cube(volume: Volume, cube: np.ndarray, size: int, antialias: bool) ->
     # Beyond the scan the part's edge must not count as the scan's: such places are set apart by ``inside``.
     local = [np.clip(place - start, -0.5, part.shape[2 - axis] - 0.5)
              for axis, (place, start) in enumerate(zip(positions, offsets))]  # fmt: skip
-    sampled = sample_along_axes(part, tuple(local[::-1]), tuple(widths[::-1]))
+    sampled = sample_along_axes(part, (local[2], local[1], local[0]), (widths[2], widths[1], widths[0]))
     mask = inside[2][:, None, None] & inside[1][:, None] & inside[0]
     order = [2 - source[2 - axis] for axis in range(3)]
     return np.ascontiguousarray(sampled.transpose(order)), np.ascontiguousarray(mask.transpose(order))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from radiologycnn.images.affine import transform_points
+from radiologycnn.images.affine import transform_points, triple
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.networks.activation import ActivationMap, normalize_map, peak_place
 from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, input_box, on_input_grid
@@ -82,8 +82,8 @@ def _look(
     # Voxel centres, and half a voxel on both sides.
     extent = np.ptp(places, axis=0) + np.abs(matrix[:3, :3]).sum(axis=1)
     volume_ml = len(kji) * abs(np.linalg.det(matrix[:3, :3])) / 1000
-    peak_ras = tuple(float(x) for x in LPS_TO_RAS[:3, :3] @ peak_lps)
-    return peak_ras, value, tuple(float(x) for x in extent), float(volume_ml)
+    peak_ras = triple(LPS_TO_RAS[:3, :3] @ peak_lps)
+    return peak_ras, value, triple(extent), float(volume_ml)
 
 
 def right_handed(maps: np.ndarray, ijk_to_lps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-from radiologycnn.images.affine import transform_points
+from radiologycnn.images.affine import transform_points, triple
+from radiologycnn.images.boxes import whole_box
 from radiologycnn.images.separable import sample_along_axes
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.results import LEAST_CONFIDENCE
@@ -88,7 +89,7 @@ def find_humeral_head(volume: Volume) -> HumeralHead:
     scores = best_ball(np.clip(flat, *np.percentile(flat, (0.5, 99))), spacing)
     seen = np.clip(_surface_step(grid, spacing, scores) / _WHOLE_STEP, 0, 1)
     centre = transform_points(matrix, scores.index_ijk[None])[0]
-    return HumeralHead(tuple(map(float, centre)), scores.radius_mm, confidence(scores) * float(seen))
+    return HumeralHead(triple(centre), scores.radius_mm, confidence(scores) * float(seen))
 
 
 def confidence(scores: BallScores) -> float:
@@ -121,7 +122,7 @@ def best_ball(grid: np.ndarray, spacing_mm: np.ndarray) -> BallScores:
     spectrum = fft.rfftn(divergence.astype(np.float32), shape)
     evenness = _evenness(smooth, spacing, contrast)
     spectrum *= np.exp(-((k * _EDGE_WIDTH_MM) ** 2) / 2)
-    inside = tuple(slice(0, n) for n in size)
+    inside = whole_box(size.tolist())
     surfaces = np.stack([fft.irfftn(spectrum * _mean_over_sphere(k, radius), shape)[inside] for radius in _RADII_MM])
     prior = _prior(grid.shape, spacing)
     score = np.abs(surfaces) * evenness * prior
@@ -232,7 +233,7 @@ def _prior(shape: tuple[int, ...], spacing: np.ndarray) -> np.ndarray:
     return np.exp(-(np.maximum(distance - _CENTRED_MM, 0) ** 2) / (2 * _PRIOR_MM**2))
 
 
-def _vertex(score: np.ndarray, place: Sequence[int]) -> np.ndarray:
+def _vertex(score: np.ndarray, place: Sequence[int] | Sequence[np.integer] | np.ndarray) -> np.ndarray:
     """Offset of the maximum from its voxel, by a parabola along each axis."""
     offset = np.zeros(score.ndim)
     for axis in range(score.ndim):

@@ -230,7 +230,7 @@ class RotatorCuffClassifier(LoadedModel):
             other = RotatorCuffClassifier(package, *self._wish)
             region = other.preprocessing.region(volume, prepared.location.region.centre_lps_mm, edge_mm)
             image = other.preprocessing.prepare(volume, region, prepared.side).array
-            rows.append(other.backend.probabilities(lambda image=image: [image], stages).value[0])
+            rows.append(_probabilities(other.backend, image, stages))
         return RepeatedRuns(request, np.stack(rows), (self.package.id, *(package.id for package in others)))
 
     def _evidence(
@@ -266,6 +266,11 @@ class RotatorCuffClassifier(LoadedModel):
             evidence=evidence,
             tear_threshold=self.package.operating_threshold,
         )
+
+
+def _probabilities(backend: NetworkBackend, image: np.ndarray, stages: Stages) -> np.ndarray:
+    """float64, shape (classes), of an image, shape (K, J, I)."""
+    return backend.probabilities(lambda: [image], stages).value[0]
 
 
 def _notes_on_answer(answer: Classification) -> list[str]:

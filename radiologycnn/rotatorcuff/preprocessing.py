@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.images.affine import transform_points
+from radiologycnn.images.affine import transform_points, triple
 from radiologycnn.images.separable import inside_axis
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.preprocessing_record import is_number, read_fields, refuse
@@ -125,11 +125,12 @@ class Preprocessing:
                 f"A cube with an edge of {edge_mm} mm cannot be used.",
                 f"Give {EDGE_RANGE_MM[0]:g} to {EDGE_RANGE_MM[1]:g} mm.",
             )
-        directions = tuple(tuple(float(value) for value in row) for row in cube_directions(volume))
+        along_i, along_j, along_k = (triple(row) for row in cube_directions(volume))
+        directions = (along_i, along_j, along_k)
         if centre_lps_mm is None:
             head = find_humeral_head(volume)
             centre = head.centre_lps_mm if head.found else _middle(volume)
-            return RegionRecord(tuple(map(float, centre)), float(edge_mm), directions, True, head.confidence)
+            return RegionRecord(triple(centre), float(edge_mm), directions, True, head.confidence)
         if len(centre_lps_mm) != 3 or not all(is_number(value) for value in centre_lps_mm):
             raise InputError("bad-region", "The cube's centre is not three numbers.", "Give x,y,z in mm.")
         centre = np.asarray(centre_lps_mm, float)
@@ -140,7 +141,7 @@ class Preprocessing:
                 "The centre of the cube lies outside the image.",
                 "Move it onto the humeral head, or let it be found.",
             )
-        return RegionRecord(tuple(map(float, centre)), float(edge_mm), directions, False, 1.0)
+        return RegionRecord(triple(centre), float(edge_mm), directions, False, 1.0)
 
     def prepare(self, volume: Volume, region: RegionRecord, side: str) -> PreparedShoulder:
         """The cube as the network wants it.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from radiologycnn.images.affine import triple
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TearClass, target_name
 
 Triple = tuple[float, float, float]
@@ -48,10 +49,11 @@ class RegionRecord:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> RegionRecord:
         """Inverse of :meth:`to_dict`, also for what went through JSON."""
+        along_i, along_j, along_k = (triple(row) for row in record["directions_lps"])
         return cls(
-            tuple(float(value) for value in record["centre_lps_mm"]),
+            triple(record["centre_lps_mm"]),
             float(record["edge_mm"]),
-            tuple(tuple(float(value) for value in row) for row in record["directions_lps"]),
+            (along_i, along_j, along_k),
             bool(record["automatic"]),
             float(record["confidence"]),
         )

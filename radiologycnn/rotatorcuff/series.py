@@ -138,8 +138,8 @@ def slice_plane(volume: Volume) -> tuple[str, float]:
     side: the scapula of a right shoulder points to the right and front, so that the two planes lean to other sides.
     """
     matrix = np.asarray(volume.ijk_to_lps, float)[:3, :3]
-    inplane = [axis for axis in range(3) if axis != through_plane_axis(volume)]
-    normal = np.cross(*(matrix[:, axis] for axis in inplane))
+    first, second = (matrix[:, axis] for axis in range(3) if axis != through_plane_axis(volume))
+    normal = np.cross(first, second)
     normal /= np.linalg.norm(normal)
     angles = np.degrees(np.arccos(np.clip(np.abs(normal), 0, 1)))
     nearest = int(np.argmin(angles))

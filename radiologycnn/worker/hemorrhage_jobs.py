@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
+from radiologycnn.images.boxes import moved_box, whole_box
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.worker.array_files import read_array
 from radiologycnn.worker.progress import JobProgress
@@ -60,8 +61,8 @@ def measure(
     volume = read_volume_field(request["volume"])
     crop = read_array(request["mask"])
     offset = [int(index) for index in request["offset_kji"] or (0, 0, 0)]
-    box = tuple(slice(start, start + size) for start, size in zip(offset, crop.shape))
-    if crop.ndim != 3 or len(offset) != 3 or min(offset) < 0 or volume.array[box].shape != crop.shape:
+    box = moved_box(whole_box(crop.shape), offset) if crop.ndim == len(offset) == 3 else None
+    if box is None or min(offset) < 0 or volume.array[box].shape != crop.shape:
         raise InputError(
             "mask-off-grid",
             "The mask does not lie on the scan's grid.",
@@ -94,12 +95,9 @@ def _write_crop(
     }
 
 
-def _labels(records: Sequence[LabelDefinition | dict[str, Any]]) -> list[LabelDefinition]:
+def _labels(records: Sequence[Mapping[str, Any]]) -> list[LabelDefinition]:
     """Label definitions from a model's or a request's records."""
     try:
-        return [
-            record if isinstance(record, LabelDefinition) else LabelDefinition.from_dict(dict(record))
-            for record in records
-        ]
+        return [LabelDefinition.from_dict(dict(record)) for record in records]
     except (TypeError, ValueError) as error:
         raise InputError("bad-labels", "The labels of the mask are not understood.") from error

@@ -16,6 +16,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY, standard_labels, stated_values, types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.volume import Volume
 from radiologycnn.training.case_files import (
     SPLITS,
@@ -65,8 +66,7 @@ def prepare_case(case_id: str, volume: Volume, labels: np.ndarray, preprocessing
     """Bring a scan and its label map (same KJI grid) onto the network's grid."""
     prepared = preprocessing.prepare(volume)
     labels = prepared.labels_to_network(labels.astype(np.uint8))
-    voxel_ml = float(abs(np.linalg.det(prepared.ijk_to_lps[:3, :3]))) / 1000
-    return PreparedCase(case_id, prepared.array.astype(np.float16), labels, voxel_ml)
+    return PreparedCase(case_id, prepared.array.astype(np.float16), labels, voxel_ml(prepared.ijk_to_lps))
 
 
 def grid_name(preprocessing: Preprocessing) -> str:
