@@ -27,6 +27,7 @@ from radiologycnn.hemorrhage.mask_values import are_types, types_text
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.CaseTable import CaseRow
+from RadiologyCNNLib.ScanFile import addScan
 from RadiologyCNNLib.WorkClock import WorkClock
 
 #: Folder for the annotations within the folder of the scans, where the person has chosen no other.
@@ -203,7 +204,7 @@ class AnnotationLogic:
             if path.name.lower().endswith(SCAN_ENDINGS):
                 volumeNode = slicer.util.loadVolume(str(path), {"name": caseId, "show": False})
             else:
-                volumeNode, self.notes = _addDicomSeries(path, caseId)
+                volumeNode, self.notes = addScan(path, caseId)
         except RuntimeError:
             volumeNode = None
         if volumeNode is None:
@@ -330,15 +331,3 @@ class AnnotationLogic:
             segment = result.segmentationNode.GetSegmentation().GetSegment(result.segmentId(label))
             if segment is not None:
                 logic.SetSegmentStatus(segment, status)
-
-
-def _addDicomSeries(path, name):
-    """A DICOM series as a new node of the scene and notes on it, as the worker reads it: by place, on a regular grid.
-
-    Slicer's reader of files takes the slices in the order of their names, and all gaps between them as equal.
-    """
-    from radiologycnn.images import read_volume  # here, because it imports pydicom and SimpleITK
-
-    volume = read_volume(path)
-    node = slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
-    return node, tuple(volume.notes)

@@ -25,8 +25,6 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         measuringFailed(error: WorkerError): it does not.
         maskAboutToChange(segmentationNode): this logic is about to replace the mask; now is the time to save a state
             for Undo.
-        casePrepared(caseId: str, message: dict): an annotator's case has been read for them.
-        preparingFailed(error: WorkerError): it has not; the case can still be opened without.
     """
 
     TASK = HEMORRHAGE_TASK
@@ -37,8 +35,6 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         self.measured = Signal("result")
         self.measuringFailed = Signal("error")
         self.maskAboutToChange = Signal("segmentationNode")
-        self.casePrepared = Signal("caseId", "message")
-        self.preparingFailed = Signal("error")
         super().__init__(client)
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
@@ -49,14 +45,12 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             **super().answers(),
             "segment": self._presentSegmentation,
             "measure": self._presentMeasurements,
-            "prepare_case": lambda job, message: self.casePrepared.emit(job.about["case"], message),
         }
 
     def failureSignals(self) -> dict:
         return {
             **super().failureSignals(),
             "measure": self.measuringFailed,
-            "prepare_case": self.preparingFailed,
         }
 
     # Segmentation
@@ -92,24 +86,6 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         if problem:
             raise InputError("unusable-volume", problem)
         return self.requestMainJob(volumeNode, model=model or None, device=device, threshold=None)
-
-    # An annotator's case
-
-    def prepareCase(self, caseId, path, image, isSegmented, model, device, folder) -> None:
-        """Have the worker read and segment a scan file; ``casePrepared`` or ``preparingFailed`` follows."""
-        self.request(
-            WorkerJob("prepare_case", about={"case": caseId}),
-            path=str(path),
-            image=str(image) or None,
-            segment=isSegmented,
-            model=model or None,
-            device=device,
-            output=str(folder),
-        )
-
-    def stopPreparing(self) -> None:
-        """Nobody waits for a prepared case any more. The worker stops when it can; it is not ended for that."""
-        self.drop(lambda job: job.kind == "prepare_case", mayKill=False)
 
     # Threshold and table
 

@@ -4,12 +4,13 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from radiologycnn.errors import InputError
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.readers.marks import BOX, TearMark, network_record
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.ScanFile import addScan
 from RadiologyCNNLib.ScenePlacement import removeWhole
 from RotatorCuffCNNLib import CamDisplay, CuffRoi
-from RotatorCuffCNNLib.ReaderStudyFiles import loadScan
 
 #: On the nodes of a study, so that the panel's other sections leave them alone.
 STUDY_ATTRIBUTE = "RotatorCuffCNN.ReaderStudy"
@@ -88,20 +89,21 @@ class ReaderStudyScene:
 
     # The case
 
-    def showCase(self, study, case, number: int) -> None:
-        """Load a scan and show it, without its name; the one before goes.
+    def showCase(self, study, case, number: int, scan=None) -> None:
+        """Show a scan, without its name; the one before goes.
 
         Args:
             study: its settings say whether box and map are shown.
             case: StudyCase.
             number: of the case in the reader's order; the only name that the reader sees.
+            scan: ReadScan of it; None where it is still to be read.
 
         Raises:
             InputError: the scan cannot be loaded.
         """
         self.clearCase()
         name = _("Case {number}").format(number=number)
-        self.volumeNode = self._loaded(case.path, name)
+        self.volumeNode = self._added(scan, name) or self._loaded(case.path, name)
         folder = study.network_folder(case.name)
         if study.settings.show_region:
             self._showRegion(folder)
@@ -110,7 +112,6 @@ class ReaderStudyScene:
             self._beside.append(mapNode)
             slicer.mrmlScene.RemoveNode(mapNode.GetDisplayNode())  # of a scan: grey, with its own window
             CamDisplay.prepareDisplay(mapNode)
-        _setWindow(self.volumeNode)
         self._setLayers(self.volumeNode, self._mapNode())
         SliceViews.turnTo(self.volumeNode)
         if slicer.app.layoutManager() is not None:
@@ -137,21 +138,36 @@ class ReaderStudyScene:
         return next((node for node in self._beside if node.IsA("vtkMRMLVolumeNode")), None)
 
     @staticmethod
+    def _added(scan, name: str):
+        """The node of a scan that was read ahead; None without one, or where its file is gone."""
+        try:
+            return _ofStudy(scan.addNode(name, _window(scan.voxels()))) if scan is not None else None
+        except (OSError, ValueError):
+            return None
+
+    @staticmethod
     def _loaded(path, name: str):
-        volumeNode = loadScan(path, name)
-        volumeNode.SetAttribute(STUDY_ATTRIBUTE, "1")
-        volumeNode.SetSaveWithScene(False)
-        return volumeNode
+        try:
+            volumeNode, _notes = addScan(path, name)
+        except Exception as error:  # damaged files fail in many ways, and the words may tell the file's name
+            raise InputError(
+                "unreadable-scan",
+                _("{case} could not be loaded.").format(case=name),
+                _("Tell whoever leads the study; it is left out for now."),
+            ) from error
+        display = volumeNode.GetDisplayNode()
+        if display is not None:
+            display.AutoWindowLevelOff()
+            display.SetWindowLevel(*_window(slicer.util.arrayFromVolume(volumeNode)))
+        return _ofStudy(volumeNode)
 
     def _showRegion(self, folder) -> None:
         record = network_record(folder)
         roi = record["classification"].get("roi") if record else None
         if roi:
             roiNode = CuffRoi.placeRoi(self.volumeNode, roi)
-            roiNode.SetAttribute(STUDY_ATTRIBUTE, "1")
-            roiNode.SetSaveWithScene(False)
             CuffRoi.setLocked(roiNode, True)
-            self._beside.append(roiNode)
+            self._beside.append(_ofStudy(roiNode))
 
     # The mark
 
@@ -174,9 +190,7 @@ class ReaderStudyScene:
             node.GetDisplayNode().SetSelectedColor(*CuffRoi.COLOR)
             node.AddControlPoint(place)
         node.GetDisplayNode().SetVisibility3D(False)  # it is read, and marked, in the slices
-        node.SetAttribute(STUDY_ATTRIBUTE, "1")
-        node.SetSaveWithScene(False)
-        self.markNode = node
+        self.markNode = _ofStudy(node)
 
     def removeMark(self) -> None:
         """Take the mark away."""
@@ -219,14 +233,18 @@ def _remove(node) -> None:
         removeWhole(node)
 
 
-def _setWindow(volumeNode) -> None:
-    """The same window for all readers; Slicer's own choice is dark where some fluid or fat is far brighter."""
-    display = volumeNode.GetDisplayNode()
-    if display is not None:
-        voxels = slicer.util.arrayFromVolume(volumeNode)[::2, ::4, ::4]
-        low, high = np.percentile(voxels, WINDOW_PERCENTILES)
-        display.AutoWindowLevelOff()
-        display.SetWindowLevelMinMax(float(low), float(max(high, low + 1)))
+def _ofStudy(node):
+    """The node, marked as one of a study."""
+    node.SetAttribute(STUDY_ATTRIBUTE, "1")
+    node.SetSaveWithScene(False)
+    return node
+
+
+def _window(voxels) -> tuple:
+    """(window, level), the same for all readers; Slicer's own is dark where some fluid or fat is far brighter."""
+    low, high = (float(value) for value in np.percentile(voxels[::2, ::4, ::4], WINDOW_PERCENTILES))
+    high = max(high, low + 1)
+    return high - low, (high + low) / 2
 
 
 def _middle(volumeNode) -> list:

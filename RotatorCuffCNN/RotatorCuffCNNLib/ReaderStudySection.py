@@ -1,6 +1,7 @@
 """The panel's reader study: read case by case against the clock, pause, go on another day.
 
-While a study is read the rest of the panel is hidden, and the views show the case alone.
+While a study is read the rest of the panel is hidden, and the views show the case alone. The next case is read by the
+worker meanwhile, so that an answer does not make the reader wait for it; what is not there in time the panel reads.
 """
 
 import qt
@@ -10,7 +11,9 @@ from slicer.i18n import tr as _
 from radiologycnn.errors import RadiologyCNNError
 from radiologycnn.readers.marks import BOX, POINT
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
+from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
+from RadiologyCNNLib.ReadAhead import ReadAhead
 from RadiologyCNNLib.WorkClock import clockText
 from RotatorCuffCNNLib.ReaderStudyKeys import ReaderStudyKeys
 from RotatorCuffCNNLib.ReaderStudyResults import ReaderStudyResults
@@ -19,6 +22,7 @@ from RotatorCuffCNNLib.ReaderStudySetup import ReaderStudySetup
 
 TICK_MILLISECONDS = 250
 TICKS_PER_SAVE = 20
+READ_AHEAD_MILLISECONDS = 300  # after a case is on the screen, or the last key of a reader's id
 
 
 class ReaderStudySection:
@@ -44,7 +48,9 @@ class ReaderStudySection:
         ui.readingFrame.visible = False
         self.scene = ReaderStudyScene()
         self.results = ReaderStudyResults(ui, logic)
-        self.setup = ReaderStudySetup(ui, self.results.setStudy)
+        self.nextCase = ReadAhead(logic)
+        self._readAheadTimer = delayedCall(READ_AHEAD_MILLISECONDS, self._readAhead)
+        self.setup = ReaderStudySetup(ui, self._onChosen)
         self.reading = None
         self._logic = logic
         self._ticks = 0
@@ -86,7 +92,19 @@ class ReaderStudySection:
         self._ended = lambda: None
         self.end()
         self._timer.stop()
+        self._readAheadTimer.stop()
+        self.nextCase.drop()
         self._keys.remove()
+
+    def _onChosen(self, study, reader: str) -> None:
+        self.results.setStudy(study, reader)
+        self._readAheadTimer.start()
+
+    def _readAhead(self) -> None:
+        """Have the case read that Start, or the next answer, will show."""
+        case = self.reading.following if self.isReading else self.setup.first
+        if case is not None:
+            self.nextCase.read(case.name, case.path)
 
     @property
     def isReading(self) -> bool:
@@ -123,7 +141,8 @@ class ReaderStudySection:
         reading = self.reading
         while not reading.is_complete:
             try:
-                self.scene.showCase(reading.study, reading.case, reading.number)
+                scan = self.nextCase.take(reading.case.name)
+                self.scene.showCase(reading.study, reading.case, reading.number, scan)
             except RadiologyCNNError as error:
                 reading.skip()
                 self._say(error.message, error.hint)
@@ -132,6 +151,7 @@ class ReaderStudySection:
                 self.scene.showMark(reading.earlier.mark)
             reading.show()
             self._update()
+            self._readAheadTimer.start()
             return
         self.end()
 

@@ -24,6 +24,7 @@ class ReaderStudySetup:
     def __init__(self, ui, changed) -> None:
         self.ui = ui
         self.study = None
+        self.first = None  # StudyCase that Start will show; None for none
         self._changed = changed
         self._problem = ""  # why the chosen folder is no study
         ui.readerEdit.text = savedRater()
@@ -71,6 +72,7 @@ class ReaderStudySetup:
             message: rich text that is said first.
         """
         ui, study = self.ui, self.study
+        self.first = None
         ui.studyFolderButton.text = study.folder.name if study else _("Choose folder…")
         ui.startStudyButton.text = _("Start reading")
         ui.startStudyButton.enabled = False
@@ -89,6 +91,7 @@ class ReaderStudySetup:
             reading = Reading(study, self.reader)
         except RadiologyCNNError as error:
             return messageHtml(error.message, error.hint)
+        self.first = reading.case
         self.ui.startStudyButton.enabled = not reading.is_complete
         if reading.done and not reading.is_complete:
             self.ui.startStudyButton.text = _("Go on reading")

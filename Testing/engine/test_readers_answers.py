@@ -164,6 +164,15 @@ def test_an_answer_right_after_another_is_not_taken(folder: Path) -> None:
     assert reading.answer(1).seconds == pytest.approx(1.5 * SHORTEST_READING_S)
 
 
+def test_what_follows_is_what_the_answer_brings(folder: Path) -> None:
+    reading, clock = start(folder)
+    for _case in range(reading.total):
+        following = reading.following
+        answer(reading, clock, 1)
+        assert reading.case == following
+    assert reading.following is None
+
+
 def test_all_answers_end_the_study(folder: Path) -> None:
     reading, clock = start(folder)
     for _number in range(6):

@@ -67,6 +67,21 @@ class StudyClinic(ShoulderClinic):
         self.clock.seconds += seconds
         self.press(key)
 
+    def readAhead(self) -> str:
+        """Let the worker read what the panel asks for beforehand, in this process; returns the file's name."""
+        from radiologycnn.worker.jobs import JobRunner
+        from radiologycnn.worker.progress import JobProgress
+
+        nextCase = self.section.nextCase
+        self.waitFor(lambda: nextCase.key and not nextCase.isReady)
+        job, fields = self.sent("prepare_case")
+        progress = JobProgress(lambda fraction, stage, remaining: None, lambda: False)
+        request = {"cmd": "prepare_case", "job": job, **fields}
+        self.client.result.emit(job, JobRunner().run(request, progress, lambda: False))
+        self.waitFor(lambda: nextCase.isReady)
+        assert not Path(fields["output"]).exists(), "it is in memory, and nowhere else"
+        return Path(fields["path"]).name.removesuffix(".nii.gz")
+
     def rows(self, reader="R01") -> list:
         path = self.folder / "readers" / f"{reader}.csv"
         if not path.is_file():
@@ -109,7 +124,8 @@ def openedStudy(host, repository, folder, monkeypatch):
     yield clinic
     saveRater(before)
     clinic.section.end()
-    clinic.section.setup.study = None
+    clinic.section.setup.study = clinic.section.setup.first = None
+    clinic.section.nextCase.drop()
     clinic.section.results.sceneClosed()
     clinic.ui.readerStudyCollapsibleButton.collapsed = True
     clinic.study.readerEdit.text = ""

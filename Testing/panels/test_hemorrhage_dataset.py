@@ -60,7 +60,7 @@ def prepare(room, caseId, model="test-1.0.0"):
 
 def waitForPreparing(room):
     nextCase = room.widget.worklist.opening.nextCase
-    room.waitFor(lambda: nextCase.caseId not in ("", room.caseId))
+    room.waitFor(lambda: nextCase.key not in ("", room.caseId))
 
 
 def shownCases(room) -> list:

@@ -224,6 +224,39 @@ def testAScanThatCannotBeReadIsLeftOut(clinic, folder):
     assert {row["case"] for row in clinic.rows()} == set(CASES) - {"bravo"}
 
 
+def testCasesAreReadBeforeTheyAreWanted(clinic, folder):
+    """Start and answers find the scan in memory: here its file cannot be read by then."""
+    clinic.open()
+    first = clinic.readAhead()
+    (folder / f"{first}.nii.gz").write_bytes(b"")
+    clinic.click(clinic.study.startStudyButton)
+    assert clinic.shownCase() == first == clinic.section.reading.case.name
+    second = clinic.readAhead()
+    (folder / f"{second}.nii.gz").write_bytes(b"")
+    clinic.read(2)
+    assert clinic.shownCase() == second != first
+    volume = clinic.section.scene.volumeNode
+    assert volume.GetName() == "Case 2" and volume.GetStorageNode() is None and not volume.GetSaveWithScene()
+    matrix = clinic.slicer.vtkMRMLSliceNode().GetSliceToRAS()  # any 4x4
+    volume.GetIJKToRASMatrix(matrix)
+    expected = np.diag([-2.0, -2.0, 4.0, 1.0])
+    expected[:3, 3] = (40, 30, -20)
+    assert np.allclose(clinic.slicer.util.arrayFromVTKMatrix(matrix), expected)
+    clinic.read(3)  # the third one is not there yet: the panel reads it itself
+    assert clinic.shownCase() == clinic.section.reading.case.name
+    clinic.readAhead()
+    clinic.click(clinic.study.endStudyButton)
+    assert clinic.readAhead() == clinic.section.setup.first.name, "the case that the next start begins with"
+
+
+def testACaseThatCannotBeReadAheadIsReadWhenItIsWanted(clinic):
+    clinic.open()
+    clinic.waitFor(lambda: clinic.section.nextCase.key)
+    clinic.fail(clinic.sent("prepare_case")[0], "worker-died", "The background process ended unexpectedly.")
+    clinic.click(clinic.study.startStudyButton)
+    assert clinic.shownCase() == clinic.section.reading.case.name
+
+
 def testADicomSeriesIsReadInTheOrderOfItsSlices(clinic, folder):
     from engine.dicom_phantom import ball, write_series
 

@@ -63,7 +63,7 @@ def testBoxAndMapAreShownWhereTheStudySaysSo(clinic, folder):
     settings(folder, show_region=True, show_map=True, allow_marks=False)
     for case in CASES:
         classified(folder, case, (0, 0, 0))
-        write_image(folder / "network" / case / "cam.nii.gz", np.eye(8, dtype=np.float32)[None], np.eye(4))
+        write_image(folder / "network" / case / "cam.nii.gz", np.stack([np.eye(8, dtype=np.float32)] * 4), np.eye(4))
     clinic.startStudy()
     assert not clinic.study.markBoxButton.isVisible()
     (foreground,) = {c.GetForegroundVolumeID() for c in clinic.composites()}

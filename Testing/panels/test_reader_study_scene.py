@@ -47,7 +47,7 @@ def testAStudyLeavesNothingInTheScene(clinic, folder):
     settings(folder, show_region=True, show_map=True, allow_marks=True)
     for case in CASES:
         classified(folder, case, (0, 0, 0))
-        write_image(folder / "network" / case / "cam.nii.gz", np.eye(8, dtype=np.float32)[None], np.eye(4))
+        write_image(folder / "network" / case / "cam.nii.gz", np.stack([np.eye(8, dtype=np.float32)] * 4), np.eye(4))
     clinic.locate()
     before = clinic.nodeCount()
     clinic.startStudy()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +91,14 @@ class Reading:
     def case(self) -> StudyCase | None:
         """The present case; None when all are answered."""
         return None if self.is_complete else self.study.case(self.order[self._place])
+
+    @property
+    def following(self) -> StudyCase | None:
+        """The case that comes when the present one is answered; None when that is the last."""
+        if self.is_complete:
+            return None
+        place = self._first_open(self._place, {self.order[self._place]})
+        return None if place >= self.total else self.study.case(self.order[place])
 
     @property
     def earlier(self) -> Answer | None:
@@ -227,9 +235,14 @@ class Reading:
         except OSError:
             pass  # a clock that is not kept is no reason to stop a reader; an answer that is not kept is one
 
-    def _first_open(self, start: int = 0) -> int:
-        """Place of the first case without an answer from here on, then from the beginning; total where none is left."""
-        answered = self.answers.keys() | self._skipped
+    def _first_open(self, start: int = 0, besides: Set[str] = frozenset()) -> int:
+        """Place of the first case without an answer from here on, then from the beginning; total where none is left.
+
+        Args:
+            start: place to look from.
+            besides: cases that count as answered.
+        """
+        answered = self.answers.keys() | self._skipped | besides
         places = [*range(start, self.total), *range(start)]
         return next((place for place in places if self.order[place] not in answered), self.total)
 
