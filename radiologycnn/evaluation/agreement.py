@@ -31,7 +31,7 @@ def cohen_kappa(confusion: np.ndarray, weights: str = "none") -> float:
     1 where both raters name one and the same class throughout, where chance cannot be told from agreement.
 
     Args:
-        confusion: square matrix of counts, such as of :func:`confusion_matrix` or :func:`mask_confusion`.
+        confusion: counts, shape (classes, classes), such as of :func:`confusion_matrix` or :func:`mask_confusion`.
         weights: "none", "linear" or "quadratic" in the distance between ordered classes.
 
     Raises:

@@ -33,6 +33,7 @@ class Overlap:
 
     @property
     def is_empty(self) -> bool:
+        """Whether both masks are empty; every share is 1 then."""
         return self.true_positive + self.false_positive + self.false_negative == 0
 
     @property
@@ -128,7 +129,7 @@ class LesionCounts:
 
 
 def lesion_counts(found: np.ndarray, reference: np.ndarray, least_share: float = 0.1) -> LesionCounts:
-    """Match lesions of the reference with the prediction.
+    """Match lesions of the reference with the prediction, masks of one shape (K, J, I).
 
     A reference lesion is found where at least ``least_share`` of it is covered; a predicted one is invented where less
     than ``least_share`` of it lies in the reference. One large component may so find several lesions.

@@ -73,14 +73,14 @@ def standard_labels(array: np.ndarray, values: Mapping[int, str] | None = None) 
 
 
 def types_in(labels: np.ndarray) -> tuple[str, ...] | None:
-    """Types that a label map of standard values holds; None where it holds any other value."""
+    """Types that a label map of standard values, any shape, holds; None where it holds any other value."""
     held = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
     known = {label.value: kind for kind, label in BLEED_TYPES.items()}
     return None if set(held) - known.keys() - {0} else tuple(known[value] for value in held if value)
 
 
 def types_text(labels: np.ndarray) -> str:
-    """Types that a label map of standard values holds, as a manifest's column ``types`` has them: "iph+ivh", "none"."""
+    """What :func:`types_in` says, as a manifest's column ``types`` has it: "iph+ivh", "none"."""
     return "+".join(types_in(labels) or ()) or "none"
 
 

@@ -37,6 +37,6 @@ def voxel_ml(ijk_to_lps: np.ndarray) -> float:
 
 
 def apart_mm(first: np.ndarray, second: np.ndarray, shape_kji: tuple[int, ...]) -> float:
-    """How far apart two IJK-to-patient matrices put the same voxel at most, in mm: at a corner of the grid."""
+    """How far apart two IJK-to-patient matrices (4x4) put the same voxel at most, in mm: at a corner of the grid."""
     outer = np.array(np.meshgrid(*((0, size - 1) for size in shape_kji[::-1]))).reshape(3, -1).T
     return float(np.linalg.norm(transform_points(first, outer) - transform_points(second, outer), axis=1).max())

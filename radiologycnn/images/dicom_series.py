@@ -53,6 +53,7 @@ class Series:
 
     @property
     def usable(self) -> bool:
+        """Whether nothing stands in the way of reading it as a volume."""
         return not self.problem
 
     def label(self) -> str:

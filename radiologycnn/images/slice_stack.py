@@ -63,7 +63,7 @@ class SliceStack:
 
 
 def common_step(gaps_mm: np.ndarray) -> float:
-    """The slice distance that a series was (mostly) made with.
+    """The slice distance in mm that a series was (mostly) made with, from the distances between its slices, shape (n,).
 
     The smallest gap that at least a quarter of the gaps share within 2 %; where no gap is common, the median. The
     smallest, because sampling a thin-sliced part too coarsely loses what was seen, the reverse does not.

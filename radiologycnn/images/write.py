@@ -127,6 +127,11 @@ def write_nifti_in_parts(path: str | os.PathLike[str], array: np.ndarray, ijk_to
 
     Nothing is written before the first ``next``; the file appears with the last one. Closed before, it leaves nothing.
 
+    Args:
+        path: of the file.
+        array: shape (K, J, I).
+        ijk_to_lps: 4x4, mm.
+
     Raises:
         InputError, ResourceError: while it is gone through.
     """

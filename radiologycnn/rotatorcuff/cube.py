@@ -60,7 +60,8 @@ def cube_matrix(region: RegionRecord, size: int, mirrored: bool = False) -> np.n
 def sample_cube(volume: Volume, cube: np.ndarray, size: int, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
     """Values at the cube's voxels, float32, and whether they lie in the scan, both (size, size, size).
 
-    The cube's axes are the scan's, so each can be sampled by itself; only a sheared scan is put straight before.
+    ``cube`` is 4x4, see :func:`cube_matrix`. The cube's axes are the scan's, so each can be sampled by itself; only a
+    sheared scan is put straight before.
     """
     array, matrix = volume.array, np.asarray(volume.ijk_to_lps, float)
     to_index = np.linalg.inv(matrix) @ cube

@@ -125,8 +125,8 @@ class Preprocessing:
                 f"A cube with an edge of {edge_mm} mm cannot be used.",
                 f"Give {EDGE_RANGE_MM[0]:g} to {EDGE_RANGE_MM[1]:g} mm.",
             )
-        along_i, along_j, along_k = (triple(row) for row in cube_directions(volume))
-        directions = (along_i, along_j, along_k)
+        l_row, p_row, s_row = (triple(row) for row in cube_directions(volume))
+        directions = (l_row, p_row, s_row)
         if centre_lps_mm is None:
             head = find_humeral_head(volume)
             centre = head.centre_lps_mm if head.found else _middle(volume)
@@ -171,7 +171,7 @@ class Preprocessing:
         return PreparedShoulder(self.scale_input(grey), grey, matrix, mirrored, region, tuple(notes))
 
     def scale_input(self, grey: np.ndarray) -> np.ndarray:
-        """Grey values (0-255) as the network's input, float32; also for what training changed in them."""
+        """Grey values (0-255, any shape) as the network's input, float32; also for what training changed in them."""
         grey = np.asarray(grey, np.float32)
         if self.input_scale == "zero_to_one":
             return grey / np.float32(255)

@@ -49,11 +49,11 @@ class RegionRecord:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> RegionRecord:
         """Inverse of :meth:`to_dict`, also for what went through JSON."""
-        along_i, along_j, along_k = (triple(row) for row in record["directions_lps"])
+        l_row, p_row, s_row = (triple(row) for row in record["directions_lps"])
         return cls(
             triple(record["centre_lps_mm"]),
             float(record["edge_mm"]),
-            (along_i, along_j, along_k),
+            (l_row, p_row, s_row),
             bool(record["automatic"]),
             float(record["confidence"]),
         )
