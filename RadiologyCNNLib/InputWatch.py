@@ -1,6 +1,5 @@
 """InputWatch: whether a scan's voxels are still those that were read, during a run and after it."""
 
-import numpy as np
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
@@ -11,19 +10,6 @@ def voxelsTime(volumeNode) -> int:
     image = volumeNode.GetImageData() if volumeNode is not None else None
     scalars = image.GetPointData().GetScalars() if image is not None else None
     return scalars.GetMTime() if scalars is not None else 0
-
-
-def sameVoxels(volumeNode, arrayPath) -> bool:
-    """Whether a scan holds what was exported: a change that was taken back, or written with the same values, is none.
-
-    Args:
-        volumeNode: the scan, under no warp (of a warped one the file holds another grid).
-        arrayPath: the exported ``.npy``, (K, J, I).
-    """
-    exported = np.load(arrayPath, mmap_mode="r", allow_pickle=False)
-    present = slicer.util.arrayFromVolume(volumeNode)
-    hasNan = np.issubdtype(present.dtype, np.floating)
-    return present.shape == exported.shape and np.array_equal(present, exported, equal_nan=hasNan)
 
 
 class InputWatch(VTKObservationMixin):

@@ -15,6 +15,7 @@ from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.PanelChoices import PanelChoices
 from RadiologyCNNLib.PanelRun import PanelRun
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
+from RadiologyCNNLib.ResultMaps import MapHiding
 
 
 class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -74,6 +75,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
 
         self.connectRun()
         self.connectChoices()
+        self.mapHiding = MapHiding(self.ui.inputVolumeSelector)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEnd)
@@ -92,6 +94,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         """The panel goes away: at a reload of the module, or with the application."""
         if self.logic is not None:
             self._stopPreparing()
+            self.mapHiding.stop()
             self.logic.disconnect()
             self.setParameterNode(None)
         self.removeObservers()

@@ -10,6 +10,8 @@ import slicer
 
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import InputWatch, VolumeExchange
+from RadiologyCNNLib.PartwiseCall import PartwiseCall
+from RadiologyCNNLib.WarpedScan import warpedScan, worldPlaces
 
 KIND = "prepare"  #: the worker's command
 LARGEST_KIB = 128 * 1024  #: larger scans would keep the panel from its events for longer than a person overlooks
@@ -34,6 +36,7 @@ class ScanPreparation:
         self._written = None
         self._asked = None  # what the worker was asked to prepare it for
         self._left = set()  # folders that jobs may still read from
+        self._hardening = None  # of a scan under a warp, before it can be written
 
     def prepare(self, volumeNode, **fields) -> None:
         """Write the scan and have the worker prepare it, where that was not done yet and the worker runs.
@@ -47,7 +50,7 @@ class ScanPreparation:
             return
         if self.written(volumeNode) is None:
             self.release()
-            if not _isSuitable(volumeNode) or not self._write(volumeNode):
+            if not _isSuitable(volumeNode) or self._isHardening(volumeNode, fields) or not self._write(volumeNode):
                 return
         asked = (client.pid, fields)
         if asked != self._asked:
@@ -62,6 +65,9 @@ class ScanPreparation:
 
     def release(self) -> None:
         """Give the preparation up; the file goes as soon as no job reads it."""
+        if self._hardening is not None:
+            self._hardening.stop()
+            self._hardening = None
         if self._written is None:
             return
         self._stop()
@@ -76,6 +82,16 @@ class ScanPreparation:
             VolumeExchange.removeFolder(folder)
         self._left &= used
 
+    def _isHardening(self, volumeNode, fields) -> bool:
+        """Whether the scan lies under a warp that is being hardened from now on; then it is prepared afterwards."""
+        warped = warpedScan(volumeNode) if VolumeExchange.hasNonlinearTransform(volumeNode) else None
+        if warped is None or warped.isDone:
+            return False
+        self._hardening = PartwiseCall(
+            lambda: warped.step(volumeNode), lambda error: error or self.prepare(volumeNode, **fields)
+        )
+        return True
+
     def _write(self, volumeNode) -> bool:
         folder = VolumeExchange.temporaryFolder()
         try:
@@ -89,10 +105,9 @@ class ScanPreparation:
 
 def _stateOf(volumeNode) -> tuple:
     """What is another one whenever the scan, its header or its place has been changed."""
-    place = VolumeExchange.ijkToWorld(volumeNode)
+    place = worldPlaces(volumeNode)
     return volumeNode.GetID(), volumeNode.GetMTime(), InputWatch.voxelsTime(volumeNode), place.tobytes()
 
 
 def _isSuitable(volumeNode) -> bool:
-    isSmall = volumeNode.GetImageData().GetActualMemorySize() <= LARGEST_KIB
-    return isSmall and not VolumeExchange.hasNonlinearTransform(volumeNode) and not slicer.mrmlScene.IsImporting()
+    return volumeNode.GetImageData().GetActualMemorySize() <= LARGEST_KIB and not slicer.mrmlScene.IsImporting()

@@ -15,6 +15,7 @@ import vtk
 
 from radiologycnn.errors import InputError
 from radiologycnn.worker.array_files import write_array
+from RadiologyCNNLib.WarpedScan import warpedScan, worldPlaces
 
 _FOLDER_PREFIX = "RadiologyCNN-"
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -69,8 +70,8 @@ def removeFolder(path):
 def exportVolume(volumeNode, folder):
     """Write a volume for the worker; returns the request's ``volume`` field.
 
-    Parent transforms are taken into account: linear ones in the matrix, others by hardening a copy that is removed
-    again. The user's node is never changed.
+    Parent transforms are taken into account: linear ones in the matrix, others by resampling, once for each state of
+    scan and transform and here at once as far as it was not done before (``WarpedScan``). The node is never changed.
 
     Args:
         volumeNode: vtkMRMLScalarVolumeNode with one component a voxel.
@@ -82,15 +83,36 @@ def exportVolume(volumeNode, folder):
     """
     checkVolumeNode(volumeNode)
     name, modality = volumeNode.GetName() or "", modalityOf(volumeNode)
-    with _withoutNonlinearTransform(volumeNode) as node:
-        array = slicer.util.arrayFromVolume(node)
-        path = write_array(Path(folder) / "volume.npy", array)
-        ijkToLps = _RAS_TO_LPS @ ijkToWorld(node)
+    array, ijkToRas = slicer.util.arrayFromVolume(volumeNode), ijkToWorld(volumeNode)
+    if hasNonlinearTransform(volumeNode):
+        warped = warpedScan(volumeNode)
+        warped.finish(volumeNode)
+        array, ijkToRas = warped.array, warped.ijkToRas
+    path = write_array(Path(folder) / "volume.npy", array)
+    ijkToLps = _RAS_TO_LPS @ ijkToRas
     field = {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
     acquisition = acquisitionOf(volumeNode)
     if acquisition:
         field["acquisition"] = acquisition
     return field
+
+
+def sameVoxels(volumeNode, arrayPath) -> bool:
+    """Whether a scan holds what was exported: a change that was taken back, or written with the same values, is none.
+
+    Args:
+        volumeNode: the scan; of one under a warp that was not resampled as it is now, this cannot be told: False.
+        arrayPath: the exported ``.npy``, (K, J, I).
+    """
+    exported = np.load(arrayPath, mmap_mode="r", allow_pickle=False)
+    present = slicer.util.arrayFromVolume(volumeNode)
+    if hasNonlinearTransform(volumeNode):
+        warped = warpedScan(volumeNode)
+        if not warped.isDone:
+            return False
+        present = warped.array
+    hasNan = np.issubdtype(present.dtype, np.floating)
+    return present.shape == exported.shape and np.array_equal(present, exported, equal_nan=hasNan)
 
 
 def checkVolumeNode(volumeNode):
@@ -142,6 +164,11 @@ def hasNonlinearTransform(volumeNode):
     return transformNode is not None and not transformNode.IsTransformToWorldLinear()
 
 
+def warpedPlaces(volumeNode) -> list | None:
+    """What a result keeps of where a warp puts its scan: ``worldPlaces`` to a micrometre; None for an unwarped scan."""
+    return worldPlaces(volumeNode).round(3).tolist() if hasNonlinearTransform(volumeNode) else None
+
+
 def modalityOf(volumeNode):
     """DICOM modality of a volume ("CT", "MR"), "" where neither DICOM nor its unit tells."""
     modality = _headerValue(volumeNode, _MODALITY_TAG)
@@ -186,27 +213,6 @@ def _headerValue(volumeNode, tag):
     if not uids or database is None or not database.isOpen:
         return ""
     return str(database.instanceValue(uids[0], tag) or "").strip()
-
-
-@contextlib.contextmanager
-def _withoutNonlinearTransform(volumeNode):
-    """The node itself, or for the block's time a hidden copy with its bending transform hardened."""
-    if not hasNonlinearTransform(volumeNode):
-        yield volumeNode
-        return
-    scene = volumeNode.GetScene()
-    copy = slicer.vtkMRMLScalarVolumeNode()
-    copy.CopyContent(volumeNode)
-    copy.SetName(f"{volumeNode.GetName()} (hardened)")
-    copy.SetHideFromEditors(True)
-    copy.SetSaveWithScene(False)
-    scene.AddNode(copy)
-    try:
-        copy.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        copy.HardenTransform()
-        yield copy
-    finally:
-        scene.RemoveNode(copy)
 
 
 def _removeLeftovers():

@@ -1,41 +1,20 @@
 """WorkerJobs: the bookkeeping between a panel's logic and the worker; a panel only adds what its jobs mean."""
 
+import itertools
 import logging
-from dataclasses import dataclass
 
-import numpy as np
-import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from radiologycnn.errors import InputError, RadiologyCNNError
-from radiologycnn.images.volume import LPS_TO_RAS
-from RadiologyCNNLib import InputWatch, ScanPreparation, VolumeExchange
+from RadiologyCNNLib import ScanPreparation, VolumeExchange
+from RadiologyCNNLib.PartwiseCall import PartwiseCall
 from RadiologyCNNLib.Signal import Signal
-from RadiologyCNNLib.WorkerClient import WorkerClient, WorkerError
+from RadiologyCNNLib.WarpedScan import warpedScan
+from RadiologyCNNLib.WorkerClient import WorkerClient
+from RadiologyCNNLib.WorkerJob import WorkerJob, workerError
 from RadiologyCNNLib.WorkerListener import WorkerListener
 
-
-@dataclass
-class WorkerJob:
-    """A request under way. Nodes are held by identifier: the scene may be closed before the answer comes.
-
-    kind: the command, which also chooses who takes the answer.
-    folder: temporary folder that goes when the job ends; "" for none.
-    volumeId: identifier of the scan that it works on.
-    nodeId: identifier of the result node that it is about.
-    volume: what the worker was given as the scan.
-    about: what else its answer has to be judged by.
-    voxelsTime: VTK's count of changes to the scan's voxels when the worker was given them; set with the request.
-    """
-
-    kind: str
-    folder: str = ""
-    volumeId: str = ""
-    nodeId: str = ""
-    volume: dict | None = None
-    about: dict | None = None
-    voxelsTime: int = 0
+_WAITING = "waiting-"  #: begins the name of a job that the worker has not got yet
 
 
 class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
@@ -73,6 +52,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
         self.isPresenting = False  # while true, changes of the scene are this logic's own
         self._jobs = {}
         self._early = None
+        self._waitingNumbers = itertools.count(1)
         self.preparation = ScanPreparation.ScanPreparation(
             self._requestPreparation,
             stop=lambda: self.drop(lambda job: job.kind == ScanPreparation.KIND, mayKill=False),
@@ -127,13 +107,13 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
     def request(self, job: WorkerJob, **fields) -> str:
         """Send a request and remember its job; a failure that comes before the client returns is not lost."""
         self._early = {}
-        job.voxelsTime = InputWatch.voxelsTime(slicer.mrmlScene.GetNodeByID(job.volumeId))
+        job.rememberScan()
         try:
             name = self.client.request(job.kind, **fields)
         finally:
             early, self._early = self._early, None
         self._jobs[name] = job
-        if job.kind == self.MAIN_COMMAND:
+        if job.kind == self.MAIN_COMMAND and job.hardening is None:
             self.jobStarted.emit()
         if name in early:
             self._onFailed(name, early[name])
@@ -147,40 +127,73 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
         """
         written = self.preparation.written(volumeNode)
         if written is not None:
-            job = self._mainJob(volumeNode, VolumeExchange.temporaryFolder(), written, about)
+            job = self._mainJob(volumeNode, written, about)
             name = self.request(job, volume=written, output=job.folder, **fields)
             # The worker is busy with it meanwhile: voxels can be changed without VTK's being told.
-            if InputWatch.sameVoxels(volumeNode, written["array"]):
+            if VolumeExchange.sameVoxels(volumeNode, written["array"]):
                 return name
             self.drop(lambda other: other is job, mayKill=False)
         self.preparation.release()
-        job = self._mainJob(volumeNode, *self.exported(volumeNode), about)
-        return self.request(job, volume=job.volume, output=job.folder, **fields)
+        job = self._mainJob(volumeNode, None, about)
+        return self.requestWithScan(job, volumeNode, output=job.folder, **fields)
 
-    def _mainJob(self, volumeNode, folder, volume, about) -> WorkerJob:
-        return WorkerJob(self.MAIN_COMMAND, folder, volumeNode.GetID(), volume=volume, about=about)
+    def _mainJob(self, volumeNode, written, about) -> WorkerJob:
+        folder = str(VolumeExchange.temporaryFolder())
+        return WorkerJob(self.MAIN_COMMAND, folder, volumeNode.GetID(), volume=written, about=about)
+
+    def requestWithScan(self, job: WorkerJob, volumeNode, **fields) -> str:
+        """Send a request on a scan as it is now, with the scan written into the job's folder.
+
+        It is sent at once, but for a scan under a warp that was not resampled yet: that is done between the events
+        first, and what goes wrong then is told as any failure of the job.
+
+        Raises:
+            RadiologyCNNError: the scan cannot be exported; the folder does not stay behind.
+        """
+        try:
+            warped = warpedScan(volumeNode) if VolumeExchange.hasNonlinearTransform(volumeNode) else None
+            if warped is None or warped.isDone:
+                return self._sendWithScan(job, volumeNode, fields)
+        except Exception:
+            VolumeExchange.removeFolder(job.folder)
+            raise
+        name = f"{_WAITING}{next(self._waitingNumbers)}"
+        self._jobs[name] = job
+        job.hardening = PartwiseCall(
+            lambda: warped.step(volumeNode), lambda error: self._onHardened(name, volumeNode, fields, error)
+        )
+        if job.kind == self.MAIN_COMMAND:
+            self.jobStarted.emit()
+            self.progressed.emit(0.0, _("Resampling the scan…"), None)
+        return name
+
+    def _sendWithScan(self, job, volumeNode, fields) -> str:
+        job.volume = VolumeExchange.exportVolume(volumeNode, job.folder)
+        return self.request(job, volume=job.volume, **fields)
+
+    def _onHardened(self, name, volumeNode, fields, error) -> None:
+        job = self._jobs.pop(name)
+        try:
+            if error is not None:
+                raise error
+            self._sendWithScan(job, volumeNode, fields)
+        except Exception as failure:
+            VolumeExchange.removeFolder(job.folder)
+            self._reportFailure(job, workerError(failure))
 
     def _requestPreparation(self, volumeNode, written, **fields) -> None:
         job = WorkerJob(ScanPreparation.KIND, "", volumeNode.GetID(), volume=written)
         self.request(job, task=self.TASK, volume=written, **fields)
 
-    def exported(self, volumeNode) -> tuple[str, dict]:
-        """A new temporary folder with the scan in it for the worker, and the request's ``volume`` field.
-
-        Raises:
-            RadiologyCNNError: it cannot be exported; no folder stays behind.
-        """
-        folder = VolumeExchange.temporaryFolder()
-        try:
-            return folder, VolumeExchange.exportVolume(volumeNode, folder)
-        except Exception:
-            VolumeExchange.removeFolder(folder)
-            raise
-
     def cancel(self) -> None:
         """Ask the main job to stop; ``cancelled`` follows within two seconds."""
         for name, job in list(self._jobs.items()):
-            if job.kind == self.MAIN_COMMAND:
+            if job.kind != self.MAIN_COMMAND:
+                continue
+            if name.startswith(_WAITING):
+                self.forget(name)
+                self.cancelled.emit()
+            else:
                 self.client.cancel(name)
 
     def abandonJobs(self) -> None:
@@ -206,6 +219,8 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
         """Drop a job and its temporary folder."""
         job = self._jobs.pop(name, None)
         if job is not None:
+            if job.hardening is not None:
+                job.hardening.stop()
             VolumeExchange.removeFolder(job.folder)
             self.preparation.removeFiles()
         return job
@@ -217,44 +232,6 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
                 self.forget(name)
 
     # Answers
-
-    @staticmethod
-    def unchangedScan(job: WorkerJob, shapeKji=None):
-        """The scan of a job and the matrix from its voxel index to world RAS (4x4, mm) as the worker was given it.
-
-        Args:
-            job: whose scan.
-            shapeKji: voxels as (slices, rows, columns) that the worker worked on; None for those of the exported file.
-
-        Raises:
-            InputError: the scan was removed, or is no longer what the worker was given.
-        """
-        volumeNode = slicer.mrmlScene.GetNodeByID(job.volumeId)
-        if volumeNode is None or volumeNode.GetImageData() is None:
-            raise InputError("volume-removed", _("The scan was removed while the network worked on it."))
-        ijkToWorld = LPS_TO_RAS @ np.array(job.volume["ijk_to_lps"], float)
-        if shapeKji is None:
-            shapeKji = np.load(job.volume["array"], mmap_mode="r", allow_pickle=False).shape
-        # a warped scan is sent on a grid of its own, which says nothing about the scan's present place
-        isWarped = VolumeExchange.hasNonlinearTransform(volumeNode)
-        if not isWarped and (
-            volumeNode.GetImageData().GetDimensions()[::-1] != tuple(shapeKji)
-            or not np.allclose(VolumeExchange.ijkToWorld(volumeNode), ijkToWorld, atol=1e-4)
-        ):
-            raise InputError(
-                "volume-changed",
-                _("The scan was changed or moved while the network worked on it, so the result no longer fits it."),
-                _("Start again."),
-            )
-        if InputWatch.voxelsTime(volumeNode) != job.voxelsTime and (
-            isWarped or not InputWatch.sameVoxels(volumeNode, job.volume["array"])
-        ):
-            raise InputError(
-                "voxels-changed",
-                _("The scan's voxels were changed while the network worked on it: its answer is of the old ones."),
-                _("Start again."),
-            )
-        return volumeNode, ijkToWorld
 
     def _onProgress(self, name, fraction, stage, remaining) -> None:
         job = self._jobs.get(name)
@@ -290,15 +267,3 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
         signals = self.failureSignals()
         if job.kind in signals:
             signals[job.kind].emit(error)
-
-
-def workerError(error: Exception) -> WorkerError:
-    """Any failure on this side as the worker would have told it."""
-    if isinstance(error, RadiologyCNNError):
-        return WorkerError(error.code, error.message, error.hint, "")
-    return WorkerError(
-        "panel-error",
-        _("The result could not be shown: {reason}").format(reason=str(error) or type(error).__name__),
-        _("The application log holds the details."),
-        "",
-    )

@@ -1,20 +1,21 @@
 """Runs the hemorrhage network through the background worker and keeps the scene's results; no widgets in here."""
 
-import os
-
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import ResultPresenter
 from HemorrhageSegLib.ParameterNode import HemorrhageSegParameterNode
-from HemorrhageSegLib.SceneResult import VOLUME_ATTRIBUTE, SceneResult
+from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.tasks import HEMORRHAGE_TASK
+from radiologycnn.worker.array_files import write_array
 from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ResultMaps import isMap
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import WorkerError
-from RadiologyCNNLib.WorkerJobs import WorkerJob, WorkerJobsLogic, workerError
+from RadiologyCNNLib.WorkerJob import WorkerJob, workerError
+from RadiologyCNNLib.WorkerJobs import WorkerJobsLogic
 
 
 class HemorrhageSegLogic(WorkerJobsLogic):
@@ -64,8 +65,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         """Why a node cannot be segmented, as a sentence for the person; "" where it can be tried."""
         if volumeNode is None:
             return _("Choose a head CT. Scans are loaded with Add Data or Add DICOM Data.")
-        if volumeNode.GetAttribute(VOLUME_ATTRIBUTE):
-            return _("This is the probability map of an earlier result. Choose the head CT itself.")
+        if isMap(volumeNode):
+            return _("This is a map of an earlier result. Choose the head CT itself.")
         try:
             VolumeExchange.checkVolumeNode(volumeNode)
         except InputError as error:
@@ -116,29 +117,26 @@ class HemorrhageSegLogic(WorkerJobsLogic):
             )
             return
         folder = VolumeExchange.temporaryFolder()
+        job = WorkerJob("measure", str(folder), volumeNode.GetID(), result.segmentationNode.GetID())
+        record = result.record
         try:
             mask, offset = result.maskCrop()
-            path = os.path.join(folder, "mask.npy")
-            np.save(path, mask)
-            exported = VolumeExchange.exportVolume(volumeNode, folder)
+            self.requestWithScan(
+                job,
+                volumeNode,
+                mask=str(write_array(folder / "mask.npy", mask)),
+                offset_kji=list(offset),
+                labels=record["labels"],
+                model=record.get("model"),
+            )
         except (OSError, RadiologyCNNError) as error:
             VolumeExchange.removeFolder(folder)
             self.measuringFailed.emit(workerError(error))
-            return
-        record = result.record
-        self.request(
-            WorkerJob("measure", folder, volumeNode.GetID(), result.segmentationNode.GetID(), exported),
-            mask=path,
-            offset_kji=list(offset),
-            volume=exported,
-            labels=record["labels"],
-            model=record.get("model"),
-        )
 
     # Answers
 
     def _presentSegmentation(self, job, message) -> None:
-        volumeNode, ijkToWorld = self.unchangedScan(job, message["shape_kji"])
+        volumeNode, ijkToWorld = job.unchangedScan(message["shape_kji"])
         probability = np.load(message["probability"], allow_pickle=False)
         result = self.present(volumeNode, message, probability, ijkToWorld)
         self.forgetJob(job)

@@ -7,7 +7,8 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib import NetworkOutline, RaterSegments
 from HemorrhageSegLib.ResultTexts import typeCell
-from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, VOLUME_ATTRIBUTE, SceneResult
+from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, SceneResult
+from RadiologyCNNLib.ResultMaps import PROBABILITY_ATTRIBUTE, addMap
 from RadiologyCNNLib.ScenePlacement import (
     addDisplay,
     followTransform,
@@ -15,6 +16,7 @@ from RadiologyCNNLib.ScenePlacement import (
     removeParts,
     withDisplaysAndStorages,
 )
+from RadiologyCNNLib.VolumeExchange import warpedPlaces
 
 KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -81,6 +83,7 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
         shape_kji=[int(s) for s in message["shape_kji"]],
         grid_ijk_to_ras=_localGrid(segmentationNode, volumeNode, ijkToWorld).tolist(),
         operating_threshold=float(message["threshold"]),
+        warped_places=warpedPlaces(volumeNode),
         scan_changed=False,
         **{field: message.get(field) for field in KEPT_FIELDS},
     )
@@ -171,7 +174,7 @@ def _presentProbability(result: SceneResult, volumeNode, maps) -> None:
             name = _("{segmentation} probability").format(segmentation=segmentationNode.GetName())
             if len(maps) > 1:
                 name = f"{name} {labels[number].name}"
-            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+            node = addMap("vtkMRMLScalarVolumeNode", name, PROBABILITY_ATTRIBUTE, volumeNode)
         with slicer.util.NodeModify(node):
             slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values, np.float32))
             matrix, shift = result.gridMatrix(), vtk.vtkMatrix4x4()
@@ -180,7 +183,6 @@ def _presentProbability(result: SceneResult, volumeNode, maps) -> None:
             vtk.vtkMatrix4x4.Multiply4x4(matrix, shift, matrix)
             node.SetIJKToRASMatrix(matrix)
             followTransform(node, volumeNode)
-            node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
         if node.GetDisplayNode() is None:
             addDisplay(node, window=1.0, level=0.5)
         segmentationNode.AddNodeReferenceID(PROBABILITY_ROLE, node.GetID())

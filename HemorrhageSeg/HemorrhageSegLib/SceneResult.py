@@ -20,7 +20,6 @@ from radiologycnn.hemorrhage.results import Measurements
 RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
 TABLE_ROLE = "HemorrhageSeg.Table"
 PROBABILITY_ROLE = "HemorrhageSeg.Probability"
-VOLUME_ATTRIBUTE = "HemorrhageSeg.ProbabilityOf"
 _KEY_MEMO = "_hemorrhageSegMaskKey"  # on the Python side of a segmentation node: (state, key) of its mask
 
 

@@ -11,9 +11,10 @@ from slicer.i18n import tr as _
 from radiologycnn.errors import InputError
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.ResultMaps import isMap
 from RotatorCuffCNNLib import CamColors, CamRendering
 from RotatorCuffCNNLib.CamColors import CAM_COLOR_NODES
-from RotatorCuffCNNLib.CuffResult import VOLUME_ATTRIBUTE, CuffResult, normalized
+from RotatorCuffCNNLib.CuffResult import CuffResult, normalized
 from RotatorCuffCNNLib.CuffTable import METHOD_NAMES
 from RotatorCuffCNNLib.SmoothUpsampling import displayFactor, upsampled, upsampledMatrix
 
@@ -132,7 +133,7 @@ def _overlay(result: CuffResult, composite) -> None:
     camId = result.camNode.GetID()
     if composite.GetForegroundVolumeID() != camId:
         before = slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID() or "")
-        if before is None or not before.GetAttribute(VOLUME_ATTRIBUTE):  # not that of another result's map
+        if before is None or not isMap(before):  # not that of another result's map
             composite.SetNodeReferenceID(BEFORE_ROLE, before.GetID() if before is not None else None)
             composite.SetAttribute(BEFORE_OPACITY_ATTRIBUTE, str(composite.GetForegroundOpacity()))
         composite.SetForegroundVolumeID(camId)

@@ -7,9 +7,10 @@ from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import Classification
+from RadiologyCNNLib.ResultMaps import ACTIVATION_ATTRIBUTE, addMap
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside, removeParts, withDisplaysAndStorages
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffTable
-from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, VOLUME_ATTRIBUTE, CuffResult
+from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, CuffResult
 
 KEPT_FIELDS = ("model", "classes", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -82,8 +83,7 @@ def partsOfNode(node):
 def _newResult(volumeNode) -> CuffResult:
     scene = slicer.mrmlScene
     name = scene.GenerateUniqueName(_("{volume} CAM").format(volume=volumeNode.GetName()))
-    camNode = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    camNode.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+    camNode = addMap("vtkMRMLScalarVolumeNode", name, ACTIVATION_ATTRIBUTE, volumeNode)
     camNode.SetAttribute(RECORD_ATTRIBUTE, "{}")
     camNode.SetNodeReferenceID(SCAN_ROLE, volumeNode.GetID())
     return CuffResult(camNode)
@@ -104,8 +104,7 @@ def _presentMaps(result: CuffResult, volumeNode, maps: np.ndarray, ijkToWorld: n
     node = result.mapsNode
     if node is None:
         name = _("{cam} raw maps").format(cam=result.camNode.GetName())
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
-        node.SetAttribute(VOLUME_ATTRIBUTE, volumeNode.GetName())
+        node = addMap("vtkMRMLVectorVolumeNode", name, ACTIVATION_ATTRIBUTE, volumeNode)
         hierarchyNames = slicer.vtkMRMLSubjectHierarchyConstants
         node.SetAttribute(hierarchyNames.GetSubjectHierarchyExcludeFromTreeAttributeName(), "1")
         result.camNode.SetNodeReferenceID(MAPS_ROLE, node.GetID())

@@ -20,7 +20,6 @@ SCAN_ROLE = "RotatorCuffCNN.Scan"
 MAPS_ROLE = "RotatorCuffCNN.Maps"
 TABLE_ROLE = "RotatorCuffCNN.Table"
 EVIDENCE_TABLE_ROLE = "RotatorCuffCNN.EvidenceTable"
-VOLUME_ATTRIBUTE = "RotatorCuffCNN.MapOf"  #: on each map: it is no scan that could be classified
 
 
 class CuffResult:

@@ -6,10 +6,11 @@ from slicer.i18n import tr as _
 from radiologycnn.errors import InputError
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ResultMaps import isMap
 from RadiologyCNNLib.Signal import Signal
-from RadiologyCNNLib.WorkerJobs import WorkerJob, WorkerJobsLogic
+from RadiologyCNNLib.WorkerJob import WorkerJob
+from RadiologyCNNLib.WorkerJobs import WorkerJobsLogic
 from RotatorCuffCNNLib import CuffPresenter, CuffRoi, ResultValidity
-from RotatorCuffCNNLib.CuffResult import VOLUME_ATTRIBUTE
 from RotatorCuffCNNLib.ParameterNode import RotatorCuffCNNParameterNode
 from RotatorCuffCNNLib.ReaderStudyScene import STUDY_ATTRIBUTE
 
@@ -58,8 +59,8 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         """Why a node cannot be classified, as a sentence for the person; "" where it can be tried."""
         if volumeNode is None:
             return _("Choose a shoulder MRI. Scans are loaded with Add Data or Add DICOM Data.")
-        if volumeNode.GetAttribute(VOLUME_ATTRIBUTE):
-            return _("This is the activation map of an earlier result. Choose the shoulder MRI itself.")
+        if isMap(volumeNode):
+            return _("This is a map of an earlier result. Choose the shoulder MRI itself.")
         if volumeNode.GetAttribute(STUDY_ATTRIBUTE):
             return _("This scan belongs to a reader study.")
         try:
@@ -95,16 +96,15 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         """
         self._checked(volumeNode)
         self.stopLocating()
-        folder, exported = self.exported(volumeNode)
-        job = WorkerJob("locate", folder, volumeNode.GetID(), volume=exported)
-        return self.request(job, volume=exported, model=model or None)
+        job = WorkerJob("locate", str(VolumeExchange.temporaryFolder()), volumeNode.GetID())
+        return self.requestWithScan(job, volumeNode, model=model or None)
 
     def stopLocating(self) -> None:
         """Give up looking for a humeral head; no signal follows."""
         self.drop(lambda job: job.kind == "locate")
 
     def _passOnLocation(self, job, message) -> None:
-        volumeNode, _matrix = self.unchangedScan(job)
+        volumeNode, _matrix = job.unchangedScan()
         self.forgetJob(job)
         self.located.emit(volumeNode, message)
 
@@ -162,7 +162,7 @@ class RotatorCuffCNNLogic(WorkerJobsLogic):
         return {"roi": roi, "side": None if side == AUTOMATIC_SIDE else side}
 
     def _presentClassification(self, job, message) -> None:
-        volumeNode, _matrix = self.unchangedScan(job)
+        volumeNode, _matrix = job.unchangedScan()
         maps = np.load(message["maps"], allow_pickle=False)
         if job.about is not None:  # the worker was given the box, and cannot know who has placed it
             region = message["classification"]["roi"]

@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib import VolumeExchange, WarpedScan
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
@@ -25,6 +25,7 @@ def remember(result: CuffResult, volumeField: dict) -> None:
     result.updateRecord(
         scan_ijk_to_ras=scanIjkToRas.tolist(),
         scan_ijk_to_maps_ijk=(np.linalg.inv(mapsIjkToRas) @ scanIjkToRas).tolist(),
+        warped_places=VolumeExchange.warpedPlaces(result.volumeNode),
         scan_changed=False,
     )
 
@@ -44,12 +45,12 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
         side: what the person has chosen: "auto", "left" or "right".
     """
     volumeNode, record = result.volumeNode, result.record
-    if volumeNode is None or "scan_ijk_to_ras" not in record:
+    if volumeNode is None or volumeNode.GetImageData() is None or "scan_ijk_to_ras" not in record:
         return ""
     if record.get("scan_changed"):
         return _("The scan was changed after this result. Classify again.")
     bent = VolumeExchange.hasNonlinearTransform(volumeNode)
-    if not bent and result.mapsNode is not None and not _liesWhereItDid(result):
+    if result.mapsNode is not None and not _liesWhereItDid(result):
         return _("The scan was moved after this result, so that the map no longer fits it. Classify again.")
     classification = result.classification
     if side != "auto" and side != classification.side:
@@ -77,6 +78,11 @@ def caution(result: CuffResult) -> str:
 
 
 def _liesWhereItDid(result: CuffResult) -> bool:
+    places = result.record.get("warped_places")
+    if places is not None:  # the map lies in the world itself
+        return np.allclose(places, WarpedScan.worldPlaces(result.volumeNode), rtol=0, atol=WarpedScan.TOLERANCE_MM)
+    if VolumeExchange.hasNonlinearTransform(result.volumeNode):
+        return False
     then = np.array(result.record["scan_ijk_to_maps_ijk"], float)
     now = np.linalg.inv(VolumeExchange.ijkToWorld(result.mapsNode)) @ VolumeExchange.ijkToWorld(result.volumeNode)
     corners = np.array([[0, 0, 0, 1], *([*corner, 1] for corner in 99 * np.eye(3))]).T

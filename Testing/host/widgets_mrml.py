@@ -67,6 +67,25 @@ def _relist(box):
     box._refresh()
 
 
+class qMRMLSortFilterProxyModel:
+    """Of it the filter by identifiers only, as a property, which it is in Slicer; the list keeps its own filters."""
+
+    __slots__ = ("_box", "_hidden")
+
+    def __init__(self, box):
+        self._box, self._hidden = box, ()
+
+    @property
+    def hiddenNodeIDs(self):
+        return self._hidden
+
+    @hiddenNodeIDs.setter
+    def hiddenNodeIDs(self, node_ids):
+        if tuple(node_ids) != self._hidden:
+            self._hidden = tuple(node_ids)
+            self._box._refresh()
+
+
 @stand_in
 class qMRMLNodeComboBox(QtWidgets.QWidget):
     """Lists the scene's nodes of some classes. Empty until it is given the scene, as in Slicer."""
@@ -112,6 +131,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self.setFocusProxy(self._combo)
         self._observer = SceneObserver(self._refresh)
         self._attributes = {}
+        self._proxy = qMRMLSortFilterProxyModel(self)
         self._node_tags = []
         self._current = None
         self._filling = False
@@ -124,8 +144,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def mrmlScene(self):
         return self._observer.scene
 
+    def sortFilterProxyModel(self):
+        return self._proxy
+
     def _accepts(self, node):
-        if node.GetHideFromEditors() and not self.showHidden:
+        if node.GetID() in self._proxy.hiddenNodeIDs or (node.GetHideFromEditors() and not self.showHidden):
             return False
         classes = self.nodeTypes
         matching = [name for name in classes if node.IsA(name)] if self.showChildNodeTypes else []

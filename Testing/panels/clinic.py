@@ -57,8 +57,10 @@ class Clinic:
         self.host.click(button)
 
     def start(self) -> str:
-        """Click the big button; returns the job. A slow machine may have sent another kind of job meanwhile."""
+        """Click the big button; returns the job, which a warped scan lets wait. Other kinds may be sent, too."""
+        before = self.count(self.TASK)
         self.click(self.widget.runButton)
+        self.waitFor(lambda: self.count(self.TASK) > before)
         return self.sent(self.TASK)[0]
 
     def run(self, **changes):

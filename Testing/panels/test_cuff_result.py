@@ -8,6 +8,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def testResultBecomesNodesBesideTheScan(cuff):
+    from RadiologyCNNLib.ResultMaps import isMap
+
     volume = cuff.addShoulder()
     hierarchy = cuff.slicer.mrmlScene.GetSubjectHierarchyNode()
     folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Study")
@@ -23,7 +25,8 @@ def testResultBecomesNodesBesideTheScan(cuff):
     assert cuff.modules.CuffResult.CuffResult.ofNode(volume) is None
     # a map must never be taken for a scan
     for node in (result.camNode, result.mapsNode):
-        assert node.GetAttribute(cuff.modules.CuffResult.VOLUME_ATTRIBUTE)
+        assert isMap(node)
+    assert not isMap(volume)
 
 
 def testShownMapIsTheRawMapsPositivePartWithItsPeakAtOne(cuff):
