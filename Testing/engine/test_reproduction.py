@@ -16,7 +16,7 @@ from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.classification_metrics import BinaryMetrics
 from radiologycnn.evaluation.hypothesis_tests import mann_whitney
 from radiologycnn.reproduction import arab2020, shim2020
-from radiologycnn.reproduction.arab2020_run import _read_raters
+from radiologycnn.reproduction.arab2020_raters import read_raters
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
@@ -178,12 +178,12 @@ def test_human_raters_must_have_judged_every_test_case(tmp_path) -> None:
     path = tmp_path / "raters.csv"
     path.write_text("rater,case,mask\nE1,c0,a.nii.gz\n")
     case = ScanCase("c0", tmp_path / "x", tmp_path / "y")
-    assert _read_raters(path, [case]) == {"E1": {"c0": tmp_path / "a.nii.gz"}}
+    assert read_raters(path, [case]) == {"E1": {"c0": tmp_path / "a.nii.gz"}}
     with pytest.raises(InputError, match="Rater E1 has no mask of 1 test cases, such as c1"):
-        _read_raters(path, [case, ScanCase("c1", tmp_path / "x", tmp_path / "y")])
+        read_raters(path, [case, ScanCase("c1", tmp_path / "x", tmp_path / "y")])
     path.write_text("rater,case,mask\nM,c0,a.nii.gz\n")
     with pytest.raises(InputError, match="cannot be called M"):
-        _read_raters(path, [case])
+        read_raters(path, [case])
 
 
 def test_unknown_methods_are_refused() -> None:

@@ -24,6 +24,8 @@ from radiologycnn.reproduction.workspace import test_seed as seed_of_test_scans
 def run(paper: str, output: Path, report: Path, *more: object) -> None:
     words = ["reproduce", paper, "--quick", "--models", "bundled", "--device", "cpu", "--seed", "31"]
     result = CliRunner().invoke(app, [*words, "-o", str(output), "--report", str(report), *map(str, more)])
+    if isinstance(result.exception, InputError):
+        raise result.exception
     assert result.exit_code == 0, result.output
 
 
@@ -43,7 +45,7 @@ def check_small(report: Path, model: str) -> str:
     return text
 
 
-def test_head_model_beside_a_threshold(tmp_path) -> None:
+def test_head_model_beside_a_threshold(tmp_path, monkeypatch) -> None:
     output, report = tmp_path / "run", tmp_path / "report"
     run("arab2020", output, report, "--cases", "2")
     model = bundled_model("hemorrhage-segmentation")
@@ -57,12 +59,23 @@ def test_head_model_beside_a_threshold(tmp_path) -> None:
         mean = sum(float(row["dice"]) for row in cases if row["method"] == name) / 2
         assert float(table[title].split(" ")[0]) == pytest.approx(mean, abs=0.0051)
     assert not list((output / "methods").rglob("*.pt")) and not (output / "data" / "learning").exists()
-    # Nothing is done again, and nothing changes.
+    # Told anew from what is kept, by a program whose simulator has changed since: no network, and nothing changes.
+    settings = output / "data" / "test" / "simulation.json"
+    settings.write_text(settings.read_text().replace('"simulator": "', '"simulator": "0.'))
     masks = {path: path.stat().st_mtime_ns for path in (output / "masks").rglob("*.nii.gz")}
     before = (report / "cases.csv").read_bytes()
-    run("arab2020", output, report, "--cases", "2")
+    with monkeypatch.context() as without:
+        without.setattr("radiologycnn.reproduction.arab2020_run.make_segmenter", None)
+        run("arab2020", output, report, "--cases", "2")
+    assert "Simulator: version 0." in (report / "report.md").read_text(encoding="utf-8")
     assert {path: path.stat().st_mtime_ns for path in masks} == masks
     assert (report / "cases.csv").read_bytes() == before
+    # The rest of a run is not tested with another model than its beginning.
+    fit = output / "steps" / "fit-cnn_ds.json"
+    fit.write_text(fit.read_text().replace(model.weights_sha256, "0" * 64))
+    next((output / "masks" / "cnn_ds").glob("*.nii.gz")).unlink()
+    with pytest.raises(InputError, match=f"began with the model {model.id}"):
+        run("arab2020", output, report, "--cases", "2")
 
 
 def test_shoulder_model_by_class_and_confounder(tmp_path) -> None:

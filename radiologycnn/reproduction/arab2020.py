@@ -150,11 +150,11 @@ TEXT_FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ("equivalence_p", "Equivalence of kappas within 0.05 (TOST), p", "", "not in the paper; what its claim needs"),
     ("mixed_model_p", "Mixed model, image as random effect, p", "", "not in the paper; kappas share images and raters"),
     ("mixed_model_effect", "Mixed model, effect of the method on kappa", "", "not in the paper"),
-    ("slope_p_largest", "Largest p of the slopes", "<= 0.002", "the table's largest is 1.3e-05"),
+    ("slope_p_largest", "Largest p of the slopes", "≤ 0.002", "the table's largest is 1.3e-05"),
     (
         "intercept_p_smallest",
         "Smallest p of the intercepts",
-        ">= 0.09",
+        "≥ 0.09",
         "the table's smallest is 0.106 (printed 0.107)",
     ),
     (

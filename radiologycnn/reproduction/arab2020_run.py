@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Sequence
@@ -13,21 +12,16 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.baselines.interface import Fit, ScanCase, Segmenter
-from radiologycnn.errors import InputError
-from radiologycnn.evaluation.consensus import consensus
 from radiologycnn.evaluation.mask_files import evaluate_masks
-from radiologycnn.evaluation.rater_agreement import (
-    RaterFolder,
-    agreement_by_case,
-    agreement_by_pair,
-    compare_with_experts,
-)
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
-from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD, TEST_CASES, TRAINING_CASES
+from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
+from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
+from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
+from radiologycnn.reproduction.simulated_cases import simulated_cases
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
 from radiologycnn.training.case_files import read_manifest
 from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES
 
@@ -90,30 +84,27 @@ def run_arab2020(
 
     where = resolve_device(device)
     settings = workspace.settings
-    methods = list(settings.methods)
-    workspace.plan(2 + 2 * len(methods) + 2)
+    workspace.plan(2 + 2 * len(settings.methods) + 2)
     cases, truths = _cases(workspace, data, jobs)
     if raters:  # a mistake in the table is better known before the first network than after the last
-        _read_raters(raters, cases["test"])
-    segmenters = [make_segmenter(name, workspace, str(where)) for name in methods]
-    fits, masks, seconds, cold = {}, {}, {}, {}
-    for segmenter in segmenters:
-        folder = workspace.folder / "methods" / segmenter.name
-        report = workspace.stage(f"Learning, {segmenter.title}")
-        fits[segmenter.name] = segmenter.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
-        name = segmenter.name
-        masks[name], seconds[name], cold[name] = _predict(workspace, segmenter, cases["test"])
+        read_raters(raters, cases["test"])
+    methods: dict[str, RunMethod[Segmenter]] = {}
+    masks, seconds, cold = {}, {}, {}
+    for name in settings.methods:
+        methods[name] = RunMethod(workspace, name, lambda name=name: make_segmenter(name, workspace, str(where)), cases)
+        masks[name], seconds[name], cold[name] = _predict(workspace, methods[name], cases["test"])
     metrics = {}
     for name in methods:
         pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
         metrics[name] = workspace.step(f"metrics-{name}", lambda pairs=pairs: list(evaluate_masks(pairs)))
-    main = next((s for s in segmenters if s.name == MAIN), segmenters[0])
-    types = _types(workspace, main.name, cases["test"], masks) if fits[main.name].facts.get("types") else None
+    main = methods.get(MAIN) or next(iter(methods.values()))
+    types = _types(workspace, main.name, cases["test"], masks) if main.fit.facts.get("types") else None
     on_training = [] if settings.models == BUNDLED else _on_training(workspace, main, cases["train"])
-    by_pair, comparison, consensus_dice = _agreement(workspace, cases["test"], masks[main.name], raters)
+    by_pair, comparison, consensus_dice = rater_agreement(workspace, cases["test"], masks[main.name], raters)
     return ArabResults(
-        workspace, data is None, raters is None, cases, truths, fits, {s.name: s.title for s in segmenters}, metrics,
-        seconds, on_training, by_pair, comparison, consensus_dice, masks, describe_device(where), cold, types,
+        workspace, data is None, raters is None, cases, truths, {name: one.fit for name, one in methods.items()},
+        {name: one.title for name, one in methods.items()}, metrics, seconds, on_training, by_pair, comparison,
+        consensus_dice, masks, workspace.step("device", lambda: describe_device(where)), cold, types,
     )  # fmt: skip
 
 
@@ -171,43 +162,19 @@ def _cases(
         return found, {}
     from radiologycnn.simulation.head_ct import HeadCtConfig
     from radiologycnn.simulation.head_ct.writer import head_ct_population
-    from radiologycnn.simulation.population import write_population
 
     config = HeadCtConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
-    population = head_ct_population()
-    found, truths = {}, {}
-    learning = 0 if settings.models == BUNDLED else settings.training + settings.validation
-    for part, count, seed in (("learning", learning, settings.seed), ("test", settings.test, test_seed(settings.seed))):
-        if not count:
-            found[part] = []
-            continue
-        folder = workspace.folder / "data" / part
-        report = workspace.stage("Simulating head CTs")
-        # One at a time where it may be stopped in between; together where several processes help.
-        steps = range(0, count, max(jobs, 1) * 4)
-        for first in steps:
-            workspace.check()
-            write_population(population, folder, min(max(jobs, 1) * 4, count - first), seed, config, first, jobs)
-            report((first + 1) / count, f"{first + 1} of {count}")
-        names = [population.case_id(seed, index) for index in range(count)]
-        found[part] = [
-            ScanCase(name, *(folder / pattern.format(name) for pattern in population.file_names)) for name in names
-        ]
-        truths |= {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names}
-    learning_cases = found.pop("learning")
-    return {
-        "train": learning_cases[: settings.training],
-        "validation": learning_cases[settings.training :],
-        "test": found["test"],
-    }, truths
+    made = simulated_cases(workspace, head_ct_population(), config, jobs, "Simulating head CTs")
+    found = {part: [ScanCase(one.id, one.image, one.mask) for one in own] for part, own in made.items()}
+    return found, {one.id: one.truth for own in made.values() for one in own}
 
 
 def _predict(
-    workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]
+    workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]
 ) -> tuple[dict[str, Path], list[float], float]:
     """Masks of the test cases as files, the seconds that each took, from scan to mask, warm, and the first one cold."""
-    report = workspace.stage(f"Testing, {segmenter.title}")
-    folder = workspace.folder / "masks" / segmenter.name
+    report = workspace.stage(f"Testing, {method.title}")
+    folder = workspace.folder / "masks" / method.name
     folder.mkdir(parents=True, exist_ok=True)
     masks, seconds, warm, cold = {}, [], False, None
     for number, case in enumerate(cases):
@@ -215,7 +182,7 @@ def _predict(
         if not path.exists() or not record.exists():
             workspace.check()
             report(number / len(cases), f"case {number + 1} of {len(cases)}")
-            volume = read_volume(case.image)
+            segmenter, volume = method.ready(), read_volume(case.image)
             timed = {}
             if not warm:
                 started = time.perf_counter()
@@ -243,9 +210,11 @@ def _types(
     return workspace.step(f"types-{name}", lambda: type_figures(pairs))
 
 
-def _on_training(workspace: Workspace, segmenter: Segmenter, cases: Sequence[ScanCase]) -> list[dict[str, float]]:
+def _on_training(
+    workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]
+) -> list[dict[str, float]]:
     def measured(case: ScanCase) -> dict[str, float]:
-        volume, mask = case.read()
+        segmenter, (volume, mask) = method.ready(), case.read()
         started = time.perf_counter()
         found = segmenter.predict(volume)
         return {"dice": overlap(found, mask).dice, "seconds": time.perf_counter() - started}
@@ -257,73 +226,3 @@ def _on_training(workspace: Workspace, segmenter: Segmenter, cases: Sequence[Sca
         report(number / len(chosen), case.id)
         rows.append(workspace.step(f"training-case-{case.id}", lambda case=case: measured(case)))
     return rows
-
-
-def _agreement(
-    workspace: Workspace, cases: Sequence[ScanCase], method: dict[str, Path], raters: Path | None
-) -> tuple[list[dict[str, Any]], dict[str, float | None], list[float]]:
-    report = workspace.stage("Agreement of raters")
-    files = _read_raters(raters, cases) if raters else _draw_raters(workspace, cases)
-    folder = RaterFolder({**files, METHOD: method}, tuple(case.id for case in cases), ())
-    rows = workspace.step("agreement-cases", lambda: agreement_by_case(folder, report))
-    pairs = workspace.step("agreement-pairs", lambda: agreement_by_pair(rows))
-    compared = len(files) > 1
-    comparison = workspace.step("agreement-comparison", lambda: compare_with_experts(rows, METHOD) if compared else {})
-
-    def against_majority() -> list[float]:
-        scores = []
-        for case in cases:
-            majority = consensus([read_volume(files[rater][case.id]).array for rater in files])
-            scores.append(overlap(read_volume(method[case.id]).array, majority).dice)
-        return scores
-
-    return pairs, comparison, workspace.step("agreement-majority", against_majority)
-
-
-def _draw_raters(workspace: Workspace, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
-    """Masks of three simulated raters, who draw on the truth (see :mod:`radiologycnn.simulation.raters`)."""
-    from radiologycnn.simulation.raters import draw_rater, rate
-
-    seed = test_seed(workspace.settings.seed)
-    files: dict[str, dict[str, Path]] = {}
-    for number, name in enumerate(EXPERTS, start=1):
-        folder = workspace.folder / "raters" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        files[name] = {}
-        rater = draw_rater(number, seed)
-        for index, case in enumerate(cases):
-            path = folder / f"{case.id}.nii.gz"
-            if not path.exists():
-                workspace.check()
-                truth = read_volume(case.mask)
-                drawn = rate(truth.array.astype(np.uint8), truth.spacing_mm, rater, index, seed)
-                write_image(path, (drawn > 0).astype(np.uint8), truth.ijk_to_lps)
-            files[name][case.id] = path
-    return files
-
-
-def _read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
-    """Mask files of human raters by rater and case.
-
-    Raises:
-        InputError: no such table, or a test case that a rater did not judge.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("no-raters", f"The raters' table {path} cannot be read.", "") from error
-    if not rows or not {"rater", "case", "mask"} <= set(rows[0]):
-        raise InputError("bad-raters", f"{path.name} lacks the columns rater, case and mask.", "Name them so.")
-    files: dict[str, dict[str, Path]] = {}
-    for row in rows:
-        if row["rater"] == METHOD:
-            raise InputError("bad-raters", f"A rater cannot be called {METHOD}: that is the method.", "Rename it.")
-        files.setdefault(row["rater"], {})[row["case"]] = path.parent / row["mask"]
-    for rater, masks in files.items():
-        missing = [case.id for case in cases if case.id not in masks or not masks[case.id].exists()]
-        if missing:
-            raise InputError(
-                "missing-ratings", f"Rater {rater} has no mask of {len(missing)} test cases, such as {missing[0]}.", ""
-            )
-    return files

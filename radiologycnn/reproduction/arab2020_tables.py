@@ -15,7 +15,7 @@ from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_wor
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.arab2020_types import by_type
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, with_p
+from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, plain, with_p
 
 _METRICS = (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
 _BEYOND = (
@@ -110,9 +110,11 @@ def _pair_rows(what: str, printed: paper.PairFigures | None, own: dict[str, Any]
         ),
     ]
     if own.get("icc") is not None:
-        limits = f"{own['bias_ml']:.1f} ({own['lower_limit_ml']:.1f} to {own['upper_limit_ml']:.1f})"
+        bias, low, high = (plain(own[name], 1) for name in ("bias_ml", "lower_limit_ml", "upper_limit_ml"))
         rows.append(Row(f"{what}: ICC of volumes", "", number(own["icc"]), "not in the paper"))
-        rows.append(Row(f"{what}: bias and limits of agreement (mL)", "", limits, "not in the paper"))
+        rows.append(
+            Row(f"{what}: bias and limits of agreement (mL)", "", f"{bias} ({low} to {high})", "not in the paper")
+        )
     return rows
 
 

@@ -24,6 +24,7 @@ h1 { font-size: 1.5em; margin-bottom: .2em; } h2 { font-size: 1.15em; margin: 2.
 table { border-collapse: collapse; width: 100%; font-size: .93em; }
 th { text-align: left; border-bottom: 2px solid #444; padding: .35em .8em .35em 0; vertical-align: bottom; }
 td { border-bottom: 1px solid #ddd; padding: .3em .8em .3em 0; vertical-align: top; }
+td:first-child { width: 30%; }
 td.figure, th.figure { white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.note { color: #555; font-size: .92em; min-width: 9em; padding-left: .6em; } th.note { padding-left: .6em; }
 td.run { background: #f2f7fb; padding-left: .6em; } th.run { padding-left: .6em; }
@@ -34,6 +35,8 @@ dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .15em 1.2
 dl.facts dt { color: #555; } dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 @media print { body { max-width: none; margin: 0; } figure, tr { break-inside: avoid; } }
 """
+
+_LONGEST_FIGURE = 30
 
 
 def write_page(
@@ -82,6 +85,11 @@ def _figure(figure: FigureEntry) -> str:
     )
 
 
+def _kind(text: str) -> str:
+    """Figures stay on a line; words need not."""
+    return "figure" if len(text) <= _LONGEST_FIGURE else "words"
+
+
 def _table(table: Table) -> str:
     lines = [f"<h2>{escape(table.title)}</h2>", '<div class="wide"><table><thead><tr><th></th>']
     lines.append(
@@ -90,7 +98,7 @@ def _table(table: Table) -> str:
     lines.append("</thead><tbody>")
     for row in table.rows:
         lines.append(
-            f'<tr><td>{escape(row.what)}</td><td class="figure">{escape(row.paper or MISSING)}</td>'
+            f'<tr><td>{escape(row.what)}</td><td class="{_kind(row.paper)}">{escape(row.paper or MISSING)}</td>'
             f'<td class="figure run">{escape(row.run or MISSING)}</td><td class="note">{escape(row.note)}</td></tr>'
         )
     lines.append("</tbody></table></div>")

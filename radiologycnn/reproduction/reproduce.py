@@ -13,6 +13,7 @@ from radiologycnn.reproduction.brief import write_brief
 from radiologycnn.reproduction.page import write_page
 from radiologycnn.reproduction.plots import new_figure
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
+from radiologycnn.reproduction.simulated_cases import simulator_version
 from radiologycnn.reproduction.workspace import Workspace, test_seed
 
 REPORT_NAME = "report.html"
@@ -36,7 +37,7 @@ def reproduce(
     cancelled: Callable[[], bool] = lambda: False,
     brief: Path | None = None,
 ) -> Path:
-    """Run or go on; returns the report.
+    """Run or go on; returns the report. A finished run is told anew from what it keeps, without any network.
 
     Args:
         output: gets report.html, tables/*.csv, figures/*, summary.json and the steps that the run goes on from.
@@ -111,6 +112,8 @@ def _facts(results: Any) -> list[tuple[str, str]]:
         ("Seed", f"{settings.seed}; simulated test scans: {test_seed(settings.seed)}"),
         ("Preset", f"{settings.preset}, training settings “{settings.training_preset}”"),
     ]
+    if results.simulated:
+        facts.append(("Simulator", f"version {simulator_version(results.workspace)}"))
     if settings.training_changes:
         changes = ", ".join(_setting_words(*one) for one in sorted(settings.training_changes.items()))
         facts.append(("Changed training settings", changes))

@@ -14,8 +14,10 @@ import numpy as np
 from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
+from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.settings import BUNDLED, REPEATS_BY_TRAINING
+from radiologycnn.reproduction.simulated_cases import simulated_cases
 from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
 from radiologycnn.training.case_files import read_manifest, save_arrays
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
@@ -92,17 +94,20 @@ def run_shim2020(
     cases, truths = _cases(workspace, data, jobs)
     people = _readers(workspace, cases["test"], readers)
     fits, titles, answers = {}, {}, {}
-    for name in names:
-        classifier = make_classifier(name, workspace, str(where))
-        report = workspace.stage(f"Learning, {classifier.title}")
-        folder = workspace.folder / "methods" / name
-        fits[name] = classifier.fit(cases["train"], cases["validation"], folder, report, workspace.cancelled)
-        if name == MAIN and settings.repeat_method in REPEATS_BY_TRAINING:
+
+    def train_repeats(classifier: TearClassifier) -> None:
+        if classifier.name == MAIN and settings.repeat_method in REPEATS_BY_TRAINING:
             classifier.repeat_with(_member_weights(workspace, classifier, cases, str(where)))
-        answers[name] = _answers(workspace, classifier, cases["test"], name == MAIN)
-        titles[name] = classifier.title
+
+    for name in names:
+        method: RunMethod[TearClassifier] = RunMethod(
+            workspace, name, lambda name=name: make_classifier(name, workspace, str(where)), cases, train_repeats
+        )
+        fits[name], titles[name] = method.fit, method.title
+        answers[name] = _answers(workspace, method, cases["test"], name == MAIN)
+    device_name = workspace.step("device", lambda: describe_device(where))
     return ShimResults(
-        workspace, data is None, readers is None, cases, fits, titles, answers, people, describe_device(where), truths
+        workspace, data is None, readers is None, cases, fits, titles, answers, people, device_name, truths
     )
 
 
@@ -180,39 +185,22 @@ def _cases(
             for part, rows in parts.items()
         }
         return found, {}
-    from radiologycnn.simulation.population import write_population
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
     from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
 
     config = ShoulderMrConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
-    population = shoulder_mr_population()
-    found, truths = {}, {}
-    learning = 0 if settings.models == BUNDLED else settings.training + settings.validation
-    for part, count, seed in (("learning", learning, settings.seed), ("test", settings.test, test_seed(settings.seed))):
-        found[part] = []
-        if not count:
-            continue
-        folder = workspace.folder / "data" / part
-        report = workspace.stage("Simulating shoulders")
-        together = max(jobs, 1) * 8
-        for first in range(0, count, together):
-            workspace.check()
-            write_population(population, folder, min(together, count - first), seed, config, first, jobs)
-            report((first + 1) / count, f"{first + 1} of {count}")
-        for index in range(count):
-            name = population.case_id(seed, index)
-            truth = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-            image, mask = (folder / pattern.format(name) for pattern in population.file_names)
-            centre = tuple(truth["head_centre_lps_mm"])
-            found[part].append(ShoulderCase(name, image, truth["tear_class"], mask, truth["side"], centre))
-            if part == "test":
-                truths[name] = truth
-    parts = {
-        "train": found["learning"][: settings.training],
-        "validation": found["learning"][settings.training :],
-        "test": found["test"],
-    }
-    return parts, truths
+    made = simulated_cases(workspace, shoulder_mr_population(), config, jobs, "Simulating shoulders")
+    found = {
+        part: [
+            ShoulderCase(
+                one.id, one.image, one.truth["tear_class"], one.mask, one.truth["side"],
+                tuple(one.truth["head_centre_lps_mm"]),
+            )
+            for one in own
+        ]
+        for part, own in made.items()
+    }  # fmt: skip
+    return found, {one.id: one.truth for one in made["test"]}
 
 
 def _readers(workspace: Workspace, cases: Sequence[ShoulderCase], readers: Path | None) -> list[Reader]:
@@ -226,10 +214,12 @@ def _readers(workspace: Workspace, cases: Sequence[ShoulderCase], readers: Path 
     return read_readers(path, names)
 
 
-def _answers(workspace: Workspace, classifier: TearClassifier, cases: Sequence[ShoulderCase], is_main: bool) -> Answers:
+def _answers(
+    workspace: Workspace, method: RunMethod[TearClassifier], cases: Sequence[ShoulderCase], is_main: bool
+) -> Answers:
     settings = workspace.settings
-    report = workspace.stage(f"Testing, {classifier.title}")
-    folder = workspace.folder / "answers" / classifier.name
+    report = workspace.stage(f"Testing, {method.title}")
+    folder = workspace.folder / "answers" / method.name
     repeats = None
     if is_main:
         repeats = {"method": settings.repeat_method, "count": settings.repeats, "seed": settings.seed}
@@ -239,7 +229,7 @@ def _answers(workspace: Workspace, classifier: TearClassifier, cases: Sequence[S
         if not path.exists():
             workspace.check()
             report(number / len(cases), f"case {number + 1} of {len(cases)}")
-            volume, mask = case.read()
+            classifier, (volume, mask) = method.ready(), case.read()
             if not warm:
                 classifier.predict(volume)
                 warm = True

@@ -1,0 +1,101 @@
+"""Raters of head CTs in a run, people or simulated ones, and how the main method agrees with them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiologycnn.baselines.interface import ScanCase
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.consensus import consensus
+from radiologycnn.evaluation.rater_agreement import (
+    RaterFolder,
+    agreement_by_case,
+    agreement_by_pair,
+    compare_with_experts,
+)
+from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.images import read_volume, write_image
+from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD
+from radiologycnn.reproduction.workspace import Workspace, test_seed
+
+
+def rater_agreement(
+    workspace: Workspace, cases: Sequence[ScanCase], method: dict[str, Path], raters: Path | None
+) -> tuple[list[dict[str, Any]], dict[str, float | None], list[float]]:
+    """Figures of every two raters, the main method among them, its comparison with the experts, and its Dice with their
+    majority, by case.
+
+    Args:
+        method: its masks by case.
+        raters: CSV with ``rater, case, mask`` (paths relative to it); None draws three raters.
+    """
+    report = workspace.stage("Agreement of raters")
+    files = read_raters(raters, cases) if raters else draw_raters(workspace, cases)
+    folder = RaterFolder({**files, METHOD: method}, tuple(case.id for case in cases), ())
+    rows = workspace.step("agreement-cases", lambda: agreement_by_case(folder, report))
+    pairs = workspace.step("agreement-pairs", lambda: agreement_by_pair(rows))
+    compared = len(files) > 1
+    comparison = workspace.step("agreement-comparison", lambda: compare_with_experts(rows, METHOD) if compared else {})
+
+    def against_majority() -> list[float]:
+        scores = []
+        for case in cases:
+            majority = consensus([read_volume(files[rater][case.id]).array for rater in files])
+            scores.append(overlap(read_volume(method[case.id]).array, majority).dice)
+        return scores
+
+    return pairs, comparison, workspace.step("agreement-majority", against_majority)
+
+
+def draw_raters(workspace: Workspace, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
+    """Masks of three simulated raters, who draw on the truth (see :mod:`radiologycnn.simulation.raters`)."""
+    from radiologycnn.simulation.raters import draw_rater, rate
+
+    seed = test_seed(workspace.settings.seed)
+    files: dict[str, dict[str, Path]] = {}
+    for number, name in enumerate(EXPERTS, start=1):
+        folder = workspace.folder / "raters" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        files[name] = {}
+        rater = draw_rater(number, seed)
+        for index, case in enumerate(cases):
+            path = folder / f"{case.id}.nii.gz"
+            if not path.exists():
+                workspace.check()
+                truth = read_volume(case.mask)
+                drawn = rate(truth.array.astype(np.uint8), truth.spacing_mm, rater, index, seed)
+                write_image(path, (drawn > 0).astype(np.uint8), truth.ijk_to_lps)
+            files[name][case.id] = path
+    return files
+
+
+def read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
+    """Mask files of human raters by rater and case.
+
+    Raises:
+        InputError: no such table, or a test case that a rater did not judge.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("no-raters", f"The raters' table {path} cannot be read.", "") from error
+    if not rows or not {"rater", "case", "mask"} <= set(rows[0]):
+        raise InputError("bad-raters", f"{path.name} lacks the columns rater, case and mask.", "Name them so.")
+    files: dict[str, dict[str, Path]] = {}
+    for row in rows:
+        if row["rater"] == METHOD:
+            raise InputError("bad-raters", f"A rater cannot be called {METHOD}: that is the method.", "Rename it.")
+        files.setdefault(row["rater"], {})[row["case"]] = path.parent / row["mask"]
+    for rater, masks in files.items():
+        missing = [case.id for case in cases if case.id not in masks or not masks[case.id].exists()]
+        if missing:
+            raise InputError(
+                "missing-ratings", f"Rater {rater} has no mask of {len(missing)} test cases, such as {missing[0]}.", ""
+            )
+    return files
