@@ -100,6 +100,16 @@ def test_bland_altman_by_hand() -> None:
     assert (high - low) > 1.5 * (interval[1] - interval[0])
 
 
+def test_bland_altman_intervals_hold_the_true_bias_and_limits_as_often_as_they_say() -> None:
+    generator, held = np.random.default_rng(5), np.zeros(3)
+    for _ in range(1500):
+        first = generator.normal(30, 9, 100)
+        found = bland_altman(first, first + generator.normal(2, 3, 100))
+        intervals = (found.bias_interval, found.lower_limit_interval, found.upper_limit_interval)
+        held += [low <= true <= high for (low, high), true in zip(intervals, (2.0, 2 - 1.96 * 3, 2 + 1.96 * 3))]
+    assert held / 1500 == pytest.approx([0.95, 0.95, 0.95], abs=0.02)
+
+
 def test_icc_as_published() -> None:
     """Shrout and Fleiss 1979 print .29 and .71; by McGraw and Wong the intervals are (.02, .76) and (.34, .95)."""
     agreement = intraclass_correlation(SHROUT_FLEISS)

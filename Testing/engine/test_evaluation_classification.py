@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from radiologycnn.evaluation.classification_metrics import (
     binary_metrics,
@@ -101,6 +102,8 @@ def test_calibration_of_honest_and_of_bold_probabilities() -> None:
     honest = calibration(truth, probability)
     assert honest.expected_error < 0.02
     assert honest.brier == pytest.approx(metrics.brier_score_loss(truth, probability))
+    shares, means = calibration_curve(truth, probability, n_bins=10)
+    assert honest.observed_share == pytest.approx(shares) and honest.mean_probability == pytest.approx(means)
     bold = calibration(truth, np.where(probability > 0.5, 1.0, 0.0))
     assert bold.expected_error == pytest.approx(0.25, abs=0.02)
     assert bold.count.sum() == 20_000 and np.isnan(bold.observed_share[5])
