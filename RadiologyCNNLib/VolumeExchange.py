@@ -83,11 +83,12 @@ def exportVolume(volumeNode, folder):
     """
     checkVolumeNode(volumeNode)
     name, modality = volumeNode.GetName() or "", modalityOf(volumeNode)
-    array, ijkToRas = slicer.util.arrayFromVolume(volumeNode), ijkToWorld(volumeNode)
     if hasNonlinearTransform(volumeNode):
         warped = warpedScan(volumeNode)
         warped.finish(volumeNode)
         array, ijkToRas = warped.array, warped.ijkToRas
+    else:
+        array, ijkToRas = slicer.util.arrayFromVolume(volumeNode), ijkToWorld(volumeNode)
     path = write_array(Path(folder) / "volume.npy", array)
     ijkToLps = _RAS_TO_LPS @ ijkToRas
     field = {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
