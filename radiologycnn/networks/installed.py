@@ -39,8 +39,9 @@ def cuda_is_likely() -> bool:
     if torch is not None and hasattr(torch, "cuda"):
         return bool(torch.cuda.is_available())
     spec = importlib.util.find_spec("torch")
+    origin = (spec and spec.origin) or ""
     try:
-        versions = (Path(spec.origin or "").parent / "version.py").read_text()
+        versions = (Path(origin).parent / "version.py").read_text()
     except OSError:
         return True  # a damaged torch: its import says what is wrong
     if re.search(r"^hip\b.*=\s*['\"]", versions, re.MULTILINE):
