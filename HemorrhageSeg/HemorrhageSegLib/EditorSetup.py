@@ -22,29 +22,31 @@ class EmbeddedEditor(VTKObservationMixin):
         layout: where its widget goes.
         onLimit: called with (least HU, greatest HU, whether it holds) when the editor's range is another one, also
             by the editor's own key I and by Threshold's "Use for masking".
+        onSegment: called without arguments when another segment is chosen, before anything can be drawn in it.
     """
 
-    def __init__(self, layout, onLimit) -> None:
+    def __init__(self, layout, onLimit, onSegment=lambda: None) -> None:
         VTKObservationMixin.__init__(self)
         self._layout = layout
-        self._onLimit = onLimit
+        self._onLimit, self._onSegment = onLimit, onSegment
+        self._segmentId = ""
         self._isOpen = False
         self._heldEffect = ""  # comes back with the next mask
         self.widget = None
         self.node = None
 
-    def protect(self, hasSeveralLabels, changesOnlyLabel=False) -> None:
+    def protect(self, staysOutside, changesOnlyLabel=False) -> None:
         """Say what a stroke may do to other segments than the one it draws.
 
         Args:
-            hasSeveralLabels: a voxel belongs to one label; strokes stay outside the others. Of one label, a segment
-                that the person has added may lie over it.
+            staysOutside: strokes stay outside the others. Slicer makes a mask of the whole scan for that at each
+                stroke, which of a large one takes a tenth of a second.
             changesOnlyLabel: strokes give what is in some segment to theirs, and touch nothing else.
         """
         if self.node is None:
             return
         node, modes = self.node, slicer.vtkMRMLSegmentationNode
-        area = modes.EditAllowedOutsideAllSegments if hasSeveralLabels else modes.EditAllowedEverywhere
+        area = modes.EditAllowedOutsideAllSegments if staysOutside else modes.EditAllowedEverywhere
         with slicer.util.NodeModify(node):
             node.SetOverwriteMode(node.OverwriteAllSegments if changesOnlyLabel else node.OverwriteNone)
             node.SetMaskMode(modes.EditAllowedInsideAllSegments if changesOnlyLabel else area)
@@ -171,3 +173,7 @@ class EmbeddedEditor(VTKObservationMixin):
     def _onNodeModified(self, caller=None, event=None) -> None:
         low, high = self.node.GetSourceVolumeIntensityMaskRange()
         self._onLimit(low, high, bool(self.node.GetSourceVolumeIntensityMask()))
+        segmentId = self.node.GetSelectedSegmentID() or ""
+        if segmentId != self._segmentId:
+            self._segmentId = segmentId
+            self._onSegment()

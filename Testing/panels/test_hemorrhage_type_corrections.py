@@ -56,6 +56,28 @@ def testAStrokeStaysOutsideOtherTypesUnlessOnlyTheTypeIsChanged(typedRoom):
     assert not room.ui.changeTypeCheckBox.checked
 
 
+def testStrokesAreMaskedOnlyWhereThereIsATypeToStayOutsideOf(typedRoom):
+    """A mask of the whole scan at each stroke takes a tenth of a second on a large one."""
+    room = typedRoom
+    room.openCase()
+    room.settled()
+    node, modes = room.widget.correct.editor.node, room.slicer.vtkMRMLSegmentationNode
+    assert node.GetMaskMode() == modes.EditAllowedOutsideAllSegments
+    mask, offset = room.result.maskCrop()
+    iph = BLEED_TYPES["iph"].value
+    room.editor.setCurrentSegmentID(IPH)
+    room.result.setMask(np.where(mask == iph, mask, 0), offset)
+    room.waitFor(lambda: node.GetMaskMode() == modes.EditAllowedEverywhere)
+    room.stroke(np.s_[6:9, 30:36, 30:36], segmentId=IPH)
+    before = room.maskOf(IPH)
+    assert before[6:9, 30:36, 30:36].all()
+    room.stroke(np.s_[:, 30:, :], segmentId=EDH)
+    assert np.array_equal(room.maskOf(IPH), before) and not (room.maskOf(EDH) & before).any()
+    drawn = room.maskOf(EDH)
+    room.stroke(np.s_[:, :, :], segmentId=IPH)  # at once: the panel has not yet looked at the stroke before
+    assert np.array_equal(room.maskOf(EDH), drawn) and not (room.maskOf(IPH) & drawn).any()
+
+
 def testTypesAreAcceptedKeptAndReadByTraining(typedRoom, tmp_path):
     from radiologycnn.training.case_files import read_manifest
     from radiologycnn.training.hemorrhage.cases import check_types, read_scan
