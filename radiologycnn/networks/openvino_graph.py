@@ -13,6 +13,8 @@ import numpy as np
 MANY_VOXELS = 4096
 #: Channels that a CPU's registers (512 bits of float32) calculate at once, whether there are so many or not.
 CHANNELS_AT_ONCE = 16
+#: Fewer than that, of which several voxels are calculated at once.
+FEW_CHANNELS = (4, 8)
 #: How an enlargement is described that gives each voxel's value to all those that take its place.
 _COPIES_VOXELS = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
 
@@ -85,7 +87,7 @@ def do_less_work(openvino: ModuleType, model: Any, precision: str = "float32") -
     """Replace what has a faster way to the same answer, where OpenVINO has one: on x86; elsewhere it is not known."""
     if platform.machine().lower() in ("x86_64", "amd64"):
         merge_enlargements(openvino, model)
-        fill_registers(openvino, model, CHANNELS_AT_ONCE // 2 if precision == "bfloat16" else 1)
+        fill_registers(openvino, model, (1, *FEW_CHANNELS) if precision == "bfloat16" else (1,))
 
 
 def merge_enlargements(openvino: ModuleType, model: Any) -> int:
@@ -121,31 +123,34 @@ def merge_enlargements(openvino: ModuleType, model: Any) -> int:
     return replaced
 
 
-def fill_registers(openvino: ModuleType, model: Any, most_channels: int = 1) -> int:
-    """Have convolutions to few channels calculate several voxels of a row at once, as channels of a wider one.
+def fill_registers(openvino: ModuleType, model: Any, counts: Sequence[int] = (1,)) -> int:
+    """Have 3 x 3 x 3 convolutions to few channels calculate several voxels of a row at once, as a wider one's channels.
 
     A CPU takes as long for one channel as for 16, in the convolution and in the ELU after it. How many were replaced.
+    Convolutions of single voxels are left: of their wider ones, which overlap nowhere, OpenVINO 2026.4 gets some wrong
+    in bfloat16 (1 x 1 x 4 from 16 channels).
 
     Args:
-        most_channels: of what is replaced. Above 1 only between convolutions in bfloat16, which keep a voxel's channels
-            side by side in memory: there the wider image is the same numbers in the same order, and nothing is copied.
+        counts: of channels of what is replaced: 1, ``FEW_CHANNELS``. The latter only in bfloat16 and between
+            convolutions, which keep a voxel's channels side by side in memory there: the wider image is the same
+            numbers in the same order, and nothing is copied.
     """
     ops = openvino.opset13
     replaced = 0
-    for node in _same_size_convolutions(model, (3,) if most_channels == 1 else (1, 3)):
+    for node in _same_size_convolutions(model):
         weights, shape = _weights(node), list(node.output(0).get_shape())
-        channels, side = shape[1], weights.shape[2]
-        if channels > most_channels or CHANNELS_AT_ONCE % channels or shape[4] * channels % CHANNELS_AT_ONCE:
+        channels = shape[1]
+        if channels not in counts or shape[4] * channels % CHANNELS_AT_ONCE:
             continue
         output, layers = _channelwise_layers(node.output(0))
         if channels > 1 and any(user.get_node().get_type_name() != "Convolution" for user in _users(output)):
             continue
         places = CHANNELS_AT_ONCE // channels
-        wide = np.zeros((places, *weights.shape[:4], side + places - 1), np.float32)
+        wide = np.zeros((places, *weights.shape[:4], places + 2), np.float32)
         for place in range(places):
-            wide[place, ..., place : place + side] = weights
+            wide[place, ..., place : place + 3] = weights
         kernel = ops.constant(wide.reshape(CHANNELS_AT_ONCE, *wide.shape[2:]))
-        pads, strides = [side // 2] * 3, [1, 1, places]
+        pads, strides = [1, 1, 1], [1, 1, places]
         rows = ops.convolution(node.input_value(0), kernel, strides, pads, pads, [1, 1, 1])
         for layer, values in layers if channels > 1 else ():
             if layer.get_type_name() == "Elu":
@@ -213,18 +218,15 @@ def _users(output: Any) -> list[Any]:
     return [user for user in output.get_target_inputs() if user.get_node().get_type_name() != "ShapeOf"]
 
 
-def _same_size_convolutions(model: Any, sides: Sequence[int] = (3,)) -> Iterator[Any]:
-    """Cubic convolutions of some sides, with constant weights, that give an image of the size they take."""
+def _same_size_convolutions(model: Any) -> Iterator[Any]:
+    """3 x 3 x 3 convolutions with constant weights that give an image of the size they take."""
     for node in list(model.get_ordered_ops()):
         if node.get_type_name() != "Convolution" or node.get_output_partial_shape(0).is_dynamic:
             continue
         kernel = node.input_value(1)
-        if kernel.get_node().get_type_name() != "Constant" or kernel.get_shape()[2] not in sides:
-            continue
-        attributes, side = node.get_attributes(), kernel.get_shape()[2]
-        ones = all(list(attributes[name]) == [1, 1, 1] for name in ("strides", "dilations"))
-        pads = all(list(attributes[name]) == [side // 2] * 3 for name in ("pads_begin", "pads_end"))
-        if list(kernel.get_shape())[2:] == [side] * 3 and ones and pads:
+        attributes = node.get_attributes()
+        ones = all(list(attributes[name]) == [1, 1, 1] for name in ("strides", "dilations", "pads_begin", "pads_end"))
+        if kernel.get_node().get_type_name() == "Constant" and list(kernel.get_shape())[2:] == [3, 3, 3] and ones:
             yield node
 
 

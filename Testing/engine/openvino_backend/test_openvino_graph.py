@@ -86,23 +86,35 @@ def test_a_last_convolution_to_one_channel_gives_the_same_voxels(columns, labels
 
 def test_convolutions_to_few_channels_between_others_give_the_same_voxels():
     """As in VRN's branches: several voxels at once, with shift and ELU, where only convolutions take them."""
-    from radiologycnn.networks.openvino_graph import fill_registers
+    from radiologycnn.networks.openvino_graph import FEW_CHANNELS, fill_registers
     from radiologycnn.networks.openvino_runner import import_openvino
 
     torch.manual_seed(0)
-    layers = [torch.nn.Conv3d(2, 8, 3, padding=1), torch.nn.ELU(), torch.nn.Conv3d(8, 4, 1), torch.nn.ELU(0.5)]
-    layers += [torch.nn.Conv3d(4, 2, 3, padding=1, bias=False), torch.nn.Conv3d(2, 12, 3, padding=1), torch.nn.ELU()]
-    # Neither 12 channels nor those that a normalization takes.
+    layers = [
+        torch.nn.Conv3d(2, 8, 3, padding=1),
+        torch.nn.ELU(),
+        torch.nn.Conv3d(8, 4, 3, padding=1),
+        torch.nn.ELU(0.5),
+    ]
+    layers += [
+        torch.nn.Conv3d(4, 4, 1),
+        torch.nn.Conv3d(4, 2, 3, padding=1, bias=False),
+        torch.nn.Conv3d(2, 12, 3, padding=1),
+        torch.nn.ELU(),
+    ]
+    # Not single voxels, 2 channels or 12, and not those that a normalization takes.
     layers += [torch.nn.Conv3d(12, 8, 3, padding=1), torch.nn.InstanceNorm3d(8), torch.nn.Conv3d(8, 32, 1)]
     network = torch.nn.Sequential(*layers).eval()
     network.options = type("Options", (), {"in_channels": 2})
     image = np.random.default_rng(0).standard_normal((1, 2, 3, 4, 16), np.float32)
     openvino = import_openvino()
-    model = openvino.Core().read_model(export_network(network, image.shape[2:]))
-    assert fill_registers(openvino, model, 8) == 3
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    kinds = [node.get_rt_info()["layerType"].astype(str) for node in compiled.get_runtime_model().get_ops()]
-    assert kinds.count("Convolution") == 6
-    with torch.no_grad():
-        expected = torch.sigmoid(network.double()(torch.from_numpy(image).double())).numpy()
-    assert np.abs(compiled(image)[0] - expected).max() < 1e-6
+    core = openvino.Core()
+    plain, model = (core.read_model(export_network(network, image.shape[2:])) for _ in range(2))
+    assert fill_registers(openvino, model, (1, *FEW_CHANNELS)) == 2
+    has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for precision, limit in (("f32", 1e-6), *([("bf16", 1e-3)] if has_bfloat16 else [])):
+        hint = {"INFERENCE_PRECISION_HINT": precision}
+        expected, compiled = core.compile_model(plain, "CPU", hint)(image)[0], core.compile_model(model, "CPU", hint)
+        kinds = [node.get_rt_info()["layerType"].astype(str) for node in compiled.get_runtime_model().get_ops()]
+        assert kinds.count("Convolution") == 7
+        assert np.abs(compiled(image)[0] - expected).max() < limit
