@@ -128,7 +128,7 @@ class TorchBackend:
         part: tuple[float, float],
         log: Callable[[str], None] | None = None,
     ) -> Outcome[np.ndarray]:
-        """Repeats of one image with dropout drawn as in training (Gal 2016): float32, shape (count, classes).
+        """Repeats of one image with dropout drawn as in training (Gal 2016): float64, shape (count, classes).
 
         Args:
             image: shape (K, J, I), on the network's grid.
