@@ -83,12 +83,7 @@ def exportVolume(volumeNode, folder):
     """
     checkVolumeNode(volumeNode)
     name, modality = volumeNode.GetName() or "", modalityOf(volumeNode)
-    if hasNonlinearTransform(volumeNode):
-        warped = warpedScan(volumeNode)
-        warped.finish(volumeNode)
-        array, ijkToRas = warped.array, warped.ijkToRas
-    else:
-        array, ijkToRas = slicer.util.arrayFromVolume(volumeNode), ijkToWorld(volumeNode)
+    array, ijkToRas = inWorld(volumeNode)
     path = write_array(Path(folder) / "volume.npy", array)
     ijkToLps = _RAS_TO_LPS @ ijkToRas
     field = {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
@@ -96,6 +91,18 @@ def exportVolume(volumeNode, folder):
     if acquisition:
         field["acquisition"] = acquisition
     return field
+
+
+def inWorld(volumeNode) -> tuple[np.ndarray, np.ndarray]:
+    """A scan as its parent transforms put it: voxels (K, J, I) and 4x4, index in them to RAS in mm; both only to read.
+
+    What a warp moves is resampled at once, as far as that was not done before.
+    """
+    if not hasNonlinearTransform(volumeNode):
+        return slicer.util.arrayFromVolume(volumeNode), ijkToWorld(volumeNode)
+    warped = warpedScan(volumeNode)
+    warped.finish(volumeNode)
+    return warped.array, warped.ijkToRas
 
 
 def sameVoxels(volumeNode, arrayPath) -> bool:

@@ -59,19 +59,19 @@ def slicePictures(result: CuffResult) -> list:
     Without evidence they run through the middle of the map; without the scan there are none.
     """
     volumeNode = result.volumeNode
-    if volumeNode is None or volumeNode.GetImageData() is None or VolumeExchange.hasNonlinearTransform(volumeNode):
+    if volumeNode is None or volumeNode.GetImageData() is None:
         return []
-    scan = slicer.util.arrayFromVolume(volumeNode)
+    scan, scanToWorld = VolumeExchange.inWorld(volumeNode)
     cam = slicer.util.arrayFromVolume(result.camNode)
-    toScan = np.linalg.inv(VolumeExchange.ijkToWorld(volumeNode))
-    scanToCam = np.linalg.inv(VolumeExchange.ijkToWorld(result.camNode)) @ np.linalg.inv(toScan)
+    toScan = np.linalg.inv(scanToWorld)
+    scanToCam = np.linalg.inv(VolumeExchange.ijkToWorld(result.camNode)) @ scanToWorld
     peak = result.peakRas() if result.canSwitch else None
     if peak is None:
         middle = [(count - 1) / 2 for count in cam.shape[::-1]]
         peak = (VolumeExchange.ijkToWorld(result.camNode) @ [*middle, 1.0])[:3]
     place = np.round((toScan @ [*peak, 1.0])[:3]).astype(int)
     place = np.clip(place, 0, np.array(scan.shape[::-1]) - 1)
-    axes = np.linalg.inv(toScan)[:3, :3]
+    axes = scanToWorld[:3, :3]
     heading = CamDisplay.legendTitle(result)
     pictures = []
     for axis in (2, 1, 0):  # the plane of the slices first: in it the scan is sharpest

@@ -152,6 +152,35 @@ def testPicturesFromTheVoxelsShowTheMapOnItsPlace(cuff, result):
     assert abs(columns.mean() - i) < 2
 
 
+def testPicturesOfAWarpedScanAreOfItsPlaceInTheWorld(cuff):
+    """The warp moves all by ten millimetres; the maps, which are in the world, lie on the scan where it was."""
+    volume = cuff.addShoulder()
+    straight = cuff.present(volume)
+    cuff.modules.CamDisplay.setOverlay(straight, True, 1.0, 0.5)
+    expected = [pixelsOfPng(picture.png) for picture in cuff.modules.ReportPictures.slicePictures(straight)]
+    before = cuff.ijkToWorld(volume)
+    before[:3, 3] -= 10.0
+    volume.SetIJKToRASMatrix(cuff.slicer.util.vtkMatrixFromArray(before))
+    grid, transform = cuff.vtk.vtkImageData(), cuff.slicer.vtkOrientedGridTransform()
+    grid.SetDimensions(2, 2, 2)
+    grid.SetSpacing(500, 500, 500)
+    grid.SetOrigin(-250, -250, -250)
+    grid.AllocateScalars(cuff.vtk.VTK_DOUBLE, 3)
+    transform.SetDisplacementGridData(grid)
+    warp = cuff.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLGridTransformNode")
+    warp.SetAndObserveTransformToParent(transform)
+    cuff.slicer.util.arrayFromGridTransform(warp)[:] = 10.0
+    cuff.slicer.util.arrayFromGridTransformModified(warp)
+    volume.SetAndObserveTransformNodeID(warp.GetID())
+    pictures = cuff.modules.ReportPictures.slicePictures(straight)
+    for picture, wanted in zip(pictures, expected, strict=True):
+        found = pixelsOfPng(picture.png)
+        size = np.minimum(found.shape, wanted.shape)[:2]
+        assert np.abs(np.subtract(found.shape, wanted.shape)).max() <= 2
+        difference = found[: size[0], : size[1]].astype(int) - wanted[: size[0], : size[1]]
+        assert np.abs(difference).mean() < 6
+
+
 def testPicturesFromTheVoxelsHangAsRadiologistsHangThem(cuff):
     """Bright blocks at R, at A and at S of the middle, in a grid whose axes run the other way and in another order."""
     axes = np.array([[0.0, 0.0, 3.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # i to A, j to S, k to R
