@@ -28,8 +28,12 @@ def test_the_backend_is_chosen_by_what_there_is_and_named(shoulder_package, shou
     with pytest.raises(InputError, match="no exported network"):
         open_backend(plain, "openvino")
     record = json.loads(json.dumps(RotatorCuffClassifier(shoulder_package, "cpu").classify(shoulder).provenance))
-    assert (record["backend"], record["device"], record["precision"]) == ("openvino", "cpu", "float32")
-    assert record["device_name"] == "CPU, OpenVINO fp32" and record["openvino"] and "torch" not in record
+    import openvino
+
+    has_bfloat16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision, short = ("bfloat16", "bf16") if has_bfloat16 else ("float32", "fp32")
+    assert (record["backend"], record["device"], record["precision"]) == ("openvino", "cpu", precision)
+    assert record["device_name"] == f"CPU, OpenVINO {short}" and record["openvino"] and "torch" not in record
 
 
 def test_a_damaged_openvino_leaves_the_work_to_torch(shoulder_package, monkeypatch):

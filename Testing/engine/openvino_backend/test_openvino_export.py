@@ -129,7 +129,7 @@ def test_a_classifier_in_half_the_bytes_is_the_same_in_torch_and_openvino(should
     """Its normalizations become part of the exported weights, which float16 need not hold: those stay as they are."""
     package = export_rounded(random_package(tmp_path / "random-1.0.0"), tmp_path / "half")
     ways = ("openvino", "torch-cpu")
-    found = [RotatorCuffClassifier(package, way).classify(shoulder).classification for way in ways]
+    found = [RotatorCuffClassifier(package, way, "float32").classify(shoulder).classification for way in ways]
     assert found[0].probabilities == pytest.approx(found[1].probabilities, abs=1e-4)
 
 
