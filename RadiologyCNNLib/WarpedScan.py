@@ -143,10 +143,12 @@ def worldPlaces(volumeNode) -> np.ndarray:
 def spreadIndices(dimensions) -> np.ndarray:
     """Voxel indices spread over a grid, as columns (i, j, k, 1): 3 x 3 in each of 9 slices.
 
+    They are whole: between two slices a saved acquisition transform comes back otherwise interpolated.
+
     Args:
         dimensions: voxels as (columns, rows, slices).
     """
-    axes = [np.linspace(0.0, size - 1.0, count) for size, count in zip(dimensions, (3, 3, 9))]
+    axes = [np.round(np.linspace(0.0, size - 1.0, count)) for size, count in zip(dimensions, (3, 3, 9))]
     return np.stack([*(axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")), np.ones(81)])
 
 
