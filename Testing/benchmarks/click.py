@@ -134,8 +134,11 @@ def backend_rows(
         clicks: on the device that the panel chooses by itself.
         cuda_warm_s: what a warm click is to take on a GPU.
     """
+    devices = _other_devices()
+    if PLAIN_TORCH not in devices:
+        return
     measured = [clicks]
-    for device in _other_devices():
+    for device in devices:
         panel.use_device(device)
         panel.click()
         measured.append([_warm_click(panel) for _run in range(runs)])
