@@ -17,8 +17,8 @@ def modules(slicerHost):
     return slicer, VolumeExchange, WarpedScan
 
 
-def acquisitionTransform(slicer, volumeNode, tiltMm=20.0, gapMm=3.0, name="acquisition transform"):
-    """A grid of one displacement a slice's corner: gantry tilt, and gaps that grow along the slices."""
+def acquisitionTransform(slicer, volumeNode, tiltMm=20.0, gapMm=20.0, name="acquisition transform"):
+    """A grid of one displacement a slice's corner: gantry tilt, and gaps that are wider in the upper part."""
     import vtk
 
     columns, rows, slices = volumeNode.GetImageData().GetDimensions()
@@ -36,9 +36,9 @@ def acquisitionTransform(slicer, volumeNode, tiltMm=20.0, gapMm=3.0, name="acqui
     node.SetAndObserveTransformToParent(transform)
     displacements = slicer.util.arrayFromGridTransform(node)
     displacements[:] = 0
-    along = np.linspace(0, 1, slices)[:, None]
+    above = np.clip(np.linspace(-0.4, 0.6, slices), 0, None)[:, None, None]
     displacements[:, 1, :, 2] = tiltMm
-    displacements[..., 2] += gapMm * along[:, :, None] ** 2
+    displacements[..., 2] += gapMm * above
     slicer.util.arrayFromGridTransformModified(node)
     return node
 
