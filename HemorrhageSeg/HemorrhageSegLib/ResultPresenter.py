@@ -209,7 +209,7 @@ def tableColumns(labelNames) -> list:
         (_("Volume (mL)"), _("mL"), _("Volume of the piece in mL"), lambda lesion: f"{lesion.volume_ml:.2f}"),
         (_("ABC/2 (mL)"), _("ABC/2"), _("The same by ABC/2, in mL"), lambda lesion: f"{lesion.abc2.volume_ml:.2f}"),
         (_("Ø (mm)"), _("Ø mm"), _("Largest diameter in mm"), lambda lesion: f"{lesion.max_diameter_mm:.1f}"),
-        (_("Side"), _("Side"), _("The patient's side"), lambda lesion: sides.get(lesion.side, lesion.side)),
+        (_("Side"), _("Side"), _("Side; mid: on the midline"), lambda lesion: sides.get(lesion.side, lesion.side)),
         (_("Slices"), _("Slices"), _("First and last slice, counted from 0"), _slicesText),
         (_("Mean (HU)"), _("HU"), _("Mean of its voxels in HU"), lambda lesion: f"{lesion.mean_hu:.0f}"),
         (_("SD (HU)"), _("SD HU"), _("Their standard deviation in HU"), lambda lesion: f"{lesion.sd_hu:.0f}"),
