@@ -7,6 +7,7 @@ import pytest
 import torch
 from engine.hand_made_shoulder import make_package, random_package
 
+from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.models.catalog import bundled_models_folder, list_models
 from radiologycnn.models.export import export_package
@@ -28,17 +29,29 @@ def test_bundled_models_come_with_their_exported_network(bundled):
             assert package.onnx_sha256, package.id
 
 
+def dice(one, other) -> float:
+    return 2 * np.count_nonzero(one & other) / (one.sum() + other.sum())
+
+
 def test_segmentation_is_torchs_in_overlap_and_volume(head_package, heads):
     reference, fast = (HemorrhageSegmenter(head_package, device) for device in (REFERENCE, "openvino"))
+    try:
+        faster = HemorrhageSegmenter(head_package, "openvino", "bfloat16")
+    except InputError:
+        faster = None  # this CPU does not calculate in bfloat16
     for scan in heads:
         expected, found = reference.segment(scan), fast.segment(scan)
         volume_ml = expected.measurements.total_volume_ml
         assert volume_ml > 1
-        both = np.count_nonzero(expected.mask & found.mask)
-        assert 2 * both / (expected.mask.sum() + found.mask.sum()) >= 0.9999
+        assert found.provenance["precision"] == "float32"
+        assert dice(expected.mask, found.mask) >= 0.9999
         assert found.measurements.total_volume_ml == pytest.approx(volume_ml, rel=0.005)
         difference = np.abs(found.probability - expected.probability)
         assert difference.max() < 1e-4
+        if faster:  # here 0.9975 and 0.9978, volumes 0.5 % too small: not 0.999, so that it has to be chosen
+            near = faster.segment(scan)
+            assert dice(expected.mask, near.mask) >= 0.99
+            assert near.measurements.total_volume_ml == pytest.approx(volume_ml, rel=0.01)
 
 
 def check_classification(package, scan):
