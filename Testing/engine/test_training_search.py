@@ -199,15 +199,11 @@ def test_point_that_diverged_is_last() -> None:
     assert [row["point"] for row in _ranked(task, rows)] == ["3", "2", "1"]
 
 
-def test_search_needs_validation_cases(heads, tmp_path) -> None:
+def test_search_needs_validation_cases(tmp_path) -> None:
     settings = TearSettings.from_preset("paper", {"grid_size": 16, "base_filters": 4})
-    task = RotatorCuffTask(settings, simulate=2, device="cpu")
-    task.prepare = lambda folder, progress=None: HemorrhageTask(
-        TrainingSettings.from_preset("default", {"grid_shape_ijk": (32, 32, 16)}), heads, device="cpu"
-    ).prepare(folder)
-    task.stratum = lambda path: "Small"
     with pytest.raises(InputError, match="needs validation cases"):
-        search(task, tmp_path, {"batch_size": (2,)})
+        search(RotatorCuffTask(settings, simulate=2, device="cpu"), tmp_path / "run", {"batch_size": (2,)})
+    assert not (tmp_path / "run").exists()  # known before the first scan is made
 
 
 def test_settings_file_gives_back_what_it_holds_and_the_command_line_goes_before_it(tmp_path) -> None:

@@ -123,7 +123,12 @@ def search(
     points = grid_points(task.settings, grid)
     for point in points:  # before the first hour, too
         task.with_settings(point.settings).start_weights(start_from)
-    task.shared_out(task.listed())
+    if not task.shared_out(task.listed())[1]:
+        raise InputError(
+            "too-few-cases",
+            "A search needs validation cases, which the settings leave out.",
+            "Name validation cases in the manifest, or give settings with a validation share.",
+        )
     record = {
         "task": task.name,
         "grid": {name: list(values) for name, values in grid.items()},
@@ -136,12 +141,6 @@ def search(
         [path.stem for path in paths]
         for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text)))
     ]
-    if not validation:
-        raise InputError(
-            "too-few-cases",
-            "A search needs validation cases, which the settings leave out.",
-            "Name validation cases in the manifest, or give settings with a validation share.",
-        )
     path = output / RESULTS_NAME
     rows = _read_rows(path)
     for point in points:
