@@ -186,6 +186,15 @@ def test_human_raters_must_have_judged_every_test_case(tmp_path) -> None:
         read_raters(path, [case])
 
 
+def test_data_and_readers_that_are_not_there_leave_no_folder_behind(tmp_path) -> None:
+    settings, gone = ReproductionSettings.of("shim2020", "quick"), tmp_path / "gone"
+    with pytest.raises(InputError, match="There is no folder"):
+        reproduce(tmp_path / "run", settings, data=gone)
+    with pytest.raises(InputError, match="There is no file"):
+        reproduce(tmp_path / "run", settings, readers=gone)
+    assert not (tmp_path / "run").exists()
+
+
 def test_unknown_methods_are_refused() -> None:
     with pytest.raises(InputError, match="resnet"):
         ReproductionSettings.of("arab2020", "quick", methods=("cnn_ds", "resnet"))

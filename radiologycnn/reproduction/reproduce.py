@@ -8,6 +8,7 @@ from typing import Any
 
 from radiologycnn import __version__
 from radiologycnn.baselines.interface import Progress, no_progress
+from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_record
 from radiologycnn.reproduction.brief import write_brief
 from radiologycnn.reproduction.page import write_page
@@ -15,6 +16,7 @@ from radiologycnn.reproduction.plots import new_figure
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
 from radiologycnn.reproduction.simulated_cases import simulator_version
 from radiologycnn.reproduction.workspace import Workspace, test_seed
+from radiologycnn.training.case_files import read_manifest
 
 REPORT_NAME = "report.html"
 _PARTS = {"train": "training", "validation": "validation", "test": "test"}
@@ -50,6 +52,7 @@ def reproduce(
         InputError: settings, data or readers that cannot be used, or a folder with a run of others.
         Cancelled: as ``cancelled`` said.
     """
+    _check_sources(data, readers)
     with new_figure(1, 1):  # without matplotlib, hours of training would end in nothing to look at
         pass
     sources = {"data": str(data) if data else None, "readers": str(readers) if readers else None}
@@ -101,6 +104,14 @@ def reproduce(
         write_brief(brief, report, paper.TITLE, paper.CITATION, labels, tables, facts, case_rows(results))
     progress(1.0, "Done")
     return report
+
+
+def _check_sources(data: Path | None, readers: Path | None) -> None:
+    """Refuse what is not there before the folder takes it for its own."""
+    if data is not None:
+        read_manifest(data, ("image",))
+    if readers is not None and not readers.is_file():
+        raise InputError("no-such-file", f"There is no file {readers}.", "Check the path.")
 
 
 def _facts(results: Any) -> list[tuple[str, str]]:

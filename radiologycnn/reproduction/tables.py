@@ -93,6 +93,6 @@ def p_value(value: float | None) -> str:
 
 
 def with_p(value: float | None, p: float | None, digits: int = 2) -> str:
-    """ "1.13 (p = 7.99e-10)"; empty without a value."""
+    """ "1.13 (p = 7.99e-10)", "-1.24 (p = 0.600)"; empty without a value."""
     text = number(value, digits)
-    return f"{text} (p = {p:.3g})" if text and p is not None else text
+    return f"{text} (p = {p:#.3g})" if text and p is not None else text
