@@ -131,19 +131,24 @@ def testCorrectionByHandIsNoticedMeasuredAndKeptUntilThePersonGivesItUp(clinic, 
     assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
 
 
-@pytest.mark.parametrize("kind", ["single slice", "empty", "probability map"])
+@pytest.mark.parametrize("kind", ["single slice", "empty"])
 def testUnusableInputIsExplained(clinic, kind):
-    words = {"single slice": "single slice", "empty": "no image", "probability map": "probability map"}
+    words = {"single slice": "single slice", "empty": "no image"}
     if kind == "single slice":
         node = clinic.slicer.util.addVolumeFromArray(np.zeros((1, 64, 64), np.int16))
-    elif kind == "empty":
-        node = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
     else:
-        node = clinic.segment().probabilityNodes[0]
+        node = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
     clinic.ui.inputVolumeSelector.setCurrentNode(node)
     assert not clinic.ui.segmentButton.enabled
     assert words[kind] in clinic.ui.stageLabel.text
     assert words[kind] in clinic.ui.segmentButton.toolTip
+
+
+def testProbabilityMapIsNotOfferedAndNotSegmented(clinic):
+    node = clinic.segment().probabilityNodes[0]
+    clinic.ui.inputVolumeSelector.setCurrentNode(node)
+    assert clinic.ui.inputVolumeSelector.currentNode() is not node
+    assert "map of an earlier result" in clinic.widget.logic.inputProblem(node)
 
 
 def testMriIsRefusedBeforeTheClick(clinic, monkeypatch):
