@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: ``SIMULATOR_VERSION`` of each population, without importing the simulators.
-VERSIONS = {"head-ct": "7", "shoulder-mr": "2"}
+VERSIONS = {"head-ct": "8", "shoulder-mr": "2"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from radiologycnn.simulation.head_ct.bleeds import BLEED_LABELS, Bleed, layer
 from radiologycnn.simulation.head_ct.brain import Brain
 from radiologycnn.simulation.head_ct.config import BleedConfig
-from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, everywhere, fraction
+from radiologycnn.simulation.head_ct.fields import HeadGrid, blend, everywhere, fraction, smooth_step
 from radiologycnn.simulation.head_ct.person import Person
 
 _EVERYWHERE = (slice(None),) * 3
@@ -53,6 +53,7 @@ def render_bleeds(
                     clot = clot + 2
             put(bleed, _EVERYWHERE, share, clot)
             continue
+        settled = _fluid_level(grid, bleed, rng.spawn(1)[0], config) if bleed.kind == "iph" else None
         oedema_hu = rng.uniform(*config.oedema_hu) if bleed.oedema_mm else 0.0
         for slab in grid.slabs():
             where, shape = slab.window, slab.to_fine(bleed.shape)
@@ -64,8 +65,18 @@ def render_bleeds(
             else:
                 share = layer(head["inside"][where], shape, grid.fine_mm)
             if share.any():
-                put(bleed, where, share, bleed.hu + np.minimum(slab.to_fine(swirl) * spread, 4.0))
+                clot = bleed.hu + np.minimum(slab.to_fine(swirl) * spread, 4.0)
+                put(bleed, where, share, clot if settled is None else clot + slab.to_fine(settled))
     return total, kind
+
+
+def _fluid_level(grid: HeadGrid, bleed: Bleed, rng: np.random.Generator, config: BleedConfig) -> np.ndarray | None:
+    """HU that cells settled at the back of a liquid bleed add and plasma above them lacks, mean 0; None: clotted."""
+    if rng.random() >= config.fluid_level or bleed.volume_ml < config.fluid_level_from_ml:
+        return None
+    y = grid.coarse[1]
+    below = smooth_step(y - np.median(y[bleed.shape > 0]), -1.5, 1.5)
+    return rng.uniform(*config.fluid_level_hu) * (below - 0.5)
 
 
 def _threshold_to(score: np.ndarray, room: np.ndarray, volume_ml: float, voxel_ml: float) -> float:

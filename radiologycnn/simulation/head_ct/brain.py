@@ -87,16 +87,17 @@ def build_brain(
     rest_depth = grid.look_up(cavity.inside, *at_rest)
     place = _Place(*(c / scale for c in at_rest), 1.5 * grid.noise(rng, 25.0), rest_depth)
     # Streams of their own, so that what they draw does not change the other draws.
-    of_cisterns, of_cerebellum = rng.spawn(2)
+    of_cisterns, of_cerebellum, of_folds, of_dura = rng.spawn(4)
 
-    surface, sulcus, sulcus_half_mm = _fold_cortex(grid, place, person, rng, config)
+    surface, sulcus, sulcus_half_mm = _fold_cortex(grid, place, person, rng, of_folds, config)
     ventricle_size = person.ventricle_scale * (1 + 0.1 * rng.standard_normal())
     ventricles = _draw_ventricles(grid, place, ventricle_size, rng)
     tentorium = (place.z - place.tent_height) * 0.88 + 0.8 * grid.noise(rng, 15.0)
+    tentorium += 1.3 * grid.noise(of_dura, 8.0)  # its planes are not flat: no straight V in a slice
     notch = np.hypot(place.x / 1.0, (place.y - 14) * 0.75)
     tent_exists = np.minimum(notch - 20, place.y - 4 - place.side * 0.25)
     supratentorial = np.where(tent_exists > -14, tentorium > 0, place.z > -34 + (place.y > 10) * 20)
-    stem = _draw_stem(place)
+    stem = _draw_stem(place) + 1.2 * grid.noise(of_dura, 6.0)
     cisterns = _draw_cisterns(grid, place, stem, person, rng, of_cisterns)
     nuclei = _draw_nuclei(grid, place, ventricle_size, rng)
     falx = np.minimum((place.callosum - 1.25) * 32, tentorium - 0.5)
@@ -125,25 +126,39 @@ def build_brain(
 
 
 def _fold_cortex(
-    grid: HeadGrid, place: _Place, person: Person, rng: np.random.Generator, config: AnatomyConfig
+    grid: HeadGrid,
+    place: _Place,
+    person: Person,
+    rng: np.random.Generator,
+    own_rng: np.random.Generator,
+    config: AnatomyConfig,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``surface``, ``sulcus`` and ``sulcus_half_mm`` of :class:`Brain`."""
-    x, y, z = place.x, place.y, place.z
+    # Read at places that are moved about, sheets wind: sulci are no rays.
+    x, y, z = (c + config.winding_mm * grid.noise(own_rng, 5.0) for c in (place.x, place.y, place.z))
     # The folding noise is stretched along the radius, so that its zero sheets stand on the surface like sulci.
     radius = np.sqrt(x * x + y * y + z * z) + 1e-3
     stretch = everywhere(np.power, 75.0 / np.maximum(radius, 8.0), 0.75)
-    folding = grid.noise(rng, rng.uniform(*config.gyrus_mm) * 0.62)
-    # Under the vertex sulci run from side to side; drawn round there, they would be closed loops in axial slices.
-    across = stretch * (1 - 0.45 * smooth_step(z, 15, 55))
-    folding = grid.look_up(folding, x * across, y * stretch, z * stretch)
+    smoothness_mm = rng.uniform(*config.gyrus_mm)
+    folding = grid.noise(rng, smoothness_mm * 0.62)
+    folding = grid.look_up(folding, x * stretch, y * stretch, z * stretch)
+    # Axial slices touch the surface under the vertex, where zero sheets of noise are closed loops in them. Those of a
+    # wave are not: it runs backwards, as the central sulcus and those beside it follow each other.
+    wave_mm = 3.2 * smoothness_mm
+    along = y + 0.45 * place.side + 6 * grid.noise(own_rng, 13.0) + 3.5 * grid.noise(own_rng, 6.0)
+    wave = everywhere(np.sin, along * (2 * np.pi / wave_mm) + own_rng.uniform(0, 2 * np.pi))
+    folding = folding + smooth_step(z, 25, 45) * (1.3 * wave - folding)
     sulcus = unit_distance(folding, grid.coarse_mm, 0.06)
     depth_mm = rng.uniform(*config.sulcus_depth_mm) * (1 + 0.25 * grid.noise(rng, 12.0))
     surface = place.rest_depth - person.gap_mm * (1 + 0.4 * grid.noise(rng, 14.0))
     half = person.sulcus_mm * (1.25 - surface / depth_mm) * (1 + 0.35 * grid.noise(rng, 12.0))
+    # Banks touch in places, so that a slice shows a sulcus in pieces.
+    half = half * np.clip(1 + 0.9 * grid.noise(own_rng, 5.0), 0, 1.6) - 0.15
     # Interhemispheric fissure: above and before the corpus callosum.
     fissure = smooth_step(place.callosum, 0.95, 1.1) * (z > -22)
     # Depth measures from the medial surface too, so that its cortex and its sulci exist.
-    medial = np.abs(place.midline) - 0.4 - 0.5 * person.sulcus_mm + 40 * (1 - fissure)
+    gap = (0.4 + 0.5 * person.sulcus_mm) * np.clip(1 + 0.5 * grid.noise(own_rng, 7.0), 0.4, 2)
+    medial = np.abs(place.midline) - gap + 40 * (1 - fissure)
     half = np.minimum(half, person.sulcus_mm * 1.4) * (1 + 0.4 * smooth_step(z, 15, 60))
     return np.minimum(surface, medial), sulcus, half
 
@@ -216,7 +231,7 @@ def _draw_cisterns(
     """The cisterns of the base, the sylvian fissures and the clefts over the insulae."""
     x, y, z, side = place.x, place.y, place.z, place.side
     # Round the brain stem they are wide in places, closed in others.
-    width = (0.9 + 1.2 * person.sulcus_mm) * (1 + 0.6 * grid.noise(own_rng, 5.0))
+    width = (0.9 + 1.2 * person.sulcus_mm) * (0.8 + 0.9 * grid.noise(own_rng, 6.0))
     around_stem = np.minimum(stem + width, -stem)
     around_stem = around_stem - 6 * smooth_step(z, -12, -4) - 6 * smooth_step(y, 16, 24) * smooth_step(-z, 18, 26)
     suprasellar = np.minimum(ellipsoid(x, y, z, (0, -8, -22), (14, 11, 7)), 30)

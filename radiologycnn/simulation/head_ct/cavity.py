@@ -83,11 +83,18 @@ def build_cavity(
     at_base = smooth_step(vault - base, -4, 6) * smooth_step(-z, 5, 25)
     skull = person.skull_mm * (1 + 0.12 * grid.noise(rng, 15.0)) + 1.5 * smooth_step(y, 40, 80) + 8 * at_base
     if orbital_roof_mm:
-        skull = skull + (1 - behind) * at_base * (orbital_roof_mm - skull)
+        # Thin under the temporal lobes and over the orbits, thick in the middle, in the ridges and behind the ears.
+        floor_mm = 3.0 + 11 * (1 - smooth_step(side, 12, 22)) * smooth_step(-y, -26, -14)
+        floor_mm = np.maximum(floor_mm, 20 * ridge * everywhere(np.exp, -np.square(petrous_line / 10)))
+        floor_mm = np.maximum(floor_mm, 6.5 * smooth_step(y, 20, 30))
+        skull = skull + at_base * (behind * floor_mm + (1 - behind) * orbital_roof_mm - skull)
+        mastoid = ((side - 62) / 14) ** 2 + ((y - 24) / 14) ** 2 + ((z + 50) / 14) ** 2
+        skull = skull + 9 * everywhere(np.exp, -mastoid)
+    skull = skull * (1 - 0.45 * temple(side, y, z))
     skull = np.clip(skull, orbital_roof_mm or 3.5, None).astype(np.float32)
 
     scalp = person.scalp_mm * (1 + 0.1 * wobble) + 5 * smooth_step(-z, 10, 60) * smooth_step(side, 40, 70)
-    scalp = scalp + 0.6 * temporalis_mm * temple(side, y, z)
+    scalp = scalp + 0.2 * temporalis_mm * temple(side, y, z)  # the rest lies where the bone is thinner
     neck = (1 - np.hypot(x / 64, (y + 8) / np.where(y < -8, 92, 86))) * 70 - np.maximum(z + 22, 0) * 1.3
     neck = neck - np.maximum(-z - 72, 0) * 0.35
     head = np.maximum(np.minimum(inside, vault) + skull + scalp, neck)

@@ -57,6 +57,7 @@ class AnatomyConfig:
     nuclei_hu: Range = (34.5, 38.5)  # 36 [ref]
     csf_hu: Range = (5.0, 12.0)  # [ref]
     dura_hu: Range = (50.0, 68.0)  # falx, tentorium, sinuses; 45-65 [ref], less what partial volume takes
+    dura_half_mm: Range = (0.35, 0.65)  # falx and tentorium are 0.5-1.5 mm thick [anat]
     cortex_mm: Range = (2.5, 3.5)  # [ref]
     junction_mm: Range = (1.5, 3.0)  # over which cortex passes into white matter: U fibres, curved gyri [anat; choice]
     white_uneven_hu: Range = (0.8, 1.8)  # sd within a brain; 1-2 [choice, by the real scan]
@@ -73,6 +74,7 @@ class AnatomyConfig:
     cerebellar_core_mm: float = 9.0  # half width of the medullary white matter [anat]
     prepontine_mm: float = 4.5  # CSF before the pons in the young, 1.5 more for each mm of open sulci [anat: 3-8]
     sulcus_depth_mm: Range = (12.0, 22.0)  # [anat]
+    winding_mm: float = 2.5  # sd by which sulci leave their course, over some 7 mm [choice, by the real scan]
     gyrus_mm: Range = (7.5, 10.0)  # smoothness of the folding noise, sets the gyral width of about 10 mm [choice]
     age_years: Range = (25.0, 90.0)  # stroke population [choice]
 
@@ -125,6 +127,9 @@ class BleedConfig:
     )
     label_below_hu: float = 100.0  # what bone, calcium or metal makes brighter, nobody outlines as blood [choice]
     heterogeneity_hu: Range = (2.0, 6.0)  # swirl of unclotted blood [ref: 30-45 HU spots], as a field's sd [choice]
+    fluid_level: float = 0.07  # share of larger parenchymal bleeds, mostly with anticoagulants [anat: 3-10 %]
+    fluid_level_from_ml: float = 8.0  # [choice]
+    fluid_level_hu: Range = (10.0, 22.0)  # cells below less plasma above; the bleed's mean stays [choice]
     # Angle from a crescent's or lens' middle to its rim; with the volume it gives 5-15 mm thickness [choice]. By ABC/2
     # a crescent of 90 x 50 x 8 mm holds 18 mL, which is 0.45 rad on a sphere of 75 mm.
     sdh_reach_rad: Range = (0.34, 0.55)

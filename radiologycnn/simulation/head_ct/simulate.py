@@ -22,7 +22,7 @@ from radiologycnn.simulation.head_ct.person import Person, draw_person
 from radiologycnn.simulation.head_ct.render import render_head
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
 
-SIMULATOR_VERSION = "7"
+SIMULATOR_VERSION = "8"
 """What changed: 3, haze near bone in the default population (``PhysicsConfig.haze_hu``; none in the preset plain).
 4, scalp in layers, temporalis and ears in all populations; in the default one subdural and epidural blood less bright,
 subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach_power``). 5, less haze.
@@ -30,7 +30,10 @@ subdural layers thicker (``BleedConfig.clot_hu``, ``sdh_reach_rad``, ``sdh_reach
 vertex from side to side, the widest heads and ears end inside the box. Bleeds are planned as before; in the
 default population subdural and epidural ones are brighter again, as fresh blood is.
 7, cerebellum with folia, vermis, core and cisterns; white matter uneven, patchy round the ventricles in age, no step
-to the cortex; edges of bone as sharp and tables as bright as measured. Bleeds as before."""
+to the cortex; edges of bone as sharp and tables as bright as measured. Bleeds as before.
+8, sulci wind, come in pieces and are no rings under the vertex; base of the skull with thin floors, cells, foramina,
+labyrinths and ear canals; face with orbits, nose, jaw and muscles; falx and tentorium thinner and not flat. Planned
+bleeds as before, but some of the larger parenchymal ones show a fluid level."""
 
 
 @dataclass(frozen=True)
