@@ -206,8 +206,13 @@ def tableColumns(labelNames) -> list:
     sides = {"left": _("left"), "right": _("right"), "midline": _("mid")}
     columns = [
         (_("No."), _("No."), _("Number of the piece, the largest first"), lambda lesion: str(lesion.index)),
-        (_("Volume (mL)"), _("mL"), _("Volume of the piece in mL"), lambda lesion: f"{lesion.volume_ml:.2f}"),
-        (_("ABC/2 (mL)"), _("ABC/2"), _("The same by ABC/2, in mL"), lambda lesion: f"{lesion.abc2.volume_ml:.2f}"),
+        (_("Volume (mL)"), _("mL"), _("Volume of the piece in mL"), lambda lesion: _millilitres(lesion.volume_ml)),
+        (
+            _("ABC/2 (mL)"),
+            _("ABC/2"),
+            _("The same by ABC/2, in mL"),
+            lambda lesion: _millilitres(lesion.abc2.volume_ml),
+        ),
         (_("Ø (mm)"), _("Ø mm"), _("Largest diameter in mm"), lambda lesion: f"{lesion.max_diameter_mm:.1f}"),
         (_("Side"), _("Side"), _("Side; mid: on the midline"), lambda lesion: sides.get(lesion.side, lesion.side)),
         (_("Slices"), _("Slices"), _("First and last slice, counted from 0"), _slicesText),
@@ -222,6 +227,11 @@ def tableColumns(labelNames) -> list:
 def panelColumns(count: int) -> range:
     """Which of so many columns the panel shows: all but the number, which the order tells, and the SD."""
     return range(1, count - 1)
+
+
+def _millilitres(volumeMl: float) -> str:
+    """Two decimals; a speck that they would call nothing is called what it is."""
+    return "<0.01" if 0 < volumeMl < 0.005 else f"{volumeMl:.2f}"
 
 
 def _slicesText(lesion) -> str:

@@ -1,5 +1,7 @@
 """HemorrhageSeg's result leaves the scene whole, and says where the scan is no longer the one it was made from."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,12 @@ def testTheTableIsAsHighAsItsRows(clinic):
     clinic.widget.results.logic.maskChanged(clinic.result)
     clinic.widget.results.showVolume()  # the table is empty until the mask has been measured
     assert clinic.ui.lesionTable.maximumHeight > one
+
+
+def testASpeckIsNotShownAsNothing(clinic):
+    from HemorrhageSegLib import ResultPresenter
+
+    _name, heading, _meaning, textOf = ResultPresenter.tableColumns(["Hemorrhage"])[1]
+    assert heading == "mL"
+    shown = [textOf(SimpleNamespace(volume_ml=ml)) for ml in (0.0, 0.004, 0.006, 12.5)]
+    assert shown == ["0.00", "<0.01", "0.01", "12.50"]
