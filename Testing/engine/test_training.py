@@ -145,7 +145,7 @@ def test_manifest_mistakes_are_named(tmp_path, text: str, said: str) -> None:
     (tmp_path / "here").write_text("")
     (tmp_path / "cases.csv").write_text(text)
     with pytest.raises(InputError, match=said):
-        read_manifest(tmp_path, MANIFEST_FILES)
+        read_manifest(tmp_path, *MANIFEST_FILES)
 
 
 def test_split_holds_every_case_once(cases) -> None:

@@ -114,15 +114,13 @@ def testMapsOfAnotherShapeLeaveNoHalfResultBehind(clinic):
 # What cannot be classified
 
 
-@pytest.mark.parametrize("kind", ["single slice", "empty", "activation map", "CT", "label map"])
+@pytest.mark.parametrize("kind", ["single slice", "empty", "CT", "label map"])
 def testUnusableInputIsExplained(clinic, kind):
     scene = clinic.slicer.mrmlScene
     if kind == "single slice":
         node = clinic.slicer.util.addVolumeFromArray(np.zeros((1, 64, 64), np.int16))
     elif kind == "empty":
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
-    elif kind == "activation map":
-        node = clinic.classify().camNode
     elif kind == "CT":
         node = clinic.slicer.util.addVolumeFromArray(np.zeros((8, 64, 64), np.int16))
         unit = clinic.slicer.vtkCodedEntry()
@@ -141,6 +139,13 @@ def testUnusableInputIsExplained(clinic, kind):
     assert words in clinic.ui.stageLabel.text
     assert words in clinic.ui.classifyButton.toolTip
     assert clinic.count("locate") == searches
+
+
+def testActivationMapIsNotOfferedAndNotClassified(clinic):
+    node = clinic.classify().camNode
+    clinic.ui.inputVolumeSelector.setCurrentNode(node)
+    assert clinic.ui.inputVolumeSelector.currentNode() is not node
+    assert "map of an earlier result" in clinic.widget.logic.inputProblem(node)
 
 
 def testWithoutItsPackagesNothingIsSearched(clinic, monkeypatch):
