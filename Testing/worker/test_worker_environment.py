@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -34,6 +35,19 @@ def test_a_worker_gets_its_memory_in_large_pages():
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     ).stdout
     assert int(found) > 30_000  # kB; memory that is fragmented may not give all
+
+
+def test_products_in_a_worker_leave_the_cores_to_the_network():
+    """Threads of numpy's products that wait at full speed for the next one take a core from the network."""
+    program = (
+        "import json, numpy, threadpoolctl\n"
+        "print(json.dumps([pool['num_threads'] for pool in threadpoolctl.threadpool_info()]))"
+    )
+    environment = {**os.environ, **worker_variables()}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert set(json.loads(found)) <= {1}
 
 
 @pytest.mark.parametrize(
