@@ -181,22 +181,27 @@ def head(headClinic, monkeypatch):
 
 
 def warp(clinic, monkeypatch):
-    from RadiologyCNNLib import WarpedScan
-
-    clinic.parts = []
-    step = WarpedScan.WarpedScan.step
+    used = resampling(clinic)
+    clinic.parts, clinic.monkeypatch = [], monkeypatch
+    step = used["WarpedScan"].step
 
     def counted(self, volumeNode):
         if not self.isDone:
             clinic.parts.append(self)
         return step(self, volumeNode)
 
-    monkeypatch.setattr(WarpedScan.WarpedScan, "step", counted)
-    clinic.monkeypatch = monkeypatch
+    monkeypatch.setattr(used["WarpedScan"], "step", counted)
     clinic.warp = acquisitionTransform(clinic.slicer, clinic.volume)
     clinic.volume.SetAndObserveTransformNodeID(clinic.warp.GetID())
     clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
     return clinic
+
+
+def resampling(clinic) -> dict:
+    """What the module WarpedScan holds that this panel works with: another than is imported once a panel was reloaded."""
+    jobs = next(kind for kind in type(clinic.widget.logic).__mro__ if kind.__module__.endswith("WorkerJobs"))
+    function = next(value for value in vars(jobs).values() if hasattr(value, "__globals__"))
+    return function.__globals__["warpedScan"].__globals__
 
 
 def enter(clinic):
@@ -205,11 +210,9 @@ def enter(clinic):
 
 def waitingRun(clinic) -> None:
     """Click, and let a few parts be done."""
-    from RadiologyCNNLib import WarpedScan
-
     with clinic.monkeypatch.context() as patch:
-        patch.setattr(WarpedScan, "PART_SECONDS", 0.0)  # many small parts, however fast the computer is
-        patch.setattr(WarpedScan, "_FEWEST_ROWS", 1)
+        patch.setitem(resampling(clinic), "PART_SECONDS", 0.0)  # many small parts, however fast the computer is
+        patch.setitem(resampling(clinic), "_FEWEST_ROWS", 1)
         enter(clinic)
         clinic.click(clinic.widget.runButton)
         clinic.parts.clear()
