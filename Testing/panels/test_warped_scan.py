@@ -198,7 +198,7 @@ def warp(clinic, monkeypatch):
 
 
 def resampling(clinic) -> dict:
-    """What the module WarpedScan holds that this panel works with: another than is imported once a panel was reloaded."""
+    """Names of the module WarpedScan that this panel works with: not the imported one once a panel was reloaded."""
     jobs = next(kind for kind in type(clinic.widget.logic).__mro__ if kind.__module__.endswith("WorkerJobs"))
     function = next(value for value in vars(jobs).values() if hasattr(value, "__globals__"))
     return function.__globals__["warpedScan"].__globals__
