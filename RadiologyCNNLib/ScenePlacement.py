@@ -24,19 +24,8 @@ def placeBeside(node, volumeNode) -> None:
 
 
 def removeWhole(node) -> None:
-    """Remove a node with its display and storage nodes, which the scene alone would keep."""
-    if node is None or node.GetScene() is None:
-        return
-    scene = node.GetScene()
-    parts = []
-    if node.IsA("vtkMRMLDisplayableNode"):
-        parts += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
-    if node.IsA("vtkMRMLStorableNode"):
-        parts += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
-    scene.RemoveNode(node)
-    for part in parts:
-        if part is not None and part.GetScene() is scene:
-            scene.RemoveNode(part)
+    """Remove a node with its display and storage nodes, which the scene alone would keep; None is nothing."""
+    removeParts(reversed(withDisplaysAndStorages([node])))
 
 
 def withDisplaysAndStorages(nodes) -> list:
@@ -46,7 +35,8 @@ def withDisplaysAndStorages(nodes) -> list:
         if node is not None:
             count = node.GetNumberOfDisplayNodes() if node.IsA("vtkMRMLDisplayableNode") else 0
             parts += [node.GetNthDisplayNode(number) for number in range(count)]
-            parts += [node.GetStorageNode() if node.IsA("vtkMRMLStorableNode") else None, node]
+            count = node.GetNumberOfStorageNodes() if node.IsA("vtkMRMLStorableNode") else 0
+            parts += [*(node.GetNthStorageNode(number) for number in range(count)), node]
     return [part for part in parts if part is not None]
 
 

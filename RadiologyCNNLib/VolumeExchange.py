@@ -14,11 +14,11 @@ import slicer.util
 import vtk
 
 from radiologycnn.errors import InputError
+from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.worker.array_files import write_array
 from RadiologyCNNLib.WarpedScan import warpedScan, worldPlaces
 
 _FOLDER_PREFIX = "RadiologyCNN-"
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
@@ -85,7 +85,7 @@ def exportVolume(volumeNode, folder):
     name, modality = volumeNode.GetName() or "", modalityOf(volumeNode)
     array, ijkToRas = inWorld(volumeNode)
     path = write_array(Path(folder) / "volume.npy", array)
-    ijkToLps = _RAS_TO_LPS @ ijkToRas
+    ijkToLps = LPS_TO_RAS @ ijkToRas  # its own inverse
     field = {"array": str(path), "ijk_to_lps": ijkToLps.tolist(), "modality": modality, "name": name}
     acquisition = acquisitionOf(volumeNode)
     if acquisition:

@@ -4,9 +4,9 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib.DatasetJobs import IMPROVE
 from radiologycnn.annotation.records import ACCEPTED
+from radiologycnn.networks.installed import NEEDS_TORCH
 from RadiologyCNNLib import SceneFigures
 from RadiologyCNNLib.ExpectedTime import durationText
-from RadiologyCNNLib.PanelRun import NEEDS_TORCH
 from RadiologyCNNLib.PanelTexts import messageHtml
 
 

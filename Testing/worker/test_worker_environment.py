@@ -22,6 +22,14 @@ def _has_large_pages() -> bool:
     return recent and _SWITCH.exists() and "[never]" not in _SWITCH.read_text()
 
 
+def printed(program: str) -> str:
+    """What a program prints that is started as a worker is."""
+    environment = {**os.environ, **worker_variables()}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
 @pytest.mark.skipif(not _has_large_pages(), reason="this system has no large pages to give")
 def test_a_worker_gets_its_memory_in_large_pages():
     """Networks read and write hundreds of megabytes a run."""
@@ -30,11 +38,7 @@ def test_a_worker_gets_its_memory_in_large_pages():
         "lines = open('/proc/self/smaps_rollup').read().splitlines()\n"
         "print(next(line.split()[1] for line in lines if line.startswith('AnonHugePages')))"
     )
-    environment = {**os.environ, **worker_variables()}
-    found = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-    assert int(found) > 30_000  # kB; memory that is fragmented may not give all
+    assert int(printed(program)) > 30_000  # kB; memory that is fragmented may not give all
 
 
 def test_products_in_a_worker_leave_the_cores_to_the_network():
@@ -43,11 +47,7 @@ def test_products_in_a_worker_leave_the_cores_to_the_network():
         "import json, numpy, threadpoolctl\n"
         "print(json.dumps([pool['num_threads'] for pool in threadpoolctl.threadpool_info()]))"
     )
-    environment = {**os.environ, **worker_variables()}
-    found = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-    assert set(json.loads(found)) <= {1}
+    assert set(json.loads(printed(program))) <= {1}
 
 
 @pytest.mark.parametrize(
