@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.evaluation.words import p_words
 
 MISSING = "–"
 
@@ -86,10 +87,8 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """ "< 0.001" or three digits."""
-    if value is None or not np.isfinite(value):
-        return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    """As people read it; empty without a finite value."""
+    return "" if value is None or not np.isfinite(value) else p_words(value)
 
 
 def with_p(value: float | None, p: float | None, digits: int = 2) -> str:
