@@ -9,6 +9,7 @@ from radiologycnn.networks.architectures import architecture_problems, build_net
 from radiologycnn.networks.cnn_ds import build_cnn_ds, count_parameters
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.networks.dice_loss import dice_loss
+from radiologycnn.networks.pixel_shuffle import shuffle_pixels, unshuffle_pixels
 
 
 def test_parameters_of_every_stage_are_the_published_ones():
@@ -70,6 +71,8 @@ def test_cost_at_the_papers_size_is_the_published_one(preset, changes, published
         {"out_labels": 5, "in_channels": 2},
         {"segmentation_levels": 2},
         {"initialization": "he"},
+        {"pixel_unshuffle": 2, "depth": 3},
+        {"pixel_unshuffle": 2, "depth": 3, "out_labels": 5, "extent_output": True, "in_channels": 2},
     ],
 )
 def test_every_option_gives_logits_of_the_inputs_size_and_learns(changes):
@@ -94,8 +97,24 @@ def test_output_without_deep_supervision_ignores_the_coarse_levels():
 
 
 def test_input_of_a_size_that_cannot_be_halved_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match="multiple of 8"):
+    with pytest.raises(ValueError, match=r"multiples of \(8, 8, 8\)"):
         build_cnn_ds("small")(torch.zeros(1, 1, 16, 20, 16))
+    with pytest.raises(ValueError, match=r"multiples of \(8, 16, 16\)"):
+        build_cnn_ds("small", pixel_unshuffle=2)(torch.zeros(1, 1, 16, 24, 16))
+
+
+def test_pixels_become_channels_within_slices_as_torch_has_it_and_come_back() -> None:
+    image = torch.randn(2, 3, 4, 6, 8)
+    channels = unshuffle_pixels(image, 2)
+    by_torch = nn.functional.pixel_unshuffle(image.transpose(1, 2), 2).transpose(1, 2)
+    assert torch.equal(channels, by_torch)
+    assert torch.equal(shuffle_pixels(channels, 2), image)
+
+
+def test_finer_pixels_cost_hardly_more_than_the_coarse_grid() -> None:
+    coarse = giga_multiplications(lambda: build_cnn_ds("small"), 1, 1, 64, 112, 96)
+    fine = giga_multiplications(lambda: build_cnn_ds("small", pixel_unshuffle=2), 1, 1, 64, 224, 192)
+    assert fine < 1.1 * coarse
 
 
 def test_weights_are_drawn_glorot_uniform_with_zero_biases():

@@ -87,6 +87,18 @@ def test_augmentation_keeps_the_bleed_under_its_mask() -> None:
         assert 0 <= changed.min() and changed.max() <= 1
 
 
+def test_a_network_of_unshuffled_pixels_becomes_a_package_for_the_fine_grid(tmp_path) -> None:
+    """Its first level is as coarse as its input is fine, and where it goes on from the same is asked for."""
+    finer = settings(grid_shape_ijk=(64, 64, 16), pixel_unshuffle=2, epochs=1, coarse_epochs=1)
+    package = HemorrhageTask(finer, simulate=3, device="cpu").run(tmp_path / "run", ModelName("fine"))
+    assert package.architecture["parameters"]["pixel_unshuffle"] == 2
+    assert package.onnx_sha256  # it runs without torch
+    with torch.no_grad():
+        assert load_network(package)(torch.zeros(1, 1, 16, 64, 64)).shape == (1, 1, 16, 64, 64)
+    with pytest.raises(InputError, match="pixel unshuffle"):
+        HemorrhageTask(settings(), simulate=3).run(tmp_path / "coarse", ModelName("coarse"), start_from=package.path)
+
+
 def test_haze_is_strongest_near_bone_and_under_the_vertex() -> None:
     k, j, i = torch.meshgrid(torch.arange(32), torch.arange(64), torch.arange(64), indexing="ij")
     radius = ((k / 24) ** 2 + ((j - 32) / 26) ** 2 + ((i - 32) / 26) ** 2).sqrt()

@@ -185,6 +185,8 @@ def test_mistakes_in_a_grid_are_named(texts: list[str], said: str) -> None:
 def test_impossible_combination_is_known_before_the_first_hour() -> None:
     with pytest.raises(InputError, match=r"depth 6 cannot be trained: Each side of the grid is a multiple of 64\."):
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32)), {"depth": (4, 6)})
+    with pytest.raises(InputError, match=r"columns and rows are multiples of 64, its slices of 16\."):
+        grid_points(TrainingSettings(grid_shape_ijk=(64, 32, 16), depth=4), {"pixel_unshuffle": (2, 4)})
 
 
 def test_point_that_diverged_is_last() -> None:

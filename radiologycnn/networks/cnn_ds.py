@@ -7,6 +7,8 @@ Structure (paper, Methods and Fig. 4, after Isensee 2017), at level l with ``bas
 - expanding: upsample, 3^3, 1^3; concatenate the contracting path's features; localization 3^3, 1^3;
 - deep supervision: a segmentation layer on each of the last three levels, upsampled and summed into the logits.
 
+Beyond the paper, squares of pixels may enter as channels of one voxel (:mod:`radiologycnn.networks.pixel_shuffle`).
+
 "3^3" and "1^3" are convolution, normalization and activation; a segmentation layer is the convolution alone.
 """
 
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.networks.cnn_ds_options import PRESETS, CnnDsOptions
+from radiologycnn.networks.pixel_shuffle import shuffle_pixels, unshuffle_pixels
 
 
 class CnnDs(nn.Module):
@@ -35,7 +38,8 @@ class CnnDs(nn.Module):
 
         self.in_convs = nn.ModuleList()
         self.contexts = nn.ModuleList()
-        channels = options.in_channels
+        pixels = options.pixel_unshuffle**2
+        channels = options.in_channels * pixels
         for level, count in enumerate(filters):
             self.in_convs.append(_Entry(channels, count, downsample=level > 0, options=options))
             self.contexts.append(_context_module(count, options))
@@ -51,7 +55,7 @@ class CnnDs(nn.Module):
         self.segmentations = nn.ModuleList(
             nn.Conv3d(
                 filters[level],
-                options.out_labels + options.extent_output,
+                (options.out_labels + options.extent_output) * pixels,
                 options.segmentation_kernel,
                 padding=options.segmentation_kernel // 2,
             )
@@ -73,15 +77,15 @@ class CnnDs(nn.Module):
         """Logits, shape (batch, out_labels, K, J, I), of an image, shape (batch, in_channels, K, J, I).
 
         Raises:
-            ValueError: a side is not a multiple of ``options.size_multiple``.
+            ValueError: a side is not a multiple of ``options.size_multiples``.
         """
-        multiple = self.options.size_multiple
-        if any(side % multiple for side in image.shape[2:]):
+        multiples, factor = self.options.size_multiples, self.options.pixel_unshuffle
+        if any(side % multiple for side, multiple in zip(image.shape[2:], multiples)):
             raise ValueError(
-                f"Each side of the input must be a multiple of {multiple}, but its size is {tuple(image.shape[2:])}."
+                f"The sides of the input must be multiples of {multiples}, but its size is {tuple(image.shape[2:])}."
             )
         skips: list[Tensor] = []
-        features = image
+        features = unshuffle_pixels(image, factor)
         for in_conv, context in zip(self.in_convs, self.contexts):
             features = in_conv(features)
             features = features + context(features)
@@ -98,6 +102,7 @@ class CnnDs(nn.Module):
                 here = self.segmentations[level](features)
                 logits = here if logits is None else logits + here
         assert logits is not None
+        logits = shuffle_pixels(logits, factor)
         if self.options.extent_output:
             extent, labels = logits[:, :1], logits[:, 1:]
             logits = extent + labels - labels.amax(dim=1, keepdim=True)

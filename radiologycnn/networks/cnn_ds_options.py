@@ -25,6 +25,8 @@ class CnnDsOptions(NetworkOptions):
         extent_output: one segmentation channel more says where any label is, and the others only which: the likeliest
             label gets that channel's logit, each other one as much less as it is less likely. Types are then learned
             without a say in how far blood reaches.
+        pixel_unshuffle: squares of this many pixels a side of each slice enter as channels of one voxel, and logits
+            leave as such; 1 in the paper. The input's rows and columns are that many times finer than the first level.
         base_filters: channels at full resolution, doubled at each level. Not in the paper; 16 in Isensee 2017.
         depth: levels, the bottom included; 4 (paper, Table 5), tuned over 3-6.
         deep_supervision: sum the segmentation layers of several levels; without it only the last one is kept (Table 4).
@@ -57,6 +59,7 @@ class CnnDsOptions(NetworkOptions):
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
         "in_channels": (1, 64),
         "out_labels": (1, 64),
+        "pixel_unshuffle": (1, 4),
         "base_filters": (1, 256),
         "depth": (2, 8),
         "segmentation_levels": (1, 7),
@@ -68,6 +71,7 @@ class CnnDsOptions(NetworkOptions):
     in_channels: int = 1
     out_labels: int = 1
     extent_output: bool = False
+    pixel_unshuffle: int = 1
     base_filters: int = 16
     depth: int = 4
     deep_supervision: bool = True
@@ -90,9 +94,10 @@ class CnnDsOptions(NetworkOptions):
         return min(self.segmentation_levels, self.depth - 1) if self.deep_supervision else 1
 
     @property
-    def size_multiple(self) -> int:
-        """Each side of the input must be a multiple of this."""
-        return 2 ** (self.depth - 1)
+    def size_multiples(self) -> tuple[int, int, int]:
+        """The input's slices, rows and columns must be multiples of these."""
+        halvings = 2 ** (self.depth - 1)
+        return halvings, halvings * self.pixel_unshuffle, halvings * self.pixel_unshuffle
 
 
 PRESETS = CnnDsOptions.PRESETS

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+# Blocks of about 3 mm across a grid that shows a head.
+BLOCKS_A_HEAD_KJI = (32, 56, 56)
+
 
 def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Flip left-right, turn, scale, shift; HU offset, contrast, haze near bone, noise; each sample on its own.
@@ -42,11 +45,12 @@ def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Te
 
 
 def near_bone(picture: Tensor, reach: int) -> Tensor:
-    """How much bone there is near each voxel, 0-1, over a few voxels more or less.
+    """How much bone there is near each voxel, 0-1, over a few blocks of about 3 mm more or less.
 
     Older scanners leave 10-20 HU of beam hardening there, most under the vertex, which has bone on all sides.
     """
-    near = functional.avg_pool3d((picture >= 0.98).to(picture.dtype)[None], 2)
+    block = [max(2, round(side / blocks)) for side, blocks in zip(picture.shape[1:], BLOCKS_A_HEAD_KJI)]
+    near = functional.avg_pool3d((picture >= 0.98).to(picture.dtype)[None], block)
     for _ in range(3):  # three boxes are nearly a Gaussian
         for axis in range(3):
             side = near.shape[1 + axis]

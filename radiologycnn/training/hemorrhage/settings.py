@@ -26,7 +26,7 @@ class TrainingSettings(CommonSettings):
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
             type about as often, and a folder must say what its masks' values mean.
-        base_filters, depth, dropout: of CNN-DS; network_preset is one of its presets.
+        base_filters, depth, dropout, pixel_unshuffle: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias, crop: of the preprocessing. The default's smaller grid shows the head, cropped
             from the air around it, at the scale at which the paper's 128 x 128 x 64 shows it in a usual field of view.
     """
@@ -43,6 +43,7 @@ class TrainingSettings(CommonSettings):
     base_filters: int = 16
     depth: int = 4
     dropout: float = 0.1
+    pixel_unshuffle: int = 1
     grid_shape_ijk: tuple[int, int, int] = (96, 112, 64)
     order: str = "clamp_then_resample"
     antialias: bool = True
@@ -58,12 +59,23 @@ class TrainingSettings(CommonSettings):
             found.append(f"The loss is one of: {', '.join(LOSSES)}.")
         if not 2 <= self.depth <= 8:
             found.append("The depth is 2 to 8 levels.")
-        # The network halves the grid at each level but the first, the coarse passes once more.
-        elif any(n % max(16, 2**self.depth) for n in self.grid_shape_ijk) or min(self.grid_shape_ijk) < 16:
-            found.append(f"Each side of the grid is a multiple of {max(16, 2**self.depth)}.")
+        elif not 1 <= self.pixel_unshuffle <= 4:
+            found.append("Squares of 1 to 4 pixels a side can be unshuffled.")
+        else:
+            found += self._grid_problems()
         if self.validation_share == 0:
             found.append("Validation cases are needed: the validation share is greater than 0.")
         return found
+
+    def _grid_problems(self) -> list[str]:
+        # The network halves the grid at each level but the first, the coarse passes once more.
+        slices = max(16, 2**self.depth)
+        pixels = max(16, 2**self.depth * self.pixel_unshuffle)
+        if not any(n % multiple for n, multiple in zip(self.grid_shape_ijk, (pixels, pixels, slices))):
+            return [] if min(self.grid_shape_ijk) > 0 else ["Each side of the grid is greater than 0."]
+        if slices == pixels:
+            return [f"Each side of the grid is a multiple of {slices}."]
+        return [f"The grid's columns and rows are multiples of {pixels}, its slices of {slices}."]
 
 
 PRESETS: dict[str, TrainingSettings] = {

@@ -27,8 +27,9 @@ from radiologycnn.training.loop import TrainingLoop, TrainingResult
 def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     """The ``architecture`` record of the model package."""
     parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
-    if settings.depth != CnnDsOptions().depth:  # left out otherwise, as packages from before it leave it out
-        parameters["depth"] = settings.depth
+    for option in ("depth", "pixel_unshuffle"):  # left out otherwise, as packages from before them leave them out
+        if getattr(settings, option) != getattr(CnnDsOptions(), option):
+            parameters[option] = getattr(settings, option)
     if settings.types:
         parameters.update(out_labels=len(BLEED_TYPES), extent_output=True)
     return {"name": "cnn_ds", "parameters": parameters}
