@@ -12,7 +12,13 @@ from radiologycnn.networks.activation import TEAR_VERSUS_NONE, normalize_map
 from radiologycnn.networks.cam import activation_maps
 from radiologycnn.networks.densenet3d import DenseNet3d
 from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
-from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, feature_stride, input_box, on_input_grid
+from radiologycnn.networks.feature_grid import (
+    feature_grid_ijk_to_lps,
+    feature_stride,
+    folded_grid,
+    input_box,
+    on_input_grid,
+)
 from radiologycnn.networks.gap_classifier import monte_carlo_dropout
 from radiologycnn.networks.vrn import build_vrn
 
@@ -154,24 +160,26 @@ def summing(network):
 
 
 @pytest.mark.parametrize(
-    ("build", "stride"),
+    ("build", "factor", "stride"),
     [
-        (lambda: build_vrn(base_filters=4, blocks=1), 2),
-        (lambda: build_vrn(base_filters=4, blocks=2), 4),
-        (lambda: small_densenet(), 4),
+        (lambda: build_vrn(base_filters=4, blocks=1), 1, 2),
+        (lambda: build_vrn(base_filters=4, blocks=2), 1, 4),
+        (lambda: build_vrn(base_filters=4, blocks=2, pixel_unshuffle=2), 2, 4),
+        (lambda: small_densenet(), 1, 4),
     ],
 )
-def test_a_map_voxel_lies_at_the_centre_of_what_it_sees(build, stride):
+def test_a_map_voxel_lies_at_the_centre_of_what_it_sees(build, factor, stride):
     network = summing(build())
     index = 36 // stride
     # Long along I only: along it, every path through the network stays symmetric.
-    image = torch.ones(1, 1, 8, 8, 76, requires_grad=True)
+    image = torch.ones(1, 1, 8, 8 * factor, 76 * factor, requires_grad=True)
     features = network.features(image)
     features[..., index].sum().backward()
     profile = image.grad[0, 0].double().sum(dim=(0, 1)).numpy()
     assert profile[0] == 0 == profile[-1]  # the receptive field ends within the image, so nothing cuts it off
-    centre = float((profile * np.arange(76)).sum() / profile.sum())
-    grid = feature_grid_ijk_to_lps(np.eye(4), image.shape[2:], features.shape[2:], network.halving_offset)
+    centre = float((profile * np.arange(76 * factor)).sum() / profile.sum())
+    matrix, shape = folded_grid(np.eye(4), image.shape[2:], factor)
+    grid = feature_grid_ijk_to_lps(matrix, shape, features.shape[2:], network.halving_offset)
     assert centre == pytest.approx((grid @ [index, 0, 0, 1])[0], abs=1e-3)
 
 

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
+from radiologycnn.networks.feature_grid import folded_grid
 from radiologycnn.rotatorcuff.cube import cube_matrix
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 
@@ -67,6 +68,24 @@ def test_a_sheared_scan_is_put_straight():
         assert np.linalg.norm(brightest_lps(prepared.grey, prepared.ijk_to_lps) - spot) < VOXEL_MM
         axes = prepared.ijk_to_lps[:3, :3] / VOXEL_MM
         assert np.allclose(axes.T @ axes, np.eye(3), atol=1e-9)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_finer_pixels_in_the_slice_show_the_same_cube(side):
+    steps = oblique_coronal(side, (0.3, 0.4, 3.5), 20.0, 5.0)
+    sheared = steps @ np.array([[1, 0, 0.3], [0, 1, 0], [0, 0, 1.0]])
+    spot = np.array([7.0, -6.0, 11.0])
+    for straight in (steps, sheared):
+        volume = with_block(straight, (30, 280, 300), spot)
+        coarse = Preprocessing(intensity="min_max")
+        fine = replace(coarse, in_plane_factor=2)
+        region = coarse.region(volume, (2.0, 1.0, 3.0))
+        seen, expected = fine.prepare(volume, region, side), coarse.prepare(volume, region, side)
+        assert seen.array.shape == seen.grey.shape == fine.shape == (64, 128, 128)
+        assert np.linalg.norm(brightest_lps(seen.grey, seen.ijk_to_lps) - spot) < VOXEL_MM / 2
+        matrix, shape = folded_grid(seen.ijk_to_lps, seen.array.shape, 2)
+        assert shape == (64, 64, 64) and np.allclose(matrix, expected.ijk_to_lps)
+        assert np.abs(seen.grey.reshape(64, 64, 2, 64, 2).mean(axis=(2, 4)) - expected.grey).max() < 6
 
 
 def test_every_voxel_is_the_scan_interpolated_at_its_place():
@@ -264,17 +283,17 @@ def test_a_constant_scan_gives_finite_numbers():
 def test_the_matrix_reaches_from_face_to_face():
     volume = shoulder_phantom(shape_kji=(20, 120, 120), steps=oblique_coronal("right", (1.3, 1.3, 4.4), 0.0))
     region = Preprocessing().region(volume, (1.0, 2.0, 3.0), 64.0)
-    matrix = cube_matrix(region, 64)
+    matrix = cube_matrix(region, (64, 64, 64))
     assert (matrix @ [-0.5, -0.5, -0.5, 1])[:3] == pytest.approx([1 - 32, 2 - 32, 3 + 32])
     assert (matrix @ [63.5, 63.5, 63.5, 1])[:3] == pytest.approx([1 + 32, 2 + 32, 3 - 32])
 
 
 def test_settings_survive_json_and_every_wrong_one_is_named():
-    settings = Preprocessing(32, "scan_thickness", "min_max", (1.0, 99.0), "cube", "grey", False, False)
+    settings = Preprocessing(32, "scan_thickness", "min_max", (1.0, 99.0), "cube", "grey", False, False, 2)
     assert Preprocessing.from_dict(settings.to_dict()) == settings
     assert Preprocessing.from_dict({}) == Preprocessing()
     wrong = {"grid_size": 4, "edge": "wide", "intensity": "none", "percentiles": [9, 1], "intensity_region": "here",
-             "input_scale": 3, "antialias": 1, "mirror_left": "yes", "colour": 1}  # fmt: skip
+             "input_scale": 3, "antialias": 1, "mirror_left": "yes", "in_plane_factor": 3, "colour": 1}  # fmt: skip
     with pytest.raises(InputError) as refusal:
         Preprocessing.from_dict(wrong)
     assert all(name in refusal.value.message for name in wrong)

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from radiologycnn.training.rotatorcuff.assess import choose_threshold
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_case, prepare_folder, save_case
 from radiologycnn.training.rotatorcuff.losses import localization_loss, ordinal_targets, tear_maps, tear_targets
-from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
+from radiologycnn.training.rotatorcuff.run import RotatorCuffTask, cache_name
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 from radiologycnn.training.rotatorcuff.trainer import (
     ClassificationLoop,
@@ -222,7 +223,7 @@ def test_moved_cubes_keep_the_tear_under_its_mask() -> None:
     places = []
     for seed in range(4):
         generator = torch.Generator().manual_seed(seed)
-        cubes, masks = moved(wide, mask, 32, generator)
+        cubes, masks = moved(wide, mask, (32, 32, 32), generator)
         assert cubes.shape == masks.shape == (3, 1, 32, 32, 32)
         assert cubes[masks > 0.9].min() > 180 and cubes[masks < 0.1].max() < 80
         volume = masks.sum(dim=(1, 2, 3, 4))
@@ -248,7 +249,7 @@ def test_middle_of_a_case_is_the_networks_own_cube() -> None:
         centre = (matrix @ [62, 50, 10, 1])[:3]
         for side in ("right", "left"):
             case = prepare_case("a", volume, 3, preprocessing, array > 900, side, centre)
-            middle = cut_cubes(torch.from_numpy(case.grey)[None, None], 64)[0, 0].numpy()
+            middle = cut_cubes(torch.from_numpy(case.grey)[None, None], (64, 64, 64))[0, 0].numpy()
             prepared = preprocessing.prepare(volume, preprocessing.region(volume, centre), side)
             assert np.abs(middle - prepared.grey).max() <= 1
             assert case.grey.shape == (80, 80, 80)
@@ -299,6 +300,31 @@ def test_localization_loss_teaches_the_map_where_the_tear_is(cases, tmp_path) ->
     tears = [path for path in cases if load_case(path).tear_class > 1]
     result = train(cases, tears, with_it, tmp_path)
     assert result.figures["validation_peak"] >= 0.8
+
+
+def test_finer_pixels_of_equal_value_give_the_same_loss(tmp_path) -> None:
+    """The mask, the cut and the map's places are those of the grid that the folded pixels come to."""
+    losses, weights = [], None
+    for factor in (1, 2):
+        own = settings(pixel_unshuffle=factor, localization_weight=1.0, augment=False, coarse_epochs=0, dropout="off")
+        assert own.preprocessing().shape == (16, 16 * factor, 16 * factor)
+        folder = tmp_path / cache_name(own)
+        for number in range(4):
+            case = ball(number)
+            grey, mask = (part.repeat(factor, axis=1).repeat(factor, axis=2) for part in (case.grey, case.mask))
+            save_case(replace(case, grey=grey, mask=mask), folder)
+        paths = [folder / f"c{number}.npz" for number in range(4)]
+        network = build_network(architecture_of(own))
+        weights = weights or network.state_dict()
+        weights["stem.weight"] = weights["stem.weight"].repeat(1, factor**2, 1, 1, 1) / factor**2
+        network.load_state_dict(weights)
+        loop = ClassificationLoop(network, make_optimizer(network, own), own, paths, paths, folder)
+        loop.network.eval()
+        losses.append(float(loss_of(loop, paths).detach()))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert len(list(tmp_path.iterdir())) == 2  # cases of other pixels are kept apart
+    with pytest.raises(InputError, match="1, 2 or 4"):
+        settings(pixel_unshuffle=3)
 
 
 def test_operating_point_between_the_groups() -> None:

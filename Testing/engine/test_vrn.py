@@ -90,6 +90,22 @@ def test_a_voxel_of_the_activation_map_sees_59_voxels_around_every_fourth(axis):
     assert (seen.min().item(), seen.max().item()) == (32 - 29, 32 + 29)
 
 
+def test_folded_pixels_that_count_alike_are_their_mean():
+    """So a network of coarse voxels can go on learning from finer ones."""
+    coarse, fine = build_vrn(**SMALL).eval(), build_vrn(**SMALL, pixel_unshuffle=2).eval()
+    weights = coarse.state_dict()
+    weights["stem.weight"] = weights["stem.weight"].repeat(1, 4, 1, 1, 1) / 4
+    fine.load_state_dict(weights)
+    image = torch.randn(2, 1, 8, 32, 24)
+    with torch.no_grad():
+        seen = nn.functional.avg_pool3d(image, (1, 2, 2))
+        assert torch.allclose(fine.features(image), coarse.features(seen), atol=1e-5)
+        # And which pixel of the square is which is not lost.
+        fine.stem.weight[:, 1:] = 0
+        coarse.stem.weight.copy_(fine.stem.weight[:, :1])
+        assert torch.allclose(fine(image), coarse(image[..., ::2, ::2]), atol=1e-5)
+
+
 def test_forward_is_the_head_on_the_features():
     torch.manual_seed(0)
     network = build_vrn(**SMALL).eval()

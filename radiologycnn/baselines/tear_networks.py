@@ -8,6 +8,7 @@ of blocks, squeeze-and-excitation, DenseNet.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,8 @@ class TrainedTearClassifier(PackagedTearClassifier):
         keep_last: int = 0,
     ) -> None:
         self.name, self.title, self.device = variant, VARIANTS[variant][0], device
+        if VARIANTS[variant][1] != "vrn":
+            settings = replace(settings, pixel_unshuffle=1)  # only VRN folds pixels
         self.settings, self.simulated, self.keep_last = settings, simulated, keep_last
         self.architecture = architecture(variant, settings)
 

@@ -97,5 +97,4 @@ def network_grid(package: ModelPackage) -> tuple[int, int, int]:
         return k, j, i
     from radiologycnn.rotatorcuff.preprocessing import Preprocessing as ShoulderPreprocessing
 
-    side = ShoulderPreprocessing.from_dict(package.preprocessing).grid_size
-    return side, side, side
+    return ShoulderPreprocessing.from_dict(package.preprocessing).shape

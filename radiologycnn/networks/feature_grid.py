@@ -6,6 +6,8 @@ i after n halvings is centred on input voxel 2^n i. An even division of the imag
 2^n i + 2^n - 1, whose middle lies (2^n - 1) / 2 voxels further (1.5 for two halvings), and would shift the whole map by
 that; stretching the map from border to border, as Shim's code does, puts the last voxel of 16 three voxels too far.
 Pooling of 2^3 (the DenseNet here) does lie in the middle of its block: ``halving_offset`` 0.5 instead of 0.
+
+A network that folds squares of pixels into channels first has this grid where its input is folded: ``folded_grid``.
 """
 
 from __future__ import annotations
@@ -30,6 +32,25 @@ def feature_stride(input_shape: Sequence[int], feature_shape: Sequence[int]) -> 
             return stride
         stride *= 2
     raise ValueError(f"A grid of {tuple(feature_shape)} cannot come from {tuple(input_shape)} by halving.")
+
+
+def folded_grid(ijk_to_lps: np.ndarray, shape: Sequence[int], factor: int) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """Grid of an image whose squares of pixels are folded into channels: a voxel lies in the middle of its square.
+
+    See :func:`radiologycnn.networks.pixel_shuffle.unshuffle_pixels`.
+
+    Args:
+        ijk_to_lps: 4x4 of the image.
+        shape: of the image, (K, J, I).
+        factor: pixels along the side of a square.
+
+    Returns:
+        4x4, and shape (K, J / factor, I / factor).
+    """
+    matrix = np.diag([factor, factor, 1.0, 1.0])
+    matrix[:2, 3] = (factor - 1) / 2
+    slices, rows, columns = shape
+    return np.asarray(ijk_to_lps, dtype=np.float64) @ matrix, (slices, rows // factor, columns // factor)
 
 
 def feature_grid_ijk_to_lps(

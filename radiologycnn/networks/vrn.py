@@ -2,7 +2,7 @@
 
 Structure, C channels at the place (Brock 2016, section 4; Shim 2020, Methods; what they leave open: their public code):
 
-- stem: 3^3 convolution, nothing after it;
+- stem: 3^3 convolution, nothing after it; beyond the papers, squares of pixels may enter it as channels of one voxel;
 - a block is three Voxception-ResNet units and one Voxception-Downsample unit:
 
   - Voxception-ResNet: BN, ELU, then two branches side by side, C/2 channels each, added to the unit's raw input:
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.networks.gap_classifier import GapClassifier, SqueezeExcitation, StochasticDepth, initialize
+from radiologycnn.networks.pixel_shuffle import unshuffle_pixels
 from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK, VrnOptions
 
 
@@ -33,13 +34,13 @@ class Vrn(GapClassifier):
     """
 
     # Every layer of stride 2 is centred on the even voxels (3^3 with one voxel of padding on both sides, or 1^3), so
-    # feature voxel i of a network with n blocks is centred on input voxel 2**n * i.
+    # feature voxel i of a network with n blocks is centred on the stem's voxel 2**n * i.
     halving_offset = 0.0
 
     def __init__(self, options: VrnOptions | None = None) -> None:
         super().__init__()
         self.options = options = options or VrnOptions()
-        self.stem = nn.Conv3d(options.in_channels, options.base_filters, 3, padding=1)
+        self.stem = Stem(options)
         keep = iter(options.keep_probabilities)
         self.blocks = nn.ModuleList()
         channels = options.base_filters
@@ -104,6 +105,17 @@ def _dropout(keep_probability: float, options: VrnOptions) -> nn.Module:
 
 def _squeeze(channels: int, options: VrnOptions) -> nn.Module:
     return SqueezeExcitation(channels, options.squeeze_reduction) if options.squeeze_excitation else nn.Identity()
+
+
+class Stem(nn.Conv3d):
+    """First convolution: (batch, in_channels, K, f J, f I) to (batch, base_filters, K, J, I), f ``pixel_unshuffle``."""
+
+    def __init__(self, options: VrnOptions) -> None:
+        self.factor = options.pixel_unshuffle
+        super().__init__(options.in_channels * self.factor**2, options.base_filters, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(unshuffle_pixels(image, self.factor))
 
 
 class VrnUnit(nn.Module):

@@ -26,7 +26,9 @@ class VrnOptions(ClassifierOptions):
     """Options of :class:`radiologycnn.networks.vrn.Vrn`, beside those of every classifier.
 
     Attributes:
-        input_size: 64 (Shim), 32 (Brock).
+        input_size: 64 (Shim), 32 (Brock); rows and columns have ``pixel_unshuffle`` times as many pixels.
+        pixel_unshuffle: squares of so many by so many pixels of a slice enter as channels of one voxel
+            (:mod:`radiologycnn.networks.pixel_shuffle`); 1 in the papers.
         blocks: Voxception blocks, each three Voxception-ResNet units and one Downsample unit: 2 (Shim), 4 (Brock). Each
             one doubles the channels and halves the grid: a 64^3 input gives an activation map of 32^3, 16^3, 8^3, 4^3.
         base_filters: channels at full resolution; 32 in both.
@@ -58,6 +60,7 @@ class VrnOptions(ClassifierOptions):
     }
     RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
         **ClassifierOptions.RANGES,
+        "pixel_unshuffle": (1, 4),
         "blocks": (1, 4),
         "base_filters": (4, 128),
         "hidden_features": (0, 4096),
@@ -69,6 +72,7 @@ class VrnOptions(ClassifierOptions):
     }
     LENGTHS: ClassVar[Mapping[str, tuple[int, int]]] = {"keep_probabilities": (1, VRN_UNITS_PER_BLOCK * 4)}
 
+    pixel_unshuffle: int = 1
     blocks: int = 2
     base_filters: int = 32
     final_convolution: bool = True
@@ -85,7 +89,7 @@ class VrnOptions(ClassifierOptions):
 
     @property
     def size_multiple(self) -> int:
-        """Input voxels between two feature voxels; input sides are best a multiple of this."""
+        """Voxels of the stem's grid between two feature voxels; its sides are best a multiple of this."""
         return 2**self.blocks
 
     def contradictions(self) -> list[str]:

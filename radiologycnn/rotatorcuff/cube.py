@@ -43,40 +43,44 @@ def cube_directions(volume: Volume) -> np.ndarray:
     return directions
 
 
-def cube_matrix(region: RegionRecord, size: int, mirrored: bool = False) -> np.ndarray:
-    """4x4, index (i, j, k) of the cube's ``size``^3 voxels to LPS in mm.
+def cube_matrix(region: RegionRecord, shape: tuple[int, int, int], mirrored: bool = False) -> np.ndarray:
+    """4x4, index (i, j, k) of the cube's voxels, ``shape`` (K, J, I) of them, to LPS in mm.
 
     The cube reaches from the first voxel's outer face to the last one's. Mirrored, i runs the other way.
     """
-    steps = np.asarray(region.directions_lps, float) * (region.edge_mm / size)
+    counts = np.array(shape[::-1])
+    steps = np.asarray(region.directions_lps, float) * (region.edge_mm / counts)
     if mirrored:
         steps = steps * (-1.0, 1.0, 1.0)
     matrix = np.eye(4)
     matrix[:3, :3] = steps
-    matrix[:3, 3] = np.asarray(region.centre_lps_mm, float) - steps.sum(axis=1) * (size - 1) / 2
+    matrix[:3, 3] = np.asarray(region.centre_lps_mm, float) - steps @ ((counts - 1) / 2)
     return matrix
 
 
-def sample_cube(volume: Volume, cube: np.ndarray, size: int, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Values at the cube's voxels, float32, and whether they lie in the scan, both (size, size, size).
+def sample_cube(
+    volume: Volume, cube: np.ndarray, shape: tuple[int, int, int], antialias: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values at the cube's voxels, float32, and whether they lie in the scan, both of ``shape`` (K, J, I).
 
     ``cube`` is 4x4, see :func:`cube_matrix`. The cube's axes are the scan's, so each can be sampled by itself; only a
     sheared scan is put straight before.
     """
+    counts = np.array(shape[::-1])
     array, matrix = volume.array, np.asarray(volume.ijk_to_lps, float)
     to_index = np.linalg.inv(matrix) @ cube
     source = np.abs(to_index[:3, :3]).argmax(axis=0)  # the scan's axis along which each of the cube's runs
     aligned = np.zeros((3, 3))
     aligned[source, range(3)] = to_index[source, range(3)]
-    drift = np.abs((to_index[:3, :3] - aligned) * size).max()  # voxels, from one end of the cube to the other
-    if sorted(source) != [0, 1, 2] or drift > _SHEAR_SINE * size:
-        return _sample_sheared(volume, cube, size, antialias)
+    drift = np.abs((to_index[:3, :3] - aligned) * counts).max()  # voxels, from one end of the cube to the other
+    if sorted(source) != [0, 1, 2] or drift > _SHEAR_SINE * counts.min():
+        return _sample_sheared(volume, cube, shape, antialias)
     positions, widths = [np.empty(0)] * 3, [1.0] * 3
     for axis in range(3):
         step = to_index[source[axis], axis]
         # The centre of the cube stays exact, whatever rounding the other axes add.
-        middle = to_index[source[axis], :3] @ np.full(3, (size - 1) / 2) + to_index[source[axis], 3]
-        positions[source[axis]] = middle + (np.arange(size) - (size - 1) / 2) * step
+        middle = to_index[source[axis], :3] @ ((counts - 1) / 2) + to_index[source[axis], 3]
+        positions[source[axis]] = middle + (np.arange(counts[axis]) - (counts[axis] - 1) / 2) * step
         if antialias:
             widths[source[axis]] = max(1.0, abs(step))
     inside = [inside_axis(length, place) for length, place in zip(array.shape[::-1], positions)]
@@ -97,12 +101,20 @@ def sample_cube(volume: Volume, cube: np.ndarray, size: int, antialias: bool) ->
     return np.ascontiguousarray(sampled.transpose(order)), np.ascontiguousarray(mask.transpose(order))
 
 
-def _sample_sheared(volume: Volume, cube: np.ndarray, size: int, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
-    finer = int(np.clip(np.ceil(np.linalg.norm(cube[:3, 0]) / volume.spacing_mm.min()), 1, 3)) if antialias else 1
-    fine = cube @ np.diag([1 / finer, 1 / finer, 1 / finer, 1.0])
-    fine[:3, 3] -= cube[:3, :3].sum(axis=1) * (finer - 1) / (2 * finer)
-    shape = (size * finer,) * 3
-    sampled = resample(volume.array, volume.ijk_to_lps, fine, shape)
-    sampled = sampled.reshape(size, finer, size, finer, size, finer).mean(axis=(1, 3, 5))
-    inside = resample(np.ones(volume.array.shape, np.uint8), volume.ijk_to_lps, cube, (size,) * 3, "nearest") > 0
+def _sample_sheared(
+    volume: Volume, cube: np.ndarray, shape: tuple[int, int, int], antialias: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    steps = np.linalg.norm(cube[:3, :3], axis=0)
+    finer = np.ones(3, int)
+    if antialias:
+        finer = np.clip(np.ceil(steps / volume.spacing_mm.min()), 1, 3).astype(int)
+    fine = cube @ np.diag([*(1 / finer), 1.0])
+    fine[:3, 3] -= cube[:3, :3] @ ((finer - 1) / (2 * finer))
+    # Axes K, J, I; each voxel's parts stand behind it and are averaged.
+    parts = [part for pair in zip(shape, finer[::-1].tolist()) for part in pair]
+    sampled = resample(
+        volume.array, volume.ijk_to_lps, fine, (parts[0] * parts[1], parts[2] * parts[3], parts[4] * parts[5])
+    )
+    sampled = sampled.reshape(parts).mean(axis=(1, 3, 5))
+    inside = resample(np.ones(volume.array.shape, np.uint8), volume.ijk_to_lps, cube, shape, "nearest") > 0
     return sampled, inside

@@ -30,7 +30,8 @@ def locate_evidence(
 
     Args:
         maps: of one image, raw, on the grid of the features.
-        input_ijk_to_lps: 4x4 of the cube that the network saw; of a mirrored one the determinant is negative.
+        input_ijk_to_lps: 4x4 of the cube that the network saw, with one voxel for pixels that it folds into channels;
+            of a mirrored one the determinant is negative.
         input_shape: of that cube, (K, J, I).
         halving_offset: of the network.
     """

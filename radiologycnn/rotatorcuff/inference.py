@@ -12,9 +12,10 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
 from radiologycnn.loaded_model import LoadedModel
 from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.preprocessing_record import refuse
 from radiologycnn.networks.activation import METHODS, Activation
 from radiologycnn.networks.backends import NetworkBackend, torch_reference
-from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps
+from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, folded_grid
 from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.padding import without_padding
@@ -66,6 +67,9 @@ class RotatorCuffClassifier(LoadedModel):
     def __init__(self, package: ModelPackage, device: str = "auto", precision: str = "auto") -> None:
         super().__init__(package, device, precision)
         self.preprocessing = Preprocessing.from_dict(package.preprocessing)
+        folded = package.architecture.get("parameters", {}).get("pixel_unshuffle", 1)
+        if folded != self.preprocessing.in_plane_factor:
+            refuse([f"'in_plane_factor' is not the network's 'pixel_unshuffle', {folded}"])
         self._wish = (device, precision)
         self._reference: TorchBackend | None = None
 
@@ -202,7 +206,7 @@ class RotatorCuffClassifier(LoadedModel):
         if request.method == "mc_dropout":
             network = self._torch("Repeating with dropout")
             return network.dropout_probabilities(prepared.array, request.count, request.seed, stages, part, log).value
-        voxel_mm = prepared.region.edge_mm / self.preprocessing.grid_size
+        voxel_mm = prepared.region.edge_mm / np.array(self.preprocessing.shape)
         step = stages.within(*part)
         return self.backend.probabilities(
             lambda: changed_copies(prepared.array, voxel_mm, request.count, request.seed, step), stages, log
@@ -238,11 +242,11 @@ class RotatorCuffClassifier(LoadedModel):
     ) -> tuple[np.ndarray, np.ndarray, tuple[CamEvidence, ...]]:
         """Maps (methods, targets, k, j, i) on a right-handed grid, its matrix, and where the network looked."""
         offset = self.backend.halving_offset
-        shape = prepared.array.shape
-        evidence = locate_evidence(activation.maps, prepared.ijk_to_lps, shape, offset)
+        matrix, shape = folded_grid(prepared.ijk_to_lps, prepared.array.shape, self.preprocessing.in_plane_factor)
+        evidence = locate_evidence(activation.maps, matrix, shape, offset)
         stacked = np.stack([one.raw for one in activation.maps])
         maps = stacked.reshape(-1, len(TARGETS), *stacked.shape[1:])
-        grid = feature_grid_ijk_to_lps(prepared.ijk_to_lps, shape, maps.shape[2:], offset)
+        grid = feature_grid_ijk_to_lps(matrix, shape, maps.shape[2:], offset)
         return (*right_handed(maps, grid), evidence)
 
     def _answer(

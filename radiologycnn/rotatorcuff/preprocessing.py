@@ -28,6 +28,8 @@ INTENSITIES = ("percentile", "min_max")
 INTENSITY_REGIONS = ("volume", "cube")
 INPUT_SCALES = ("grey", "zero_to_one", "minus_one_to_one", "standardized")
 
+IN_PLANE_FACTORS = (1, 2, 4)
+
 EDGE_RANGE_MM = (30.0, 300.0)
 
 # Below this share of the cube inside the scan, the person is told.
@@ -41,6 +43,8 @@ class Preprocessing:
 
     Attributes:
         grid_size: voxels along each edge of the cube.
+        in_plane_factor: pixels along i and along j, the axes of a coronal slice, for each of these voxels; the network
+            folds their squares into channels (``pixel_unshuffle`` of VRN). 1 is the paper.
         edge: the cube's edge in mm, or "scan_thickness" (the paper: largest spacing times smallest number of voxels).
         intensity: what becomes 0 and 255: "percentile" or "min_max" (the paper).
         percentiles: the lower and the upper one, for "percentile".
@@ -59,6 +63,7 @@ class Preprocessing:
     input_scale: str = "minus_one_to_one"
     antialias: bool = True
     mirror_left: bool = True
+    in_plane_factor: int = 1
 
     @classmethod
     def preset(cls, name: str) -> Preprocessing:
@@ -85,6 +90,8 @@ class Preprocessing:
         result, problems = read_fields(cls, record, choices, ["antialias", "mirror_left"])
         if not isinstance(result.grid_size, int) or not 16 <= result.grid_size <= 256:
             problems.append("'grid_size' must be a whole number from 16 to 256")
+        if type(result.in_plane_factor) is not int or result.in_plane_factor not in IN_PLANE_FACTORS:
+            problems.append("'in_plane_factor' must be 1, 2 or 4")
         if result.edge != SCAN_THICKNESS and not _is_edge(result.edge):
             low, high = EDGE_RANGE_MM
             problems.append(f"'edge' must be '{SCAN_THICKNESS}' or a number from {low:g} to {high:g} (mm)")
@@ -96,6 +103,12 @@ class Preprocessing:
         refuse(problems)
         edge = result.edge if result.edge == SCAN_THICKNESS else float(result.edge)
         return cls(**{**asdict(result), "edge": edge, "percentiles": (float(pair[0]), float(pair[1]))})
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, J, I) of the network's input."""
+        side = self.grid_size * self.in_plane_factor
+        return self.grid_size, side, side
 
     def edge_mm(self, volume: Volume) -> float:
         """Length of the cube's edges for this scan."""
@@ -152,8 +165,8 @@ class Preprocessing:
             side: "left", "right" or "unknown"; a left shoulder is mirrored if the model wants that.
         """
         mirrored = self.mirror_left and side == "left"
-        matrix = cube_matrix(region, self.grid_size, mirrored)
-        sampled, inside = sample_cube(volume, matrix, self.grid_size, self.antialias)
+        matrix = cube_matrix(region, self.shape, mirrored)
+        sampled, inside = sample_cube(volume, matrix, self.shape, self.antialias)
         low, high = self._limits(volume, sampled[inside] if self.intensity_region == "cube" else None)
         grey = np.clip((sampled - np.float32(low)) * np.float32(255.0 / (high - low)), 0, 255)
         grey[~inside] = 0

@@ -107,7 +107,7 @@ class RepeatedRuns:
 
 def changed_copies(
     image: np.ndarray,
-    voxel_mm: float,
+    voxel_mm: np.ndarray,
     count: int,
     seed: int,
     step: Callable[[float], None] = lambda fraction: None,
@@ -116,7 +116,7 @@ def changed_copies(
 
     Args:
         image: what the network would see.
-        voxel_mm: size of its voxels.
+        voxel_mm: size of its voxels along K, J, I.
         count: of copies.
         seed: the same seed gives the same copies.
         step: called before each copy with the share that is done; it may raise, which ends the work.
@@ -127,7 +127,7 @@ def changed_copies(
         yield changed_copy(image, voxel_mm, draws)
 
 
-def changed_copy(image: np.ndarray, voxel_mm: float, draws: np.random.Generator) -> np.ndarray:
+def changed_copy(image: np.ndarray, voxel_mm: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """The image, (K, J, I), shifted, turned about its middle, and made a little brighter or darker.
 
     Beyond its border the border's values; float32.
@@ -141,6 +141,7 @@ def changed_copy(image: np.ndarray, voxel_mm: float, draws: np.random.Generator)
         one[first, first] = one[second, second] = np.cos(angle)
         one[first, second], one[second, first] = -np.sin(angle), np.sin(angle)
         turn = turn @ one
+    turn = turn * voxel_mm / voxel_mm[:, None]  # turned in mm, as voxels may be longer along one axis
     middle = (np.array(image.shape) - 1) / 2
     offset = middle - turn @ middle + random[3:6] * _SHIFT_MM / voxel_mm
     moved = ndimage.affine_transform(image.astype(np.float32), turn, offset, order=1, mode="nearest")

@@ -70,7 +70,7 @@ def check_classification(package, scan):
             assert ours.score == pytest.approx(theirs.score, abs=score_limit)
 
 
-@pytest.mark.parametrize("name", ["vrn", "squeeze", "densenet3d"])
+@pytest.mark.parametrize("name", ["vrn", "squeeze", "pixels", "densenet3d"])
 def test_classification_and_every_map_are_torchs(name, shoulder, tmp_path):
     if name == "densenet3d":
         from radiologycnn.networks.densenet3d import DenseNet3d
@@ -86,7 +86,12 @@ def test_classification_and_every_map_are_torchs(name, shoulder, tmp_path):
             preprocessing=ShoulderPreprocessing(grid_size=32).to_dict(),
         )
     else:
-        package = random_package(tmp_path / name, parameters={"squeeze_excitation": name == "squeeze"})
+        factor = 2 if name == "pixels" else 1
+        package = random_package(
+            tmp_path / name,
+            parameters={"squeeze_excitation": name == "squeeze", "pixel_unshuffle": factor},
+            preprocessing=ShoulderPreprocessing(grid_size=32, in_plane_factor=factor).to_dict(),
+        )
     check_classification(export_package(package), shoulder)
 
 

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine.hand_made_shoulder import block_scan, random_package
+from engine.hand_made_shoulder import (
+    PARAMETERS,
+    PREPROCESSING,
+    block_scan,
+    brightness_network,
+    make_package,
+    random_package,
+)
 
 from radiologycnn.errors import InputError
 from radiologycnn.networks.activation import ActivationMap
@@ -59,6 +66,34 @@ def test_every_map_peaks_on_a_bright_block_wherever_it_is(sees_light, side, seed
             # The block and what the network smears it over, not the whole cube.
             assert all(9 <= size <= 9 + 3 * cam_voxel_mm for size in evidence.extent_mm)
             assert 0.3 < evidence.volume_ml < np.prod(evidence.extent_mm) / 1000
+
+
+def test_a_network_that_folds_finer_pixels_looks_at_the_same_place(sees_light, tmp_path):
+    parameters = {**PARAMETERS, "pixel_unshuffle": 2}
+    fine = make_package(
+        tmp_path / "fine",
+        brightness_network(**parameters),
+        architecture={"name": "vrn", "parameters": parameters},
+        preprocessing=replace(PREPROCESSING, in_plane_factor=2).to_dict(),
+    )
+    volume, block, middle = block_scan(np.random.default_rng(7), "left")
+    roi = {"centre_lps_mm": middle.tolist()}
+    coarse = sees_light.classify(volume, roi=roi)
+    result = RotatorCuffClassifier(fine, "cpu").classify(volume, roi=roi)
+    assert np.allclose(result.maps_ijk_to_lps, coarse.maps_ijk_to_lps)
+    assert result.maps.shape == coarse.maps.shape
+    assert np.abs(result.maps - coarse.maps).max() < 0.05 * np.abs(coarse.maps).max()
+    for target in (3, "tear_versus_none"):
+        ours, theirs = (one.classification.evidence_for(target) for one in (result, coarse))
+        assert np.linalg.norm(np.subtract(ours.peak_ras_mm, theirs.peak_ras_mm)) < 0.5
+        assert ours.extent_mm == pytest.approx(theirs.extent_mm, abs=2.6)
+        assert np.linalg.norm(LPS_TO_RAS @ ours.peak_ras_mm - block) < 5
+
+
+def test_pixels_that_the_network_does_not_fold_are_refused(tmp_path):
+    package = make_package(tmp_path / "odd", preprocessing=replace(PREPROCESSING, in_plane_factor=2).to_dict())
+    with pytest.raises(InputError, match="pixel_unshuffle"):
+        RotatorCuffClassifier(package, "cpu")
 
 
 def test_a_left_shoulder_gives_what_its_mirror_image_gives(sees_light):

@@ -34,17 +34,21 @@ def test_repeats_give_median_and_quartiles_of_runs_that_differ(classifier, volum
     assert other.repeats != repeats
 
 
-def test_a_changed_copy_is_moved_by_a_few_millimetres_at_most_and_never_reflected():
-    image = np.zeros((24, 32, 40), np.float32)
-    image[8, 20, 30] = 1.0
+@pytest.mark.parametrize("finer", [1, 2])
+def test_a_changed_copy_is_moved_by_a_few_millimetres_at_most_and_never_reflected(finer):
+    """Also where pixels in the slice are finer than slices are thick."""
+    voxel_mm = np.array([2.0, 2.0 / finer, 2.0 / finer])
+    image = np.zeros((24, 32 * finer, 40 * finer), np.float32)
+    image[8, 20 * finer : 21 * finer, 30 * finer : 31 * finer] = 1.0
+    start = np.argwhere(image).mean(axis=0)
     draws = np.random.default_rng(1)
     places = []
     for _ in range(12):
-        moved = changed_copy(image, 2.0, draws).astype(np.float64)
+        moved = changed_copy(image, voxel_mm, draws).astype(np.float64)
         weights = moved - moved.min()
         weights[weights < 0.05 * weights.max()] = 0
         places.append([float((weights * axis).sum() / weights.sum()) for axis in np.indices(weights.shape)])
-    moves_mm = (np.array(places) - [8, 20, 30]) * 2.0
+    moves_mm = (np.array(places) - start) * voxel_mm
     # 2.5 mm along each axis, and what turns of 5 degrees about the middle add so far from it.
     farthest_mm = 2.5 + np.radians(5) * np.linalg.norm([3.5, 4.5, 10.5]) * 2.0 * np.sqrt(2)
     assert np.abs(moves_mm).max() < farthest_mm + 0.5

@@ -54,7 +54,7 @@ def class_probabilities(
             raise Cancelled
         case = load_case(path)
         wide = torch.from_numpy(case.grey).float()[None, None]
-        cube = cut_cubes(wide, preprocessing.grid_size)[0, 0].numpy()
+        cube = cut_cubes(wide, preprocessing.shape)[0, 0].numpy()
         image = torch.from_numpy(preprocessing.scale_input(cube))[None, None].to(device)
         found.append(torch.softmax(network(image).double(), dim=1)[0].cpu().numpy())
         true.append(case.tear_class)

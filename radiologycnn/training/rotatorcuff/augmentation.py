@@ -6,6 +6,7 @@ No flips: left shoulders are mirrored to right ones before, and a flipped should
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,25 +18,26 @@ LARGEST_TURN_DEGREES = 12.0
 SCALE_RANGE = (0.9, 1.1)
 
 
-def cut_cubes(wide: Tensor, size: int) -> Tensor:
-    """The middle ``size``^3 of cubes with margin, shape (batch, 1, K, J, I)."""
-    start = [(side - size) // 2 for side in wide.shape[2:]]
-    return wide[:, :, start[0] : start[0] + size, start[1] : start[1] + size, start[2] : start[2] + size]
+def cut_cubes(wide: Tensor, shape: Sequence[int]) -> Tensor:
+    """The middle, of ``shape`` (K, J, I), of cubes with margin, shape (batch, 1, K, J, I)."""
+    middle = [slice((side - size) // 2, (side + size) // 2) for side, size in zip(wide.shape[2:], shape)]
+    return wide[:, :, middle[0], middle[1], middle[2]]
 
 
-def moved(wide: Tensor, mask: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def moved(wide: Tensor, mask: Tensor, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Each cube turned, scaled and shifted, cut out of the one with margin; its mask with it.
 
     Args:
         wide: grey values, shape (batch, 1, K, J, I), with margin.
         mask: share of tear, the same shape.
-        size: of the cubes that are cut out.
+        shape: (K, J, I) of the cubes that are cut out.
 
     Returns:
-        Cubes and masks, shape (batch, 1, size, size, size).
+        Cubes and masks, shape (batch, 1, K, J, I).
     """
-    matrices = torch.stack([_matrix(size / wide.shape[-1], generator) for _ in range(len(wide))]).to(wide.device)
-    grid = functional.affine_grid(matrices, [len(wide), 1, size, size, size], align_corners=False)
+    share = shape[-1] / wide.shape[-1]
+    matrices = torch.stack([_matrix(share, generator) for _ in range(len(wide))]).to(wide.device)
+    grid = functional.affine_grid(matrices, [len(wide), 1, *shape], align_corners=False)
     cubes = functional.grid_sample(wide, grid, align_corners=False)
     return cubes, functional.grid_sample(mask, grid, align_corners=False)
 

@@ -94,8 +94,7 @@ def prepare_case(
     prepared = wide.prepare(picture, region, side or describe_series(picture).side)
     found = None
     if mask is not None:
-        shape = (wide.grid_size,) * 3
-        share = resample((mask > 0).astype(np.float32), volume.ijk_to_lps, prepared.ijk_to_lps, shape)
+        share = resample((mask > 0).astype(np.float32), volume.ijk_to_lps, prepared.ijk_to_lps, wide.shape)
         # A tear thinner than a voxel fills none by half, and still is one.
         found = share >= min(0.5, share.max() / 2) if share.any() else share > 0
     return PreparedCase(case_id, np.rint(prepared.grey).astype(np.uint8), int(tear_class), found)

@@ -40,7 +40,8 @@ from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 def cache_name(settings: TrainingSettings) -> str:
     """One cache a preprocessing: cases made for another cube must not slip in."""
     edge = f"{settings.edge_mm:g}mm" if settings.edge_mm else "thickness"
-    return f"{settings.grid_size}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
+    pixels = f"x{settings.pixel_unshuffle}" if settings.pixel_unshuffle > 1 else ""
+    return f"{settings.grid_size}{pixels}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
 
 
 def _class_figure(

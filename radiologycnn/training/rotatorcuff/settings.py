@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from radiologycnn.rotatorcuff.preprocessing import SCAN_THICKNESS, Preprocessing
+from radiologycnn.rotatorcuff.preprocessing import IN_PLANE_FACTORS, SCAN_THICKNESS, Preprocessing
 from radiologycnn.training.settings import CommonSettings
 
 SMALLEST_BATCH = 2
@@ -37,6 +37,7 @@ class TrainingSettings(CommonSettings):
             pooled features, so "batch" makes each case's logits depend much on its seven neighbours.
         drop_scale: factor on the chances to drop a branch that the network's preset has; 1 in the paper, less for
             small networks and short runs, which have nothing to spare.
+        pixel_unshuffle: of VRN; the cube's rows and columns have so many times more pixels. 1 in the paper.
         grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
         paper_grey: grey values by minimum and maximum of the scan, no mirroring, no antialiasing: the paper.
         validation_share: 0 in the paper, which kept the last epoch and tested on the test set after every one.
@@ -61,6 +62,7 @@ class TrainingSettings(CommonSettings):
     dropout: str = "stochastic_depth"
     head_norm: str = "batch"
     drop_scale: float = 1.0
+    pixel_unshuffle: int = 1
     grid_size: int = 64
     edge_mm: float = 80.0
     paper_grey: bool = False
@@ -72,8 +74,12 @@ class TrainingSettings(CommonSettings):
     def preprocessing(self) -> Preprocessing:
         """What the model package states."""
         base = Preprocessing.preset("paper" if self.paper_grey else "default")
-        record = {**base.to_dict(), "grid_size": self.grid_size, "edge": self.edge_mm or SCAN_THICKNESS}
-        return Preprocessing.from_dict(record)
+        cube = {
+            "grid_size": self.grid_size,
+            "in_plane_factor": self.pixel_unshuffle,
+            "edge": self.edge_mm or SCAN_THICKNESS,
+        }
+        return Preprocessing.from_dict({**base.to_dict(), **cube})
 
     def problems(self) -> list[str]:
         found = super().problems()
@@ -95,6 +101,8 @@ class TrainingSettings(CommonSettings):
             found.append("Weight decay and localization weight are not negative.")
         if not 0 <= self.drop_scale <= 1:
             found.append("The drop scale lies between 0 and 1.")
+        if self.pixel_unshuffle not in IN_PLANE_FACTORS:
+            found.append("The pixel unshuffle is 1, 2 or 4.")
         if self.grid_size % 8 or self.grid_size < 16:
             found.append("The grid's size is a multiple of 8, at least 16.")
         return found

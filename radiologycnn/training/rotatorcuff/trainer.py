@@ -44,6 +44,7 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
         "classes": len(TEAR_CLASSES),
         "input_size": settings.grid_size,
         "base_filters": settings.base_filters,
+        **({"pixel_unshuffle": settings.pixel_unshuffle} if settings.pixel_unshuffle > 1 else {}),
         "dropout": settings.dropout,
     }
     if settings.drop_scale != 1 and settings.network_preset in PRESETS:
@@ -146,12 +147,12 @@ class ClassificationLoop(TrainingLoop):
 
     def prepare(self, path: Path, generator: torch.Generator) -> Sample:
         wide, mask, classes = self._load([path])
-        size = self._cube_size()
+        shape = self._cube_shape()
         if self.settings.augment:
-            cubes, mask = moved(wide, mask, size, generator)
+            cubes, mask = moved(wide, mask, shape, generator)
             cubes = changed_grey(cubes, generator)
         else:
-            cubes, mask = cut_cubes(wide, size), cut_cubes(mask, size)
+            cubes, mask = cut_cubes(wide, shape), cut_cubes(mask, shape)
         return self._scaled(cubes), mask, classes
 
     def batch_loss(self, share: Sample, cases: int) -> Tensor:
@@ -181,15 +182,15 @@ class ClassificationLoop(TrainingLoop):
     def _validated(self, paths: Sequence[Path]) -> tuple[list[float], list[int], list[int], list[bool]]:
         """Of some cases: losses, classes found, true classes; and whether the peak lies at the tear, where that is."""
         wide, mask, classes = self._load(paths)
-        cubes, mask = cut_cubes(wide, self._cube_size()), cut_cubes(mask, self._cube_size())
+        cubes, mask = (cut_cubes(part, self._cube_shape()) for part in (wide, mask))
         loss, logits, maps, targets = self._forward(self._scaled(cubes), mask, classes)
         known = targets.amax(dim=(1, 2, 3)) > 0
         place = maps.flatten(1).argmax(dim=1, keepdim=True)
         hits = targets.flatten(1).gather(1, place)[:, 0] > 0
         return [float(loss)] * len(classes), logits.argmax(dim=1).tolist(), classes.tolist(), hits[known].tolist()
 
-    def _cube_size(self) -> int:
-        return self.settings.grid_size // (2 if self.coarse else 1)
+    def _cube_shape(self) -> tuple[int, ...]:
+        return tuple(side // (2 if self.coarse else 1) for side in self.preprocessing.shape)
 
     def _load(self, paths: Sequence[Path]) -> tuple[Tensor, Tensor, Tensor]:
         """Grey values and tear share with margin, (batch, 1, K, J, I), and classes; on half the grid while coarse."""
@@ -223,7 +224,10 @@ class ClassificationLoop(TrainingLoop):
         targets = ordinal_targets(classes, len(TEAR_CLASSES), settings.label_smoothing)
         gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
         loss = class_loss(logits, targets, weights.to(self.device) if weights is not None else None, gamma, total)
-        stride = feature_stride(image.shape[2:], features.shape[2:])
+        # On the grid that the stem sees.
+        factor = settings.pixel_unshuffle
+        mask = functional.avg_pool3d(mask, (1, factor, factor))
+        stride = feature_stride(mask.shape[2:], features.shape[2:])
         maps = tear_maps(self.network, features, logits)
         places = tear_targets(mask, stride, self.network.halving_offset * (stride - 1))
         if settings.localization_weight:
