@@ -370,6 +370,13 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -
         assert load_network(loaded)(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 5)
     again = task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     assert again.id == "tiny-0.2.0" and again.weights_sha256 != package.weights_sha256
+    finer = RotatorCuffTask(replace(wanted, pixel_unshuffle=2), data, device="cpu")
+    start, coarse = finer.start_weights(package.path), task.start_weights(package.path)
+    assert torch.allclose(start["stem.weight"].sum(dim=1, keepdim=True), coarse["stem.weight"])
+    fine = finer.run(tmp_path / "finer", ModelName("tiny", "0.3.0"), start_from=package.path)
+    assert fine.preprocessing["in_plane_factor"] == fine.architecture["parameters"]["pixel_unshuffle"] == 2
+    with pytest.raises(InputError, match="pixel unshuffle 2 there, 1 here"):
+        task.start_weights(fine.path)
     with pytest.raises(InputError, match="base filters"):
         RotatorCuffTask(settings(base_filters=8), data, device="cpu").run(
             tmp_path / "other", ModelName("tiny"), start_from=package.path

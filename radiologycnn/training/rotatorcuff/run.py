@@ -10,13 +10,14 @@ import numpy as np
 
 from radiologycnn.evaluation.classification_metrics import TearClassMetrics, roc_curve, tear_class_metrics
 from radiologycnn.evaluation.words import counted
-from radiologycnn.models.package import ModelPackage
+from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.case_set import CaseSet
+from radiologycnn.training.packages import weights_of
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
@@ -101,6 +102,14 @@ class RotatorCuffTask(TrainingTask):
 
     def source(self) -> dict[str, Any]:
         return {**super().source(), "codes": self.codes, "matrix": self.matrix}
+
+    def start_weights(self, package: Path | None) -> dict[str, Any] | None:
+        """Of a network without finer pixels, each of them starts with its share of the weight that the voxel had."""
+        factor = self.settings.pixel_unshuffle
+        if package is None or factor == 1 or load_package(package).architecture["parameters"].get("pixel_unshuffle"):
+            return super().start_weights(package)
+        weights = weights_of(package, self.architecture(), (*self.free_parameters, "pixel_unshuffle"))
+        return {**weights, "stem.weight": weights["stem.weight"].repeat(1, factor**2, 1, 1, 1) / factor**2}
 
     def describe_cases(self, count: int) -> str:
         if self.data is not None:
