@@ -205,8 +205,8 @@ def tableColumns(labelNames) -> list:
     """
     sides = {"left": _("left"), "right": _("right"), "midline": _("mid")}
     columns = [
-        (_("No."), _("No."), _("Number of the piece, the largest first"), lambda lesion: str(lesion.index)),
-        (_("Volume (mL)"), _("mL"), _("Volume of the piece in mL"), lambda lesion: _millilitres(lesion.volume_ml)),
+        (_("No."), _("No."), _("Number of the lesion, the largest first"), lambda lesion: str(lesion.index)),
+        (_("Volume (mL)"), _("mL"), _("Volume of the lesion in mL"), lambda lesion: _millilitres(lesion.volume_ml)),
         (
             _("ABC/2 (mL)"),
             _("ABC/2"),

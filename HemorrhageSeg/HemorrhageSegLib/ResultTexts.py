@@ -19,7 +19,7 @@ def volumeText(volumeMl: float) -> str:
 
 
 def measuredText(measurements, labels=()) -> str:
-    """ABC/2, number of pieces, and for models of several types each type's volume, as rich text.
+    """ABC/2, number of lesions, and for models of several types each type's volume, as rich text.
 
     Args:
         labels: LabelDefinition of each type: a square in its colour stands before its name, as a legend of the views.
@@ -27,7 +27,7 @@ def measuredText(measurements, labels=()) -> str:
     count = len(measurements.lesions)
     if count == 0:
         return _("No bleed found at this threshold.")
-    found = _("in one piece") if count == 1 else _("in {count} pieces").format(count=count)
+    found = _("1 lesion") if count == 1 else _("{count} lesions").format(count=count)
     lines = [_unbroken([_("ABC/2 {volume}").format(volume=volumeText(measurements.total_abc2_ml)), found])]
     if len(measurements.totals) > 1:
         names = _legendNames([total.label_name for total in measurements.totals])
