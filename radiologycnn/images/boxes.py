@@ -43,6 +43,17 @@ def common_box(first: Box, second: Box) -> Box | None:
     return cast(Box, tuple(parts)) if all(part.start < part.stop for part in parts) else None
 
 
+def union_box(boxes: Sequence[Box]) -> Box:
+    """Smallest box that holds these, one or more."""
+    parts = (slice(min(p.start for p in axis), max(p.stop for p in axis)) for axis in zip(*boxes))
+    return cast(Box, tuple(parts))
+
+
+def box_within(box: Box, outer: Box) -> Box:
+    """The box, counted from the first voxel of another one."""
+    return moved_box(box, [-start for start in box_start(outer)])
+
+
 def box_start(box: Box) -> tuple[int, int, int]:
     """The first voxel (K, J, I)."""
     k, j, i = (part.start for part in box)
