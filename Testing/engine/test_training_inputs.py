@@ -138,7 +138,7 @@ def test_a_training_is_not_overwritten_and_says_what_it_does(own, tmp_path) -> N
     task = HemorrhageTask(SETTINGS, own, device="cpu")
     task.run(tmp_path / "run", ModelName("first"), progress=lambda part, text: said.append((part, text)))
     warned, begun, trained = said[-3:]
-    assert warned == (0, warned[1]) and warned[1].startswith("Only 1 to validate on: the epoch and the operating point")
+    assert warned == (0, warned[1]) and warned[1].startswith("Only 1 case to validate on: chance decides")
     assert begun[0] == 0 and begun[1].startswith("Cases: 2 to train on, 1 to validate on; ")
     assert trained[0] == 1 and trained[1].startswith("Epoch 1 of 1: ")
     before = (tmp_path / "run" / "log.csv").read_text()

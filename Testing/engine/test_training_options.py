@@ -1,5 +1,6 @@
 """What a training can be told: focal losses, fixed features, the epoch to keep, background loading."""
 
+import csv
 import math
 import threading
 from pathlib import Path
@@ -115,7 +116,15 @@ def test_both_networks_learn_with_their_focal_loss(heads, cubes, tmp_path) -> No
 
 
 @pytest.mark.parametrize(
-    "changes", [{"loss": "focus"}, {"keep": "first"}, {"frozen": "all"}, {"focal_gamma": -1}, {"loading_threads": -1}]
+    "changes",
+    [
+        {"loss": "focus"},
+        {"keep": "first"},
+        {"frozen": "all"},
+        {"focal_gamma": -1},
+        {"loading_threads": -1},
+        {"stop_after": -1},
+    ],
 )
 def test_impossible_settings_are_named(changes) -> None:
     for make in (head_settings, cube_settings):
@@ -162,6 +171,15 @@ def test_paper_of_the_rotator_cuff_keeps_the_last_epoch_and_others_the_best(cube
         state = load_checkpoint(tmp_path / keep)
         assert state["since_better"] == 2
         assert same(found.state_dict, state["network"]) == (keep == "last")
+
+
+def test_training_stops_early_but_never_before_its_fine_stage(heads, tmp_path) -> None:
+    # No epoch is better than the first one of its stage by as much as this.
+    wanted = head_settings(epochs=5, coarse_epochs=3, min_delta=1e9, stop_after=1, keep="best")
+    found = hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / "run")
+    assert found.epoch == 4
+    with (tmp_path / "run" / "log.csv").open(newline="") as file:
+        assert [row["stage"] for row in csv.DictReader(file)] == ["coarse"] * 3 + ["fine"] * 2
 
 
 def test_background_loading_changes_no_bit(heads, cubes, tmp_path) -> None:

@@ -170,9 +170,10 @@ def test_values_are_read_as_their_settings_kind() -> None:
         (["learning_rate"], "names no values"),
         (["lr=0.1"], "no setting “lr”"),
         (["seed=1,2"], "no setting “seed”"),
-        (["epochs=many"], "epochs cannot be"),
-        (["epochs=1.5"], "epochs cannot be"),
-        (["grid_shape_ijk=64x64"], "grid_shape_ijk cannot be"),
+        (["epochs=many"], "epochs takes a whole number; it cannot be many"),
+        (["epochs=1.5"], "epochs takes a whole number; it cannot be 1.5"),
+        (["epochs=3,"], "value is missing"),
+        (["grid_shape_ijk=64x64"], "grid_shape_ijk takes 3 whole numbers; it cannot be 64x64"),
         (["paper", "dropout=0"], "stands for itself"),
         (["dropout=0", "dropout=1"], "names no values"),
     ],
@@ -184,9 +185,11 @@ def test_mistakes_in_a_grid_are_named(texts: list[str], said: str) -> None:
 
 def test_impossible_combination_is_known_before_the_first_hour() -> None:
     with pytest.raises(InputError, match=r"depth 6 cannot be trained: Each side of the grid is a multiple of 64\."):
-        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32)), {"depth": (4, 6)})
+        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32), pixel_unshuffle=1), {"depth": (4, 6)})
     with pytest.raises(InputError, match=r"columns and rows are multiples of 64, its slices of 16\."):
         grid_points(TrainingSettings(grid_shape_ijk=(64, 32, 16), depth=4), {"pixel_unshuffle": (2, 4)})
+    with pytest.raises(InputError, match="no coarse passes"):
+        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 16)), {"coarse_epochs": (0, 1)})
 
 
 def test_point_that_diverged_is_last() -> None:
@@ -227,7 +230,7 @@ def test_settings_file_gives_back_what_it_holds_and_the_command_line_goes_before
         ('{"learning_rate": 0.1}', "no file of training settings"),
         ('{"task": "rotator-cuff-classification", "settings": {}}', "are for rotator-cuff-classification"),
         ('{"settings": {"lr": 0.1}}', "Unknown training settings: lr"),
-        ('{"settings": {"epochs": "ten"}}', 'epochs cannot be "ten"'),
+        ('{"settings": {"epochs": "ten"}}', 'epochs takes a whole number; it cannot be "ten"'),
         ('{"settings": {"preset": "best"}}', "no training preset"),
         (None, "cannot be read"),
     ],

@@ -70,7 +70,7 @@ def assign_folds(patients: Mapping[str, str], strata: Mapping[str, str], folds: 
     shuffled = [sorted(members)[i] for i in np.random.default_rng(seed).permutation(len(members))]
     # Rare kinds first, and patients with many cases before others: what comes last fills what is left uneven.
     order = sorted(shuffled, key=lambda one: (counts[kind[one]], kind[one], -len(members[one])))
-    of_kind = [Counter() for _ in range(folds)]
+    of_kind: list[Counter[str]] = [Counter() for _ in range(folds)]
     found: dict[str, int] = {}
     for patient in order:
         fold = min(range(folds), key=lambda n: (of_kind[n][kind[patient]], of_kind[n].total(), n))

@@ -57,7 +57,8 @@ def parse_grid(texts: Sequence[str], task: type[TrainingTask], base: CommonSetti
                 "Name the values, such as --search learning_rate=0.002,0.0005.",
             )
         return dict(task.paper_grid)
-    known = {field.name: getattr(base, field.name) for field in fields(base) if field.name not in _FIXED}
+    left_out = (*_FIXED, *base.FREE_ON_RESUME)
+    known = {field.name: getattr(base, field.name) for field in fields(base) if field.name not in left_out}
     grid: dict[str, tuple[Any, ...]] = {}
     for text in texts:
         name, equals, values = text.partition("=")
@@ -66,9 +67,13 @@ def parse_grid(texts: Sequence[str], task: type[TrainingTask], base: CommonSetti
             raise InputError(
                 "bad-search", f"“{text}” names no values to try.", "Write name=value,value, each name once."
             )
+        if not all(one.strip() for one in values.split(",")):
+            raise InputError(
+                "bad-search", f"A value is missing in “{text}”.", "Write name=value,value, without a comma at the end."
+            )
         if name not in known:
             raise InputError(
-                "bad-search", f"There is no setting “{name}” to search over.", f"Known: {', '.join(known)}."
+                "bad-search", f"There is no setting “{name}” to search over.", f"There are: {', '.join(known)}."
             )
         grid[name] = tuple(dict.fromkeys(_value(name, one.strip(), known[name]) for one in values.split(",")))
     return grid
@@ -176,9 +181,9 @@ def _train_point(
     # Another grid of the network is another form of the same cases.
     cases = task.prepare(folder.parents[1])
     paths = {path.stem: path for found in cases.found.values() for path in found}
-    parts = [[paths[case] for case in part] for part in (training, validation)]
+    learned, tried = ([paths[case] for case in part] for part in (training, validation))
     goes_on = (folder / CHECKPOINT_NAME).exists()
-    result = task.train(*parts, folder, goes_on, say, cancelled, task.start_weights(start_from))
+    result = task.train(learned, tried, folder, goes_on, say, cancelled, task.start_weights(start_from))
     return {
         "rank": "",
         "point": str(point.number),
@@ -213,11 +218,10 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 def _value(name: str, text: str, example: Any) -> Any:
     """A value as it was typed, in its setting's kind."""
     if isinstance(example, tuple):
-        parts = text.split("x")
-        value: Any = [_plain(part) for part in parts]
+        value: Any = tuple(_plain(part) for part in text.split("x"))
     else:
         value = text if isinstance(example, str) else _plain(text)
-    return like(name, value, example)
+    return like(name, value, example, _text)
 
 
 def _plain(text: str) -> Any:

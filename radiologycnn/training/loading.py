@@ -7,7 +7,7 @@ threads change no result, and each of several processes makes ready only its own
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -52,7 +52,9 @@ def collate(samples: Sequence[Sample], pin: bool = False) -> Sample:
     return tuple(column.pin_memory() if pin else column for column in columns)
 
 
-def in_advance(batches: Sequence[Sequence[T]], prepare: Callable[[T], R], threads: int) -> Iterator[list[R]]:
+def in_advance(
+    batches: Sequence[Sequence[T]], prepare: Callable[[T], R], threads: int
+) -> Generator[list[R], None, None]:
     """Each batch with its items prepared, in order, while those after it are being prepared.
 
     Args:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
-from radiologycnn.networks.devices import describe_device
+from radiologycnn.training.best_epoch import BestEpoch, TrainingResult
 from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_checkpoint
 from radiologycnn.training.distributed import current_team, joined_normalization
 from radiologycnn.training.frozen import freeze
 from radiologycnn.training.loading import Sample, collate, draw_batches, draw_seeds, in_advance
+from radiologycnn.training.run_words import beginning_lines, epoch_words
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
 
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass
-class TrainingResult:
-    """The weights that a run ends with.
-
-    Attributes:
-        state_dict: of the best epoch by validation loss, or of the last one where the settings want that or nothing is
-            validated.
-        epoch: that it is of, from 1.
-        figures: of its validation, by the names in the log.
-    """
-
-    state_dict: dict[str, Tensor]
-    epoch: int
-    figures: dict[str, float]
 
 
 class TrainingLoop:
@@ -85,9 +69,7 @@ class TrainingLoop:
         self.train_paths, self.validation_paths = list(train_paths), list(validation_paths)
         self.folder, self.device, self.cancelled = folder, device, cancelled
         self.epoch = 0
-        self.since_better = 0
-        self.best: TrainingResult | None = None
-        self.lowest_loss: float | None = None
+        self.best = BestEpoch(settings)
         self.last_words = ""
         self.events: EpochEvents | None = None
         if self.smallest_batch > 1:  # then a process without a case could not normalize with the others
@@ -190,19 +172,19 @@ class TrainingLoop:
         summon()
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
-        patience = self.settings.stop_after
         if progress and self.team.leads:
-            for text in self._words_before():
+            for text in beginning_lines(self):
                 progress(self.part_done, text)
-        while self.epoch < total and not (patience and self.since_better >= patience):
+        # The coarse stage only prepares for the fine one, and is followed by it however it went.
+        while self.epoch < total and (self.epoch <= self.settings.coarse_epochs or not self.best.waited_enough):
             self._one_epoch()
             if progress and self.team.leads:
                 progress(self.part_done, f"Epoch {self.epoch} of {total}: {self.last_words}")
         if self.events:
             self.events.close()
-        if self.best is None:
+        if self.best.result is None:
             raise InputError("nothing-trained", "The run made no epoch.", "Give more epochs.")
-        return self.best
+        return self.best.result
 
     @property
     def part_done(self) -> float:
@@ -210,41 +192,17 @@ class TrainingLoop:
         coarse, fine = self.settings.coarse_epochs, self.settings.epochs
         return (min(self.epoch, coarse) / 8 + max(self.epoch - coarse, 0)) / (coarse / 8 + fine)
 
-    def _words_before(self) -> list[str]:
-        """What a person wants to know before the first epoch."""
-        parameters = sum(one.numel() for one in self.network.parameters())
-        learning = sum(one.numel() for one in self.network.parameters() if one.requires_grad)
-        which = f"{parameters:,} parameters"
-        if learning < parameters:
-            which = f"{learning:,} of {which} learn"
-        kept = f", going on after epoch {self.epoch}" if self.epoch else ""
-        words = [
-            f"Cases: {len(self.train_paths)} to train on, {len(self.validation_paths)} to validate on; "
-            f"{which}; {describe_device(torch.device(self.device))}{kept}"
-        ]
-        idle = self.team.size - self.settings.batch_size
-        if idle > 0:
-            words.append(f"Batches of {self.settings.batch_size} leave {idle} processes without work")
-        return words
-
     def _one_epoch(self) -> None:
         started = time.monotonic()
         if self.epoch == self.settings.coarse_epochs:  # losses of the two grids cannot be compared
-            self.best, self.lowest_loss, self.since_better = None, None, 0
+            self.best.forget()
             self.before_fine_stage()
         stage = "coarse" if self.coarse else "fine"
         rate, train_loss = self._train_once()
         self.network.eval()
         with torch.no_grad():
             figures = self.validate()
-        loss = figures.get("validation_loss")
-        better = loss is None or self.lowest_loss is None or loss < self.lowest_loss - self.settings.min_delta
-        if better:
-            self.lowest_loss = loss
-        if better or self.settings.keep == "last":
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
-            self.best = TrainingResult(weights, self.epoch + 1, figures)
-        self.since_better = 0 if better else self.since_better + 1
+        better = self.best.offer(self.network, self.epoch + 1, figures)
         self.after_epoch(better)
         self.epoch += 1
         record: dict[str, Any] = {
@@ -262,8 +220,7 @@ class TrainingLoop:
             append_log(self.folder, record)
             if self.events:
                 self.events.add(record)
-        words = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
-        self.last_words = f"{stage}, loss {train_loss:.3f}" + (f", {words}" if words else "")
+        self.last_words = epoch_words(stage, train_loss, figures)
 
     def _train_once(self) -> tuple[float, float]:
         """One pass; returns the last learning rate and the mean loss."""
@@ -323,12 +280,10 @@ class TrainingLoop:
             "settings": self.settings.to_dict(),
             "cases": self._case_names(),
             "epoch": self.epoch,
-            "since_better": self.since_better,
             "extra": self.extra_state(),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "best": vars(self.best) if self.best else None,
-            "lowest_loss": self.lowest_loss,
+            **self.best.state(),
         }
 
     def _case_names(self) -> list[list[str]]:
@@ -347,7 +302,6 @@ class TrainingLoop:
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch, self.since_better = state["epoch"], state["since_better"]
+        self.epoch = state["epoch"]
+        self.best.restore(state)
         self.restore_extra(state["extra"])
-        self.best = TrainingResult(**state["best"]) if state["best"] else None
-        self.lowest_loss = state.get("lowest_loss", self.best and self.best.figures.get("validation_loss"))

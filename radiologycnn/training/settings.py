@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from radiologycnn.errors import InputError
 
-try:
-    from typing import Self
-except ImportError:  # Python 3.10
-    from typing import TypeVar
-
-    Self = TypeVar("Self")
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class CommonSettings:
             none (the papers).
         schedule: how the rate falls; each task says which ones it has.
         min_delta: by how much the validation loss must fall to count as better.
-        stop_after: epochs without a better validation loss after which training stops; 0 never.
+        stop_after: epochs without a better validation loss after which the fine stage stops; 0 never.
         keep: the weights that the run ends with: "best" by validation loss, or those of the "last" epoch.
         frozen: what stays as it is in the model that a training starts from, weights and statistics of normalization:
             "none", or the "features", so that only the last part learns.
@@ -129,6 +125,8 @@ class CommonSettings:
             found.append("The learning rate lies between 0 and 1.")
         if self.gradient_limit < 0:
             found.append("The gradient's limit is not negative.")
+        if self.stop_after < 0 or self.min_delta < 0:
+            found.append("Early stopping waits for no negative number of epochs (stop_after) or fall (min_delta).")
         if self.schedule not in self.SCHEDULES:
             found.append(f"The schedule is one of: {', '.join(self.SCHEDULES)}.")
         if self.keep not in ("best", "last"):

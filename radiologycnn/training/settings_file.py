@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,27 +53,41 @@ def read_settings(path: Path, task: str, kind: type[Settings], changes: Mapping[
     return kind.from_preset(preset, read | {name: one for name, one in (changes or {}).items() if one is not None})
 
 
-def like(name: str, value: Any, example: Any) -> Any:
-    """A value from JSON as its setting's kind.
+def like(name: str, value: Any, example: Any, shown: Callable[[Any], str] = json.dumps) -> Any:
+    """A value as its setting's kind.
+
+    Args:
+        example: any value of the setting.
+        shown: writes a value as the person has to write it, for the message.
 
     Raises:
         InputError: it is of another kind.
     """
-    if isinstance(example, tuple):
-        fits = isinstance(value, list | tuple) and len(value) == len(example)
-        if fits:
-            return tuple(like(name, one, of) for one, of in zip(value, example))
-    elif isinstance(example, bool) or isinstance(value, bool):
-        fits = isinstance(value, bool) and isinstance(example, bool)
-    elif isinstance(example, float):
-        fits = isinstance(value, int | float)
-        value = float(value) if fits else value
-    else:
-        fits = isinstance(value, type(example))
-    if not fits:
+    fitting = _fitting(value, example)
+    if fitting is None:
         raise InputError(
             "bad-settings",
-            f"The setting {name} cannot be {json.dumps(value)}.",
-            f"It is of the kind of {json.dumps(example)}.",
+            f"The setting {name} takes {_kind_words(example)}; it cannot be {shown(value)}.",
+            f"Give it a value such as {shown(example)}.",
         )
-    return value
+    return fitting
+
+
+def _fitting(value: Any, example: Any) -> Any:
+    """The value as the example's kind; None where it is of another."""
+    if isinstance(example, tuple):
+        if not isinstance(value, list | tuple) or len(value) != len(example):
+            return None
+        parts = tuple(_fitting(one, of) for one, of in zip(value, example))
+        return None if None in parts else parts
+    if isinstance(example, bool) or isinstance(value, bool):
+        return value if isinstance(value, bool) and isinstance(example, bool) else None
+    if isinstance(example, float):
+        return float(value) if isinstance(value, int | float) else None
+    return value if isinstance(value, type(example)) else None
+
+
+def _kind_words(example: Any) -> str:
+    if isinstance(example, tuple):
+        return f"{len(example)} {'whole ' * isinstance(example[0], int)}numbers"
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}[type(example)]

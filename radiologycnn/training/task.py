@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.words import counted
 from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
@@ -155,8 +156,9 @@ class TrainingTask(ABC):
         if progress and 0 < len(validation) < _FEW_CASES:
             progress(
                 0.0,
-                f"Only {len(validation)} to validate on: the epoch and the operating point are chosen by chance. Name "
-                "more in the column split, or a larger validation_share in a file for --settings",
+                f"Only {counted(len(validation), 'case')} to validate on: chance decides which epoch and threshold are "
+                "taken for the best. Name more in the column split, or a larger validation_share in a file for "
+                "--settings.",
             )
         return self.trainer(
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
