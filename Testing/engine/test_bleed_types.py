@@ -140,8 +140,8 @@ def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> Non
     ]
     assert package.architecture["parameters"]["out_labels"] == 5 and "five types" in package.title
     card = package.performance["validation"]["types"]
-    assert "None" not in said and "invented (mL) median" in said
-    assert {kind for kind in BLEED_TYPES if f"      {kind}\n" in said} == {
+    assert "None" not in said and "invented median (mL)" in said
+    assert {kind for kind in BLEED_TYPES if f"      {kind.upper()}: cases " in said} == {
         kind for kind, one in card.items() if one["cases"] or one["found_wrongly"]
     }
     assert set(card) == set(BLEED_TYPES) and sum(one["cases"] for one in card.values()) in (2, 4)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -185,7 +186,8 @@ def test_several_runs_of_a_network_are_one_group_and_a_readers_group_keeps_its_o
 
 
 def test_p_values_in_words() -> None:
-    assert [p_words(p) for p in (None, 0.0009, 0.001, 0.05, 1.0)] == ["–", "< 0.001", "0.001", "0.050", "1.000"]
+    words = [p_words(p) for p in (None, math.nan, 0.0009, 0.001, 0.05, 1.0)]
+    assert words == ["–", "–", "< 0.001", "0.001", "0.050", "1.000"]
 
 
 # ---- from a folder to files ----------------------------------------------------------------------------------------

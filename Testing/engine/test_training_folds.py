@@ -127,7 +127,7 @@ def whole(heads, tmp_path_factory) -> Path:
     options = ["--data", str(heads), "--settings", str(settings), "--folds", "3", "--name", "tiny", "--device", "cpu"]
     done = CliRunner().invoke(app, ["train", "hemorrhage", "-o", str(folder / "run"), *options])
     assert done.exit_code == 0, done.output + str(done.exception)
-    assert "pooled" in done.output and "mean of folds" in done.output and "dice" in done.output
+    assert "pooled" in done.output and "mean of folds" in done.output and "Dice" in done.output
     return folder / "run"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from radiologycnn.evaluation.words import counted, figure_words
+from radiologycnn.evaluation.words import counted, figure_words, p_words
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:
     lines = [f"{'first less second':28}{'cases':>6}{'mean':>10}  {'95 % interval':<20}Wilcoxon p"]
     for name, one in compared.items():
         interval = "{:.3f} to {:.3f}".format(*one["difference_95"])
-        figures = f"{one['cases']:>6}{one['difference']:>+10.3f}  {interval:<20}{one['wilcoxon_p']:.3g}"
+        figures = f"{one['cases']:>6}{one['difference']:>+10.3f}  {interval:<20}{p_words(one['wilcoxon_p'])}"
         lines.append(f"{figure_words(name):28}{figures}")
     return lines if compared else []
 
@@ -157,7 +157,7 @@ def classes(
         if isinstance(value, float):
             low, high = summary.get(f"{name}_95", (None, None))
             interval = f"  (95 % {low:.3f} to {high:.3f})" if low is not None else ""
-            typer.echo(f"{name.replace('_', ' '):26}{value:8.3f}{interval}")
+            typer.echo(f"{figure_words(name):26}{value:8.3f}{interval}")
     typer.echo("Rows: truth, columns: predicted")
     typer.echo(" " * 18 + "".join(f"{name:>18}" for name in names))
     for name, counts in zip(names, summary["confusion"]):
@@ -186,14 +186,14 @@ def _compared_classes(truth: ClassTable, first: ClassTable, second: ClassTable) 
 def _compared_lines(compared: dict[str, Any]) -> list[str]:
     if not compared:
         return []
-    heading = f"compared on {compared['cases']} cases"
+    heading = f"compared on {counted(compared['cases'], 'case')}"
     lines = [f"{heading:26}{'first':>8}{'second':>8}  p"]
     for name, title in (("top1", "top-1"), ("accuracy", "tear or none")):
         values = "".join(f"{compared[f'{name}_{side}']:8.3f}" for side in ("first", "second"))
-        lines.append(f"{title:26}{values}  {compared[f'{name}_mcnemar_p']:.3g} (McNemar)")
+        lines.append(f"{title:26}{values}  {p_words(compared[f'{name}_mcnemar_p'])} (McNemar)")
     if compared["auc_delong_p"] is not None:
         ahead = f"{'AUC, first less second':26}{compared['auc_difference']:+8.3f}"
-        lines.append(f"{ahead}{'':8}  {compared['auc_delong_p']:.3g} (DeLong)")
+        lines.append(f"{ahead}{'':8}  {p_words(compared['auc_delong_p'])} (DeLong)")
     return lines
 
 

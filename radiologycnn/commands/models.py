@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from radiologycnn.evaluation.words import performance_lines
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 
@@ -73,8 +74,8 @@ def show(
     }
     for name, value in lines.items():
         typer.echo(f"{name}: {value}")
-    for name, value in package.performance.items():
-        typer.echo(f"Performance, {name}: {value if isinstance(value, str) else json.dumps(value)}")
+    for line in performance_lines({"Performance": package.performance}):
+        typer.echo(line)
 
 
 def install(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from radiologycnn.option_groups import with_groups
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
-    from radiologycnn.training.settings import CommonSettings
+    from radiologycnn.training.settings_file import Settings
     from radiologycnn.training.task import TrainingTask
 
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -57,7 +57,7 @@ class TrainingOptions:
     version: str = typer.Option("0.1.0", help="Version of the model.")
     title: str = typer.Option("", help="What people read in the list of models.")
 
-    def chosen(self, kind: type[CommonSettings], task: str, **changes: Any) -> CommonSettings:
+    def chosen(self, kind: type[Settings], task: str, **changes: Any) -> Settings:
         """Settings of the file or preset with these options' changes, and those of the task's own options."""
         from radiologycnn.training.settings_file import read_settings
 
@@ -89,7 +89,7 @@ def hemorrhage(
     grid: str = typer.Option(None, help="Network's grid as columns,rows,slices, such as 128,128,64."),
     name: str = typer.Option("hemorrhage", help="Name of the model, in small letters."),
 ) -> None:
-    """Train CNN-DS to outline bleeds; writes a model package that the panel and ``segment`` can use."""
+    """Train CNN-DS to outline bleeds; writes a model package that the panel and the command segment can use."""
     from radiologycnn.annotation.settled import settle_all
     from radiologycnn.training.hemorrhage.run import HemorrhageTask
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -120,7 +120,7 @@ def rotator_cuff(
     ),
     name: str = typer.Option("rotator-cuff", help="Name of the model, in small letters."),
 ) -> None:
-    """Train VRN to classify tears; writes a model package that the panel and ``classify`` can use."""
+    """Train VRN to classify tears; writes a model package that the panel and the command classify can use."""
     from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
     from radiologycnn.training.rotatorcuff.settings import TrainingSettings
 
@@ -219,8 +219,10 @@ def _say() -> Callable[[float, str], None]:
 
 def _print_points(rows: list[dict[str, str]]) -> None:
     """The best points as a table, the best one first."""
+    from radiologycnn.evaluation.words import figure_words
+
     names = [name for name in rows[0] if name != "seconds"]
-    lines = [[name.replace("_", " ") for name in names]]
+    lines = [[figure_words(name) for name in names]]
     lines += [[row.get(name) or "" for name in names] for row in rows[:_SHOWN_POINTS]]
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
@@ -228,20 +230,9 @@ def _print_points(rows: list[dict[str, str]]) -> None:
 
 
 def _print_package(package: ModelPackage, verb: str) -> None:
+    from radiologycnn.evaluation.words import performance_lines
+
     typer.echo(f"Model {package.id}: {package.path}")
-    for line in _figure_lines(package.performance, "  "):
+    for line in performance_lines(package.performance, "  "):
         typer.echo(line)
     typer.echo(f"Use it: radiologycnn {verb} SCAN --model {package.path} -o RESULT")
-
-
-def _figure_lines(figures: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """A line for each figure; those that no case gives, such as of a type that none has, are left out."""
-    from radiologycnn.evaluation.words import figure_words
-
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            if value.get("cases") != 0 or value.get("found_wrongly"):
-                yield f"{indent}{figure_words(name)}"
-                yield from _figure_lines(value, indent + "  ")
-        elif value is not None:
-            yield f"{indent}{figure_words(name)}: {value}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from radiologycnn.evaluation.words import figure_words
 from radiologycnn.networks.devices import describe_device
 
 if TYPE_CHECKING:
@@ -43,5 +44,5 @@ def epoch_words(stage: str, train_loss: float, figures: Mapping[str, float]) -> 
         stage: "coarse" or "fine".
         figures: of its validation, by the names in the log.
     """
-    words = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
+    words = ", ".join(f"{figure_words(name)} {value:.3f}" for name, value in figures.items())
     return f"{stage}, loss {train_loss:.3f}" + (f", {words}" if words else "")
