@@ -2,7 +2,6 @@
 
 import time
 
-import numpy as np
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -29,10 +28,9 @@ class CorrectSection:
 
     def __init__(self, ui, logic, results) -> None:
         self.ui, self.logic, self.results = ui, logic, results
-        self.editor = EmbeddedEditor(ui.editorLayout, self._showLimit, self._onSegment)
+        self.editor = EmbeddedEditor(ui.editorLayout, self._showLimit, self._isOwnChange)
         self._isPanelShown = False
         self._result = None
-        self._drawn = frozenset()  # identifiers of the segments that hold voxels
         self._savedAt = -ONE_CHANGE_SECONDS
         self._shortcuts = []
         ui.correctCollapsibleButton.collapsed = True
@@ -95,20 +93,16 @@ class CorrectSection:
         self._update()
 
     def _protect(self, value=False) -> None:
-        """A voxel belongs to one type: where another one has been drawn, or a segment added, strokes stay outside.
+        """A voxel belongs to one type: strokes stay outside the others.
 
         Of one label, a segment that the person has added may lie over it.
         """
-        result, widget = self._result, self.editor.widget
-        current = widget.currentSegmentID() if widget is not None else ""
-        staysOutside = result is not None and len(result.labels) > 1 and bool(self._drawn - {current})
-        self.editor.protect(staysOutside, self.ui.changeTypeCheckBox.checked)
+        hasTypes = self._result is not None and len(self._result.labels) > 1
+        self.editor.protect(hasTypes, self.ui.changeTypeCheckBox.checked)
 
-    def _onSegment(self) -> None:
-        """Another segment will be drawn in: what has just been drawn in the one before is one to stay outside of."""
-        if self.editor.isOpen:
-            self.results.finishEdit()
-            self._protect()
+    def _isOwnChange(self) -> bool:
+        """Whether the mask is being changed by the panel."""
+        return self.results.isUpdating or self.logic.isPresenting
 
     def _update(self, collapsed=False) -> None:
         """Open or close the editor, as panel, part and result say."""
@@ -185,14 +179,6 @@ class CorrectSection:
 
     # What is shown
 
-    def _noteDrawn(self, result, mask) -> None:
-        values = {label.value: result.segmentId(label) for label in result.labels}
-        added = set(result.segmentationNode.GetSegmentation().GetSegmentIDs()) - set(values.values())
-        drawn = {values[value] for value in values if len(values) > 1 and np.any(mask.crop == value)}
-        if drawn | added != self._drawn:
-            self._drawn = frozenset(drawn | added)
-            self._protect()
-
     def _showVolume(self, result) -> None:
         """The volume as it is now, and what differs from the network."""
         label, detail = self.ui.correctVolumeLabel, self.ui.correctDetailLabel
@@ -200,7 +186,6 @@ class CorrectSection:
             label.text = detail.text = ""
             return
         mask, found = Mask(*result.maskCrop()), result.networkMask()
-        self._noteDrawn(result, mask)
         voxelMl = result.voxelVolumeMm3() / 1000.0
         label.text = volumeText(float((mask.crop != 0).sum()) * voxelMl)
         if found is None:

@@ -1,8 +1,11 @@
 """Slicer's Segment Editor inside the panel: made when it is first needed, on a parameter set of its own."""
 
+import numpy as np
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
+
+from HemorrhageSegLib.BrushRules import BrushRules
 
 SINGLETON_TAG = "HemorrhageSeg"
 #: What is of use on a bleed, in the order of the keys 1-7; the names are Slicer's and are not translated.
@@ -22,34 +25,29 @@ class EmbeddedEditor(VTKObservationMixin):
         layout: where its widget goes.
         onLimit: called with (least HU, greatest HU, whether it holds) when the editor's range is another one, also
             by the editor's own key I and by Threshold's "Use for masking".
-        onSegment: called without arguments when another segment is chosen, before anything can be drawn in it.
+        isOwnChange: called without arguments: whether what changes the mask now is the program, not a brush.
     """
 
-    def __init__(self, layout, onLimit, onSegment=lambda: None) -> None:
+    def __init__(self, layout, onLimit, isOwnChange=lambda: False) -> None:
         VTKObservationMixin.__init__(self)
         self._layout = layout
-        self._onLimit, self._onSegment = onLimit, onSegment
-        self._segmentId = ""
+        self._onLimit = onLimit
+        self._brush = BrushRules(isOwnChange)
+        self._isLimited = self._isLimitEditors = False  # to a range of HU; whether the editor itself keeps to it
         self._isOpen = False
         self._heldEffect = ""  # comes back with the next mask
         self.widget = None
         self.node = None
 
     def protect(self, staysOutside, changesOnlyLabel=False) -> None:
-        """Say what a stroke may do to other segments than the one it draws.
+        """Say what a stroke, or another effect, may do to other segments than its own.
 
         Args:
-            staysOutside: strokes stay outside the others. Slicer makes a mask of the whole scan for that at each
-                stroke, which of a large one takes a tenth of a second.
-            changesOnlyLabel: strokes give what is in some segment to theirs, and touch nothing else.
+            staysOutside: it stays outside the others.
+            changesOnlyLabel: it gives what is in some segment to its own, and touches nothing else.
         """
-        if self.node is None:
-            return
-        node, modes = self.node, slicer.vtkMRMLSegmentationNode
-        area = modes.EditAllowedOutsideAllSegments if staysOutside else modes.EditAllowedEverywhere
-        with slicer.util.NodeModify(node):
-            node.SetOverwriteMode(node.OverwriteAllSegments if changesOnlyLabel else node.OverwriteNone)
-            node.SetMaskMode(modes.EditAllowedInsideAllSegments if changesOnlyLabel else area)
+        self._brush.staysOutside, self._brush.changesOnlyLabel = staysOutside, changesOnlyLabel
+        self._share()
 
     def open(self, segmentationNode, volumeNode, segmentId) -> None:
         """Edit a segment from now on: effects, keys and views belong to the editor until :meth:`close`."""
@@ -67,6 +65,7 @@ class EmbeddedEditor(VTKObservationMixin):
         editor.updateWidgetFromMRML()
         if effect and not self._activeEffectName():
             editor.setActiveEffectByName(effect)
+        self._share()
 
     def _activeEffectName(self) -> str:
         effect = self.widget.activeEffect()
@@ -80,6 +79,7 @@ class EmbeddedEditor(VTKObservationMixin):
         """
         effect = self._activeEffectName() if self._isOpen else self._heldEffect
         self._heldEffect = effect if keepsEffect and effect in BRUSHES else ""
+        self._brush.letGo()
         if self._isOpen:
             self._isOpen = False
             self.widget.setActiveEffect(None)
@@ -121,8 +121,10 @@ class EmbeddedEditor(VTKObservationMixin):
         """Let effects change only voxels within a range of HU, or all."""
         if self.node is not None:
             with slicer.util.NodeModify(self.node):
+                self._isLimited = isLimited
                 self.node.SetSourceVolumeIntensityMaskRange(float(minimumHu), float(maximumHu))
-                self.node.SetSourceVolumeIntensityMask(isLimited)
+                self._share()
+            self._onNodeModified()  # with a brush in hand nothing of the node need have changed
 
     def _ensureWidget(self) -> None:
         if self.widget is None:
@@ -158,7 +160,6 @@ class EmbeddedEditor(VTKObservationMixin):
             node.SetSingletonTag(SINGLETON_TAG)
             node.SetSaveWithScene(False)  # a brush that was active at saving would draw as soon as the scene is loaded
             node = scene.AddNode(node)
-        node.SetOverwriteMode(node.OverwriteNone)  # other segments are never changed
         names = ("Threshold.MinimumThreshold", "Threshold.MaximumThreshold")
         low, high = (float(node.GetAttribute(name) or 0.0) for name in names)
         if low == high:  # nobody has set them: so they are at first, and again after each close of the scene
@@ -166,14 +167,60 @@ class EmbeddedEditor(VTKObservationMixin):
                 node.SetAttribute(name, str(value))
             node.SetSourceVolumeIntensityMaskRange(*map(float, BLOOD_HU))
         self.node = node
+        self._isLimited = self._isLimitEditors = bool(node.GetSourceVolumeIntensityMask())
         self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._onNodeModified)
         self._onNodeModified()
         return node
 
     def _onNodeModified(self, caller=None, event=None) -> None:
-        low, high = self.node.GetSourceVolumeIntensityMaskRange()
-        self._onLimit(low, high, bool(self.node.GetSourceVolumeIntensityMask()))
-        segmentId = self.node.GetSelectedSegmentID() or ""
-        if segmentId != self._segmentId:
-            self._segmentId = segmentId
-            self._onSegment()
+        if bool(self.node.GetSourceVolumeIntensityMask()) != self._isLimitEditors:  # by key I or "Use for masking"
+            self._isLimited = not self._isLimited
+        self._share()
+        self._onLimit(*self.node.GetSourceVolumeIntensityMaskRange(), self._isLimited)
+
+    def _share(self) -> None:
+        """Have the brush follow the rules here, where it can, and all other effects follow them by the editor's masks,
+        which take a third of a second on a large scan."""
+        node, brush, modes = self.node, self._brush, slicer.vtkMRMLSegmentationNode
+        if node is None:
+            return
+        low, high = node.GetSourceVolumeIntensityMaskRange()
+        brush.rangeHu = (low, high) if self._isLimited else None
+        isBrushOurs = self._isBrushOurs()
+        if isBrushOurs:
+            brush.hold(node.GetSegmentationNode(), node.GetSourceVolumeNode(), node.GetSelectedSegmentID())
+        else:
+            brush.letGo()
+        changesOnlyLabel = brush.changesOnlyLabel and not isBrushOurs
+        area = modes.EditAllowedOutsideAllSegments if brush.staysOutside else modes.EditAllowedEverywhere
+        area = modes.EditAllowedInsideAllSegments if brush.changesOnlyLabel else area
+        self._isLimitEditors = self._isLimited and not isBrushOurs
+        with slicer.util.NodeModify(node):
+            node.SetOverwriteMode(node.OverwriteAllSegments if changesOnlyLabel else node.OverwriteNone)
+            node.SetMaskMode(modes.EditAllowedEverywhere if isBrushOurs else area)
+            node.SetSourceVolumeIntensityMask(self._isLimitEditors)
+
+    def _isBrushOurs(self) -> bool:
+        """Whether the effect is a brush that draws in one segment, on the scan's own grid."""
+        node = self.node
+        segmentation, volume = node.GetSegmentationNode(), node.GetSourceVolumeNode()
+        effect = node.GetActiveEffectName() or ""
+        if not self._isOpen or effect not in BRUSHES or segmentation is None or volume is None:
+            return False
+        if node.GetAttribute(f"{effect}.EraseAllSegments") == "1" or not node.GetSelectedSegmentID():
+            return False
+        return _isGridOf(volume, segmentation.GetSegmentation())
+
+
+def _isGridOf(volumeNode, segmentation) -> bool:
+    """Whether a segmentation is drawn on a volume's own voxels."""
+    converter = slicer.vtkSegmentationConverter
+    text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    image, onVolume, onImage = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    if not text or not converter.DeserializeImageGeometry(text, image, False):
+        return False
+    volumeNode.GetIJKToRASMatrix(onVolume)
+    image.GetImageToWorldMatrix(onImage)
+    return volumeNode.GetImageData().GetExtent() == image.GetExtent() and np.allclose(
+        slicer.util.arrayFromVTKMatrix(onVolume), slicer.util.arrayFromVTKMatrix(onImage), atol=1e-3
+    )

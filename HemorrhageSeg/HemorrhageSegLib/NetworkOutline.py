@@ -3,7 +3,7 @@
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.SceneResult import writeSegment
+from HemorrhageSegLib.Labelmaps import writeSegment
 from RadiologyCNNLib.ScenePlacement import followTransform
 
 #: Cyan: told from the reds of a bleed by every kind of colour vision, and bright on a CT.

@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.SceneResult import writeSegment
+from HemorrhageSegLib.Labelmaps import writeSegment
 from RadiologyCNNLib.SceneFigures import COLORS
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside, removeWhole
 

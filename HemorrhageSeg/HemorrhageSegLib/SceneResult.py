@@ -11,16 +11,17 @@ import json
 import numpy as np
 import slicer
 import vtk
-from vtk.util.numpy_support import vtk_to_numpy
 
-from HemorrhageSegLib.Threshold import boundingBox, labelNumbers
+from HemorrhageSegLib.Labelmaps import labelmapOf, voxelsOf, writeSegment
+from HemorrhageSegLib.Threshold import labelNumbers
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
+from radiologycnn.images.boxes import bounding_box, box_shape, box_start, box_within, common_box, union_box, whole_box
 
 RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
 TABLE_ROLE = "HemorrhageSeg.Table"
 PROBABILITY_ROLE = "HemorrhageSeg.Probability"
-_KEY_MEMO = "_hemorrhageSegMaskKey"  # on the Python side of a segmentation node: (state, key) of its mask
+_MEMO = "_hemorrhageSegMemo"  # on the Python side of a segmentation node: name -> (state, value)
 
 
 class SceneResult:
@@ -107,8 +108,12 @@ class SceneResult:
 
     def probability(self) -> np.ndarray:
         """float32 crop, shape (K, J, I) for one label, (labels, K, J, I) for several."""
-        arrays = [slicer.util.arrayFromVolume(node) for node in self.probabilityNodes]
+        arrays = self._probabilities()
         return arrays[0] if len(arrays) == 1 else np.stack(arrays)
+
+    def _probabilities(self) -> list:
+        """Of each label, float32 (K, J, I)."""
+        return [slicer.util.arrayFromVolume(node) for node in self.probabilityNodes]
 
     def offsetKji(self) -> tuple[int, int, int]:
         """First voxel of the probability's crop on the mask's grid, as (K, J, I)."""
@@ -120,7 +125,7 @@ class SceneResult:
         Returns:
             Total volume in mL, counted on the spot.
         """
-        numbers = labelNumbers(self.probability(), threshold)
+        numbers = labelNumbers(self._probabilities(), threshold)
         offset, ijkToRas = self.offsetKji(), self.gridMatrix()
         volumeMl = {}
         with slicer.util.NodeModify(self.segmentationNode):
@@ -140,10 +145,25 @@ class SceneResult:
         """
         if not self.canThreshold:
             return None
-        record = self.record
-        numbers = labelNumbers(self.probability(), record["operating_threshold"] if threshold is None else threshold)
+        operating = self.record["operating_threshold"]
+        threshold = operating if threshold is None else threshold
+        state = (threshold, *(node.GetImageData().GetMTime() for node in self.probabilityNodes))
+        name = "network's mask" if threshold == operating else "network's mask at another threshold"
+        return self._remembered(name, state, lambda: self._labelValues(threshold)).copy(), self.offsetKji()
+
+    def _labelValues(self, threshold: float) -> np.ndarray:
         values = np.array([0, *(label.value for label in self.labels)], np.uint8)
-        return values[numbers], self.offsetKji()
+        return values[labelNumbers(self._probabilities(), threshold)]
+
+    def _remembered(self, name: str, state: tuple, workOut):
+        """What was worked out of the nodes in their present state: a stroke asks for the same several times."""
+        memo = getattr(self.segmentationNode, _MEMO, None)
+        if memo is None:
+            memo = {}
+            setattr(self.segmentationNode, _MEMO, memo)
+        if name not in memo or memo[name][0] != state:
+            memo[name] = (state, workOut())
+        return memo[name][1]
 
     def isNetworkMask(self) -> bool:
         """Whether the mask is exactly what the network says at the present threshold."""
@@ -160,29 +180,33 @@ class SceneResult:
     def maskCrop(self) -> tuple[np.ndarray, tuple[int, int, int]]:
         """The segments as they are now, corrections included: uint8 label values (K, J, I) and its offset (k, j, i).
 
-        The crop holds all segments; an empty segmentation gives one voxel of 0.
+        The crop holds all segments; an empty segmentation gives one voxel of 0. The array is the caller's own.
         """
-        images = [(label.value, image) for label in self.labels if (image := self._segmentImage(label)) is not None]
-        if not images:
+        mask, offset = self._remembered("mask", self.maskState(), self._readMask)
+        return mask.copy(), offset
+
+    def _readMask(self) -> tuple[np.ndarray, tuple[int, int, int]]:
+        layers = {}  # labelmap -> {value in it: label value}; types that do not overlap share one
+        for label in self.labels:
+            image, value = self._labelmap(label)
+            if image is not None:
+                layers.setdefault(image, {})[value] = label.value
+        whole, parts = whole_box(self.record["shape_kji"]), []
+        for image, values in layers.items():
+            box, voxels = voxelsOf(image)
+            common = common_box(box, whole)  # a brush may have gone over the edge of the scan
+            if common is not None:
+                parts.append((common, voxels[box_within(common, box)], values))
+        if not parts:
             return np.zeros((1, 1, 1), np.uint8), (0, 0, 0)
-        extents = np.array([image.GetExtent() for _value, image in images]).reshape(-1, 3, 2)
-        first, last = extents[:, :, 0].min(axis=0), extents[:, :, 1].max(axis=0)
-        # a brush may have gone over the edge of the scan
-        first = np.maximum(first, 0)
-        last = np.minimum(last, np.array(self.record["shape_kji"][::-1]) - 1)
-        if np.any(last < first):
-            return np.zeros((1, 1, 1), np.uint8), (0, 0, 0)
-        mask = np.zeros(tuple((last - first + 1)[::-1]), np.uint8)
-        for value, image in images:
-            extent = np.array(image.GetExtent()).reshape(3, 2)
-            low, high = np.maximum(extent[:, 0], first), np.minimum(extent[:, 1], last)
-            if np.any(high < low):
-                continue
-            voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-            part = tuple(slice(int(a - o), int(b - o + 1)) for a, b, o in zip(low, high, extent[:, 0]))[::-1]
-            place = tuple(slice(int(a - o), int(b - o + 1)) for a, b, o in zip(low, high, first))[::-1]
-            mask[place][voxels[part] != 0] = value
-        return mask, tuple(int(c) for c in first[::-1])
+        crop = union_box([part[0] for part in parts])
+        mask = np.zeros(box_shape(crop), np.uint8)
+        for common, voxels, values in parts:
+            labelOf = np.zeros(max(int(voxels.max()), *values) + 1, np.uint8)
+            labelOf[list(values)] = list(values.values())
+            found = labelOf[voxels]
+            np.copyto(mask[box_within(common, crop)], found, where=found != 0)
+        return mask, box_start(crop)
 
     def maskState(self) -> tuple:
         """What is another one whenever a segment has been changed or replaced: VTK's count of changes, by label."""
@@ -192,27 +216,25 @@ class SceneResult:
         images = [segment.GetRepresentation(name) if segment is not None else None for segment in found]
         return tuple(image.GetMTime() if image is not None else None for image in images)
 
-    def _segmentImage(self, label):
-        """A label's segment on the scan's grid; None where it was removed or is empty."""
-        segmentId = self.segmentId(label)
-        if self.segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
-            return None
-        image = slicer.vtkOrientedImageData()
-        self.segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
-        if image.GetNumberOfPoints() == 0:
-            return None
+    def _labelmap(self, label) -> tuple:
+        """(labelmap on the scan's grid, the label's value in it); (None, 0) where it was removed or is empty."""
+        segmentation = self.segmentationNode.GetSegmentation()
+        image, value = labelmapOf(segmentation, self.segmentId(label))
+        if image is None or image.GetNumberOfPoints() == 0:
+            return None, 0
         matrix = vtk.vtkMatrix4x4()
         image.GetImageToWorldMatrix(matrix)
         grid = self.gridMatrix()
         if np.allclose(slicer.util.arrayFromVTKMatrix(matrix), slicer.util.arrayFromVTKMatrix(grid), atol=1e-3):
-            return image
+            return image, value
         # the person has edited it on another (finer) grid
-        reference, onGrid = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+        own, reference, onGrid = (slicer.vtkOrientedImageData() for _image in range(3))
+        self.segmentationNode.GetBinaryLabelmapRepresentation(self.segmentId(label), own)
         reference.SetImageToWorldMatrix(grid)
         reference.SetExtent([bound for size in self.record["shape_kji"][::-1] for bound in (0, size - 1)])
         reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(image, reference, onGrid)
-        return onGrid
+        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(own, reference, onGrid)
+        return onGrid, 1
 
     def totalMl(self) -> float:
         """Volume of all segments as they are now, in mL."""
@@ -250,36 +272,12 @@ class SceneResult:
 
 def maskKey(result) -> str:
     """A short text that is the same for the same mask, whatever crop it is held in."""
-    node, state = result.segmentationNode, result.maskState()
-    known = getattr(node, _KEY_MEMO, None)
-    if known is None or known[0] != state:
-        known = (state, _cropKey(*result.maskCrop()))
-        setattr(node, _KEY_MEMO, known)
-    return known[1]
+    return result._remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
 
 
 def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:
-    box = boundingBox(mask)
+    box = bounding_box(mask)
     if box is None:
         return ""
     place = [(part.start + offset, part.stop + offset) for part, offset in zip(box, offsetKji)]
     return hashlib.sha256(repr(place).encode() + np.ascontiguousarray(mask[box]).tobytes()).hexdigest()
-
-
-def writeSegment(segmentationNode, segmentId, mask, offsetKji, ijkToRas) -> None:
-    """Replace a segment by a mask that starts at voxel ``offsetKji`` of the reference grid."""
-    box = boundingBox(mask)
-    image = slicer.vtkOrientedImageData()
-    image.SetImageToWorldMatrix(ijkToRas)
-    if box is None:
-        # one voxel of background: Slicer takes an image without voxels for a mistake
-        box, mask = (slice(0, 1),) * 3, np.zeros((1, 1, 1), np.uint8)
-    extent = []
-    for axisBox, offset in zip(reversed(box), reversed(offsetKji)):
-        extent += [axisBox.start + offset, axisBox.stop - 1 + offset]
-    image.SetExtent(extent)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-    voxels[:] = mask[box]
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(image, segmentationNode, segmentId, logic.MODE_REPLACE, image.GetExtent())

@@ -109,6 +109,54 @@ def testRangeOfHuKeepsTheBrushOffOtherTissue(correcting):
     assert (correcting.ui.minimumHuSpinBox.value, correcting.ui.maximumHuSpinBox.value) == (30, 80)
 
 
+@pytest.mark.parametrize("effect", ["Paint", "Scissors"])
+def testRangeOfHuHoldsForStrokesAndForErasing(correcting, effect):
+    editor, ui = correcting.editor, correcting.ui
+    voxels = correcting.slicer.util.arrayFromVolume(correcting.volume)
+    before, drawn = correcting.maskOf(), np.zeros(voxels.shape, bool)
+    block = np.s_[12:18, 40:80, 60:90]
+    drawn[block] = True
+    editor.setActiveEffectByName(effect)
+    correcting.click(ui.limitHuCheckBox)
+    assert ui.minimumHuSpinBox.enabled and ui.maximumHuSpinBox.enabled
+    ui.minimumHuSpinBox.value, ui.maximumHuSpinBox.value = 20, 66
+    inRange = (voxels >= 20) & (voxels <= 66)
+    assert (drawn & inRange & ~before).any() and (drawn & before & ~inRange).any()
+    correcting.stroke(block)
+    painted = before | (drawn & inRange)
+    assert np.array_equal(correcting.maskOf(), painted)
+    correcting.stroke(block, add=False)
+    erased = painted & ~(drawn & inRange)
+    assert np.array_equal(correcting.maskOf(), erased)
+    correcting.press("Z")
+    assert np.array_equal(correcting.maskOf(), painted)
+    correcting.press("Z")
+    assert np.array_equal(correcting.maskOf(), before)
+    correcting.press("Y")
+    correcting.press("Y")
+    assert np.array_equal(correcting.maskOf(), erased)
+
+
+def testKeyAndThresholdTurnTheRangeOnAndOffWithABrushInHandToo(correcting):
+    node, box = correcting.editor.mrmlSegmentEditorNode(), correcting.ui.limitHuCheckBox
+    correcting.press("1")
+    for expected in (True, False, True):
+        correcting.press("I")
+        assert box.checked is expected
+    correcting.press("3")
+    assert box.checked
+    correcting.press("I")
+    assert not box.checked
+    for _time in range(2):  # as Threshold's "Use for masking" does; a second time it stays
+        correcting.editor.setActiveEffectByName("Threshold")
+        node.SourceVolumeIntensityMaskOn()
+        node.SetSourceVolumeIntensityMaskRange(40, 90)
+        correcting.editor.setActiveEffectByName("Paint")
+        assert box.checked
+        assert (correcting.ui.minimumHuSpinBox.value, correcting.ui.maximumHuSpinBox.value) == (40, 90)
+    correcting.press("I")
+
+
 def testNetworksOutlineIsBesideTheMaskAndNotInIt(correcting):
     before = correcting.maskOf()
     correcting.stroke(np.s_[16:20, 60:70, 60:70])

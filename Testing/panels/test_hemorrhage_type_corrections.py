@@ -31,14 +31,25 @@ def accept(room) -> None:
     room.waitFor(lambda: not room.widget.worklist.cases.store.has_submitted)
 
 
-def testAStrokeStaysOutsideOtherTypesUnlessOnlyTheTypeIsChanged(typedRoom):
+@pytest.fixture(params=["Paint", "Scissors"])
+def effect(request, typedRoom):
+    """What a stroke is drawn with: the brush, whose rules are the panel's, or an effect with Slicer's own masks."""
+    typedRoom.openCase()
+    typedRoom.editor.setActiveEffectByName(request.param)
+    return request.param
+
+
+def testAStrokeStaysOutsideOtherTypesUnlessOnlyTheTypeIsChanged(typedRoom, effect):
     room = typedRoom
-    room.openCase()
     iph, sdh = room.maskOf(IPH), room.maskOf(SDH)
     everywhere = np.s_[:, :, :]
     room.stroke(everywhere, segmentId=EDH)
     assert np.array_equal(room.maskOf(IPH), iph) and np.array_equal(room.maskOf(SDH), sdh)
     assert room.maskOf(EDH).any() and not (room.maskOf(EDH) & (iph | sdh)).any()
+    drawn = room.maskOf(EDH)
+    room.stroke(everywhere, segmentId=IPH)  # at once: the panel has not yet looked at the stroke before
+    assert np.array_equal(room.maskOf(EDH), drawn) and np.array_equal(room.maskOf(IPH), iph)
+    room.press("Z")
     room.press("Z")
     blood = room.result.totalMl()
 
@@ -52,30 +63,59 @@ def testAStrokeStaysOutsideOtherTypesUnlessOnlyTheTypeIsChanged(typedRoom):
     room.press("Z")
     room.press("Z")
     assert np.array_equal(room.maskOf(SDH), sdh) and np.array_equal(room.maskOf(IPH), iph)
+    room.press("Y")
+    assert not room.maskOf(SDH).any()
+    room.press("Z")
     room.press("T")
     assert not room.ui.changeTypeCheckBox.checked
 
 
-def testStrokesAreMaskedOnlyWhereThereIsATypeToStayOutsideOf(typedRoom):
-    """A mask of the whole scan at each stroke takes a tenth of a second on a large one."""
+def testErasingTakesOnlyTheChosenTypeAndUndoGivesItBackInEveryMode(typedRoom, effect):
+    room = typedRoom
+    iph, sdh = room.maskOf(IPH), room.maskOf(SDH)
+    for keys in ("", "T"):
+        if keys:
+            room.press(keys)
+        room.stroke(np.s_[:, :, :], add=False, segmentId=SDH)
+        assert not room.maskOf(SDH).any() and np.array_equal(room.maskOf(IPH), iph)
+        room.press("Z")
+        assert np.array_equal(room.maskOf(SDH), sdh) and np.array_equal(room.maskOf(IPH), iph)
+    room.press("T")
+
+
+def testABrushNeedsNoMaskOfTheWholeScan(typedRoom):
+    """Slicer makes it anew at each stroke, which of a large scan takes a third of a second."""
     room = typedRoom
     room.openCase()
-    room.settled()
-    node, modes = room.widget.correct.editor.node, room.slicer.vtkMRMLSegmentationNode
+    node, modes = room.editor.mrmlSegmentEditorNode(), room.slicer.vtkMRMLSegmentationNode
     assert node.GetMaskMode() == modes.EditAllowedOutsideAllSegments
-    mask, offset = room.result.maskCrop()
-    iph = BLEED_TYPES["iph"].value
-    room.editor.setCurrentSegmentID(IPH)
-    room.result.setMask(np.where(mask == iph, mask, 0), offset)
-    room.waitFor(lambda: node.GetMaskMode() == modes.EditAllowedEverywhere)
-    room.stroke(np.s_[6:9, 30:36, 30:36], segmentId=IPH)
-    before = room.maskOf(IPH)
-    assert before[6:9, 30:36, 30:36].all()
-    room.stroke(np.s_[:, 30:, :], segmentId=EDH)
-    assert np.array_equal(room.maskOf(IPH), before) and not (room.maskOf(EDH) & before).any()
-    drawn = room.maskOf(EDH)
-    room.stroke(np.s_[:, :, :], segmentId=IPH)  # at once: the panel has not yet looked at the stroke before
-    assert np.array_equal(room.maskOf(EDH), drawn) and not (room.maskOf(IPH) & drawn).any()
+    room.press("1")
+    room.click(room.ui.limitHuCheckBox)
+    assert node.GetMaskMode() == modes.EditAllowedEverywhere and not node.GetSourceVolumeIntensityMask()
+    room.press("4")
+    assert node.GetMaskMode() == modes.EditAllowedOutsideAllSegments and node.GetSourceVolumeIntensityMask()
+    room.press("2")
+    assert not node.GetSourceVolumeIntensityMask() and room.ui.limitHuCheckBox.checked
+    node.SetAttribute("Erase.EraseAllSegments", "1")
+    assert node.GetMaskMode() == modes.EditAllowedOutsideAllSegments and node.GetSourceVolumeIntensityMask()
+    node.SetAttribute("Erase.EraseAllSegments", "0")
+    room.click(room.ui.limitHuCheckBox)
+
+
+def testWhatTheProgramChangesIsNoStroke(typedRoom):
+    room = typedRoom
+    room.openCase()
+    network = [room.maskOf(segmentId) for segmentId in (IPH, SDH)]
+    room.press("1")
+    room.editor.setCurrentSegmentID(SDH)
+    room.ui.minimumHuSpinBox.value, room.ui.maximumHuSpinBox.value = 500, 600
+    room.click(room.ui.limitHuCheckBox)
+    room.stroke(np.s_[:, :, :], segmentId=SDH)
+    room.ui.thresholdSlider.value = 0.99
+    assert not room.maskOf(SDH).any(), "the threshold takes what the brush cannot"
+    room.click(room.ui.networkMaskButton)
+    assert all(np.array_equal(room.maskOf(name), mask) for name, mask in zip((IPH, SDH), network))
+    room.click(room.ui.limitHuCheckBox)
 
 
 def testTypesAreAcceptedKeptAndReadByTraining(typedRoom, tmp_path):
