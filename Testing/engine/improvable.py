@@ -73,7 +73,7 @@ def untrained_model_of_types(folder: Path) -> Path:
     from radiologycnn.training.hemorrhage.settings import TrainingSettings
     from radiologycnn.training.hemorrhage.trainer import architecture_of
 
-    changes = {"grid_shape_ijk": (32, 32, 16), "base_filters": 4, "types": True}
+    changes = {"grid_shape_ijk": (32, 32, 16), "coarse_epochs": 0, "base_filters": 4, "types": True}
     architecture = architecture_of(TrainingSettings.from_preset("default", changes))
     torch.manual_seed(3)
     description = model_card(

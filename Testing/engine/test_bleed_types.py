@@ -32,7 +32,14 @@ from radiologycnn.training.hemorrhage.cases import (
 GRID = Preprocessing((32, 32, 16), (0.0, 100.0), "clamp_then_resample", True, 100.0)
 BHSD = {"1": "edh", "2": "iph", "3": "ivh", "4": "sah", "5": "sdh"}
 STANDARD = {str(label.value): kind for kind, label in BLEED_TYPES.items()}
-TINY = {"grid_shape_ijk": [32, 32, 16], "crop": "none", "base_filters": 2, "epochs": 2, "coarse_epochs": 1}
+TINY = {
+    "grid_shape_ijk": [32, 32, 16],
+    "pixel_unshuffle": 1,
+    "crop": "none",
+    "base_filters": 2,
+    "epochs": 2,
+    "coarse_epochs": 1,
+}
 
 
 def run(*arguments: object) -> str:

@@ -43,7 +43,9 @@ def test_example_of_bleeds_is_read(examples: list[str], tmp_path) -> None:
             (tmp_path / row[column]).parent.mkdir(exist_ok=True)
         write_scan(tmp_path / row["image"], tmp_path / row["mask"], number, 0.0 if row["types"] == "none" else 22.0)
     (tmp_path / "cases.csv").write_text(examples[0])
-    settings = TrainingSettings.from_preset("default", {"grid_shape_ijk": (32, 32, 16), "validation_share": 0.3})
+    settings = TrainingSettings.from_preset(
+        "default", {"grid_shape_ijk": (32, 32, 16), "coarse_epochs": 0, "validation_share": 0.3}
+    )
     task = HemorrhageTask(settings, tmp_path, device="cpu")
     cases = task.prepare(tmp_path / "run")
     assert [path.stem for path in cases.found["test"]] == ["head-004"]
@@ -102,7 +104,9 @@ def test_simulated_folders_are_data_folders(tmp_path) -> None:
         done = CliRunner().invoke(app, ["simulate", verb, "-o", str(tmp_path / verb), "--matrix", "64", *options])
         assert done.exit_code == 0, done.output + str(done.exception)
     heads = HemorrhageTask(
-        TrainingSettings.from_preset("default", {"grid_shape_ijk": (32, 32, 16)}), tmp_path / "head-ct", device="cpu"
+        TrainingSettings.from_preset("default", {"grid_shape_ijk": (32, 32, 16), "coarse_epochs": 0}),
+        tmp_path / "head-ct",
+        device="cpu",
     )
     found = heads.prepare(tmp_path / "run").found[""]
     types = [row["types"] for row in rows_of((tmp_path / "head-ct" / "cases.csv").read_text())]

@@ -23,7 +23,14 @@ from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import train
 from radiologycnn.training.task import ModelName
 
-TINY = {"grid_shape_ijk": (32, 32, 16), "base_filters": 2, "epochs": 2, "coarse_epochs": 1, "seed": 3}
+TINY = {
+    "grid_shape_ijk": (32, 32, 16),
+    "pixel_unshuffle": 1,
+    "base_filters": 2,
+    "epochs": 2,
+    "coarse_epochs": 1,
+    "seed": 3,
+}
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ def test_impossible_combination_is_known_before_the_first_hour() -> None:
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32), pixel_unshuffle=1), {"depth": (4, 6)})
     with pytest.raises(InputError, match=r"columns and rows are multiples of 64, its slices of 16\."):
         grid_points(TrainingSettings(grid_shape_ijk=(64, 32, 16), depth=4), {"pixel_unshuffle": (2, 4)})
-    with pytest.raises(InputError, match="no coarse passes"):
+    with pytest.raises(InputError, match="leaves no coarser one"):
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 16)), {"coarse_epochs": (0, 1)})
 
 

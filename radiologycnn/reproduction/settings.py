@@ -144,6 +144,7 @@ PRESETS: dict[str, dict[str, ReproductionSettings]] = {
             simulation={"bleeds": _ALL_BLEED, "scanner": {"matrix": 64, "fine_mm": 2.0, "coarse_mm": 4.0}},
             training_changes={
                 "grid_shape_ijk": (32, 32, 32),
+                "pixel_unshuffle": 1,
                 "base_filters": 4,
                 "epochs": 6,
                 "coarse_epochs": 0,
@@ -162,7 +163,13 @@ PRESETS: dict[str, dict[str, ReproductionSettings]] = {
             validation=6,
             test=12,
             simulation={"bleeds": _ALL_BLEED, "scanner": {"matrix": 128, "fine_mm": 1.8, "coarse_mm": 2.8}},
-            training_changes={"grid_shape_ijk": (64, 64, 32), "base_filters": 8, "epochs": 15, "coarse_epochs": 8},
+            training_changes={
+                "grid_shape_ijk": (64, 64, 32),
+                "pixel_unshuffle": 1,
+                "base_filters": 8,
+                "epochs": 15,
+                "coarse_epochs": 8,
+            },
             patch_size=32,
             slice_size=128,
             unet_filters=8,

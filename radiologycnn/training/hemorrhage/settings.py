@@ -27,8 +27,9 @@ class TrainingSettings(CommonSettings):
         types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
             type about as often, and a folder must say what its masks' values mean.
         base_filters, depth, dropout, pixel_unshuffle: of CNN-DS; network_preset is one of its presets.
-        grid_shape_ijk, order, antialias, crop: of the preprocessing. The default's smaller grid shows the head, cropped
-            from the air around it, at the scale at which the paper's 128 x 128 x 64 shows it in a usual field of view.
+        grid_shape_ijk, order, antialias, crop: of the preprocessing. The default shows the head, cropped from the air
+            around it, with pixels of about 0.9 mm; the network works on squares of two by two of them, 96 x 112 x 64,
+            which is the scale at which the paper's 128 x 128 x 64 shows a head in a usual field of view.
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("plateau", "cosine")
@@ -43,8 +44,8 @@ class TrainingSettings(CommonSettings):
     base_filters: int = 16
     depth: int = 4
     dropout: float = 0.1
-    pixel_unshuffle: int = 1
-    grid_shape_ijk: tuple[int, int, int] = (96, 112, 64)
+    pixel_unshuffle: int = 2
+    grid_shape_ijk: tuple[int, int, int] = (192, 224, 64)
     order: str = "clamp_then_resample"
     antialias: bool = True
     crop: str = "head"
@@ -71,11 +72,17 @@ class TrainingSettings(CommonSettings):
         # The network halves the grid at each level but the first, the coarse passes once more.
         slices = max(16, 2**self.depth)
         pixels = max(16, 2**self.depth * self.pixel_unshuffle)
-        if not any(n % multiple for n, multiple in zip(self.grid_shape_ijk, (pixels, pixels, slices))):
-            return [] if min(self.grid_shape_ijk) > 0 else ["Each side of the grid is greater than 0."]
-        if slices == pixels:
-            return [f"Each side of the grid is a multiple of {slices}."]
-        return [f"The grid's columns and rows are multiples of {pixels}, its slices of {slices}."]
+        multiples = (pixels, pixels, slices)
+        if min(self.grid_shape_ijk) <= 0 or any(n % one for n, one in zip(self.grid_shape_ijk, multiples)):
+            if slices == pixels:
+                return [f"Each side of the grid is a multiple of {slices}."]
+            return [f"The grid's columns and rows are multiples of {pixels}, its slices of {slices}."]
+        # What normalization over a single voxel would make of it is nothing.
+        if self.coarse_epochs and self.grid_shape_ijk == (2**self.depth * self.pixel_unshuffle,) * 2 + (2**self.depth,):
+            return [
+                "So small a grid leaves no coarser one: double a side, or set coarse_epochs to 0 (--coarse-epochs 0)."
+            ]
+        return []
 
 
 PRESETS: dict[str, TrainingSettings] = {
@@ -93,6 +100,7 @@ PRESETS: dict[str, TrainingSettings] = {
         dropout=0.3,
         gradient_limit=0.0,
         autocast=False,
+        pixel_unshuffle=1,
         grid_shape_ijk=(128, 128, 64),
         order="resample_then_clamp",
         antialias=False,
