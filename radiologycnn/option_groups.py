@@ -25,7 +25,7 @@ from typing import Any, get_type_hints
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """The command as Typer is to see it: with the fields of its dataclasses as options of its own, in their place."""
     hints = get_type_hints(command)
-    groups: dict[str, type] = {}
+    groups: dict[str, Any] = {}
     parameters = []
     for name, parameter in inspect.signature(command).parameters.items():
         kind = hints[name]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from radiologycnn.evaluation.words import counted
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 datasets_app = typer.Typer(help="Read public data sets of head CTs with outlined bleeds.", no_args_is_help=True)
@@ -63,7 +64,7 @@ def import_one(
         )
     if quiet:
         return
-    typer.echo(f"{done.used} scans of {done.patients} patients: {done.manifest}")
+    typer.echo(f"{counted(done.used, 'scan')} of {counted(done.patients, 'patient')}: {done.manifest}")
     for heading, lines in (
         ("Left out", done.left_out),
         ("Used, but look at it", {case: " ".join(texts) for case, texts in done.notes.items()}),
@@ -76,7 +77,7 @@ def import_one(
                 typer.echo(f"  … and {len(lines) - _SHOWN} more, in {REPORT_NAME}")
     if done.tilts_deg and not restore_tilt:
         typer.echo(
-            f"{len(done.tilts_deg)} scans have lost their gantry's tilt, of up to {max(done.tilts_deg.values()):.0f}°; "
-            "with --restore-tilt it is put back."
+            f"Gantry tilt that the files have lost, of up to {max(done.tilts_deg.values()):.0f}°: in "
+            f"{counted(len(done.tilts_deg), 'scan')}. With --restore-tilt it is put back."
         )
     typer.echo("Mind the data set's licence: what you train on it may fall under it too.")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from radiologycnn.datasets.layout import Found, Scan, find_file, find_root, paired
+from radiologycnn.datasets.layout import Found, Layout, Scan, find_file, find_root, paired
 from radiologycnn.errors import InputError
 
 # Names hold RSNA's patient and study: some patients have several scans.
@@ -29,7 +29,7 @@ _WORDS = {
 }
 
 
-class Bhsd:
+class Bhsd(Layout):
     """``images`` and ``ground truths`` as in its zip file, or nnU-Net's ``imagesTr``, ``labelsTr`` and so on."""
 
     key = "bhsd"
@@ -51,10 +51,11 @@ class Bhsd:
             except InputError as other:
                 raise (error if other.code == "other-layout" else other) from None
             parts = [("", images, masks)]
-            tests = [find_file(root, name) for name in ("imagesTs", "labelsTs")]
-            if all(tests):
-                parts.append(("test", *tests))
-        scans, absent = [], {}
+            test_images, test_masks = find_file(root, "imagesTs"), find_file(root, "labelsTs")
+            if test_images and test_masks:
+                parts.append(("test", test_images, test_masks))
+        scans: list[Scan] = []
+        absent: dict[str, str] = {}
         for split, images, masks in parts:
             pairs, lonely = paired(self.key, images, masks)
             absent |= lonely

@@ -11,7 +11,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from radiologycnn.datasets.layout import TYPES, Found, Scan, find_file, find_root, paired
+from radiologycnn.datasets.layout import TYPES, Found, Layout, Scan, find_file, find_root, paired
 from radiologycnn.errors import InputError
 
 DIAGNOSES_NAME = "hemorrhage_diagnosis_raw_ct.csv"
@@ -27,7 +27,7 @@ _OLD_FOLDER = "Patients_CT"
 _FRACTURE = "Fracture_Yes_No"
 
 
-class CtIch:
+class CtIch(Layout):
     """``ct_scans`` and ``masks`` with a file a patient, and a table with a line a slice."""
 
     key = "ct-ich"
@@ -58,7 +58,7 @@ class CtIch:
         pairs, absent = paired(self.key, images, masks)
         scans, seen = [], set()
         for name, image, mask in pairs:
-            number = int(name) if name.isdecimal() else None
+            number = int(name) if name.isdecimal() else -1  # which is in no table
             seen.add(number)
             more = {**people.get(number, {}), "fracture": fractures.get(number, "")}
             case = f"{self.key}-{name}"
@@ -104,7 +104,7 @@ def _read_demographics(path: Path | None) -> dict[int, dict[str, str]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
     columns: dict[str, int] = {}
-    people = {}
+    people: dict[int, dict[str, str]] = {}
     for row in rows:
         if not columns:
             names = [cell.lower() for cell in row]
@@ -125,4 +125,5 @@ def _read_demographics(path: Path | None) -> dict[int, dict[str, str]]:
 
 
 def _is_one(text: str | None) -> bool:
-    return bool((text or "").strip()) and float(text) != 0
+    text = (text or "").strip()
+    return bool(text) and float(text) != 0

@@ -90,7 +90,10 @@ def import_dataset(
         raise InputError("no-scans", f"There is no scan in {source}.", layout.expected)
     destination.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda part, text: None)
-    rows, left_out, notes, tilts = [], dict(found.absent), {}, {}
+    rows: list[dict[str, Any]] = []
+    left_out = dict(found.absent)
+    notes: dict[str, tuple[str, ...]] = {}
+    tilts: dict[str, float] = {}
     items = [(scan, layout, trust) for scan in found.scans]
     for number, (scan, examined) in enumerate(zip(found.scans, run_jobs(examine, items, jobs)), start=1):
         if cancelled():
@@ -99,7 +102,8 @@ def import_dataset(
             left_out[scan.id] = examined.problem
         else:
             rows.append(_row(scan, examined, destination, copy))
-            tilts |= {scan.id: examined.tilt_deg} if examined.tilt_deg else {}
+            if examined.tilt_deg:
+                tilts[scan.id] = examined.tilt_deg
         if examined.notes:
             notes[scan.id] = examined.notes
         report(number / len(found.scans), f"Scan {number} of {len(found.scans)}")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiologycnn.datasets.layout import Found, Scan, find_root, paired
+from radiologycnn.datasets.layout import Found, Layout, Scan, find_root, paired
 
 
-class Instance:
+class Instance(Layout):
     """``data`` and ``label`` with files of the same names, of the training part; the others come without masks."""
 
     key = "instance"

@@ -65,7 +65,7 @@ def agreement_of_raters(
         "matrix": disagreement_matrix(found.raters, pairs),
         "plots": pair_plots(rows, pairs),
         "comparison": comparison,
-        "comparison_table": comparison_table(comparison, method) if method else None,
+        "comparison_table": comparison_table(comparison, method) if method and comparison else None,
     }
 
 

@@ -88,8 +88,8 @@ def localization(
     indices = np.stack(np.unravel_index(np.arange(raw.size), raw.shape), axis=1)[:, ::-1].astype(float)
     points = transform_points(map_ijk_to_lps, indices)
     peak_lps = transform_points(map_ijk_to_lps, peak_place(raw)[None, ::-1])
-    *distances, distance = distances_mm(np.concatenate([points, peak_lps]), lesion, lesion_ijk_to_lps)
-    distances = np.array(distances)
+    of_all = distances_mm(np.concatenate([points, peak_lps]), lesion, lesion_ijk_to_lps)
+    distances, distance = of_all[:-1], of_all[-1]
     half_voxel = 0.5 * float(np.cbrt(abs(np.linalg.det(map_ijk_to_lps[:3, :3]))))
     near = (distances <= half_voxel).reshape(raw.shape)
     positive = np.clip(raw, 0, None)

@@ -146,8 +146,8 @@ def evaluate_masks(
         progress(number / len(pairs), f"Case {case}")
         found, reference = read_volume(found_path), read_volume(reference_path)
         check_same_grid(case, found, reference)
-        masks = [marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference)]
-        yield {"case": case, **case_metrics(*masks, reference.ijk_to_lps, tolerance_mm).to_dict()}
+        ours, theirs = (marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference))
+        yield {"case": case, **case_metrics(ours, theirs, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
 
 

@@ -74,7 +74,7 @@ def find_raters(folder: Path, by_pair: bool = False) -> RaterFolder:
     if not common:
         raise InputError("no-pairs", f"No case was judged by {whom}.", "Name the masks of one case alike.")
     left_out = sorted(every - common)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if left_out:
         names = ", ".join(left_out[:5]) + " …" * (len(left_out) > 5)
         by_whom = "by two raters" if by_pair else "by everybody"
@@ -192,18 +192,24 @@ def compare_with_experts(
         raise InputError("no-such-rater", f"There is no rater {method}.", f"Raters: {', '.join(sorted(raters))}.")
     with_method = np.array([method in (row["first"], row["second"]) for row in rows])
     if with_method.all():
-        raise InputError("too-few-raters", "Comparing with the experts needs two of them beside the method.", "")
+        raise InputError(
+            "too-few-raters",
+            "Comparing with the experts needs two of them beside the method.",
+            "Add the masks of another expert, or leave --method out.",
+        )
     kappa = np.array([row["kappa"] for row in rows])
     case = np.array([row["case"] for row in rows])
     # where raters judge different cases, only those with both kinds of pairs can be compared as pairs
     cases = [c for c in sorted(set(case)) if 0 < np.count_nonzero(with_method[case == c]) < np.count_nonzero(case == c)]
-    means = [np.array([kappa[(case == c) & group].mean() for c in cases]) for group in (with_method, ~with_method)]
+    of_method, of_experts = (
+        np.array([kappa[(case == c) & group].mean() for c in cases]) for group in (with_method, ~with_method)
+    )
     figures: dict[str, float | None] = {
         "kappa_experts": float(kappa[~with_method].mean()),
         "kappa_method": float(kappa[with_method].mean()),
         "mann_whitney_p": mann_whitney(kappa[with_method], kappa[~with_method]).p,
         "equivalence_margin": margin,
-        "equivalence_p": equivalence(*means, margin).p if len(cases) > 1 else None,
+        "equivalence_p": equivalence(of_method, of_experts, margin).p if len(cases) > 1 else None,
         "mixed_model_effect": None,
         "mixed_model_p": None,
     }

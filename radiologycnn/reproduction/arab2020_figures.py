@@ -126,8 +126,8 @@ def read_log(path: Path) -> dict[str, np.ndarray]:
 
 def _loss_curves(results: ArabResults, folder: Path) -> FigureEntry | None:
     curves = [("cnn_ds", "with deep supervision"), ("cnn_ds_without", "without deep supervision")]
-    logs = [(title, results.fits[name].log) for name, title in curves if name in results.fits]
-    logs = [(title, read_log(log)) for title, log in logs if log]
+    paths = [(title, results.fits[name].log) for name, title in curves if name in results.fits]
+    logs = [(title, read_log(path)) for title, path in paths if path]
     if not logs:
         return None
     with new_figure(6.4, 3.8) as (figure, axes):

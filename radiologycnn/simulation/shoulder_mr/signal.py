@@ -86,5 +86,5 @@ def draw_palette(rng: np.random.Generator, config: SignalConfig, protocol: Proto
     density, t1, t2, _ = tissues["fat"]
     pure_fat = spin_echo(density, t1, t2, protocol)
     water = {n: (1 - f) * spin_echo(d, a, b, protocol) for n, (d, a, b, f) in tissues.items()}
-    fat = {n: f * pure_fat for n, (_, _, _, f) in tissues.items()}
-    return Palette(water, fat, protocol, tissues["tendon"][:3], float(magic))
+    fatty = {n: f * pure_fat for n, (_, _, _, f) in tissues.items()}
+    return Palette(water, fatty, protocol, tissues["tendon"][:3], float(magic))
