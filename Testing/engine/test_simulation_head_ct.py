@@ -134,9 +134,12 @@ def test_truth_tells_how_much_of_the_vertex_was_missed() -> None:
     assert missed[0] == 0 and 0 < missed[1] < 30
 
 
-def test_settings_with_an_unknown_number_are_refused(tmp_path) -> None:
+def test_settings_with_an_unknown_number_or_another_kind_of_value_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"scanner\.matrx"):
         HeadCtConfig.from_dict({"scanner": {"matrx": 3}})
+    for wrong in ("large", True, [512], None):
+        with pytest.raises(InputError, match=r"“scanner\.matrix” cannot be"):
+            HeadCtConfig.from_dict({"scanner": {"matrix": wrong}})
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(InputError, match=r"c\.json"):
         HeadCtConfig.read(tmp_path / "c.json")

@@ -153,7 +153,7 @@ def _check_source(data: Path | None, simulate: int) -> None:
 
 def _grid_shape(text: str | None) -> tuple[int, ...] | None:
     try:
-        shape = tuple(int(n) for n in text.split(",")) if text else None
+        shape = tuple(int(n) for n in text.replace("x", ",").split(",")) if text else None
     except ValueError:
         shape = ()
     if shape is not None and len(shape) != 3:

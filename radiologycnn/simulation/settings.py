@@ -11,6 +11,8 @@ from radiologycnn.errors import InputError
 
 Settings = TypeVar("Settings", bound="SimulationSettings")
 
+_KINDS: tuple[Any, ...] = (bool, int | float, str, tuple | list, dict)
+
 
 @dataclasses.dataclass(frozen=True)
 class SimulationSettings:
@@ -38,7 +40,7 @@ class SimulationSettings:
                         f"The simulation settings name an unknown number “{name}.{key}”.",
                         "Known ones: " + ", ".join(known) + ".",
                     )
-                known[key] = _like(known[key], value)
+                known[key] = _like(f"{name}.{key}", known[key], value)
             parts[name] = type(parts[name])(**known)
         return cls(**parts)
 
@@ -55,8 +57,19 @@ class SimulationSettings:
             ) from error
 
 
-def _like(default: Any, value: Any) -> Any:
-    """JSON lists back to tuples, also inside dictionaries."""
+def _like(name: str, default: Any, value: Any) -> Any:
+    """JSON lists back to tuples, also inside dictionaries.
+
+    Raises:
+        InputError: the value is of another kind than the default.
+    """
+    kind = next((one for one in _KINDS if isinstance(default, one)), type(value))
+    if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+        raise InputError(
+            "simulation-config",
+            f"The simulation setting “{name}” cannot be {json.dumps(value)}.",
+            f"Give it a value such as {json.dumps(default)}.",
+        )
     if isinstance(default, tuple):
         return tuple(value)
     if isinstance(default, dict):
