@@ -86,7 +86,7 @@ def hemorrhage(
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, patient, split)."),
     simulate: int = typer.Option(0, min=0, help="Train on this many simulated scans instead."),
     types: bool = typer.Option(False, "--types", help="Learn the five types of bleed instead of blood or none."),
-    grid: str = typer.Option(None, help="Network's grid as columns,rows,slices, such as 128,128,64."),
+    grid: str = typer.Option(None, help="Grid that scans are resampled to: columns,rows,slices, such as 128,128,64."),
     name: str = typer.Option("hemorrhage", help="Name of the model, in small letters."),
 ) -> None:
     """Train CNN-DS to outline bleeds; writes a model package that the panel and the command segment can use."""

@@ -99,7 +99,7 @@ def _find(name: str | Path | None, task: str | None) -> ModelPackage:
                 raise InputError("bad-model", package.problem, "Remove it and install it again.")
     if Path(text).expanduser().exists():
         return load_package(Path(text).expanduser())
-    known = ", ".join(package.id for package in usable) or "none"
+    known = ", ".join(package.id for package in usable if task in (None, package.task)) or "none"
     raise InputError("model-not-found", f"There is no model {text}.", f"Installed models: {known}.")
 
 
