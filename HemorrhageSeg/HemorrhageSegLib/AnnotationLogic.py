@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationRecords import ijkToLps, maskInLabelsOf, networkMessage, voxelsFingerprint
+from HemorrhageSegLib.CaseScans import CaseScans
 from HemorrhageSegLib.SceneResult import maskKey
 from radiologycnn.annotation.records import (
     ACCEPTED,
@@ -20,14 +21,13 @@ from radiologycnn.annotation.records import (
     EditStatistics,
     Mask,
 )
-from radiologycnn.annotation.scan_folder import SCAN_ENDINGS, find_scans
+from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.hemorrhage.mask_values import are_types, types_text
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
 from RadiologyCNNLib.CaseTable import CaseRow
-from RadiologyCNNLib.ScanFile import addScan
 from RadiologyCNNLib.WorkClock import WorkClock
 
 #: Folder for the annotations within the folder of the scans, where the person has chosen no other.
@@ -44,11 +44,11 @@ class AnnotationLogic:
     def __init__(self, now=time.monotonic) -> None:
         self.clock = WorkClock(now)
         self.store = None
+        self.scans = CaseScans()
         self.caseId = self.volumeId = ""  # of the open case
+        self.isUnreadable = False  # the case was to be opened, and could not
         self.changes = 0  # of the mask, since the case was made
         self.notes = ()  # what the reader has done to the open case's scan, for the person; never kept
-        self._scans = {}  # case id -> ScanFile, or the volume node of the scene
-        self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
         self._savedKey = ""
         self._network = self._unkeptNetwork = None
         self._scanParts = iter(())  # of the open case's scan, as far as they are still to be written
@@ -84,7 +84,7 @@ class AnnotationLogic:
         prints = {voxelsFingerprint(node): node for node in volumeNodes}
         ids = store.add_sources([(key, node.GetName()) for key, node in prints.items()], keepNames)
         self._use(store, {ids[key]: node.GetID() for key, node in prints.items()})
-        self.unload()  # a scan of the list before is one of this list now, and stays
+        self.scans.unload()  # a scan of the list before is one of this list now, and stays
         return len(prints)
 
     @staticmethod
@@ -93,7 +93,8 @@ class AnnotationLogic:
 
     def _use(self, store, scans) -> None:
         self.forgetCase()
-        self.store, self._scans = store, scans
+        self.store = store
+        self.scans.use(store, scans)
 
     @property
     def isOpen(self) -> bool:
@@ -104,33 +105,17 @@ class AnnotationLogic:
         if not self.isOpen:
             return []
         predictions = self.store.predictions()
-        return [self._row(caseId, predictions.get(caseId)) for caseId in sorted(self._scans)]
+        return [self._row(caseId, predictions.get(caseId)) for caseId in self.scans.ids]
 
     def _row(self, caseId, prediction):
         word = self.store.annotation(caseId)
-        scan = self._scans[caseId]
-        name = scan if isinstance(scan, str) else scan.name
+        name = self.scans.name(caseId)
         network = (None, None, None)
         if prediction:
             network = (prediction.volume_ml, prediction.uncertainty, prediction.correction_ml)
         if word is None:
             return CaseRow(caseId, TO_DO, name, None, 0.0, "", *network)
         return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment, *network)
-
-    @property
-    def hasFiles(self) -> bool:
-        """Whether scans of the list are in files, so that a worker can read them."""
-        return any(not isinstance(scan, str) for scan in self._scans.values())
-
-    def scanPath(self, caseId):
-        """The file of a case's scan, or the first of its DICOM series; None for a scan of the scene."""
-        scan = self._scans.get(caseId)
-        return None if scan is None or isinstance(scan, str) else scan.path
-
-    def missingImage(self, caseId):
-        """Where the dataset's plain copy of a scan has to be written; "" where it is there."""
-        case = self.store.case(caseId)
-        return "" if case.image else self.store.folder / "images" / f"{caseId}.nii"
 
     # A case
 
@@ -148,24 +133,19 @@ class AnnotationLogic:
             InputError: the scan is gone, cannot be read, or is not what it was.
         """
         self.forgetCase()
-        scan = self._scans[caseId]
-        volumeNode = self._addPrepared(prepared, isBrainWindow)
-        isWritten = volumeNode is not None and prepared.isImageKept
-        if volumeNode is None:
-            volumeNode = slicer.mrmlScene.GetNodeByID(scan) if isinstance(scan, str) else self._load(scan.path, caseId)
+        self.caseId, self.isUnreadable = caseId, True  # until it is open: it can be flagged or rejected without a scan
+        volumeNode, self.notes, isWritten = self.scans.load(caseId, prepared, isBrainWindow)
         try:
-            if volumeNode is None:
-                raise InputError("scan-gone", _("The scan is no longer there."), _("Open the folder again."))
             VolumeExchange.checkVolumeNode(volumeNode)
             array, matrix = slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode)
             self.store.check_grid(caseId, array.shape, matrix)
-            self._scanParts = self.store.write_scan_in_parts(caseId, array, matrix, isWritten)
             word = self.store.begin(caseId)
         except Exception:
-            if self.unload():
+            if self.scans.unload():
                 slicer.mrmlScene.RemoveNode(volumeNode)
             raise
-        self.caseId, self.volumeId = caseId, volumeNode.GetID()
+        self._scanParts = self.store.write_scan_in_parts(caseId, array, matrix, isWritten)
+        self.isUnreadable, self.volumeId = False, volumeNode.GetID()
         self.changes = int(word.edits.get("changes", 0))
         self.clock.restart(word.seconds)
         return volumeNode
@@ -182,41 +162,6 @@ class AnnotationLogic:
         while self.writeMore():
             pass
 
-    def _addPrepared(self, prepared, isBrainWindow):
-        """The node of a prepared scan; None where it is not prepared, or not on the grid that its masks are on."""
-        if prepared is None:
-            return None
-        try:
-            volumeNode = prepared.addVolumeNode(isBrainWindow)
-        except (OSError, ValueError):
-            return None
-        try:
-            shapeKji = volumeNode.GetImageData().GetDimensions()[::-1]
-            self.store.check_grid(prepared.caseId, shapeKji, ijkToLps(volumeNode))
-        except InputError:  # another reader than now was used when the case was first opened
-            slicer.mrmlScene.RemoveNode(volumeNode)
-            return None
-        self._loadedId, self.notes = volumeNode.GetID(), tuple(prepared.notes)
-        return volumeNode
-
-    def _load(self, path, caseId):
-        try:
-            if path.name.lower().endswith(SCAN_ENDINGS):
-                volumeNode = slicer.util.loadVolume(str(path), {"name": caseId, "show": False})
-            else:
-                volumeNode, self.notes = addScan(path, caseId)
-        except RuntimeError:
-            volumeNode = None
-        if volumeNode is None:
-            raise InputError("unreadable", _("{file} could not be read.").format(file=path.name), _("Flag the case."))
-        self._loadedId = volumeNode.GetID()
-        return volumeNode
-
-    def unload(self) -> str:
-        """Forget the node that was loaded for the last case; returns its identifier, "" for none of ours."""
-        loaded, self._loadedId = self._loadedId, ""
-        return loaded
-
     def forgetCase(self) -> None:
         """No case is on the screen any more; what is not saved is lost."""
         try:
@@ -224,6 +169,7 @@ class AnnotationLogic:
         except RadiologyCNNError as error:  # it can be computed again
             logging.warning("HemorrhageSeg: the network's result of %s was not kept: %s", self.caseId, error)
         self.caseId = self.volumeId = self._savedKey = ""
+        self.isUnreadable = False
         self.notes = ()
         self._network = self._unkeptNetwork = None
         self._scanParts = iter(())

@@ -79,6 +79,11 @@ class CaseOpening:
 
     # Opening
 
+    def stopNetwork(self) -> None:
+        """It runs on a case that is being left."""
+        self.panel.logic.abandonJobs()
+        self.panel.showIdle()
+
     def open(self, caseId) -> bool:
         """Show a case and then its mask; whether that worked. What was open is saved already.
 
@@ -87,7 +92,7 @@ class CaseOpening:
         """
         self._finishOpening()
         self._makeRoom()
-        path = self.cases.scanPath(caseId)
+        path = self.cases.scans.path(caseId)
         if path is None or self.nextCase.isRead(caseId) or not self.panel.installer.isReady:
             return self._show(caseId)
         self.cases.forgetCase()
@@ -95,7 +100,7 @@ class CaseOpening:
         self.panel.showNoScan()  # nobody shall draw on the case before
         self.nextCase.drop()  # if it is being segmented too, the scan would come late
         self.readingStarted.emit(caseId)
-        self.nextCase.prepare(caseId, path, self.cases.missingImage(caseId), isSegmented=False)
+        self.nextCase.prepare(caseId, path, self.cases.scans.missingImage(caseId), isSegmented=False)
         return True
 
     def _onReadingEnded(self, caseId) -> None:
@@ -104,7 +109,7 @@ class CaseOpening:
 
     def _show(self, caseId) -> bool:
         self.readingId = ""
-        self._scanBefore = self.cases.unload()
+        self._scanBefore = self.cases.scans.unload()
         self._isOpening = True
         self._prepared = self.nextCase.take(caseId)
         try:
@@ -113,6 +118,7 @@ class CaseOpening:
         except RadiologyCNNError as error:
             self._finishOpening()
             self._isOpening = False
+            self.panel.showNoScan()
             self.panel.showIdle()
             self.panel.showMessage(f"{caseId}: {error.message}", error.hint)
             self.notShown.emit(caseId)
@@ -221,13 +227,13 @@ class CaseOpening:
         if self.result is None or self.panel.logic.isRunning or not self.panel.installer.isReady:
             return
         caseId = self.table.nextOpen(self.cases.caseId)
-        path = self.cases.scanPath(caseId)
+        path = self.cases.scans.path(caseId)
         if path is None:
             return
         inputs = self.panel.inputs
         model = inputs.currentModel
         isKnown = model is None or self.cases.hasNetworkResult(caseId, model.package.weights_sha256)
         self.nextCase.prepare(
-            caseId, path, self.cases.missingImage(caseId), inputs.modelId, inputs.deviceId,
+            caseId, path, self.cases.scans.missingImage(caseId), inputs.modelId, inputs.deviceId,
             isSegmented=not (isKnown or inputs.modelProblem),
         )  # fmt: skip

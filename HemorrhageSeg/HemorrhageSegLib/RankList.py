@@ -30,12 +30,12 @@ class RankList:
     def update(self) -> None:
         isRunning = self.jobs.isRunning(RANK)
         self.ui.rankButton.text = _("Cancel") if isRunning else _("Rank the list")
-        self.ui.rankButton.enabled = isRunning or (self.worklist.cases.hasFiles and not self.inputs.modelProblem)
+        self.ui.rankButton.enabled = isRunning or (self.worklist.cases.scans.hasFiles and not self.inputs.modelProblem)
 
     def _scans(self) -> list:
         cases = self.worklist.cases
         rows = cases.rows()
-        return [{"case": row.id, "path": str(path)} for row in rows if (path := cases.scanPath(row.id)) is not None]
+        return [{"case": row.id, "path": str(path)} for row in rows if (path := cases.scans.path(row.id)) is not None]
 
     def _say(self, message, hint="") -> None:
         self.ui.rankLabel.text = messageHtml(message, hint)

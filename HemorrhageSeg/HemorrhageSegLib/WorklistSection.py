@@ -1,6 +1,4 @@
-"""The panel's "Case list" part: the list of scans, and Accept, Flag and Reject for the one that is open."""
-
-import logging
+"""The panel's "Case list" part: the list of scans, and which of them is opened; its decision is in CaseDecision."""
 
 import qt
 import slicer
@@ -8,17 +6,14 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
 from HemorrhageSegLib.AnnotationWriter import AnnotationWriter, problemText
+from HemorrhageSegLib.CaseDecision import CaseDecision
 from HemorrhageSegLib.CaseOpening import CaseOpening
-from HemorrhageSegLib.DecisionKeys import DecisionKeys
-from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
+from radiologycnn.annotation.records import FLAGGED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
 from RadiologyCNNLib.RaterSetting import savedRater, saveRater
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkClock import clockText
-
-AUTOSAVE_MS = 20_000
-TICK_MS = 1_000
 
 
 class WorklistSection:
@@ -44,15 +39,14 @@ class WorklistSection:
         self.opening = CaseOpening(ui, panel, self.cases, self.table, self.writer)
         self.opening.readingStarted.connect(self._onReadingStarted)
         self.opening.scanShown.connect(self._onScanShown)
-        self.opening.notShown.connect(lambda _caseId: self._show())
-        self.opening.resultShown.connect(self._updateCase)
+        self.opening.notShown.connect(self._onNotShown)
+        self.opening.resultShown.connect(self.caseChanged)
+        self.decision = CaseDecision(ui, panel, self.cases, self.opening)
+        self.decision.decided.connect(self._onDecided)
+        self.decision.draftKept.connect(self._onDraftKept)
         self._scans = self._dataset = ""
         self._problems = []  # of the files that were to be made last
         self._openAgain = lambda: False
-        self._isPanelShown = False
-        self._keys = DecisionKeys(self.decide)
-        self._autosaveTimer = self._timer(AUTOSAVE_MS, self._saveDraft)
-        self._tickTimer = self._timer(TICK_MS, self._tick)
         ui.worklistCollapsibleButton.collapsed = True
         ui.raterLineEdit.text = savedRater()
         ui.openScansButton.connect("clicked(bool)", self.onOpenScansButton)
@@ -61,38 +55,28 @@ class WorklistSection:
         ui.raterLineEdit.connect("editingFinished()", self.onRaterEdited)
         ui.caseTable.connect("cellDoubleClicked(int,int)", self.onCaseDoubleClicked)
         ui.openCaseButton.connect("clicked(bool)", self.onOpenCaseButton)
-        ui.acceptButton.connect("clicked(bool)", lambda: self.decide(ACCEPTED))
-        ui.flagButton.connect("clicked(bool)", lambda: self.decide(FLAGGED))
-        ui.rejectButton.connect("clicked(bool)", lambda: self.decide(REJECTED))
         self._show()
-
-    @staticmethod
-    def _timer(milliseconds, function):
-        timer = qt.QTimer()
-        timer.setInterval(milliseconds)
-        timer.connect("timeout()", function)
-        return timer
 
     # Life
 
     def enter(self) -> None:
-        self._isPanelShown = True
-        self._updateCase()
+        self.decision.showPanel(True)
+        self.caseChanged()
 
     def exit(self) -> None:
-        self._isPanelShown = False
-        self._saveDraft()
-        self._updateCase()
+        self.decision.showPanel(False)
+        self.decision.saveDraft()
+        self.caseChanged()
 
     def release(self) -> None:
         """The scene closes, or the panel goes away: keep what was drawn, forget the nodes."""
-        self._saveDraft()
+        self.decision.saveDraft()
         self.opening.release()
-        self.cases.unload()
+        self.cases.scans.unload()
         self.cases.forgetCase()
         self.finishWriting()
         self.panel.results.unfoldsResults = True
-        self._updateCase()
+        self.caseChanged()
 
     # The list
 
@@ -131,7 +115,7 @@ class WorklistSection:
                 self.ui.raterLineEdit.text = self.cases.store.rater  # who it is that decides is never in doubt
 
     def _open(self, scans, open_) -> bool:
-        self._saveDraft()
+        self.decision.saveDraft()
         self.finishWriting()
         try:
             open_(rater=self.ui.raterLineEdit.text, keepNames=self.ui.keepNamesCheckBox.checked)
@@ -158,7 +142,7 @@ class WorklistSection:
         for widget in (ui.caseTable, ui.caseFilterSelector, ui.caseOrderSelector, ui.openCaseButton):
             widget.enabled = isOpen
         self._showStatus(rows)
-        self._updateCase()
+        self.caseChanged()
         self.listChanged.emit()
 
     def _showStatus(self, rows) -> None:
@@ -209,8 +193,8 @@ class WorklistSection:
         if not caseId:
             return False
         if self.panel.logic.isRunning:
-            self._stopNetwork()
-        self._saveDraft()
+            self.opening.stopNetwork()
+        self.decision.saveDraft()
         return self.opening.open(caseId)
 
     def _onReadingStarted(self, caseId) -> None:
@@ -224,10 +208,11 @@ class WorklistSection:
         self.ui.commentLineEdit.text = self.cases.store.annotation(caseId).comment
         self.table.select(caseId)
 
-    def _stopNetwork(self) -> None:
-        """It runs on a case that is being left."""
-        self.panel.logic.abandonJobs()
-        self.panel.showIdle()
+    def _onNotShown(self, caseId) -> None:
+        word = self.cases.store.annotation(caseId)
+        self.ui.commentLineEdit.text = word.comment if word is not None else ""
+        self._show()
+        self.table.select(caseId)
 
     def takeResult(self, result) -> None:
         """The network's result is in the scene, perhaps that of the open case."""
@@ -251,20 +236,7 @@ class WorklistSection:
         if self.opening.isCaseShown:
             self.cases.changes += 1
 
-    def decide(self, status) -> bool:
-        """Say the word, then open the next case; whether it holds."""
-        isRunning = self.panel.logic.isRunning
-        if not self.opening.isCaseShown or (isRunning and status == ACCEPTED):
-            return False
-        if isRunning:
-            self._stopNetwork()
-        self.panel.results.finishEdit()
-        caseId = self.cases.caseId
-        try:
-            self.cases.decide(self.result, status, self.ui.commentLineEdit.text.strip())
-        except RadiologyCNNError as error:
-            self.panel.showMessage(error.message, error.hint)
-            return False
+    def _onDecided(self, caseId) -> None:
         self.writer.settle(self.cases.store)
         following = self.table.nextOpen(caseId)
         if following:
@@ -272,53 +244,14 @@ class WorklistSection:
         else:
             self._show()
             self.panel.showMessage(_("All cases of the list are decided."))
-        return True
 
-    def _saveDraft(self) -> None:
-        if self.cases.caseId and self.result is not None:
-            try:
-                if self.cases.saveDraft(self.result, self.ui.commentLineEdit.text.strip()):
-                    self.writer.settle(self.cases.store)
-                    self.table.show(self.cases.rows())
-            except RadiologyCNNError as error:
-                logging.warning("HemorrhageSeg: the draft of %s was not kept: %s", self.cases.caseId, error)
-                self.panel.showMessage(error.message, error.hint)
-
-    # Buttons, keys, clock
-
-    def _updateCase(self) -> None:
-        ui = self.ui
-        shown = self.opening.isCaseShown
-        ui.decisionFrame.visible = shown or bool(self.opening.readingId)
-        ui.caseNotesLabel.text = "\n".join(self.cases.notes) if shown else ""
-        ui.caseNotesLabel.visible = bool(ui.caseNotesLabel.text)
-        ui.acceptButton.enabled = shown and self.result is not None and not self.panel.logic.isRunning
-        for widget in (ui.flagButton, ui.rejectButton, ui.commentLineEdit):
-            widget.enabled = shown
-        # a case can be flagged or rejected without a mask
-        ui.correctCollapsibleButton.enabled = shown or self.panel.results.result is not None
-        isWorking = shown and self._isPanelShown
-        if isWorking:
-            self.cases.clock.resume()
-            self._autosaveTimer.start()
-            self._tickTimer.start()
-            self._keys.take()
-        else:
-            self.cases.clock.pause()
-            self._autosaveTimer.stop()
-            self._tickTimer.stop()
-            self._keys.release()
-        self._tick()
-        self.shownCaseChanged.emit()
+    def _onDraftKept(self) -> None:
+        self.writer.settle(self.cases.store)
+        self.table.show(self.cases.rows())
 
     def caseChanged(self) -> None:
         """Another scan or result is on the screen, or the network has begun or ended."""
-        self._updateCase()
-
-    def _tick(self) -> None:
-        text = ""
-        if self.opening.readingId:
-            text = self.opening.readingId
-        elif self.opening.isCaseShown:
-            text = f"{self.cases.caseId} · {clockText(self.cases.clock.seconds)}"
-        self.ui.caseStatusLabel.text = text
+        # a case can be flagged or rejected without a mask
+        self.ui.correctCollapsibleButton.enabled = self.decision.isOpen or self.panel.results.result is not None
+        self.decision.update()
+        self.shownCaseChanged.emit()

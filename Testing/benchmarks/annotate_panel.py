@@ -138,7 +138,7 @@ class AnnotatePanel:
     def accept(self) -> list[Turn]:
         """Press the key, and follow the event loop until the next case is there and the one after it is asked for."""
         before = self.worklist.cases.caseId
-        first = self._turn(lambda: self.worklist.decide("accepted"))
+        first = self._turn(lambda: self.worklist.decision.decide("accepted"))
         turns = self._turns(lambda: self._count("prepare_case") > self.answered)
         if self.worklist.cases.caseId == before or self.worklist.result is None:
             raise RuntimeError("the next case was not opened")

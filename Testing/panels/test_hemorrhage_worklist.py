@@ -188,7 +188,7 @@ def testProblemsAreSaidAndNothingIsLost(room, monkeypatch):
     (room.folder / "Meyer_Hans_1.nii.gz").write_bytes(b"not an image")
     room.openCase("case-0002")
     assert "case-0002" in room.ui.messageLabel.text
-    assert room.caseId == ""
+    assert not room.widget.worklist.opening.isCaseShown
     room.openCase("case-0001")
     room.stroke(np.s_[6:9, 30:36, 30:36])
     drawn = room.maskOf()
