@@ -51,7 +51,7 @@ def main() -> None:
             record[part]["minutes"] = round((time.monotonic() - start) / 60, 2)
             rows += [Row(**{k: v for k, v in row.items() if k != "is_missed"}) for row in record[part]["rows"]]
     print(f"\n{'=' * 92}\nAll figures\n{'=' * 92}\n{render(rows)}")
-    missed = [row.name for row in rows if row.is_missed]
+    missed = [f"{part}: {row['name']}" for part, one in record.items() for row in one["rows"] if row["is_missed"]]
     print(f"\nTargets missed: {len(missed)}{': ' + '; '.join(missed) if missed else ''}")
     print("Minutes: " + ", ".join(f"{part} {one['minutes']:.1f}" for part, one in record.items()))
     if options.json:

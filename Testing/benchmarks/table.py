@@ -40,7 +40,7 @@ def render(rows: Iterable[Row]) -> str:
         if row.value is None:
             lines += ["", row.name, "-" * 92]
             continue
-        digits = {"s": 3, "ms": 0, "MiB": 0, "%": 1}[row.unit]
+        digits = {"s": 3, "ms": 0, "MiB": 0, "%": 1, "x": 2}[row.unit]
         ratio = f"{100 * row.ratio:5.1f} %" if row.ratio is not None else ""
         target = "" if row.target is None else f"{'MISSED' if row.is_missed else 'ok'} (<= {row.target:.4g} {row.unit})"
         text = f"{row.name:<44}{row.value:>10.{digits}f} {row.unit:<4}{ratio:>9}   {target:<20} {row.remark}"
