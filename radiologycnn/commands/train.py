@@ -182,6 +182,7 @@ def _run(task: TrainingTask, name: str, options: TrainingOptions, verb: str) -> 
             done = cross_validate(task, output, options.folds, model, resume, start_from, say, cancelled)
             for line in table_text(done.table):
                 typer.echo(line)
+            typer.echo("± SD over cases, of the mean over folds; in brackets the 95 % interval over patients")
             for case, reason in done.refused.items():
                 typer.echo(f"Left out: {case}. {reason}")
             typer.echo(f"Table: {output / TABLE_NAME}")

@@ -158,7 +158,7 @@ class TrainingTask(ABC):
                 0.0,
                 f"Only {counted(len(validation), 'case')} to validate on: chance decides which epoch and threshold are "
                 "taken for the best. Name more in the column split, or a larger validation_share in a file for "
-                "--settings.",
+                "--settings",
             )
         return self.trainer(
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
