@@ -1,4 +1,4 @@
-"""A scan file as a node of the scene, read by the panel itself where the worker has not read it."""
+"""A scan or map file as a node of the scene, read by the panel itself where the worker has not read it."""
 
 import slicer
 
@@ -17,5 +17,19 @@ def addScan(path, name: str) -> tuple:
     from radiologycnn.images import read_volume  # here, because it imports pydicom and SimpleITK
 
     volume = read_volume(path)
-    node = slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)
-    return node, tuple(volume.notes)
+    return _added(volume, name), tuple(volume.notes)
+
+
+def addMapFile(path, name: str):
+    """Read a map that RadiologyCNN has written (NIfTI); its voxels may be fewer and larger than any scan's.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from radiologycnn.images.nifti import read_nifti
+
+    return _added(read_nifti(path), name)
+
+
+def _added(volume, name: str):
+    return slicer.util.addVolumeFromArray(volume.array, ijkToRAS=LPS_TO_RAS @ volume.ijk_to_lps, name=name)

@@ -8,7 +8,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.readers.marks import BOX, TearMark, network_record
 from RadiologyCNNLib import SliceViews
-from RadiologyCNNLib.ScanFile import addScan
+from RadiologyCNNLib.ScanFile import addMapFile, addScan
 from RadiologyCNNLib.ScenePlacement import removeWhole
 from RotatorCuffCNNLib import CamDisplay, CuffRoi
 
@@ -108,7 +108,7 @@ class ReaderStudyScene:
         if study.settings.show_region:
             self._showRegion(folder)
         if study.settings.show_map and (folder / MAP_FILE_NAME).is_file():
-            mapNode = self._loaded(folder / MAP_FILE_NAME, _("{case} map").format(case=name))
+            mapNode = self._loaded(folder / MAP_FILE_NAME, _("{case} map").format(case=name), addMapFile)
             self._beside.append(mapNode)
             slicer.mrmlScene.RemoveNode(mapNode.GetDisplayNode())  # of a scan: grey, with its own window
             CamDisplay.prepareDisplay(mapNode)
@@ -146,9 +146,9 @@ class ReaderStudyScene:
             return None
 
     @staticmethod
-    def _loaded(path, name: str):
+    def _loaded(path, name: str, add=lambda *file: addScan(*file)[0]):
         try:
-            volumeNode, _notes = addScan(path, name)
+            volumeNode = add(path, name)
         except Exception as error:  # damaged files fail in many ways, and the words may tell the file's name
             raise InputError(
                 "unreadable-scan",

@@ -41,16 +41,19 @@ def testAnEarlierResultStaysOutWhileMarksComeAndGo(clinic):
     assert any(display.GetVisibility() for display in displays)
 
 
-def testAStudyLeavesNothingInTheScene(clinic, folder):
+@pytest.mark.parametrize("shape", [(4, 8, 8), (1, 4, 4)], ids=["map", "map of one slice"])
+def testAStudyShowsTheMapAndLeavesNothingInTheScene(clinic, folder, shape):
     from radiologycnn.images import write_image
 
     settings(folder, show_region=True, show_map=True, allow_marks=True)
     for case in CASES:
         classified(folder, case, (0, 0, 0))
-        write_image(folder / "network" / case / "cam.nii.gz", np.stack([np.eye(8, dtype=np.float32)] * 4), np.eye(4))
+        array = np.linspace(0.0, 1.0, np.prod(shape), dtype=np.float32).reshape(shape)
+        write_image(folder / "network" / case / "cam.nii.gz", array, np.diag([20.0, 20.0, 20.0, 1.0]))
     clinic.locate()
     before = clinic.nodeCount()
     clinic.startStudy()
+    assert seen(clinic) == {"Case 1", "Case 1 map"}
     clinic.click(clinic.study.markBoxButton)
     unsaved = clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
     assert [node.GetSaveWithScene() for node in unsaved if node is not clinic.roi] == [0, 0]
