@@ -173,7 +173,7 @@ def test_cross_validation_of_types_has_a_figure_of_each(tmp_path) -> None:
     with (tmp_path / "run" / "cross-validation.csv").open(newline="") as file:
         pooled = {row["figure"]: row for row in csv.DictReader(file) if row["part"] == "pooled"}
     assert all(pooled[f"{kind}_dice"]["cases"] == "2" for kind in BLEED_TYPES)
-    assert "iph dice" in printed or "iph_dice" in printed
+    assert "IPH Dice" in printed
 
 
 def box(first: int, value: int) -> np.ndarray:

@@ -19,6 +19,8 @@ LIGHT_ENGINE = (
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.mask_values",
     "radiologycnn.hemorrhage.results",
+    "radiologycnn.images.boxes",
+    "radiologycnn.images.nifti",
     "radiologycnn.images.png",
     "radiologycnn.images.volume",
     "radiologycnn.models.package",
