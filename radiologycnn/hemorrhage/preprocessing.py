@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.hemorrhage.skull import Skull, find_skull
-from radiologycnn.images.boxes import Box, box_shape, box_start, common_box, moved_box, whole_box
+from radiologycnn.images.boxes import Box, box_shape, box_start, box_within, common_box, moved_box, whole_box
 from radiologycnn.images.grid import (
     oriented_box,
     oriented_shape,
@@ -167,11 +167,11 @@ class NetworkInput:
         seen = common_box(box, self._crop)
         if seen is None:
             return np.zeros(box_shape(box), np.float32)
-        values = resize(on_network_grid, box_shape(self._crop), box=_within(seen, self._crop))
+        values = resize(on_network_grid, box_shape(self._crop), box=box_within(seen, self._crop))
         if seen == box:
             return values
         whole = np.zeros(box_shape(box), np.float32)
-        whole[_within(seen, box)] = values
+        whole[box_within(seen, box)] = values
         return whole
 
     def labels_to_network(self, labels: np.ndarray) -> np.ndarray:
@@ -181,11 +181,6 @@ class NetworkInput:
             labels = resample(labels, self.volume.ijk_to_lps, grid.ijk_to_lps, grid.array.shape, "nearest")
         oriented = reorient_to_lps(replace(grid, array=labels)).array[self._crop]
         return np.ascontiguousarray(resize_labels(oriented, self.array.shape))
-
-
-def _within(part: Box, outer: Box) -> Box:
-    """A part of a box, counted from the box's first voxel."""
-    return moved_box(part, [-start for start in box_start(outer)])
 
 
 def _is_list(value: Any, length: int) -> bool:
