@@ -23,7 +23,7 @@ def figure_words(name: str) -> str:
         return "wrongly found in"
     words: list[str] = []
     ending = ""
-    for part in name.split("_"):
+    for part in name.replace("held_out", "held-out").split("_"):
         unit = _UNITS.get(part)
         if unit and words[-2:-1] != ["within"]:
             ending = f" ({unit})"

@@ -130,7 +130,7 @@ def _improve(
     earlier_before = dice_by_case(network, simulated[mixed:], threshold, where, cancelled) if check else {}
 
     def report(done: float, text: str) -> None:
-        text = text.replace("fine, ", "").replace("held out Dice", "held-out Dice")
+        text = text.replace("fine, ", "")
         progress(
             _TESTED + done * (_TRAINED - _TESTED),
             f"{text} (before {mean(before):.3f})" if text.startswith("Epoch") else text,
