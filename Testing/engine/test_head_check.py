@@ -107,7 +107,19 @@ def test_a_whole_body_is_refused_and_a_neck_is_said():
 
 @pytest.mark.parametrize(
     ("name", "warned"),
-    [("CTA Head", True), ("Head with contrast", True), ("Head non-contrast", False), ("Head w/o contrast", False)],
+    [
+        ("CTA Head", True),
+        ("CTA_Head_1.0_Bv40", True),
+        ("sub-07_CT_post_contrast", True),
+        ("Schaedel mit KM", True),
+        ("Head with contrast", True),
+        ("Head non-contrast", False),
+        ("Head w/o contrast", False),
+        ("head_without_contrast", False),
+        ("Schaedel ohne KM", False),
+        ("Schaedel nativ", False),
+        ("HEAD POST FOSSA", False),
+    ],
 )
 def test_contrast_medium_in_the_name_is_a_warning(head, name, warned):
     assert any("contrast" in text for text in check_head_ct(replace(head, name=name))) == warned
@@ -118,7 +130,13 @@ def test_contrast_medium_in_the_name_is_a_warning(head, name, warned):
     [
         ({"ContrastBolusAgent": "Omnipaque 350"}, True),
         ({"SeriesDescription": "CT Angio Head"}, True),
+        ({"ContrastBolusAgent": "Non-ionic 80 ml"}, True),
         ({"ContrastBolusAgent": "none", "SeriesDescription": "Head plain"}, False),
+        ({"ContrastBolusAgent": "NO CONTRAST"}, False),
+        ({"ContrastBolusAgent": "None given"}, False),
+        ({"ContrastBolusAgent": "Non-contrast"}, False),
+        ({"ContrastBolusAgent": "N/A"}, False),
+        ({"ContrastBolusAgent": "0 ml"}, False),
     ],
 )
 def test_contrast_medium_in_the_header_is_a_warning(head, facts, warned):

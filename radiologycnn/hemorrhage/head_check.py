@@ -37,8 +37,12 @@ LEAST_METAL_MM = 2.0
 LEAST_METAL_MM3 = 5.0
 TALLEST_BRAIN_MM = 140.0
 
-_CONTRAST = re.compile(r"\bcta\b|angio|perfusion|venogra|post.?contrast|with contrast|contrast.?enhanced|\bctv\b|\+c\b")
-_NO_CONTRAST = re.compile(r"non.?contrast|without|w/?o\b|no contrast|native|plain")
+_CONTRAST = re.compile(
+    r"\bcta\b|angio|perfusion|venogra|post.?contrast|with contrast|contrast.?enhanced|\bctv\b|\+c\b|\bkm\b"
+)
+_NO_CONTRAST = re.compile(r"non.?contrast|without|\bw/?o\b|no contrast|nativ|plain|\bohne\b")
+# What stands in the header's field for the agent where there was none.
+_NO_AGENT = re.compile(r"n|n/a|non.?contrast|(no|none|without)\b.*|[-0. ]+(ml)?")
 
 
 def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = False) -> list[str]:
@@ -111,9 +115,9 @@ def _has_contrast(volume: Volume) -> bool:
     """Whether the name or the DICOM header speaks of contrast medium."""
     facts = volume.provenance.get("acquisition") or {}
     texts = [volume.name, *(facts.get(key, "") for key in ("SeriesDescription", "ProtocolName"))]
-    described = " ".join(map(str, texts)).lower()
+    described = " ".join(map(str, texts)).lower().replace("_", " ")  # which separates words in file names
     agent = str(facts.get("ContrastBolusAgent", "")).strip().lower()
-    if agent and agent not in ("no", "none", "n", "without", "0"):
+    if agent and not _NO_AGENT.fullmatch(agent):
         return True
     return bool(_CONTRAST.search(described)) and not _NO_CONTRAST.search(described)
 
