@@ -11,7 +11,8 @@ import slicer
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import InputWatch, VolumeExchange
 from RadiologyCNNLib.PartwiseCall import PartwiseCall
-from RadiologyCNNLib.WarpedScan import warpedScan, worldPlaces
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, worldPlaces
+from RadiologyCNNLib.WarpedScan import warpedScan
 
 KIND = "prepare"  #: the worker's command
 LARGEST_KIB = 128 * 1024  #: larger scans would keep the panel from its events for longer than a person overlooks
@@ -84,7 +85,7 @@ class ScanPreparation:
 
     def _isHardening(self, volumeNode, fields) -> bool:
         """Whether the scan lies under a warp that is being hardened from now on; then it is prepared afterwards."""
-        warped = warpedScan(volumeNode) if VolumeExchange.hasNonlinearTransform(volumeNode) else None
+        warped = warpedScan(volumeNode) if hasNonlinearTransform(volumeNode) else None
         if warped is None or warped.isDone:
             return False
         self._hardening = PartwiseCall(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import slicer
 
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform
 
 #: On a slice node that was turned to a scan's planes: which scan's, and how it lay before and after.
 TURNED_ATTRIBUTE = "RadiologyCNN.TurnedTo"
@@ -32,7 +32,7 @@ def turnTo(volumeNode) -> None:
     scan's plane that is nearest to its own.
     """
     layoutManager = slicer.app.layoutManager()
-    if layoutManager is None or VolumeExchange.hasNonlinearTransform(volumeNode):
+    if layoutManager is None or hasNonlinearTransform(volumeNode):
         return
     for name in layoutManager.sliceViewNames():
         widget = layoutManager.sliceWidget(name)

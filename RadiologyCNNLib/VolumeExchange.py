@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import slicer
 import slicer.util
-import vtk
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.worker.array_files import write_array
-from RadiologyCNNLib.WarpedScan import warpedScan, worldPlaces
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
+from RadiologyCNNLib.WarpedScan import warpedScan
 
 _FOLDER_PREFIX = "RadiologyCNN-"
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
@@ -152,29 +152,6 @@ def checkVolumeNode(volumeNode):
             f"{name} holds {components} values a voxel, as a series of volumes does.",
             "Choose a single volume of it.",
         )
-
-
-def ijkToWorld(volumeNode):
-    """4x4 array: voxel index (i, j, k, 1) to RAS in mm, linear parent transforms included."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    transformNode = volumeNode.GetParentTransformNode()
-    if transformNode is not None:
-        toWorld = vtk.vtkMatrix4x4()
-        transformNode.GetMatrixTransformToWorld(toWorld)
-        vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
-
-
-def hasNonlinearTransform(volumeNode):
-    """Whether a parent transform bends the volume, so that no matrix describes its place."""
-    transformNode = volumeNode.GetParentTransformNode()
-    return transformNode is not None and not transformNode.IsTransformToWorldLinear()
-
-
-def warpedPlaces(volumeNode) -> list | None:
-    """What a result keeps of where a warp puts its scan: ``worldPlaces`` to a micrometre; None for an unwarped scan."""
-    return worldPlaces(volumeNode).round(3).tolist() if hasNonlinearTransform(volumeNode) else None
 
 
 def modalityOf(volumeNode):

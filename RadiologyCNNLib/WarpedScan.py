@@ -8,17 +8,15 @@ import time
 import zlib
 
 import numpy as np
-import slicer
 import slicer.util
 import vtk
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtk.util.numpy_support import vtk_to_numpy
 
 from radiologycnn.errors import InputError
 from RadiologyCNNLib.InputWatch import voxelsTime
+from RadiologyCNNLib.ScanGeometry import generalToWorld, ijkToRas, worldPlaces
 
 PART_SECONDS = 0.03  #: of one part; a tenth of a second is felt
-#: A scan whose points lie nearer than this to where they lay has not been moved.
-TOLERANCE_MM = 0.05
 _FEWEST_ROWS = 16  #: of a part: with fewer, making the parts ready would take longer than resampling them
 _KEPT = "_radiologyCNNWarpedScan"  #: on the Python side of a volume node, with which it goes
 
@@ -58,7 +56,7 @@ class WarpedScan:
         volumeNode.GetRASToIJKMatrix(toIjk)
         vtk.vtkMatrix4x4.Invert(toIjk, toRas)  # as HardenTransform does; the node's own differs in the last digit
         self._reslice = reslice = vtk.vtkImageReslice()
-        fromWorld = _toWorld(volumeNode).GetInverse()
+        fromWorld = generalToWorld(volumeNode).GetInverse()
         resample = vtk.vtkGeneralTransform()
         resample.PostMultiply()
         for step in (toRas, fromWorld, toIjk):
@@ -124,47 +122,9 @@ class WarpedScan:
             pass
 
 
-def worldPlaces(volumeNode) -> np.ndarray:
-    """Where :func:`spreadIndices` of a scan lie in the world: (n, 3), RAS in mm, parent transforms included.
-
-    A scan that lies elsewhere has some of them elsewhere, but for a warp that changes little between them.
-    """
-    toRas = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(toRas)
-    places = slicer.util.arrayFromVTKMatrix(toRas) @ spreadIndices(volumeNode.GetImageData().GetDimensions())
-    points = vtk.vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(places[:3].T), deep=True))
-    moved = vtk.vtkPoints()
-    moved.SetDataTypeToDouble()
-    _toWorld(volumeNode).TransformPoints(points, moved)
-    return vtk_to_numpy(moved.GetData()).copy()
-
-
-def spreadIndices(dimensions) -> np.ndarray:
-    """Voxel indices spread over a grid, as columns (i, j, k, 1): 3 x 3 in each of 9 slices.
-
-    They are whole: between two slices a saved acquisition transform comes back otherwise interpolated.
-
-    Args:
-        dimensions: voxels as (columns, rows, slices).
-    """
-    axes = [np.round(np.linspace(0.0, size - 1.0, count)) for size, count in zip(dimensions, (3, 3, 9))]
-    return np.stack([*(axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")), np.ones(81)])
-
-
-def _toWorld(volumeNode):
-    """The parent transforms as one vtkGeneralTransform."""
-    transform = vtk.vtkGeneralTransform()
-    if volumeNode.GetParentTransformNode() is not None:
-        volumeNode.GetParentTransformNode().GetTransformToWorld(transform)
-    return transform
-
-
 def _changesOf(volumeNode) -> tuple:
     """What is another one whenever VTK was told of a change of voxels, geometry or transforms."""
-    toRas = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(toRas)
-    changes = [voxelsTime(volumeNode), slicer.util.arrayFromVTKMatrix(toRas).tobytes()]
+    changes = [voxelsTime(volumeNode), ijkToRas(volumeNode).tobytes()]
     transform = volumeNode.GetParentTransformNode()
     while transform is not None:
         toParent = transform.GetTransformToParent()

@@ -10,7 +10,7 @@ from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import InputWatch, VolumeExchange
 from RadiologyCNNLib.PartwiseCall import PartwiseCall
-from RadiologyCNNLib.WarpedScan import TOLERANCE_MM, worldPlaces
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, liesAt, worldPlaces
 from RadiologyCNNLib.WorkerError import WorkerError
 
 
@@ -60,9 +60,9 @@ class WorkerJob:
         if shapeKji is None:
             shapeKji = np.load(self.volume["array"], mmap_mode="r", allow_pickle=False).shape
         # a warped scan is sent on a grid of its own
-        isWarped = VolumeExchange.hasNonlinearTransform(volumeNode)
+        isWarped = hasNonlinearTransform(volumeNode)
         isSameShape = isWarped or volumeNode.GetImageData().GetDimensions()[::-1] == tuple(shapeKji)
-        if not isSameShape or not np.allclose(worldPlaces(volumeNode), self.places, rtol=0, atol=TOLERANCE_MM):
+        if not isSameShape or not liesAt(volumeNode, self.places):
             raise InputError(
                 "volume-changed",
                 _("The scan was changed or moved while the network worked on it, so the result no longer fits it."),

@@ -8,6 +8,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from RadiologyCNNLib import ScanPreparation, VolumeExchange
 from RadiologyCNNLib.PartwiseCall import PartwiseCall
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WarpedScan import warpedScan
 from RadiologyCNNLib.WorkerClient import WorkerClient
@@ -151,7 +152,7 @@ class WorkerJobsLogic(ScriptedLoadableModuleLogic, WorkerListener):
             RadiologyCNNError: the scan cannot be exported; the folder does not stay behind.
         """
         try:
-            warped = warpedScan(volumeNode) if VolumeExchange.hasNonlinearTransform(volumeNode) else None
+            warped = warpedScan(volumeNode) if hasNonlinearTransform(volumeNode) else None
             if warped is None or warped.isDone:
                 return self._sendWithScan(job, volumeNode, fields)
         except Exception:

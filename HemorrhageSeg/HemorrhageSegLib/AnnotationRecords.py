@@ -4,13 +4,13 @@ import hashlib
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
 from radiologycnn.annotation.records import Mask
 from radiologycnn.hemorrhage.mask_values import are_types
 from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib.ScanGeometry import ijkToRas
 
 #: So much of a scan is looked at to know it again.
 FINGERPRINT_BYTES = 2_000_000
@@ -60,9 +60,7 @@ def _likeliestLabels(result, mask) -> np.ndarray:
 
 def ijkToLps(volumeNode) -> np.ndarray:
     """Voxel index to LPS, 4x4 in mm, as the scan's file has it: without transforms of the scene."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return LPS_TO_RAS @ slicer.util.arrayFromVTKMatrix(matrix)
+    return LPS_TO_RAS @ ijkToRas(volumeNode)
 
 
 def voxelsFingerprint(volumeNode) -> str:

@@ -1,11 +1,11 @@
 """Slicer's Segment Editor inside the panel: made when it is first needed, on a parameter set of its own."""
 
-import numpy as np
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
 from HemorrhageSegLib.BrushRules import BrushRules
+from HemorrhageSegLib.Labelmaps import isOnGrid
 
 SINGLETON_TAG = "HemorrhageSeg"
 #: What is of use on a bleed, in the order of the keys 1-7; the names are Slicer's and are not translated.
@@ -216,11 +216,8 @@ def _isGridOf(volumeNode, segmentation) -> bool:
     """Whether a segmentation is drawn on a volume's own voxels."""
     converter = slicer.vtkSegmentationConverter
     text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
-    image, onVolume, onImage = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
     if not text or not converter.DeserializeImageGeometry(text, image, False):
         return False
-    volumeNode.GetIJKToRASMatrix(onVolume)
-    image.GetImageToWorldMatrix(onImage)
-    return volumeNode.GetImageData().GetExtent() == image.GetExtent() and np.allclose(
-        slicer.util.arrayFromVTKMatrix(onVolume), slicer.util.arrayFromVTKMatrix(onImage), atol=1e-3
-    )
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return volumeNode.GetImageData().GetExtent() == image.GetExtent() and isOnGrid(image, matrix)

@@ -25,6 +25,22 @@ def voxelsOf(image) -> tuple:
     return (k, j, i), vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
 
 
+def imageOfBox(box, ijkToRas):
+    """An image of a box of the grid, without voxels yet; ``ijkToRas`` is the vtkMatrix4x4 of the whole grid."""
+    image = slicer.vtkOrientedImageData()
+    image.SetImageToWorldMatrix(ijkToRas)
+    k, j, i = box
+    image.SetExtent([bound for axis in (i, j, k) for bound in (axis.start, axis.stop - 1)])
+    return image
+
+
+def isOnGrid(image, ijkToRas) -> bool:
+    """Whether the voxels of an image are those of a grid (vtkMatrix4x4), wherever it begins and ends."""
+    own = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(own)
+    return np.allclose(slicer.util.arrayFromVTKMatrix(own), slicer.util.arrayFromVTKMatrix(ijkToRas), atol=1e-3)
+
+
 def makeLabelmap(box, voxels, ijkToRas):
     """A labelmap of a box of the grid.
 
@@ -32,10 +48,7 @@ def makeLabelmap(box, voxels, ijkToRas):
         voxels: (K, J, I) of the box's shape, 0 and 1.
         ijkToRas: vtkMatrix4x4 of the whole grid.
     """
-    image = slicer.vtkOrientedImageData()
-    image.SetImageToWorldMatrix(ijkToRas)
-    k, j, i = box
-    image.SetExtent([bound for axis in (i, j, k) for bound in (axis.start, axis.stop - 1)])
+    image = imageOfBox(box, ijkToRas)
     image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     voxelsOf(image)[1][:] = voxels
     return image

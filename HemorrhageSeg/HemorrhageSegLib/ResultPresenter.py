@@ -6,9 +6,12 @@ import vtk
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import NetworkOutline, RaterSegments
+from HemorrhageSegLib.Labelmaps import imageOfBox
 from HemorrhageSegLib.ResultTexts import typeCell
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, SceneResult
+from radiologycnn.images.boxes import whole_box
 from RadiologyCNNLib.ResultMaps import PROBABILITY_ATTRIBUTE, addMap
+from RadiologyCNNLib.ScanGeometry import ijkToRas, warpedPlaces
 from RadiologyCNNLib.ScenePlacement import (
     addDisplay,
     followTransform,
@@ -16,7 +19,6 @@ from RadiologyCNNLib.ScenePlacement import (
     removeParts,
     withDisplaysAndStorages,
 )
-from RadiologyCNNLib.VolumeExchange import warpedPlaces
 
 KEPT_FIELDS = ("model", "floor", "measurements", "notes", "provenance", "device", "device_name", "seconds")
 
@@ -104,17 +106,13 @@ def _localGrid(segmentationNode, volumeNode, ijkToWorld) -> np.ndarray:
     """
     if segmentationNode.GetParentTransformNode() is None and volumeNode.GetParentTransformNode() is not None:
         return np.asarray(ijkToWorld, float)
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
+    return ijkToRas(volumeNode)
 
 
 def _setReferenceGeometry(result: SceneResult) -> None:
     """Tell the Segment Editor the grid; that of a warped scan is larger than the scan's own."""
     converter = slicer.vtkSegmentationConverter
-    grid = slicer.vtkOrientedImageData()
-    grid.SetImageToWorldMatrix(result.gridMatrix())
-    grid.SetExtent([bound for size in result.record["shape_kji"][::-1] for bound in (0, size - 1)])
+    grid = imageOfBox(whole_box(result.record["shape_kji"]), result.gridMatrix())
     result.segmentationNode.GetSegmentation().SetConversionParameter(
         converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(grid)
     )

@@ -1,11 +1,9 @@
 """Whether a result still belongs to its scan: made from the same voxels, and lying where the scan lies."""
 
 import numpy as np
-import slicer
-import vtk
 from slicer.i18n import tr as _
 
-from RadiologyCNNLib.WarpedScan import TOLERANCE_MM, spreadIndices, worldPlaces
+from RadiologyCNNLib.ScanGeometry import liesAt, parentToWorld, spreadIndices
 
 
 def scanChanged(result) -> None:
@@ -29,10 +27,6 @@ def outdatedReason(result) -> str:
 def _liesOnItsScan(result) -> bool:
     places = result.record.get("warped_places")
     if places is None:  # the mask lies on the scan's own grid
-        toWorld = vtk.vtkMatrix4x4()
-        transform = result.segmentationNode.GetParentTransformNode()
-        if transform is not None and transform.IsTransformToWorldLinear():
-            transform.GetMatrixTransformToWorld(toWorld)
-        maskToWorld = slicer.util.arrayFromVTKMatrix(toWorld) @ np.array(result.record["grid_ijk_to_ras"], float)
+        maskToWorld = parentToWorld(result.segmentationNode) @ np.array(result.record["grid_ijk_to_ras"], float)
         places = (maskToWorld @ spreadIndices(result.record["shape_kji"][::-1]))[:3].T
-    return np.allclose(places, worldPlaces(result.volumeNode), rtol=0, atol=TOLERANCE_MM)
+    return liesAt(result.volumeNode, places)

@@ -12,11 +12,12 @@ import numpy as np
 import slicer
 import vtk
 
-from HemorrhageSegLib.Labelmaps import labelmapOf, voxelsOf, writeSegment
+from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
 from HemorrhageSegLib.Threshold import labelNumbers
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.images.boxes import bounding_box, box_shape, box_start, box_within, common_box, union_box, whole_box
+from RadiologyCNNLib.ScanGeometry import parentToWorld
 
 RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
 TABLE_ROLE = "HemorrhageSeg.Table"
@@ -222,16 +223,13 @@ class SceneResult:
         image, value = labelmapOf(segmentation, self.segmentId(label))
         if image is None or image.GetNumberOfPoints() == 0:
             return None, 0
-        matrix = vtk.vtkMatrix4x4()
-        image.GetImageToWorldMatrix(matrix)
         grid = self.gridMatrix()
-        if np.allclose(slicer.util.arrayFromVTKMatrix(matrix), slicer.util.arrayFromVTKMatrix(grid), atol=1e-3):
+        if isOnGrid(image, grid):
             return image, value
         # the person has edited it on another (finer) grid
-        own, reference, onGrid = (slicer.vtkOrientedImageData() for _image in range(3))
+        own, onGrid = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
         self.segmentationNode.GetBinaryLabelmapRepresentation(self.segmentId(label), own)
-        reference.SetImageToWorldMatrix(grid)
-        reference.SetExtent([bound for size in self.record["shape_kji"][::-1] for bound in (0, size - 1)])
+        reference = imageOfBox(whole_box(self.record["shape_kji"]), grid)
         reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
         slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(own, reference, onGrid)
         return onGrid, 1
@@ -246,11 +244,7 @@ class SceneResult:
 
     def voxelVolumeMm3(self) -> float:
         """|det| of the voxel to world matrix: right for oblique, sheared and scaled grids."""
-        toWorld = vtk.vtkMatrix4x4()
-        transformNode = self.segmentationNode.GetParentTransformNode()
-        if transformNode is not None and transformNode.IsTransformToWorldLinear():
-            transformNode.GetMatrixTransformToWorld(toWorld)
-        return abs(self.gridMatrix().Determinant() * toWorld.Determinant())
+        return abs(self.gridMatrix().Determinant() * np.linalg.det(parentToWorld(self.segmentationNode)))
 
     # Surface
 

@@ -11,7 +11,6 @@ import time
 import numpy as np
 import qt
 import slicer
-import vtk
 
 from HemorrhageSegLib.Logic import HemorrhageSegLogic
 from HemorrhageSegLib.SceneResult import SceneResult
@@ -19,6 +18,7 @@ from HemorrhageSegLib.SelfTestOfWidgets import WidgetsTest
 from HemorrhageSegLib.SyntheticHead import resultMessage, syntheticHead
 from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
+from RadiologyCNNLib.ScanGeometry import ijkToRas
 
 
 class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
@@ -190,9 +190,7 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
             message = {"volume": field, "notes": [], "segmentation": None}
             volume = PreparedCase("case-0001", message, False, Path(folder)).addVolumeNode()
             self.assertTrue(np.array_equal(slicer.util.arrayFromVolume(volume), self.head.array))
-            matrix = vtk.vtkMatrix4x4()
-            volume.GetIJKToRASMatrix(matrix)
-            self.assertTrue(np.allclose(slicer.util.arrayFromVTKMatrix(matrix), self.head.ijkToRas))
+            self.assertTrue(np.allclose(ijkToRas(volume), self.head.ijkToRas))
             self.assertEqual(volume.GetDisplayNode().GetWindow(), 80)
 
     def test_caseTableSortsNumbersAndPutsUnknownOnesLast(self) -> None:

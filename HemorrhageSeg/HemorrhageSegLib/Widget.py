@@ -13,8 +13,9 @@ from HemorrhageSegLib.RankList import RankList
 from HemorrhageSegLib.ResultSection import ResultSection
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.WorklistSection import WorklistSection
-from RadiologyCNNLib import SliceViews, VolumeExchange
+from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelWidget import PanelWidget
+from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RadiologyCNNLib.ScenePlacement import removeWhole
 
 
@@ -165,6 +166,6 @@ class HemorrhageSegWidget(PanelWidget):
     def presentKept(self, message, probability) -> None:
         """Show a network's result that was kept, as if it had just come."""
         volumeNode = self._parameterNode.inputVolume
-        result = self.logic.present(volumeNode, message, probability, VolumeExchange.ijkToWorld(volumeNode))
+        result = self.logic.present(volumeNode, message, probability, ijkToWorld(volumeNode))
         self.results.showVolume()
         self.showFinished(result)

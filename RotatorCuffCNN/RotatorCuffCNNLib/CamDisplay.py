@@ -5,13 +5,13 @@ positive part with the peak at 1. What is below the threshold is left out.
 """
 
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.errors import InputError
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ResultMaps import isMap
+from RadiologyCNNLib.ScanGeometry import ijkToRas
 from RotatorCuffCNNLib import CamColors, CamRendering
 from RotatorCuffCNNLib.CamColors import CAM_COLOR_NODES
 from RotatorCuffCNNLib.CuffResult import CuffResult, normalized
@@ -58,9 +58,7 @@ def showMap(result: CuffResult, target, method: str) -> None:
             _("Classify the scan again."),
         ) from error
     factors = [displayFactor(count) for count in raw.shape]
-    matrix = vtk.vtkMatrix4x4()
-    result.mapsNode.GetIJKToRASMatrix(matrix)
-    matrix = upsampledMatrix(slicer.util.arrayFromVTKMatrix(matrix), factors)
+    matrix = upsampledMatrix(ijkToRas(result.mapsNode), factors)
     camNode = result.camNode
     with slicer.util.NodeModify(camNode):
         slicer.util.updateVolumeFromArray(camNode, upsampled(normalized(raw), factors))

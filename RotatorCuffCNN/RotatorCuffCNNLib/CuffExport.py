@@ -9,8 +9,9 @@ from slicer.i18n import tr as _
 
 from radiologycnn.rotatorcuff.report_page import html_report
 from radiologycnn.rotatorcuff.results import csv_rows, evidence_rows
-from RadiologyCNNLib import ResultFiles, VolumeExchange
+from RadiologyCNNLib import ResultFiles
 from RadiologyCNNLib.ResultFiles import notWritten
+from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RotatorCuffCNNLib.CuffResult import CuffResult
 from RotatorCuffCNNLib.ReportPictures import reportPictures
 
@@ -62,12 +63,12 @@ def exportMap(result: CuffResult, path, raw: bool = False) -> Path:
     try:
         if result.canSwitch:
             values = np.ascontiguousarray(result.rawMap() if raw else result.normalizedMap(), np.float32)
-            matrix = VolumeExchange.ijkToWorld(result.mapsNode)
+            matrix = ijkToWorld(result.mapsNode)
         elif raw:
             raise notWritten(path, _("the raw maps were removed from the scene"))
         else:
             values = slicer.util.arrayFromVolume(result.camNode)
-            matrix = VolumeExchange.ijkToWorld(result.camNode)
+            matrix = ijkToWorld(result.camNode)
         slicer.util.updateVolumeFromArray(node, values)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         storage.SetFileName(str(path))

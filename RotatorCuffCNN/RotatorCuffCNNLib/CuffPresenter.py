@@ -2,12 +2,12 @@
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import Classification
 from RadiologyCNNLib.ResultMaps import ACTIVATION_ATTRIBUTE, addMap
+from RadiologyCNNLib.ScanGeometry import parentToWorld
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside, removeParts, withDisplaysAndStorages
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffTable
 from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, CuffResult
@@ -133,12 +133,7 @@ def _useNrrdStorage(node) -> None:
 
 def _belowParent(node, ijkToWorld: np.ndarray) -> np.ndarray:
     """A matrix to the world as one to the coordinates below the node's own parent transform."""
-    transform = node.GetParentTransformNode()
-    if transform is None:
-        return ijkToWorld
-    toWorld = vtk.vtkMatrix4x4()
-    transform.GetMatrixTransformToWorld(toWorld)
-    return np.linalg.inv(slicer.util.arrayFromVTKMatrix(toWorld)) @ ijkToWorld
+    return np.linalg.inv(parentToWorld(node)) @ ijkToWorld
 
 
 def _reversedI(count: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import slicer
 from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import target_name
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScanGeometry import ijkToWorld
 
 RECORD_ATTRIBUTE = "RotatorCuffCNN.Result"
 SCAN_ROLE = "RotatorCuffCNN.Scan"
@@ -152,7 +152,7 @@ class CuffResult:
         if not raw.max() > 0:
             return None
         k, j, i = peak_place(raw)
-        place = VolumeExchange.ijkToWorld(self.mapsNode) @ [i, j, k, 1.0]
+        place = ijkToWorld(self.mapsNode) @ [i, j, k, 1.0]
         return tuple(float(c) for c in place[:3])
 
 

@@ -8,7 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
-from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
 
 SCAN_ROLE = "RotatorCuffCNN.RegionOf"
@@ -103,12 +103,12 @@ def roiProblem(roiNode, volumeNode) -> str:
 
 def _isInside(volumeNode, pointRas) -> bool:
     """Whether a world point lies in the image, outer faces of its voxels included."""
-    if VolumeExchange.hasNonlinearTransform(volumeNode):
+    if hasNonlinearTransform(volumeNode):
         bounds = [0.0] * 6
         volumeNode.GetRASBounds(bounds)
         low, high = np.array(bounds).reshape(3, 2).T
         return bool(np.all(pointRas >= low) and np.all(pointRas <= high))
-    index = np.linalg.inv(VolumeExchange.ijkToWorld(volumeNode)) @ [*pointRas, 1.0]
+    index = np.linalg.inv(ijkToWorld(volumeNode)) @ [*pointRas, 1.0]
     size = np.array(volumeNode.GetImageData().GetDimensions())
     return bool(np.all(index[:3] >= -0.5) and np.all(index[:3] <= size - 0.5))
 

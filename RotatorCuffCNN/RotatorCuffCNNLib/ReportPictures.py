@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from radiologycnn.images.png import png_bytes
 from radiologycnn.rotatorcuff.report_page import Picture
 from RadiologyCNNLib import VolumeExchange
+from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RotatorCuffCNNLib import CamDisplay, CamRendering
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
@@ -64,11 +65,11 @@ def slicePictures(result: CuffResult) -> list:
     scan, scanToWorld = VolumeExchange.inWorld(volumeNode)
     cam = slicer.util.arrayFromVolume(result.camNode)
     toScan = np.linalg.inv(scanToWorld)
-    scanToCam = np.linalg.inv(VolumeExchange.ijkToWorld(result.camNode)) @ scanToWorld
+    scanToCam = np.linalg.inv(ijkToWorld(result.camNode)) @ scanToWorld
     peak = result.peakRas() if result.canSwitch else None
     if peak is None:
         middle = [(count - 1) / 2 for count in cam.shape[::-1]]
-        peak = (VolumeExchange.ijkToWorld(result.camNode) @ [*middle, 1.0])[:3]
+        peak = (ijkToWorld(result.camNode) @ [*middle, 1.0])[:3]
     place = np.round((toScan @ [*peak, 1.0])[:3]).astype(int)
     place = np.clip(place, 0, np.array(scan.shape[::-1]) - 1)
     axes = scanToWorld[:3, :3]

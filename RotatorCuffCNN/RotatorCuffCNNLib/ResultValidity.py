@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
-from RadiologyCNNLib import VolumeExchange, WarpedScan
+from RadiologyCNNLib import ScanGeometry
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
@@ -21,11 +21,11 @@ def remember(result: CuffResult, volumeField: dict) -> None:
         volumeField: what the worker was given as the scan.
     """
     scanIjkToRas = LPS_TO_RAS @ np.array(volumeField["ijk_to_lps"], float)
-    mapsIjkToRas = VolumeExchange.ijkToWorld(result.mapsNode)
+    mapsIjkToRas = ScanGeometry.ijkToWorld(result.mapsNode)
     result.updateRecord(
         scan_ijk_to_ras=scanIjkToRas.tolist(),
         scan_ijk_to_maps_ijk=(np.linalg.inv(mapsIjkToRas) @ scanIjkToRas).tolist(),
-        warped_places=VolumeExchange.warpedPlaces(result.volumeNode),
+        warped_places=ScanGeometry.warpedPlaces(result.volumeNode),
         scan_changed=False,
     )
 
@@ -49,7 +49,7 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
         return ""
     if record.get("scan_changed"):
         return _("The scan was changed after this result. Classify again.")
-    bent = VolumeExchange.hasNonlinearTransform(volumeNode)
+    bent = ScanGeometry.hasNonlinearTransform(volumeNode)
     if result.mapsNode is not None and not _liesWhereItDid(result):
         return _("The scan was moved after this result, so that the map no longer fits it. Classify again.")
     classification = result.classification
@@ -80,11 +80,11 @@ def caution(result: CuffResult) -> str:
 def _liesWhereItDid(result: CuffResult) -> bool:
     places = result.record.get("warped_places")
     if places is not None:  # the map lies in the world itself
-        return np.allclose(places, WarpedScan.worldPlaces(result.volumeNode), rtol=0, atol=WarpedScan.TOLERANCE_MM)
-    if VolumeExchange.hasNonlinearTransform(result.volumeNode):
+        return ScanGeometry.liesAt(result.volumeNode, places)
+    if ScanGeometry.hasNonlinearTransform(result.volumeNode):
         return False
     then = np.array(result.record["scan_ijk_to_maps_ijk"], float)
-    now = np.linalg.inv(VolumeExchange.ijkToWorld(result.mapsNode)) @ VolumeExchange.ijkToWorld(result.volumeNode)
+    now = np.linalg.inv(ScanGeometry.ijkToWorld(result.mapsNode)) @ ScanGeometry.ijkToWorld(result.volumeNode)
     corners = np.array([[0, 0, 0, 1], *([*corner, 1] for corner in 99 * np.eye(3))]).T
     return np.allclose(then @ corners, now @ corners, atol=0.05)  # a twentieth of a voxel of the map
 
@@ -93,7 +93,7 @@ def _roiMoved(region, record, roiNode, volumeNode) -> bool:
     """Compared in the scan's own grid, so that a scan that is moved together with its box has not moved it."""
     now = CuffRoi.roiRequest(roiNode)
     thenToRas = np.array(record["scan_ijk_to_ras"], float)
-    nowToRas = VolumeExchange.ijkToWorld(volumeNode)
+    nowToRas = ScanGeometry.ijkToWorld(volumeNode)
     thenIjk = np.linalg.inv(thenToRas) @ LPS_TO_RAS @ [*region.centre_lps_mm, 1.0]
     nowIjk = np.linalg.inv(nowToRas) @ LPS_TO_RAS @ [*now["centre_lps_mm"], 1.0]
     distance = np.linalg.norm(nowToRas[:3, :3] @ (nowIjk - thenIjk)[:3])

@@ -15,10 +15,11 @@ from radiologycnn.images.volume import LPS_TO_RAS
 from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
-from RadiologyCNNLib import SliceViews, VolumeExchange
+from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelSelfTest import PanelSelfTest
 from RadiologyCNNLib.ResultCleaning import ResultCleaning
+from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
 from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage, syntheticShoulder
@@ -38,7 +39,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
         self.assertLess(self._distance(result.peakRas(), self.shoulder.tearRas), 5.0)  # a voxel of the map
         cam = slicer.util.arrayFromVolume(result.camNode)
         k, j, i = np.unravel_index(int(np.argmax(cam)), cam.shape)
-        shown = (VolumeExchange.ijkToWorld(result.camNode) @ [i, j, k, 1.0])[:3]
+        shown = (ijkToWorld(result.camNode) @ [i, j, k, 1.0])[:3]
         self.assertLess(self._distance(shown, result.peakRas()), 5.0)  # brightest in a voxel's centre, the peak between
         self.assertAlmostEqual(float(cam.max()), 1.0, places=5)
 
@@ -156,7 +157,7 @@ class RotatorCuffCNNTest(PanelSelfTest):
                 loaded = slicer.util.loadVolume(str(CuffExport.exportMap(result, os.path.join(folder, name))), {})
                 cam = slicer.util.arrayFromVolume(loaded)
                 k, j, i = peak_place(cam)
-                place = (VolumeExchange.ijkToWorld(loaded) @ [i, j, k, 1.0])[:3]
+                place = (ijkToWorld(loaded) @ [i, j, k, 1.0])[:3]
                 self.assertLess(self._distance(place, result.peakRas()), 0.01)
             page = CuffExport.exportReport(result, os.path.join(folder, "a.html")).read_text(encoding="utf-8")
             self.assertIn("data:image/png;base64", page)

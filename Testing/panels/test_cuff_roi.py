@@ -91,7 +91,7 @@ def testPullingAFaceWithTheMouseKeepsTheOppositeFace(cuff):
 
 
 def testRequestIsInTheFrameThatTheWorkerSees(cuff):
-    from RadiologyCNNLib import VolumeExchange
+    from RadiologyCNNLib import ScanGeometry
 
     volume = cuff.addShoulder()
     angle = np.deg2rad(30)
@@ -106,7 +106,7 @@ def testRequestIsInTheFrameThatTheWorkerSees(cuff):
     after = roiModule.roiRequest(roi)
     assert after["edge_mm"] == pytest.approx(80.0)
     # the same voxel of the scan, before and after, where the worker is told that the scan lies
-    toLps = RAS_TO_LPS @ VolumeExchange.ijkToWorld(volume)
+    toLps = RAS_TO_LPS @ ScanGeometry.ijkToWorld(volume)
     voxel = np.linalg.inv(RAS_TO_LPS @ cuff.shoulder.ijkToRas) @ [*before["centre_lps_mm"], 1.0]
     assert np.allclose(np.linalg.inv(toLps) @ [*after["centre_lps_mm"], 1.0], voxel, atol=1e-3)
 

@@ -12,9 +12,9 @@ NUDGE_MM = 0.5
 def modules(slicerHost):
     import slicer
 
-    from RadiologyCNNLib import VolumeExchange, WarpedScan
+    from RadiologyCNNLib import ScanGeometry, WarpedScan
 
-    return slicer, VolumeExchange, WarpedScan
+    return slicer, ScanGeometry, WarpedScan
 
 
 def acquisitionTransform(slicer, volumeNode, tiltMm=20.0, gapMm=20.0, name="acquisition transform"):
@@ -60,7 +60,7 @@ def addScan(slicer, dtype=np.int16, shape=(6, 40, 30)):
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 @pytest.mark.parametrize("hasParent", [False, True])
 def testVoxelsEqualThoseOfSlicersOwnHardening(modules, dtype, hasParent, monkeypatch):
-    slicer, VolumeExchange, WarpedScan = modules
+    slicer, ScanGeometry, WarpedScan = modules
     monkeypatch.setattr(WarpedScan, "_FEWEST_ROWS", 7)
     volume = addScan(slicer, dtype)
     warp = acquisitionTransform(slicer, volume)
@@ -91,7 +91,7 @@ def testVoxelsEqualThoseOfSlicersOwnHardening(modules, dtype, hasParent, monkeyp
     assert hardened.shape != before.shape
     assert warped.array.dtype == hardened.dtype
     assert np.array_equal(warped.array, hardened)
-    assert np.allclose(warped.ijkToRas, VolumeExchange.ijkToWorld(copy), rtol=0, atol=1e-12)
+    assert np.allclose(warped.ijkToRas, ScanGeometry.ijkToWorld(copy), rtol=0, atol=1e-12)
 
 
 def testIsResampledOnceUntilVoxelsGeometryOrTransformChange(modules):
