@@ -11,9 +11,9 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 TEXTS = (
-    "Modality", "Laterality", "ImageLaterality", "BodyPartExamined", "SeriesDescription", "ProtocolName",
-    "SequenceName", "ScanOptions", "ScanningSequence", "SequenceVariant", "MRAcquisitionType", "PatientPosition",
-    "ContrastBolusAgent",
+    "Modality", "Laterality", "ImageLaterality", "BodyPartExamined", "SeriesDescription", "StudyDescription",
+    "ProtocolName", "SequenceName", "ScanOptions", "ScanningSequence", "SequenceVariant", "MRAcquisitionType",
+    "PatientPosition", "ContrastBolusAgent",
 )  # fmt: skip
 NUMBERS = ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "MagneticFieldStrength")
 KEYWORDS = (*TEXTS, *NUMBERS)

@@ -30,6 +30,7 @@ from radiologycnn.rotatorcuff.series_words import (
     only_meaning,
     positive_number,
     series_words,
+    study_words,
 )
 
 # World axes in the order of LPS: the plane that a slice normal along each of them makes.
@@ -196,8 +197,11 @@ def _side_by_tags(facts: Mapping[str, Any], words: str) -> tuple[str, str]:
         for value in listed(facts.get(keyword)):
             if value.upper() in ("L", "R"):
                 return ("left" if value.upper() == "L" else "right"), f"DICOM {keyword}"
-    named = only_meaning(SIDE_WORDS, words)
-    return named, "name" if named != "unknown" else ""
+    for source, said in (("name", words), ("study's name", study_words(facts))):
+        named = only_meaning(SIDE_WORDS, said)
+        if named != "unknown":
+            return named, source
+    return "unknown", ""
 
 
 def _side(volume: Volume, facts: Mapping[str, Any], words: str, plane: str) -> tuple[str, str]:

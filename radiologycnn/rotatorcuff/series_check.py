@@ -11,7 +11,14 @@ from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
 from radiologycnn.rotatorcuff.series import describe_series, through_plane_axis
-from radiologycnn.rotatorcuff.series_words import SHOULDER, acquisition_facts, other_organ, series_words, tag_words
+from radiologycnn.rotatorcuff.series_words import (
+    SHOULDER,
+    acquisition_facts,
+    other_organ,
+    series_words,
+    study_words,
+    tag_words,
+)
 
 CHOOSE_SHOULDER = "Choose an oblique-coronal MR series of a shoulder, best T2- or PD-weighted."
 
@@ -35,13 +42,13 @@ def check_shoulder_mr(volume: Volume) -> list[str]:
     facts = acquisition_facts(volume)
     _check_mr(volume, facts)
     warnings = _extent_warnings(volume)
-    words = series_words(volume, facts)
-    tagged = other_organ(" ".join(tag_words(facts)))
-    if tagged and not SHOULDER.search(words):
-        raise InputError("not-a-shoulder", f"This series shows {tagged}, as its header says.", CHOOSE_SHOULDER)
-    named = other_organ(words)
-    if named and not SHOULDER.search(words):
-        warnings.append(f"By its name this series shows {named}{NOT_A_SHOULDER}")
+    words = f"{series_words(volume, facts)} {study_words(facts)}"
+    if not SHOULDER.search(words):
+        tagged, named = other_organ(" ".join(tag_words(facts))), other_organ(words)
+        if tagged:
+            raise InputError("not-a-shoulder", f"This series shows {tagged}, as its header says.", CHOOSE_SHOULDER)
+        if named:  # a study may have series of several organs
+            warnings.append(f"By its name this series shows {named}{NOT_A_SHOULDER}")
     description = describe_series(volume)
     if description.plane != "coronal":
         warnings.append(

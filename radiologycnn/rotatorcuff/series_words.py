@@ -12,17 +12,17 @@ from radiologycnn.images.volume import Volume
 
 SHOULDER = re.compile(r"shoulder|\bshldr|\bshou|rotator|cuff|humer|scapul|clavic|gleno|schulter|epaule|spalla|hombro")
 _OTHER_ORGANS = (
-    ("a head", re.compile(r"\bhead\b|brain|skull|cranium|\biac\b|orbit|schaedel|cerebr|\btmj\b|jaw|face")),
+    ("a head", re.compile(r"\bhead\b|brain|skull|cranium|\biac\b|orbit|schaedel|cerebr|\btmj\b|\bjaw|\bface\b")),
     ("a spine", re.compile(r"spine|\bneck\b|lumbar|thoracic|cervical|\bsacr")),
     ("a knee", re.compile(r"\bknee|\bknie\b|genou|patell|menisc")),
     ("a hip or pelvis", re.compile(r"\bhips?\b|pelvi|prostat|\buter|femur|thigh")),
     ("a foot or ankle", re.compile(r"\bfoot\b|ankle|\btoes?\b|achill|\bcalf\b|\btibia|lower leg")),
     ("a hand, wrist or elbow", re.compile(r"\bhand\b|wrist|finger|thumb|elbow|forearm")),
-    ("an abdomen or chest", re.compile(r"abdom|liver|kidney|renal|mrcp|pancrea|heart|cardiac|breast|\blung")),
+    ("an abdomen or chest", re.compile(r"abdom|\bliver|kidney|renal|mrcp|pancrea|heart|cardiac|breast|\blung")),
 )
 PLANE_WORDS = (
-    ("coronal", re.compile(r"\b\w{0,3}cor(o|onal)?\b")),
-    ("sagittal", re.compile(r"\b\w{0,3}sag(i|ittal)?\b")),
+    ("coronal", re.compile(r"\b(para|\w{0,3})[ck]or(o|ona[lr]e?)?\b")),
+    ("sagittal", re.compile(r"\b(para|\w{0,3})sag(i|itt?ale?)?\b")),
     ("axial", re.compile(r"\b\w{0,3}(ax|axl|axial)\b|\btra(ns|nsverse|nsversal)?\b")),
 )
 SIDE_WORDS = (
@@ -76,6 +76,11 @@ def tag_words(facts: Mapping[str, Any]) -> list[str]:
 def series_words(volume: Volume, facts: Mapping[str, Any]) -> str:
     """All that is said of the series, in plain words: the header's texts and the volume's name."""
     return " ".join([*tag_words(facts), _plain(volume.name)])
+
+
+def study_words(facts: Mapping[str, Any]) -> str:
+    """What is said of the whole study, in plain words: the organ and often the side, but nothing of one series."""
+    return " ".join(_plain(text) for text in listed(facts.get("StudyDescription")))
 
 
 def only_meaning(patterns: tuple[tuple[str, re.Pattern[str]], ...], words: str) -> str:

@@ -1,0 +1,70 @@
+"""What the words of real headers and file names say of a shoulder MR: organ, side and plane."""
+
+import numpy as np
+import pytest
+from engine.hand_made import centred_matrix
+from engine.shoulder_phantom import oblique_coronal
+
+from radiologycnn.images.volume import Volume
+from radiologycnn.rotatorcuff.series import describe_series
+from radiologycnn.rotatorcuff.series_check import check_shoulder_mr
+
+STEPS = oblique_coronal("right", (2.0, 2.0, 4.2), 30.0)
+
+
+def scan(facts=None, name="", steps=STEPS, shape=(20, 80, 80)):
+    """A scan without a picture that tells anything."""
+    array = np.random.default_rng(0).normal(100, 20, shape).astype(np.float32)
+    return Volume(array, centred_matrix(steps, shape), "MR", name, provenance={"acquisition": facts or {}})
+
+
+@pytest.mark.parametrize("text", ["PD COR surface coil", "COR interface", "T2 COR deliver"])
+def test_a_word_that_only_contains_an_organ_names_none(text):
+    assert check_shoulder_mr(scan({"SeriesDescription": text})) == []
+
+
+def test_a_study_of_a_shoulder_outweighs_a_wrong_body_part():
+    facts = {"BodyPartExamined": "HEAD", "SeriesDescription": "PD FS COR", "StudyDescription": "MRI SHOULDER LT WO"}
+    assert check_shoulder_mr(scan(facts)) == []
+
+
+def test_a_study_of_another_organ_is_only_a_warning():
+    (warning,) = check_shoulder_mr(scan({"SeriesDescription": "PD FS COR", "StudyDescription": "MRI Knee left"}))
+    assert "a knee" in warning
+
+
+@pytest.mark.parametrize(
+    ("facts", "side", "source"),
+    [
+        ({"StudyDescription": "MRI SHOULDER LT W/O CONTRAST"}, "left", "study's name"),
+        ({"StudyDescription": "MR Schulter rechts"}, "right", "study's name"),
+        ({"StudyDescription": "MR shoulders left and right"}, "unknown", ""),
+        ({"StudyDescription": "MRI SHOULDER LT", "SeriesDescription": "COR PD RIGHT"}, "right", "name"),
+        ({"StudyDescription": "MRI SHOULDER LT", "Laterality": "R"}, "right", "DICOM Laterality"),
+    ],
+)
+def test_the_side_of_the_study_counts_where_the_series_says_none(facts, side, source):
+    description = describe_series(scan(facts))
+    assert (description.side, description.side_source) == (side, source)
+
+
+def test_the_study_tells_nothing_of_plane_and_weighting():
+    description = describe_series(scan({"StudyDescription": "MR shoulder sag T1 fs"}))
+    assert (description.plane, description.weighting, description.fat_saturated) == ("coronal", "unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "plane"),
+    [
+        ("pd_tse_fs_paracor", "coronal"),
+        ("PDW SPAIR kor", "coronal"),
+        ("DP coronale FS", "coronal"),
+        ("T2 koronar", "coronal"),
+        ("pd_tse_fs_parasag", "sagittal"),
+        ("T2 sagital", "sagittal"),
+        ("T2 sagittale", "sagittal"),
+    ],
+)
+def test_planes_by_the_names_that_other_languages_have_for_them(name, plane):
+    thin = np.diag([1.5, 1.5, 1.5])  # of a 3D sequence, stored from foot to head: only the name tells
+    assert describe_series(scan(name=name, steps=thin, shape=(80, 80, 80))).plane == plane
