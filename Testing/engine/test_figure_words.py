@@ -2,7 +2,7 @@
 
 import pytest
 
-from radiologycnn.evaluation.words import figure_words, performance_lines
+from radiologycnn.evaluation.words import figure_words, performance_lines, performance_texts
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_performance_is_a_line_a_figure_with_its_interval() -> None:
         "    IPH: cases 2, Dice 0.8, wrongly found in 1",
     ]
     assert list(performance_lines({"dice": 0.5, "dice_95": [0.4]})) == ["Dice: 0.5"]
+
+
+def test_performance_in_short_is_a_row_for_each_set_of_scans() -> None:
+    table = dict.fromkeys("abcdefg", 0.5)  # longer than a row
+    test = {"data": "3 scans", "cases": 3, "top1": 0.98754, "top1_95": [0.6, 0.8], "matrix": [[1]], "by_age": table}
+    record = {"dice": 0.5, "note": "a trial", "test": test, "nested": {"types": {"iph": {"dice": 0.8}}}, "none": {}}
+    test["by_type"] = {"sdh": 0.6, "volume_ml": 1234.5}
+    assert list(performance_texts(record)) == [
+        ("", "Dice 0.5; note: a trial"),
+        ("test", "3 scans; cases 3; top-1 0.988 (95 % 0.6 to 0.8); by type: SDH 0.6, volume (mL) 1234.5"),
+    ]

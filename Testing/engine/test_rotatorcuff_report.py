@@ -218,7 +218,7 @@ def test_whatever_stands_in_names_and_notes_is_text_only(result):
     page = Page(text)
     assert "script" not in page.tags
     assert page.text.count("alert('x')") >= 10
-    assert "auc 0.912" in page.text
+    assert "AUC 0.912" in page.text
 
 
 def test_a_page_needs_next_to_nothing(result):

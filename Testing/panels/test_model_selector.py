@@ -53,7 +53,7 @@ def test_card_tells_what_a_person_has_to_know(selector, package):
         "Hemorrhage &amp; more",
         "0.4",
         "Dice 0.812",
-        "scans 40; AUC 0.9 (0.8–0.95); by type: SDH 0.6",
+        "scans 40; AUC 0.9 (95 % 0.8 to 0.95); by type: SDH 0.6",
         "abababababab",
     ):
         assert text in card

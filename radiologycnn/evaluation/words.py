@@ -11,6 +11,9 @@ _UNITS = {"ml": "mL", "mm": "mm"}
 _SPELLINGS = {"auc": "AUC", "brier": "Brier", "dice": "Dice", "f1": "F1", "hausdorff": "Hausdorff", "sd": "SD"}
 _SPELLINGS |= {"top1": "top-1"} | {kind: kind.upper() for kind in ("iph", "ivh", "sdh", "edh", "sah")}
 
+#: Figures of a table that are still read in one row.
+LONGEST_ROW = 6
+
 
 def counted(count: int, thing: str) -> str:
     """ "1 case", "2 cases"."""
@@ -46,12 +49,45 @@ def performance_lines(figures: Mapping[str, Any], indent: str = "") -> Iterator[
                 yield f"{indent}{figure_words(name)}"
                 yield from performance_lines(value, indent + "  ")
             else:
-                own = (f"{figure_words(key)} {one}" for key, one in value.items() if isinstance(one, int | float))
-                yield f"{indent}{figure_words(name)}: {', '.join(own)}"
+                yield f"{indent}{figure_words(name)}: {', '.join(_row(value))}"
         elif isinstance(value, str | int | float):
-            interval = figures.get(f"{name}_95")
-            known = isinstance(interval, list | tuple) and len(interval) == 2  # the card may be a stranger's
-            yield f"{indent}{figure_words(name)}: {value}" + (" (95 % {} to {})".format(*interval) if known else "")
+            yield f"{indent}{figure_words(name)}: {_with_interval(figures, name)}"
+
+
+def performance_texts(performance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The same in short: (name of a set of scans, its figures in a row), "" for figures of no set.
+
+    Left out are tables of more than :data:`LONGEST_ROW` figures and tables within tables too.
+    """
+    own = {name: value for name, value in performance.items() if not isinstance(value, Mapping)}
+    sets = {name: value for name, value in performance.items() if isinstance(value, Mapping)}
+    for name, figures in {"": own, **sets}.items():
+        text = "; ".join(_row(figures, holds_tables=True))
+        if text:
+            yield figure_words(name), text
+
+
+def _row(figures: Mapping[str, Any], holds_tables: bool = False) -> Iterator[str]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            if holds_tables and len(value) <= LONGEST_ROW and (row := ", ".join(_row(value))):
+                yield f"{figure_words(name)}: {row}"
+        elif isinstance(value, str):
+            yield value if name == "data" else f"{figure_words(name)}: {value}"
+        elif isinstance(value, int | float):
+            yield f"{figure_words(name)} {_with_interval(figures, name)}"
+
+
+def _with_interval(figures: Mapping[str, Any], name: str) -> str:
+    text, interval = _number(figures[name]), figures.get(f"{name}_95")
+    if isinstance(interval, list | tuple) and len(interval) == 2:  # the card may be a stranger's
+        text += " (95 % {} to {})".format(*map(_number, interval))
+    return text
+
+
+def _number(value: Any) -> str:
+    """A share or a mean with three significant digits; counts and all else as they stand."""
+    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1000 else str(value)
 
 
 def p_words(p: float | None) -> str:

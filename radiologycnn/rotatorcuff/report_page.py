@@ -12,6 +12,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from radiologycnn.evaluation.words import performance_texts
 from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.rotatorcuff.probability_bars import probability_bars
@@ -210,11 +211,13 @@ def _evidence_row(one: CamEvidence) -> list[str]:
 
 def _card(card: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     performance = card.get("performance") or {}
+    # there is room for one set of scans: that by which nothing was chosen
+    tested = {"test": performance["test"]} if performance.get("test") else performance
     rows = [
         ("Model", " · ".join(str(card[name]) for name in ("title", "id") if card.get(name))),
         ("Intended use", card.get("intended_use")),
         ("Training data", card.get("training_data")),
-        ("Performance", _performance_words(performance)),
+        *((f"Performance, {scans}" if scans else "Performance", text) for scans, text in performance_texts(tested)),
         ("Licence", card.get("licence")),
         ("Weights (SHA-256)", card.get("weights_sha256")),
         ("Computed on", _computed_on(provenance)),
@@ -223,20 +226,6 @@ def _card(card: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows if value
     )
     return f"<table class='card'><caption>Model card</caption><tbody>{cells}</tbody></table>" if cells else ""
-
-
-def _performance_words(performance: Mapping[str, Any]) -> str:
-    """Figures by name; what is nested or long stands in the model's own description."""
-    figures = []
-    for name, value in performance.items():
-        words = str(name).replace("_", " ")
-        if isinstance(value, bool) or value is None:
-            continue
-        if isinstance(value, float):
-            figures.append(f"{words} {value:.3g}")
-        elif isinstance(value, int) or (isinstance(value, str) and len(value) <= 120):
-            figures.append(f"{words} {value}" if isinstance(value, int) else f"{words}: {value}")
-    return "; ".join(figures)
 
 
 def _computed_on(provenance: Mapping[str, Any]) -> str:
