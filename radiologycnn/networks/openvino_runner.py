@@ -162,9 +162,10 @@ def _chosen_precision(wish: str, capabilities: set[str], small: bool, classifies
     # 0.9996; bfloat16 0.9976 to 0.9996. There no part of it alone is to blame: with only the weights rounded 0.9988 to
     # 1, only what convolutions take in 0.9994 to 1, only what they give 0.9991 to 0.9995, all three with exact
     # normalization 0.9983 to 0.9996. With full resolution left in float32 0.9991 to 0.9998, too near the limit for a
-    # gain of 1.6 at most. So bfloat16 segments for those who choose it, and where memory ends. 60 simulated shoulders
-    # with the demonstration model 0.3.0 in bfloat16: probabilities within 0.004 (median 0.0005), maps correlated by at
-    # least 0.99997, their peaks within 0.11 mm, the class always the same. float16 was no faster than float32.
+    # gain of 1.6 at most. So bfloat16 segments for those who choose it, and where memory ends.
+    # A classifier in bfloat16, on 60 simulated shoulders: probabilities within 0.004 (median 0.0005), maps correlated
+    # by at least 0.99997, their peaks within 0.11 mm, the class always the same. That was an earlier demonstration
+    # model (0.3.0); tests hold those of today to the limits above. float16 was no faster than float32.
     if wish == AUTO:
         worth = _CAPABILITIES if small else ("bfloat16",) if classifies else ()
         return next((name for name in worth if _CAPABILITIES[name] in capabilities), "float32")
