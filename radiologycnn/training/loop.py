@@ -8,8 +8,8 @@ run that was killed and resumed gives the weights of a run that was not. Several
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.training.averaging import running_average
 from radiologycnn.training.best_epoch import BestEpoch, TrainingResult
 from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_checkpoint
 from radiologycnn.training.distributed import current_team, joined_normalization
@@ -66,6 +67,7 @@ class TrainingLoop:
         self.network = joined_normalization(network, self.team, device)
         self.optimizer, self.settings = optimizer, settings
         self.frozen_parts = freeze(self.network, settings)
+        self.average = running_average(self.network, settings.weight_average)
         self.train_paths, self.validation_paths = list(train_paths), list(validation_paths)
         self.folder, self.device, self.cancelled = folder, device, cancelled
         self.epoch = 0
@@ -199,10 +201,10 @@ class TrainingLoop:
             self.before_fine_stage()
         stage = "coarse" if self.coarse else "fine"
         rate, train_loss = self._train_once()
-        self.network.eval()
-        with torch.no_grad():
+        with self._averaged_weights(), torch.no_grad():
+            self.network.eval()
             figures = self.validate()
-        better = self.best.offer(self.network, self.epoch + 1, figures)
+            better = self.best.offer(self.network, self.epoch + 1, figures)
         self.after_epoch(better)
         self.epoch += 1
         record: dict[str, Any] = {
@@ -221,6 +223,17 @@ class TrainingLoop:
             if self.events:
                 self.events.add(record)
         self.last_words = epoch_words(stage, train_loss, figures)
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """While entered, :attr:`network` is the average of its weights, where the settings want one."""
+        learning = self.network
+        if self.average:
+            self.network = self.average.module
+        try:
+            yield
+        finally:
+            self.network = learning
 
     def _train_once(self) -> tuple[float, float]:
         """One pass; returns the last learning rate and the mean loss."""
@@ -257,6 +270,8 @@ class TrainingLoop:
         if self.settings.gradient_limit:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_limit)
         self.optimizer.step()
+        if self.average:
+            self.average.update_parameters(self.network)
         return loss
 
     @property
@@ -283,6 +298,7 @@ class TrainingLoop:
             "extra": self.extra_state(),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             **self.best.state(),
         }
 
@@ -302,6 +318,8 @@ class TrainingLoop:
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
         self.best.restore(state)
         self.restore_extra(state["extra"])

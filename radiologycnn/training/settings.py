@@ -25,6 +25,8 @@ class CommonSettings:
         learning_rate: the largest one of the run.
         gradient_limit: largest norm of a step's gradient, which keeps one odd batch from throwing the weights away; 0:
             none (the papers).
+        weight_average: share that each step leaves of a running average of the weights, less in the first hundreds of
+            steps; that average is what is validated and kept. 0: the weights of the last step (the papers).
         schedule: how the rate falls; each task says which ones it has.
         min_delta: by how much the validation loss must fall to count as better.
         stop_after: epochs without a better validation loss after which the fine stage stops; 0 never.
@@ -33,7 +35,8 @@ class CommonSettings:
             "none", or the "features", so that only the last part learns.
         focal_gamma: of the focal loss, where that is chosen: how much cases (or voxels) that are right already count
             less; 2 in Lin 2017, 0 is cross-entropy.
-        autocast: compute in bfloat16 where that is safe: faster on GPUs, and on CPUs that know it.
+        autocast: compute in bfloat16 where that is safe and the processor is made for it; float32 elsewhere, as there
+            bfloat16 would take many times as long.
         validation_share: of cases that the manifest leaves without a split.
         seed: decides weights, order, augmentation and dropout.
         loading_threads: that make cases ready in the background; 0 none. Changes no result.
@@ -52,6 +55,7 @@ class CommonSettings:
     coarse_batch_size: int = 2
     learning_rate: float = 2e-3
     gradient_limit: float = 5.0
+    weight_average: float = 0.0
     schedule: str = "cosine"
     min_delta: float = 1e-4
     stop_after: int = 0
@@ -125,6 +129,8 @@ class CommonSettings:
             found.append("The learning rate lies between 0 and 1.")
         if self.gradient_limit < 0:
             found.append("The gradient's limit is not negative.")
+        if not 0 <= self.weight_average < 1:
+            found.append("The share that the average of the weights keeps lies between 0 and 1.")
         if self.stop_after < 0 or self.min_delta < 0:
             found.append("Early stopping waits for no negative number of epochs (stop_after) or fall (min_delta).")
         if self.schedule not in self.SCHEDULES:

@@ -164,6 +164,10 @@ class TrainingTask(ABC):
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
         )
 
+    def settled(self, result: TrainingResult, validation: list[Path]) -> TrainingResult:
+        """What becomes the model: the training's result, with what its validation cases still decide."""
+        return result
+
     @abstractmethod
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         """The model's threshold by its validation cases, and their figures for its card."""
@@ -260,6 +264,7 @@ class TrainingTask(ABC):
         Args:
             export: add the network for machines without torch.
         """
+        result = self.settled(result, validation)
         threshold, performance = self.operating_point(result, validation)
         report = progress or (lambda part, text: None)
 

@@ -86,7 +86,7 @@ class TrainingSettings(CommonSettings):
 
 
 PRESETS: dict[str, TrainingSettings] = {
-    "default": TrainingSettings(),
+    "default": TrainingSettings(weight_average=0.99),
     # Arab 2020, Methods: Adam .005, halved after 10 epochs, stop after 50, 500 epochs, batch 1, Dice, no augmentation.
     "paper": TrainingSettings(
         preset="paper",

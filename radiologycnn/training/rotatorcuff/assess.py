@@ -30,14 +30,6 @@ TEAR_LABEL = 1
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
 
 
-def tear_probabilities(
-    network: nn.Module, paths: Sequence[Path], preprocessing: Preprocessing, device: str = "cpu"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of prepared cases: true classes, and 1 - P(None)."""
-    true, probabilities = class_probabilities(network, paths, preprocessing, device)
-    return true, 1 - probabilities[:, 0]
-
-
 @torch.no_grad()
 def class_probabilities(
     network: nn.Module,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,8 +25,8 @@ from radiologycnn.training.rotatorcuff.assess import (
     class_probabilities,
     simulated_shoulders,
     summarize,
-    tear_probabilities,
 )
+from radiologycnn.training.rotatorcuff.calibration import best_logit_scale, with_scaled_logits
 from radiologycnn.training.rotatorcuff.cases import (
     MANIFEST_FILES,
     MARGIN_SHARE,
@@ -145,19 +146,30 @@ class RotatorCuffTask(TrainingTask):
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
 
+    def settled(self, result: TrainingResult, validation: list[Path]) -> TrainingResult:
+        """With logits of the scale at which the validation cases' probabilities are most likely."""
+        if not self.settings.calibrate or not validation:
+            return result
+        scale = best_logit_scale(*self._found(result, validation))
+        return replace(result, state_dict=with_scaled_logits(result.state_dict, scale))
+
+    def _found(self, result: TrainingResult, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+        """True classes, and the probabilities that a training's network gives."""
+        network = build_network(self.architecture())
+        network.load_state_dict(result.state_dict)
+        return class_probabilities(network.to(self.device), paths, self.settings.preprocessing(), self.device)
+
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         if not validation:  # as in the paper
             return 0.5, {}
-        network = build_network(self.architecture())
-        network.load_state_dict(result.state_dict)
-        threshold = choose_threshold(
-            *tear_probabilities(network.to(self.device), validation, self.settings.preprocessing(), self.device)
-        )
+        true, probabilities = self._found(result, validation)
+        threshold = choose_threshold(true, 1 - probabilities[:, 0])
         kind = "simulated shoulder" if self.simulated else "case"
-        chosen = "the operating point" if self.settings.keep == "last" else "the epoch and the operating point"
+        chosen = ["epoch"] * (self.settings.keep == "best") + ["scale of the logits"] * self.settings.calibrate
+        chosen_words = ", ".join([*chosen, "operating point"])
         return threshold, {
             "validation": {
-                "data": f"{counted(len(validation), kind)}, prepared as for training; they chose {chosen}",
+                "data": f"{counted(len(validation), kind)}, prepared as for training; they chose: {chosen_words}",
                 **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
             }
         }

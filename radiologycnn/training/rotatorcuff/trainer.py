@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.networks.feature_grid import feature_stride
 from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
@@ -215,7 +216,7 @@ class ClassificationLoop(TrainingLoop):
         settings = self.settings
         image = image.to(self.device, memory_format=torch.channels_last_3d, non_blocking=True)
         mask, classes = (one.to(self.device, non_blocking=True) for one in (mask, classes))
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=settings.autocast):
+        with mixed_precision(self.device, settings.autocast):
             features = self.network.features(image)
         features = features.float()
         if self.network.training and self.settings.head_norm == "running":
