@@ -40,6 +40,25 @@ def describe_device(device: torch.device) -> str:
     return f"CPU ({platform.machine() or 'unknown type'}, {threads} thread{'s' if threads > 1 else ''})"
 
 
+def computes_bfloat16(device: torch.device | str) -> bool:
+    """Whether a device has instructions for bfloat16.
+
+    Without them PyTorch computes it step by step: CNN-DS learned from a head 30 times slower so than in float32, VRN 23
+    times, on one core of a processor with AVX2 alone.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # from Ampere on
+    # Older versions of PyTorch cannot say; then float32, which is right anyway.
+    asked = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
+    return any(ask is not None and ask() for ask in asked)
+
+
+def mixed_precision(device: torch.device | str, wanted: bool = True) -> torch.autocast:
+    """While entered, what allows it is computed in bfloat16, where that is wanted and the device is made for it."""
+    enabled = wanted and computes_bfloat16(device)
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device's memory ended; PyTorch has no one type for all devices."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):

@@ -17,6 +17,7 @@ from radiologycnn.hemorrhage.inference import HemorrhageSegmenter, mask_from_pro
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.models.package import ModelPackage
+from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.training.hemorrhage.cases import load_case
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def choose_threshold(network: nn.Module, paths: Sequence[Path], device: str = "c
     for path in paths:
         case = load_case(path)
         image = torch.from_numpy(case.image).float()[None, None].to(device)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with mixed_precision(device):
             logits = network(image)
         # Twice as fine, as the scan's own grid is finer still: there a low threshold also moves the boundary outwards.
         probability = functional.interpolate(torch.sigmoid(logits.float()), scale_factor=2, mode="trilinear")

@@ -14,6 +14,7 @@ from torch.nn import functional
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
+from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
@@ -139,7 +140,7 @@ class SegmentationLoop(TrainingLoop):
     def _loss(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         image = image.to(self.device, memory_format=torch.channels_last_3d, non_blocking=True)
         mask = mask.to(self.device, non_blocking=True)
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.settings.autocast):
+        with mixed_precision(self.device, self.settings.autocast):
             logits = self.network(image)
         logits = logits.float()
         loss = types_loss if logits.shape[1] > 1 else segmentation_loss

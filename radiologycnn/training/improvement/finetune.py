@@ -15,6 +15,7 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
+from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
@@ -63,7 +64,7 @@ def dice_by_case(
             raise Cancelled
         case = load_case(path)
         image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with mixed_precision(device):
             logits = network(image)
         scores[path.stem] = _dice_of_labels(logits.float()[0].cpu().numpy(), lowest_logit, case)
     return scores
@@ -125,6 +126,7 @@ def fine_tune(
         epochs=settings.epochs,
         coarse_epochs=0,
         learning_rate=settings.learning_rate,
+        weight_average=0.0,  # of a few steps only, it would mostly hold the old weights
         seed=settings.seed,
         types=types,
     )
