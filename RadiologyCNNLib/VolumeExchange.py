@@ -23,10 +23,19 @@ _FOLDER_PREFIX = "RadiologyCNN-"
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
 _PATIENT_NAME_TAG = "0010,0010"
+_SERIES_TAG, _STUDY_TAG = "0008,103E", "0008,1030"
+#: What Slicer keeps of the header in the subject hierarchy, and so in a saved scene: node attributes by tag.
+_HIERARCHY_ATTRIBUTES = {
+    _MODALITY_TAG: "DICOM.Modality",
+    _SERIES_TAG: "DICOM.SeriesDescription",
+    _STUDY_TAG: "DICOM.StudyDescription",
+    _PATIENT_NAME_TAG: "DICOM.PatientName",
+}
 #: What the DICOM header says of how the scan was made, by the standard's keywords (PS3.6); nothing about the patient.
 _ACQUISITION_TEXTS = {
     "Modality": _MODALITY_TAG,
-    "SeriesDescription": "0008,103E",
+    "SeriesDescription": _SERIES_TAG,
+    "StudyDescription": _STUDY_TAG,
     "ContrastBolusAgent": "0018,0010",
     "BodyPartExamined": "0018,0015",
     "ScanningSequence": "0018,0020",
@@ -166,9 +175,9 @@ def modalityOf(volumeNode):
 
 
 def acquisitionOf(volumeNode):
-    """How the scan was made, from the DICOM database: {keyword: text, list of texts or number (ms, tesla, degrees)}.
+    """How the scan was made, by its DICOM header: {keyword: text, list of texts or number (ms, tesla, degrees)}.
 
-    Empty for a scan that did not come from there. Nothing in it names the patient.
+    Empty for a scan that did not come from DICOM. Nothing in it names the patient.
     """
     acquisition = {}
     name = _headerValue(volumeNode, _PATIENT_NAME_TAG)
@@ -192,12 +201,27 @@ def _withoutName(text, patientName):
 
 
 def _headerValue(volumeNode, tag):
-    """A DICOM value of the scan's first slice, "" where there is none."""
+    """A DICOM value of the scan's first slice, "" where there is none.
+
+    Of a scene from elsewhere the database has no slice; then what the subject hierarchy has kept of it.
+    """
     uids = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
     database = getattr(slicer, "dicomDatabase", None)
-    if not uids or database is None or not database.isOpen:
-        return ""
-    return str(database.instanceValue(uids[0], tag) or "").strip()
+    value = database.instanceValue(uids[0], tag) if uids and database is not None and database.isOpen else ""
+    return str(value or _hierarchyValue(volumeNode, _HIERARCHY_ATTRIBUTES.get(tag, ""))).strip()
+
+
+def _hierarchyValue(volumeNode, attribute):
+    """An attribute of the scan's item in the subject hierarchy, or of the study and patient above it; "" for none."""
+    # by its class: the scene's own getter makes one where there is none
+    scene = volumeNode.GetScene()
+    hierarchy = scene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode") if scene is not None and attribute else None
+    item = hierarchy.GetItemByDataNode(volumeNode) if hierarchy is not None else 0
+    value = ""
+    while item and not value and item != hierarchy.GetSceneItemID():
+        value = hierarchy.GetItemAttribute(item, attribute)
+        item = hierarchy.GetItemParent(item)
+    return value
 
 
 def _removeLeftovers():

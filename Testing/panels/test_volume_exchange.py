@@ -155,6 +155,7 @@ def test_how_the_scan_was_made_comes_from_the_dicom_header_and_names_nobody(scen
         "0018,0022": "FS\\PFP",
         "0020,0060": "L",
         "0008,103e": "COR T2 FS Somebody",
+        "0008,1030": "MRI SHOULDER LT ELSE",
     }
 
     class Database:
@@ -173,6 +174,29 @@ def test_how_the_scan_was_made_comes_from_the_dicom_header_and_names_nobody(scen
         "ScanOptions": ["FS", "PFP"],
         "Laterality": "L",
         "SeriesDescription": "COR T2 FS",
+        "StudyDescription": "MRI SHOULDER LT",
+    }
+
+
+def test_of_a_saved_scene_the_subject_hierarchy_tells_what_the_scan_is(scene, folder):
+    """Its DICOM files may be on another computer."""
+    node = addVolume(scene, numbered())
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert VolumeExchange.exportVolume(node, folder)["modality"] == ""
+    hierarchy = scene.GetSubjectHierarchyNode()
+    patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Somebody")
+    hierarchy.SetItemAttribute(patient, "DICOM.PatientName", "SOMEBODY^ELSE")
+    study = hierarchy.CreateStudyItem(patient, "Study")
+    hierarchy.SetItemAttribute(study, "DICOM.StudyDescription", "MRI SHOULDER LT ELSE")
+    series = hierarchy.CreateItem(study, node)
+    hierarchy.SetItemAttribute(series, "DICOM.Modality", "MR")
+    hierarchy.SetItemAttribute(series, "DICOM.SeriesDescription", "COR T2 FS")
+    exported = VolumeExchange.exportVolume(node, folder)
+    assert exported["modality"] == "MR"
+    assert exported["acquisition"] == {
+        "Modality": "MR",
+        "SeriesDescription": "COR T2 FS",
+        "StudyDescription": "MRI SHOULDER LT",
     }
 
 
