@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
 from radiologycnn.annotation.records import Mask
 from radiologycnn.hemorrhage.mask_values import are_types
+from radiologycnn.images.boxes import box_within, common_box, moved_box, whole_box
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib.ScanGeometry import ijkToRas
 
@@ -50,11 +51,10 @@ def _likeliestLabels(result, mask) -> np.ndarray:
     labels = np.full(mask.crop.shape, result.labels[0].value, np.uint8)
     if result.canThreshold:
         found, start = result.networkMask(0.0)
-        low = np.maximum(mask.offset_kji, start)
-        high = np.minimum(np.add(mask.offset_kji, labels.shape), np.add(start, found.shape))
-        if np.all(high > low):
-            inner, outer = (tuple(map(slice, low - o, high - o)) for o in (mask.offset_kji, start))
-            labels[inner] = found[outer]
+        foundBox = moved_box(whole_box(found.shape), start)
+        common = common_box(mask.box, foundBox)
+        if common is not None:
+            labels[box_within(common, mask.box)] = found[box_within(common, foundBox)]
     return labels
 
 

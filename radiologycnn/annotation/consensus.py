@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.annotation.dataset import AnnotationDataset, mask_of
-from radiologycnn.annotation.records import NETWORK, Annotation, Case, EditStatistics, Mask
+from radiologycnn.annotation.records import NETWORK, Annotation, Case, EditStatistics, Mask, utc_now
 from radiologycnn.annotation.training_masks import CONSENSUS, ConsensusRecord, TrainingChoice
 from radiologycnn.errors import Cancelled, InputError
-
-_MARGIN_VOXELS = 5  # as much background as STAPLE looks at (see evaluation.consensus)
+from radiologycnn.evaluation.consensus import STAPLE_MARGIN_KJI, common_label, consensus
+from radiologycnn.images.boxes import Box, box_shape, box_start, box_within, grown_box, moved_box, union_box
 
 
 def make_consensus(
@@ -97,7 +96,6 @@ def consensus_of_case(
     dataset: AnnotationDataset, case: Case, words: list[Annotation], choice: TrainingChoice
 ) -> ConsensusRecord:
     """Make and write one case's consensus: the mask first, then the record that speaks of it."""
-    from radiologycnn.evaluation.consensus import common_label, consensus
     from radiologycnn.hemorrhage.mask_values import types_text
 
     masks: dict[str, Mask] = {}
@@ -108,14 +106,14 @@ def consensus_of_case(
     if choice.with_network and of_network.is_file():
         masks[NETWORK] = mask_of(of_network)
         inputs[NETWORK] = hashlib.sha256(of_network.read_bytes()).hexdigest()
-    arrays, offset = _on_common_box(list(masks.values()), case.shape_kji)
+    arrays, box = _on_common_box(list(masks.values()), case.shape_kji)
     # who says blood and not which type has no vote on types, and nobody has where one rater says no more
     are_types = all(word.types for word in words)
     agreed = consensus(arrays, choice.method)
     if are_types:
         agreed = common_label(agreed, arrays[: len(words)])
     inner = Mask.of_whole(agreed)
-    mask = Mask(inner.crop, tuple(int(a + b) for a, b in zip(offset, inner.offset_kji)))
+    mask = Mask(inner.crop, box_start(moved_box(inner.box, box_start(box))))
     file, sha = dataset.write_mask(choice.folder, case, mask)
     record = ConsensusRecord(
         case.id,
@@ -125,7 +123,7 @@ def consensus_of_case(
         sha,
         int(np.count_nonzero(mask.crop)) * case.voxel_ml,
         {rater: round(EditStatistics.of(one, mask, case.voxel_ml).dice, 6) for rater, one in masks.items()},
-        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        utc_now(),
         types_text(mask.crop) if are_types else "",
     )
     before = dataset.consensus_of(case.id, choice)
@@ -138,15 +136,12 @@ def consensus_of_case(
     return record
 
 
-def _on_common_box(masks: list[Mask], shape_kji: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Masks on the box around them all and a margin: arrays (K, J, I), and where the box starts."""
-    first = np.min([mask.offset_kji for mask in masks], axis=0)
-    last = np.max([np.add(mask.offset_kji, mask.crop.shape) for mask in masks], axis=0)
-    first, last = np.maximum(first - _MARGIN_VOXELS, 0), np.minimum(last + _MARGIN_VOXELS, shape_kji)
+def _on_common_box(masks: list[Mask], shape_kji: tuple[int, ...]) -> tuple[list[np.ndarray], Box]:
+    """Masks on the box around them all and a margin: arrays (K, J, I), and the box."""
+    box = grown_box(union_box([mask.box for mask in masks]), STAPLE_MARGIN_KJI, shape_kji)
     arrays = []
     for mask in masks:
-        whole = np.zeros(last - first, np.uint8)
-        start = np.subtract(mask.offset_kji, first)
-        whole[tuple(slice(s, s + n) for s, n in zip(start, mask.crop.shape))] = mask.crop
-        arrays.append(whole)
-    return arrays, first
+        array = np.zeros(box_shape(box), np.uint8)
+        array[box_within(mask.box, box)] = mask.crop
+        arrays.append(array)
+    return arrays, box

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.images.boxes import Box, bounding_box, box_start, box_within, common_box, moved_box, whole_box
 
 SCHEMA_VERSION = 1
 TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED = "to-do", "in-progress", "accepted", "flagged", "rejected"
@@ -19,6 +21,11 @@ NETWORK = "network"
 RESERVED_RATERS = (NETWORK, "consensus", "truth")
 
 _RATER_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def utc_now() -> str:
+    """When something was said: UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def rater_id(text: str) -> str:
@@ -99,8 +106,15 @@ class EditStatistics:
         both, relabelled = _common_voxels(network, corrected)
         found, kept = (int(np.count_nonzero(mask.crop)) for mask in (network, corrected))
         dice = 2.0 * both / (found + kept) if found + kept else 1.0
-        figures = (voxel_ml * count for count in (found, kept, kept - both, found - both))
-        return cls(*figures, dice, changes, voxel_ml * relabelled)
+        return cls(
+            network_ml=voxel_ml * found,
+            corrected_ml=voxel_ml * kept,
+            added_ml=voxel_ml * (kept - both),
+            removed_ml=voxel_ml * (found - both),
+            dice=dice,
+            changes=changes,
+            relabelled_ml=voxel_ml * relabelled,
+        )
 
 
 @dataclass(frozen=True)
@@ -113,13 +127,15 @@ class Mask:
     @classmethod
     def of_whole(cls, array: np.ndarray) -> Mask:
         """Cropped from a mask on the whole grid; one voxel of 0 where it is empty."""
-        box = []
-        for axis in range(3):
-            occupied = np.flatnonzero(array.any(axis=tuple(a for a in range(3) if a != axis)))
-            if not occupied.size:
-                return cls(np.zeros((1, 1, 1), np.uint8))
-            box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-        return cls(np.ascontiguousarray(array[tuple(box)], np.uint8), tuple(part.start for part in box))
+        box = bounding_box(array)
+        if box is None:
+            return cls(np.zeros((1, 1, 1), np.uint8))
+        return cls(np.ascontiguousarray(array[box], np.uint8), box_start(box))
+
+    @property
+    def box(self) -> Box:
+        """Where the crop lies on the grid."""
+        return moved_box(whole_box(self.crop.shape), self.offset_kji)
 
 
 @dataclass(frozen=True)
@@ -160,13 +176,10 @@ class Decision:
 
 def _common_voxels(first: Mask, second: Mask) -> tuple[int, int]:
     """How many voxels are in both, and in how many of these the labels differ."""
-    ends = [np.array(mask.offset_kji) + mask.crop.shape for mask in (first, second)]
-    low, high = np.maximum(first.offset_kji, second.offset_kji), np.minimum(*ends)
-    if np.any(high <= low):
+    box = common_box(first.box, second.box)
+    if box is None:
         return 0, 0
-    one, other = (
-        mask.crop[tuple(slice(a - o, b - o) for a, b, o in zip(low, high, mask.offset_kji))] for mask in (first, second)
-    )
+    one, other = (mask.crop[box_within(box, mask.box)] for mask in (first, second))
     both = (one != 0) & (other != 0)
     return int(np.count_nonzero(both)), int(np.count_nonzero(both & (one != other)))
 

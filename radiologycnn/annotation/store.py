@@ -28,14 +28,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
-from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, AnnotationDataset
+from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME
 from radiologycnn.annotation.journal import Journal
 from radiologycnn.annotation.json_files import json_bytes
 from radiologycnn.annotation.manifest import write_manifest
@@ -47,6 +46,7 @@ from radiologycnn.annotation.records import (
     Case,
     Decision,
     rater_id,
+    utc_now,
 )
 from radiologycnn.annotation.submission import Submissions
 from radiologycnn.errors import InputError
@@ -56,7 +56,7 @@ ABANDONED_S = 3600.0
 """So long nobody writes a part of a scan."""
 
 
-class AnnotationStore(Submissions, AnnotationDataset):
+class AnnotationStore(Submissions):
     """One rater's hand on a dataset folder.
 
     Attributes:
@@ -173,7 +173,7 @@ class AnnotationStore(Submissions, AnnotationDataset):
     def begin(self, case_id: str) -> Annotation:
         """The rater has opened a case: in progress, unless there is a word on it already."""
         return self.annotation(case_id) or self._say(
-            Annotation(case_id, self.rater, IN_PROGRESS, software=self.software, decided_at=self.now())
+            Annotation(case_id, self.rater, IN_PROGRESS, software=self.software, decided_at=utc_now())
         )
 
     def decide(
@@ -202,7 +202,7 @@ class AnnotationStore(Submissions, AnnotationDataset):
         network_mask = self.mask_file_of_network(about.pop("network"))
         word = Annotation(
             case_id, self.rater, mask=file, mask_sha256=sha, network_mask=network_mask, volume_ml=volume_ml,
-            software=dict(software or self.software), decided_at=decided_at or self.now(), history=history, **about,
+            software=dict(software or self.software), decided_at=decided_at or utc_now(), history=history, **about,
         )  # fmt: skip
         self._say(word)
         self._drop_draft(before, word)
@@ -260,8 +260,3 @@ class AnnotationStore(Submissions, AnnotationDataset):
                 self._show(word)
         write_manifest(self)
         self.problems = self.settle()
-
-    @staticmethod
-    def now() -> str:
-        """UTC, ISO 8601, to the second."""
-        return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
-from radiologycnn.annotation.records import NETWORK, Annotation, Decision, Mask
+from radiologycnn.annotation.records import NETWORK, Annotation, Case, Decision, Mask, utc_now
 from radiologycnn.errors import InputError, RadiologyCNNError
-
-if TYPE_CHECKING:
-    from radiologycnn.annotation.records import Case
 
 _WORD, _NETWORK = "word", "network"
 
 
-class Submissions:
-    """The part of AnnotationStore that takes words by its journal; mixed into it.
+class Submissions(AnnotationDataset, ABC):
+    """The part of AnnotationStore that takes words by its journal; the store writes them (``check_word``, ``decide``).
 
     What was submitted counts for this store from then on (:meth:`annotation`, :meth:`read_mask`), and for everybody
     as soon as it is settled: by another process that opens the folder as the same rater, or by :meth:`settle` here.
     """
 
-    folder: Path
     rater: str
+    software: Mapping[str, str]
     journal: Journal
     _submitted: dict[str, tuple[str, Annotation]]  # case -> journal's file, word
+
+    @abstractmethod
+    def check_word(self, case_id: str, decision: Decision) -> Case: ...
+
+    @abstractmethod
+    def decide(
+        self, case_id: str, decision: Decision, software: Mapping[str, str] | None = None, decided_at: str = ""
+    ) -> Annotation: ...
 
     def submit(self, case_id: str, decision: Decision) -> Annotation:
         """Say a word on a case as ``decide`` does, but leave its files to be made later; when this returns, it holds.
@@ -40,7 +46,7 @@ class Submissions:
             InputError, ResourceError: it could not be written; the word before still stands.
         """
         case = self.check_word(case_id, decision)
-        about = {**decision.to_dict(), "software": dict(self.software), "decided_at": self.now()}
+        about = {**decision.to_dict(), "software": dict(self.software), "decided_at": utc_now()}
         entry = self.journal.add(_WORD, case_id, about, decision.mask)
         word = self._word_of(entry, case)
         self._submitted[case_id] = (entry.file, word)

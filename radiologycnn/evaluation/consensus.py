@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from radiologycnn.images.boxes import bounding_box, grown_box
 from radiologycnn.images.masks import marked
 
+STAPLE_MARGIN_KJI = (5, 5, 5)  #: voxels of background around all raters' masks that STAPLE looks at
 METHODS = ("majority", "staple", "union", "intersection")
 
 
@@ -71,10 +73,10 @@ def _staple(inside: list[np.ndarray], votes: np.ndarray) -> np.ndarray:
     result = np.zeros(votes.shape, np.uint8)
     if votes.max() in (0, len(inside)) and votes.min() == votes.max():
         return (votes > 0).astype(np.uint8)
-    if not votes.any():
+    around = bounding_box(votes)
+    if around is None:
         return result
-    places = np.argwhere(votes)
-    box = tuple(slice(max(low - 5, 0), high + 6) for low, high in zip(places.min(axis=0), places.max(axis=0)))
+    box = grown_box(around, STAPLE_MARGIN_KJI, votes.shape)
     images = [sitk.GetImageFromArray(mask[box].astype(np.uint8)) for mask in inside]
     probability = sitk.GetArrayFromImage(sitk.STAPLE(images, 1.0))
     result[box] = probability > 0.5

@@ -1,11 +1,11 @@
-"""Points and directions through a small matrix, on one thread; the size of voxels, and how far apart two grids lie.
+"""Points and directions through a small matrix, on one thread; rotations, voxel volumes, how far apart two grids lie.
 
 NumPy's product would start threads for it, which stall each other for long while another program uses the cores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,15 @@ def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points of shape (n, 3) through a 4x4 affine matrix: shape (n, 3)."""
     matrix = np.asarray(matrix, float)
     return transform_vectors(matrix[:3, :3], points) + matrix[:3, 3]
+
+
+def rotation(degrees: Sequence[float] | np.ndarray) -> np.ndarray:
+    """3x3: a turn by these angles (right-hand rule) about x, then y, then z."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
 
 
 def triple(values: Iterable[float]) -> tuple[float, float, float]:

@@ -49,6 +49,15 @@ def union_box(boxes: Sequence[Box]) -> Box:
     return cast(Box, tuple(parts))
 
 
+def grown_box(box: Box, by_kji: Sequence[int], shape_kji: Sequence[int]) -> Box:
+    """The box with so many voxels more on both sides of each axis, as far as the grid reaches."""
+    grown = (
+        slice(max(part.start - step, 0), min(part.stop + step, size))
+        for part, step, size in zip(box, by_kji, shape_kji, strict=True)
+    )
+    return cast(Box, tuple(grown))
+
+
 def box_within(box: Box, outer: Box) -> Box:
     """The box, counted from the first voxel of another one."""
     return moved_box(box, [-start for start in box_start(outer)])

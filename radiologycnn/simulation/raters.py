@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from radiologycnn.images.boxes import bounding_box, grown_box
 from radiologycnn.simulation.head_ct.config import Range
 
 _STREAM = 7919  # apart from the streams that drew the scan
@@ -71,9 +72,11 @@ def rate(
     """
     rng = np.random.default_rng(np.random.SeedSequence([int(seed), int(index), _STREAM, rater.number]))
     drawn = np.zeros_like(labels)
-    if not labels.any():
+    around = bounding_box(labels)
+    if around is None:
         return drawn
-    box = _box(labels, spacing_mm)
+    margin_i, margin_j = (int(np.ceil(_MARGIN_MM / step)) for step in spacing_mm[:2])
+    box = grown_box(around, (1, margin_j, margin_i), labels.shape)
     seen = _seen_parts(labels[box], spacing_mm, rater, rng, config)
     drawn[box] = _outlined(seen, spacing_mm, rater, rng, config)
     return drawn
@@ -81,15 +84,6 @@ def rate(
 
 def _at(pair: tuple[float, float], skill: float) -> float:
     return pair[0] + (pair[1] - pair[0]) * skill
-
-
-def _box(labels: np.ndarray, spacing_mm: np.ndarray) -> tuple[slice, ...]:
-    where = []
-    for axis, step in enumerate(np.asarray(spacing_mm, float)[::-1]):
-        used = np.flatnonzero(labels.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = 1 if axis == 0 else int(np.ceil(_MARGIN_MM / step))
-        where.append(slice(max(used[0] - margin, 0), used[-1] + margin + 1))
-    return tuple(where)
 
 
 def _seen_parts(

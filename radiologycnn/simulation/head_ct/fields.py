@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
+from radiologycnn.images.boxes import Box, bounding_box, box_start, moved_box
 from radiologycnn.simulation.shapes import (
     blend,
     ellipsoid,
@@ -104,7 +105,7 @@ class Slab:
     """
 
     grid: HeadGrid
-    window: tuple[slice, slice, slice]
+    window: Box
 
     @property
     def fine_mm(self) -> float:
@@ -127,14 +128,12 @@ class Slab:
             positions.append(wanted - first)
         return interpolate_at(np.asarray(field[tuple(part)], np.float32), positions)
 
-    def around(self, wanted: np.ndarray) -> tuple[Slab, tuple[slice, slice, slice]] | None:
+    def around(self, wanted: np.ndarray) -> tuple[Slab, Box] | None:
         """The smallest box that holds all voxels of the slab that are wanted, and where it lies in the slab."""
-        ends = [np.flatnonzero(wanted.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        if not len(ends[0]):
+        local = bounding_box(wanted)
+        if local is None:
             return None
-        local = tuple(slice(int(line[0]), int(line[-1]) + 1) for line in ends)
-        starts = [window.start for window in self.window]
-        return Slab(self.grid, tuple(slice(s + c.start, s + c.stop) for s, c in zip(starts, local))), local
+        return Slab(self.grid, moved_box(local, box_start(self.window))), local
 
 
 def interpolate(field: np.ndarray, shape: tuple[int, int, int], step: float) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from radiologycnn.images.affine import rotation
+from radiologycnn.images.boxes import bounding_box
 from radiologycnn.simulation.head_ct.config import ScannerConfig
 from radiologycnn.simulation.head_ct.fields import BOX_LOW_MM, HeadGrid
 
@@ -65,7 +67,7 @@ def draw_slices(
     thickness = float(np.clip((top - bottom) / count, config.slice_mm[0], thickest))
 
     to_head = np.eye(4)
-    to_head[:3, :3] = _rotation(turn)
+    to_head[:3, :3] = rotation(turn)
     angle = np.deg2rad(tilt)
     grid = np.eye(4)
     grid[:3, 0] = pixel, 0, 0
@@ -84,15 +86,6 @@ def draw_slices(
         float(pixel),
         thickness,
     )
-
-
-def _rotation(degrees: np.ndarray) -> np.ndarray:
-    """Rotation about x, then y, then z."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return rz @ ry @ rx
 
 
 def onto_slices(grid: HeadGrid, field: np.ndarray, slices: Slices, sub_slice_mm: float, outside: float) -> np.ndarray:
@@ -140,12 +133,13 @@ def _everything(slices: Slices) -> tuple[slice, slice]:
 
 def _reached(grid: HeadGrid, field: np.ndarray, slices: Slices) -> tuple[slice, slice]:
     """Slices and rows that the voxels of ``field`` that are not 0 can reach."""
-    ends = []
-    for axis, low in enumerate(BOX_LOW_MM[::-1]):
-        filled = np.flatnonzero(field.any(axis=tuple({0, 1, 2} - {axis})))
-        if not len(filled):
-            return slice(0, 0), slice(0, 0)
-        ends.append((low + (filled[0] - 1) * grid.fine_mm, low + (filled[-1] + 1) * grid.fine_mm))
+    box = bounding_box(field)
+    if box is None:
+        return slice(0, 0), slice(0, 0)
+    ends = [
+        (low + (part.start - 1) * grid.fine_mm, low + part.stop * grid.fine_mm)
+        for low, part in zip(BOX_LOW_MM[::-1], box)
+    ]
     corners = np.array([(x, y, z, 1.0) for z in ends[0] for y in ends[1] for x in ends[2]])
     index = corners @ np.linalg.inv(slices.ijk_to_head).T
     window = []

@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
+from radiologycnn.images.boxes import bounding_box
 from radiologycnn.simulation.shapes import blend, interpolate_at
 from radiologycnn.simulation.shoulder_mr.signal import Palette
 
@@ -91,12 +92,12 @@ class ShoulderGrid:
 
     def around(self, where: np.ndarray) -> Window:
         """The fine window that covers the coarse samples where ``where`` holds."""
+        box = bounding_box(where)
+        if box is None:
+            return (slice(0, 0),) * 3
         window = []
-        for axis, (fine, coarse) in enumerate(zip(self.axes_mm, self.coarse_axes_mm)):
-            held = np.flatnonzero(where.any(axis=tuple(a for a in range(3) if a != axis)))
-            if not held.size:
-                return (slice(0, 0),) * 3
-            low, high = coarse[max(held[0] - 1, 0)], coarse[min(held[-1] + 1, len(coarse) - 1)]
+        for held, fine, coarse in zip(box, self.axes_mm, self.coarse_axes_mm):
+            low, high = coarse[max(held.start - 1, 0)], coarse[min(held.stop, len(coarse) - 1)]
             window.append(slice(int(np.searchsorted(fine, low)), int(np.searchsorted(fine, high, side="right"))))
         return tuple(window)
 

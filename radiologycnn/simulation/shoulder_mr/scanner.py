@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from radiologycnn.images.affine import rotation
 from radiologycnn.simulation.shapes import interpolate_at, smooth_step
 from radiologycnn.simulation.shoulder_mr.config import ScannerConfig, SignalConfig
 from radiologycnn.simulation.shoulder_mr.grid import Canvas, ShoulderGrid, Window
@@ -73,7 +74,7 @@ def draw_series(rng: np.random.Generator, config: ScannerConfig, plane: str, sca
     if reverse:
         directions[2] *= -1
     tilt = rng.uniform(-config.angle_deg, config.angle_deg, 3) * np.array([0.5, 0.5, 1.0])  # u, v, w
-    directions = directions @ _rotation(tilt).T
+    directions = directions @ rotation(tilt).T
 
     offset = rng.uniform(-config.centre_mm, config.centre_mm, 3)
     nominal = {"coronal": (-4.0, -2.0, -2.0), "sagittal": (-6.0, 0.0, 0.0), "axial": (-4.0, 0.0, -4.0)}[plane]
@@ -93,14 +94,6 @@ def draw_series(rng: np.random.Generator, config: ScannerConfig, plane: str, sca
         shoulder_to_lps=to_lps,
         tilt_deg=tuple(float(t) for t in tilt),
     )
-
-
-def _rotation(degrees: np.ndarray) -> np.ndarray:
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return rz @ ry @ rx
 
 
 def onto_pixels(
