@@ -24,7 +24,7 @@ def summarize_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
     Cases for which a metric does not exist (None) are left out of it; ``cases`` tells how many are in.
     """
     names = [name for name, value in rows[0].items() if not isinstance(value, str)] if rows else []
-    summary = {}
+    summary: dict[str, dict[str, float | int | None]] = {}
     for name in names:
         values = np.array([row[name] for row in rows if row[name] is not None], float)
         if not len(values):

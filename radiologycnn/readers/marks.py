@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from radiologycnn.images.affine import triple
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
 
@@ -70,8 +71,8 @@ class TearMark:
         values = [float(value) for value in rest]
         if kind not in (BOX, POINT) or len(values) != 15:
             raise ValueError(f"{text!r} is no mark")
-        rows = tuple(tuple(values[start : start + 3]) for start in (6, 9, 12))
-        return cls(kind, tuple(values[:3]), tuple(values[3:6]), rows)
+        centre, size, *axes = (triple(values[start : start + 3]) for start in range(0, 15, 3))
+        return cls(kind, centre, size, (axes[0], axes[1], axes[2]))
 
 
 @dataclass(frozen=True)

@@ -90,20 +90,25 @@ class Reading:
     @property
     def case(self) -> StudyCase | None:
         """The present case; None when all are answered."""
-        return None if self.is_complete else self.study.case(self.order[self._place])
+        return None if self.is_complete else self.study.case(self._case_name)
+
+    @property
+    def _case_name(self) -> str:
+        """Of the present case; there is none when all are answered."""
+        return self.order[self._place]
 
     @property
     def following(self) -> StudyCase | None:
         """The case that comes when the present one is answered; None when that is the last."""
         if self.is_complete:
             return None
-        place = self._first_open(self._place, {self.order[self._place]})
+        place = self._first_open(self._place, {self._case_name})
         return None if place >= self.total else self.study.case(self.order[place])
 
     @property
     def earlier(self) -> Answer | None:
         """The answer that the present case has already, when the reader has gone back to it."""
-        return None if self.is_complete else self.answers.get(self.order[self._place])
+        return None if self.is_complete else self.answers.get(self._case_name)
 
     @property
     def is_running(self) -> bool:
@@ -122,7 +127,7 @@ class Reading:
         if self.is_complete or self._is_shown:
             return
         earlier = self.earlier
-        kept = self._unanswered.get(self.case.name)
+        kept = self._unanswered.get(self._case_name)
         if kept is not None:
             self._before, self._pauses = float(kept["seconds"]), int(kept["pauses"])
             self._interruptions = int(kept["interruptions"]) + bool(kept["is_shown"])
@@ -158,9 +163,9 @@ class Reading:
             raise InputError("no-case", "No case is shown.", "Resume the study first.")
         if self._clock() - self._shown_at < SHORTEST_READING_S:
             return None
-        peak = network_peak_lps(self.study.network_folder(self.case.name)) if mark else None
+        peak = network_peak_lps(self.study.network_folder(self._case_name)) if mark else None
         answer = Answer(
-            self.case.name,
+            self._case_name,
             self.number,
             int(tear_class),
             round(self.seconds, 3),
@@ -171,7 +176,7 @@ class Reading:
             check_peak(mark, peak) if mark and peak else None,
         )
         self._file.append(answer)
-        self._unanswered.pop(self.case.name, None)
+        self._unanswered.pop(self._case_name, None)
         self._started, self._is_shown = None, False
         self._place = self._first_open(self._place)
         self._write_state()
@@ -180,7 +185,7 @@ class Reading:
     def skip(self) -> None:
         """The present case cannot be shown: go on to the next one; this one stays without an answer."""
         if not self.is_complete:
-            self._skipped.add(self.case.name)
+            self._skipped.add(self._case_name)
             self._started, self._is_shown = None, False
             self._place = self._first_open(self._place)
 
@@ -216,7 +221,7 @@ class Reading:
         """Keep the present case's clock; called now and then while it runs."""
         if not self._is_shown or self.is_complete:
             return
-        self._unanswered[self.case.name] = {
+        self._unanswered[self._case_name] = {
             "seconds": round(self.seconds, 3),
             "pauses": self._pauses,
             "interruptions": self._interruptions,

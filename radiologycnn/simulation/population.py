@@ -180,11 +180,11 @@ def _write_tables(population: Population, folder: Path) -> None:
     if population.description:
         _write_text(folder / "dataset_description.json", json.dumps(population.description, indent=1))
     with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", "image", "mask", "split", *population.manifest))
+        manifest = csv.writer(file)
+        manifest.writerow(("id", "image", "mask", "split", *population.manifest))
         for name, row in zip(names, rows):
             files = [pattern.format(name) for pattern in population.file_names]
-            writer.writerow((name, *files, "", *(row[column] for column in population.manifest.values())))
+            manifest.writerow((name, *files, "", *(row[column] for column in population.manifest.values())))
 
 
 def _write_text(path: Path, text: str) -> None:

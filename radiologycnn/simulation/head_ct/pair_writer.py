@@ -13,7 +13,7 @@ from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.pairs import FollowUpConfig, SimulatedPair, simulate_head_ct_pair
 from radiologycnn.simulation.head_ct.simulate import SIMULATOR_VERSION
 from radiologycnn.simulation.head_ct.writer import preview
-from radiologycnn.simulation.population import Population, SimulatedScan, write_nifti
+from radiologycnn.simulation.population import Population, write_nifti
 
 TRUTH_COLUMNS = (
     "change", "hours", "kinds", "baseline_ml", "follow_up_ml", "growth_ml", "baseline_mask_ml", "follow_up_mask_ml",
@@ -61,5 +61,4 @@ def truth_row(truth: dict[str, Any]) -> dict[str, Any]:
 
 def pair_preview(pair: SimulatedPair) -> np.ndarray:
     """The follow-up's strip under the baseline's."""
-    scans: tuple[SimulatedScan, ...] = (pair.baseline, pair.follow_up)
-    return np.concatenate([preview(scan) for scan in scans])
+    return np.concatenate([preview(pair.baseline), preview(pair.follow_up)])
