@@ -149,7 +149,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
             self._updateButtons()
 
     def initializeParameterNode(self) -> None:
-        """Use the scene's parameter node; choose the first scan where none is chosen."""
+        """Use the scene's parameter node; where no scan is chosen, choose the one on the screen, or else the first."""
         parameterNode, known = self.logic.getParameterNode(), self._parameterNode
         if known is not None and known.parameterNode is parameterNode.parameterNode:
             parameterNode = known  # each wrapper of a node observes it as long as the observers' list lives
@@ -159,7 +159,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
             volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             usable = [node for node in volumeNodes if not self.logic.inputProblem(node)]
             if usable:
-                self._parameterNode.inputVolume = usable[0]
+                self._parameterNode.inputVolume = next(filter(SliceViews.isShown, usable), usable[0])
 
     def setParameterNode(self, parameterNode) -> None:
         """Connect to a parameter node, or with None to none."""

@@ -19,10 +19,15 @@ def showVolume(volumeNode) -> None:
     if slicer.app.layoutManager() is None:  # started without a main window
         return
     volumeNode.CreateDefaultDisplayNodes()  # a scan that a script has made has none, and would stay black
-    shown = [node.GetBackgroundVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
-    if volumeNode.GetID() not in shown:
+    if not isShown(volumeNode):
         turnBack()
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+
+
+def isShown(volumeNode) -> bool:
+    """Whether a slice view has the scan behind what is drawn on it."""
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return volumeNode.GetID() in [composite.GetBackgroundVolumeID() for composite in composites]
 
 
 def turnTo(volumeNode) -> None:

@@ -116,6 +116,21 @@ def testSceneCloseDuringAJobThenANewScan(clinic):
     assert clinic.run() is not None
 
 
+def testOfSeveralScansTheOneOnTheScreenIsChosen(clinic):
+    """As Slicer's DICOM reader leaves it: of all series of a study it shows the last one that was loaded."""
+    slicer = clinic.slicer
+    slicer.mrmlScene.Clear(0)
+    _first, shown, _last = scans = [clinic.addScan() for _number in range(3)]
+    clinic.ui.inputVolumeSelector.setCurrentNode(None)
+    slicer.util.setSliceViewerLayers(background=shown)
+    clinic.widget.enter()
+    assert clinic.ui.inputVolumeSelector.currentNode() is shown
+    clinic.ui.inputVolumeSelector.setCurrentNode(None)
+    slicer.util.setSliceViewerLayers(background=None)
+    clinic.widget.enter()
+    assert clinic.ui.inputVolumeSelector.currentNode() is scans[0]
+
+
 def testScanRemovedDuringAJobIsSaid(clinic):
     text = clinic.widget.runButton.text
     job = clinic.start()
