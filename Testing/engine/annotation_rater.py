@@ -6,7 +6,9 @@ With "drafts", each accept follows two drafts of another mask, as the panel keep
 "submits", accepts are submitted, as the panel does, and every fifth time settled; the hash is the voxels' then.
 """
 
+import csv
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,11 +28,28 @@ def mask_of(rater: str, number: int) -> Mask:
     return Mask((random.random((3, 9, 11)) < 0.5).astype(np.uint8), (1, 4 + number % 8, 5))
 
 
+def whole_of(mask: Mask, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    """A mask on its whole grid, uint8 (K, J, I)."""
+    whole = np.zeros(shape, np.uint8)
+    whole[mask.box] = mask.crop
+    return whole
+
+
 def voxels_sha(mask: Mask, shape: tuple[int, ...]) -> str:
     """SHA-256 of a mask's voxels on its whole grid."""
-    whole = np.zeros(shape, np.uint8)
-    whole[tuple(slice(o, o + n) for o, n in zip(mask.offset_kji, mask.crop.shape))] = mask.crop
-    return hashlib.sha256(whole.tobytes()).hexdigest()
+    return hashlib.sha256(whole_of(mask, shape).tobytes()).hexdigest()
+
+
+def run_rater(folder: Path, rater: str, count: int, cases: int | None = None, *more: str) -> subprocess.Popen:
+    """Start this program."""
+    command = [sys.executable, __file__, str(folder), rater, str(count), str(cases or count), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def lines_of(folder: Path) -> list[dict[str, str]]:
+    """The rows of the folder's ``cases.csv``."""
+    with (folder / "cases.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def main(folder: str, rater: str, count: int, cases: int, drafts: bool, submits: bool) -> None:

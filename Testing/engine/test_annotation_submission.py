@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine.annotation_rater import SHAPE, mask_of, voxels_sha
+from engine.annotation_rater import SHAPE, mask_of, run_rater, voxels_sha
 
 from radiologycnn.annotation import store as store_module
 from radiologycnn.annotation.consensus import make_consensus
@@ -24,7 +24,6 @@ from radiologycnn.errors import ResourceError
 from radiologycnn.images import read_volume
 from radiologycnn.training.improvement.corrections import read_corrections
 
-RATER_PROGRAM = Path(__file__).with_name("annotation_rater.py")
 MATRIX = np.diag([0.5, 0.5, 5.0, 1.0])
 EDITS = {"network_ml": 1.0, "corrected_ml": 2.0, "added_ml": 1.0, "removed_ml": 0.0, "dice": 0.5, "changes": 3}
 
@@ -131,8 +130,7 @@ def test_what_cannot_be_written_down_is_not_said(tmp_path: Path, monkeypatch) ->
 def test_kill_at_any_moment_between_submitting_and_settling_loses_nothing(tmp_path: Path) -> None:
     moments, told = random.Random(9), {}
     for _round in range(6):
-        command = [sys.executable, str(RATER_PROGRAM), str(tmp_path), "ab", "400", "4", "submits"]
-        rater = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        rater = run_rater(tmp_path, "ab", 400, 4, "submits")
         heard = [rater.stdout.readline() for _line in range(moments.randrange(1, 12))]
         os.kill(rater.pid, signal.SIGKILL)
         heard += rater.stdout.read().splitlines()
@@ -173,8 +171,7 @@ with file_lock(Path({str(path)!r})) as held:
 def test_readers_see_what_killed_raters_have_accepted(tmp_path: Path) -> None:
     """Nobody opens the list again: agreement, consensus and what training reads hold every accept all the same."""
     for rater in ("ab", "cd"):
-        command = [sys.executable, str(RATER_PROGRAM), str(tmp_path), rater, "400", "4", "submits"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = run_rater(tmp_path, rater, 400, 4, "submits")
         for _accept in range(4):
             process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
