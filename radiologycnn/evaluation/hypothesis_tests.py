@@ -164,8 +164,10 @@ def mixed_model(values: ArrayLike, in_group: ArrayLike, case: ArrayLike) -> Mixe
     values = np.asarray(values, float)
     unit = values.std() or 1.0  # the optimizer stops early at small numbers
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tries several optimizers and warns at each; the outcome is checked below
-        fit = MixedLM(values / unit, design, groups=np.asarray(case)).fit(reml=True)
+        warnings.simplefilter("ignore")  # it warns at each optimizer that fails; the outcome is checked below
+        model = MixedLM(values / unit, design, groups=np.asarray(case))
+        # Where cases hardly differ the estimate lies at a variance of 0, where gradients lead on some processors only.
+        fit = model.fit(reml=True, method=["bfgs", "powell"])
     if not fit.converged or not np.isfinite(fit.pvalues[1]):
         raise ValueError("The mixed model did not converge: too few cases, or too little difference between them.")
     lower, upper = fit.conf_int()[1] * unit
