@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from radiologycnn.simulation.shoulder_mr import SimulatedShoulderMr
 
 TOLERANCE_MM = 5.0
-"""Of the pointing game: one voxel of the activation map of 64^3 voxels over 80 mm."""
+"""Of the pointing game: one voxel of Shim's activation map, 16^3 over a cube of 80 mm."""
 
 TEAR_LABEL = 1
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
