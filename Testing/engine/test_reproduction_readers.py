@@ -18,6 +18,14 @@ def test_two_answers_of_a_reader_on_a_case_are_refused(tmp_path: Path) -> None:
         read_readers(path, ["c0"])
 
 
+def test_readers_with_semicolons_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "readers.csv"
+    path.write_text("Reader;group;case;tear_class;seconds\nA;x;c0;Medium;7.5\nB;;c0;1\n")
+    first, second = read_readers(path, ["c0"])
+    assert (first.name, first.group, first.classes, first.seconds) == ("A", "x", {"c0": 3}, {"c0": 7.5})
+    assert (second.group, second.classes) == ("Readers", {"c0": 1})
+
+
 def test_raters_masks_are_looked_for_before_anything_is_trained(tmp_path: Path) -> None:
     data = write_head_folder(tmp_path / "heads", ("a", "b", "c", "d", "e"))
     raters = tmp_path / "raters.csv"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
 CASE_COLUMNS = ("case", "id")
@@ -37,15 +37,7 @@ def read_class_table(path: Path, codes: str = "ordinal") -> ClassTable:
     """
     if codes not in CODES:
         raise InputError("unknown-codes", f"There are no class codes “{codes}”.", f"Use {' or '.join(CODES)}.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [{(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if k} for row in reader]
-            heading = [name.strip().lower() for name in reader.fieldnames or ()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            "unreadable-table", f"{path.name} cannot be read as a CSV table.", "Export it as CSV in UTF-8."
-        ) from error
+    heading, rows = read_table(path)
     case_column = next((c for c in CASE_COLUMNS if c in heading), None)
     class_column = next((c for c in CLASS_COLUMNS if c in heading), None)
     has_probabilities = all(c in heading for c in PROBABILITY_COLUMNS)

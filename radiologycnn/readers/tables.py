@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CASE_COLUMNS, read_class_table
+from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.readers.answers import Answer, readers_of, write_answers
 from radiologycnn.readers.study import PREDICTIONS_NAME, Study, checked_reader
 
@@ -73,25 +73,15 @@ def read_groups(path: Path) -> dict[str, str]:
     Raises:
         InputError: not such a table.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [
-                {(k or "").strip().lower(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
-        raise InputError("bad-groups", f"{path.name} cannot be read as a CSV table.", "Save it as CSV.") from error
-    if not rows or not {"reader", "group"} <= rows[0].keys():
+    heading, rows = read_table(path)
+    if not rows or not {"reader", "group"} <= set(heading):
         raise InputError("bad-groups", f"{path.name} has no columns reader and group.", "Name them so.")
     return {row["reader"].casefold(): row["group"] for row in rows if row["reader"] and row["group"]}
 
 
 def _seconds(path: Path) -> dict[str, float]:
     """Seconds by case, where the table has a column for them."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [
-            {(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)
-        ]
-    heading = rows[0].keys() if rows else ()
+    heading, rows = read_table(path)
     column = next((one for one in SECONDS_COLUMNS if one in heading), None)
     if column is None:
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from radiologycnn.evaluation.rater_agreement import (
     compare_with_experts,
 )
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD
 from radiologycnn.reproduction.workspace import Workspace, test_seed
@@ -80,12 +80,8 @@ def read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Pa
     Raises:
         InputError: no such table, or a test case that a rater did not judge.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("no-raters", f"The raters' table {path} cannot be read.", "") from error
-    if not rows or not {"rater", "case", "mask"} <= set(rows[0]):
+    heading, rows = read_table(path)
+    if not rows or not {"rater", "case", "mask"} <= set(heading):
         raise InputError("bad-raters", f"{path.name} lacks the columns rater, case and mask.", "Name them so.")
     files: dict[str, dict[str, Path]] = {}
     for row in rows:

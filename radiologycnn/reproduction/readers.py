@@ -8,7 +8,6 @@ hold the place of people so that tables and tests run; a network's lead over the
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CODES
 from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.reproduction.shim2020 import GENERALISTS, READERS, SPECIALISTS
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
@@ -121,14 +121,8 @@ def read_readers(path: Path, cases: Sequence[str], codes: str = "ordinal") -> li
     """
     if codes not in CODES:
         raise InputError("unknown-codes", f"There are no class codes “{codes}”.", f"Use {' or '.join(CODES)}.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [
-                {(k or "").strip().lower(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
-        raise InputError("unreadable-table", f"{path} cannot be read as a CSV table.", "") from error
-    if not rows or not set(COLUMNS) <= set(rows[0]):
+    heading, rows = read_table(path)
+    if not rows or not set(COLUMNS) <= set(heading):
         raise InputError(
             "bad-table", f"{path.name} lacks one of the columns {', '.join(COLUMNS)}.", "Name the columns so."
         )

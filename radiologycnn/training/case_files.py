@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.table_files import delimiter_of
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.volume import Volume
 
@@ -98,10 +99,7 @@ def _lines_of(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
             f"{path.name} is not a text in UTF-8 (byte {error.start + 1} is none).",
             "Save it as “CSV UTF-8”.",
         ) from error
-    heading = text.partition("\n")[0]
-    reader = csv.DictReader(
-        io.StringIO(text, newline=""), delimiter=";" if heading.count(";") > heading.count(",") else ","
-    )
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.partition("\n")[0]))
     rows = list(reader)
     missing = [name for name in needed if name not in (reader.fieldnames or ())]
     if rows and missing:
