@@ -62,6 +62,20 @@ def test_masks_are_paired_and_measured(folders, tmp_path) -> None:
     assert "0.833" in printed
 
 
+def test_how_empty_masks_count_is_said(tmp_path) -> None:
+    found, reference = tmp_path / "found", tmp_path / "reference"
+    for case, (ours, theirs) in {"a": (0, 0), "b": (0, 1), "c": (1, 0), "d": (1, 1)}.items():
+        for folder, holds in ((found, ours), (reference, theirs)):
+            folder.mkdir(exist_ok=True)
+            write_image(folder / f"{case}.nii.gz", holds * box(3), MATRIX)
+    printed = run("masks", found, reference, "-o", tmp_path / "out")
+    assert "Note: 1 case with both masks empty: overlap 1, distance 0\n" in printed
+    assert "Note: 2 cases with one of the masks empty: overlap 0, no distance\n" in printed
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(summary["settings"]["notes"]) == 2 and summary["metrics"]["dice"]["mean"] == 0.5
+    assert summary["metrics"]["hausdorff_95_mm"]["cases"] == 2
+
+
 def test_one_label_of_two_single_files(folders, tmp_path) -> None:
     _, reference = folders
     labels = 2 * box(3) + box(8)
@@ -128,6 +142,13 @@ def test_classes_by_name_number_and_probability(tmp_path) -> None:
     assert summary["tear_auc"] == 1.0 and summary["left_out"] == ["x"]
     assert summary["confusion"][3] == [0, 0, 1, 0, 0]
     assert "1 case in one table only: x" in printed and "0.600" in printed
+
+
+def test_tables_with_semicolons_are_read_too(tmp_path) -> None:
+    truth = table(tmp_path / "truth.csv", "\ufeffCase;tear_class;notes", "a;None;", "b;Medium;1, 2, 3", "", "c;1")
+    found = table(tmp_path / "found.csv", "case,predicted,note", "a,0,x;y", "b,2,", "c,1,")
+    run("classes", found, truth, "-o", tmp_path / "out", "-q")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == pytest.approx(2 / 3)
 
 
 def test_codes_of_the_paper(tmp_path) -> None:
@@ -227,6 +248,20 @@ def test_maps_are_scored_on_grids_of_their_own(tmp_path) -> None:
     write_image(maps / "a" / "cam_raw.nii.gz", np.zeros((70, 70, 70), np.float32), np.eye(4))
     with pytest.raises(InputError, match="343,000 voxels"):
         run("maps", maps, masks, "-o", tmp_path / "out")
+
+
+def test_maps_of_a_few_large_voxels_are_scored(tmp_path) -> None:
+    """Of a network of four blocks, which leave 4 x 4 x 4 voxels of 20 mm of its cube."""
+    raw, lesion = np.zeros((4, 4, 4), np.float32), np.zeros((80, 80, 80), np.uint8)
+    raw[1, 2, 3] = 1
+    lesion[20:40, 40:60, 60:80] = 1
+    matrix = np.diag([20.0, 20.0, 20.0, 1.0])
+    matrix[:3, 3] = 9.5
+    write_image(tmp_path / "map.nii.gz", raw, matrix)
+    write_image(tmp_path / "mask.nii.gz", lesion, np.eye(4))
+    run("maps", tmp_path / "map.nii.gz", tmp_path / "mask.nii.gz", "-o", tmp_path / "out", "-q")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["tears"], summary["peak_in_tear"], summary["energy_inside"]) == (1, 1.0, 1.0)
 
 
 def test_masks_of_a_folder_to_train_on_are_those_of_its_manifest(folders, tmp_path) -> None:

@@ -123,6 +123,8 @@ def test_icc_as_published() -> None:
 def test_icc_at_its_ends() -> None:
     same = np.repeat(np.arange(4.0)[:, None], 2, axis=1)
     assert intraclass_correlation(same).value == 1.0
+    rounded = same + np.array([[0, 4e-16]] * len(same))
+    assert vars(intraclass_correlation(rounded)) == vars(intraclass_correlation(same))  # and no division by zero
     shifted = same + [0, 5]
     assert intraclass_correlation(shifted, "consistency").value == 1.0
     assert intraclass_correlation(shifted + [[0, 0.1]] * 4).value < 0.5

@@ -64,6 +64,7 @@ def masks(
             compared = paired_differences(rows, list(evaluate_masks(other_pairs, label, tolerance, report)))
         summary = summarize_metrics(rows)
         type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
+        notes += _empty_notes(rows)
         output.mkdir(parents=True, exist_ok=True)
         write_rows(output / "cases.csv", rows)
         if types:
@@ -83,6 +84,21 @@ def masks(
     for line in [*_type_lines(scores), *_difference_lines(compared)]:
         typer.echo(line)
     typer.echo(f"Results: {output}")
+
+
+def _empty_notes(rows: list[dict[str, Any]]) -> list[str]:
+    """How cases count in which there was nothing to outline, or nothing was outlined."""
+    from radiologycnn.evaluation.words import counted
+
+    empty = [(row["reference_ml"] == 0) + (row["found_ml"] == 0) for row in rows]
+    return [
+        f"{counted(empty.count(masks), 'case')} {words}"
+        for masks, words in (
+            (2, "with both masks empty: overlap 1, distance 0"),
+            (1, "with one of the masks empty: overlap 0, no distance"),
+        )
+        if masks in empty
+    ]
 
 
 def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:

@@ -208,6 +208,8 @@ def intraclass_correlation(ratings: np.ndarray, kind: str = "agreement") -> Intr
         return IntraclassCorrelation(float(value), float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1)))
 
     value = (between_cases - error) / (between_cases + (k - 1) * error + k * (between_raters - error) / n)
+    if value >= 1:  # but for rounding: raters who agree to the last digits
+        return IntraclassCorrelation(1.0, 1.0, 1.0)
     # Satterthwaite's degrees of freedom, as McGraw and Wong give them (table 7).
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     freedom = (a * between_raters + b * error) ** 2 / (

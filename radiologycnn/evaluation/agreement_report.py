@@ -142,7 +142,8 @@ def disagreement_matrix(raters: Sequence[str], pairs: Sequence[dict[str, Any]]) 
     for row in pairs:
         i, j = places[row["first"]], places[row["second"]]
         matrices["absolute"][i][j] = matrices["absolute"][j][i] = row["disagreement"]
-        matrices["signed"][i][j], matrices["signed"][j][i] = row["disagreement_signed"], -row["disagreement_signed"]
+        signed = row["disagreement_signed"]
+        matrices["signed"][i][j], matrices["signed"][j][i] = signed, 0.0 - signed  # 0, not -0
     return {"raters": list(raters), **matrices}
 
 

@@ -95,7 +95,7 @@ def _agreement(results: ArabResults, run: str) -> Table:
 
 def _pair_rows(what: str, printed: paper.PairFigures | None, own: dict[str, Any] | None) -> list[Row]:
     own = own or {}
-    kappa = f"{own['kappa_mean']:.2f} ± {own['kappa_sd']:.2f}" if own else ""
+    kappa = f"{plain(own['kappa_mean'])} ± {plain(own['kappa_sd'])}" if own else ""
     rows = [
         Row(f"{what}: kappa", f"{printed.kappa:.2f} ± {printed.kappa_sd:.2f}" if printed else "", kappa),
         Row(
