@@ -13,9 +13,9 @@ import slicer
 import vtk
 
 from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
-from HemorrhageSegLib.Threshold import labelNumbers
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.boxes import bounding_box, box_shape, box_start, box_within, common_box, union_box, whole_box
 from RadiologyCNNLib.ScanGeometry import parentToWorld
 
@@ -126,7 +126,7 @@ class SceneResult:
         Returns:
             Total volume in mL, counted on the spot.
         """
-        numbers = labelNumbers(self._probabilities(), threshold)
+        numbers = mask_from_probability(self._probabilities(), threshold)
         offset, ijkToRas = self.offsetKji(), self.gridMatrix()
         volumeMl = {}
         with slicer.util.NodeModify(self.segmentationNode):
@@ -154,7 +154,7 @@ class SceneResult:
 
     def _labelValues(self, threshold: float) -> np.ndarray:
         values = np.array([0, *(label.value for label in self.labels)], np.uint8)
-        return values[labelNumbers(self._probabilities(), threshold)]
+        return values[mask_from_probability(self._probabilities(), threshold)]
 
     def _remembered(self, name: str, state: tuple, workOut):
         """What was worked out of the nodes in their present state: a stroke asks for the same several times."""

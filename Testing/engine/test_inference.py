@@ -10,7 +10,8 @@ from engine.hand_made import head_phantom, make_package
 from engine.told_progress import told_by
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
-from radiologycnn.hemorrhage.inference import HemorrhageSegmenter, mask_from_probability
+from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.networks.devices import to_array, to_tensor
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from radiologycnn.hemorrhage.inference import mask_from_probability
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.hemorrhage.type_pieces import settle_types
 
 VOXEL_ML = 0.01

@@ -19,6 +19,7 @@ LIGHT_ENGINE = (
     "radiologycnn.hemorrhage.labels",
     "radiologycnn.hemorrhage.mask_values",
     "radiologycnn.hemorrhage.results",
+    "radiologycnn.hemorrhage.thresholding",
     "radiologycnn.images.boxes",
     "radiologycnn.images.nifti",
     "radiologycnn.images.png",

@@ -17,7 +17,7 @@ from radiologycnn.baselines.cnn_ds import prepared_on_grid
 from radiologycnn.baselines.interface import Learning, ScanCase
 from radiologycnn.baselines.unets import TrainedSegmenter
 from radiologycnn.errors import missing_package
-from radiologycnn.hemorrhage.inference import mask_from_probability
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.volume import Volume
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings

@@ -17,6 +17,7 @@ from radiologycnn.hemorrhage.preprocessing import NetworkInput, Preprocessing
 from radiologycnn.hemorrhage.probability_map import PROBABILITY_FLOOR, ProbabilityMap
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.skull import find_skull
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.checks import check_array
@@ -77,16 +78,6 @@ class PreparedHead:
 def labels_of(package: ModelPackage) -> tuple[LabelDefinition, ...]:
     """The package's labels as records."""
     return tuple(LabelDefinition.from_dict(label) for label in package.labels)
-
-
-def mask_from_probability(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """uint8 label map, (K, J, I): the most probable label where its probability reaches the threshold, else 0.
-
-    Small pieces of one type within another's bleed: see :mod:`radiologycnn.hemorrhage.type_pieces`.
-    """
-    if probability.ndim == 3:
-        return (probability >= threshold).view(np.uint8)
-    return np.where(probability.max(axis=0) >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
 class HemorrhageSegmenter(LoadedModel):

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from radiologycnn.evaluation.label_scores import label_overlaps, rounded_scores, score_labels
 from radiologycnn.evaluation.segmentation_metrics import overlap
-from radiologycnn.hemorrhage.inference import HemorrhageSegmenter, mask_from_probability
+from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.devices import mixed_precision
