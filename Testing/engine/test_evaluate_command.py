@@ -62,6 +62,21 @@ def test_masks_are_paired_and_measured(folders, tmp_path) -> None:
     assert "0.833" in printed
 
 
+def test_a_single_case_has_no_spread(folders, tmp_path) -> None:
+    found, reference = folders
+    files = (found / "b.nii.gz", reference / "b-labels.nii.gz")
+    printed = run("masks", *files, "-o", tmp_path / "out", "--against", found / "a.nii.gz")
+    dice = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]["dice"]
+    assert dice["mean"] == pytest.approx(0.5) and dice["sd"] is dice["mean_lower_95"] is dice["mean_upper_95"] is None
+    compared = json.loads((tmp_path / "out" / "comparison.json").read_text())["dice"]
+    assert compared["difference"] == pytest.approx(-0.5) and compared["difference_95"] is None
+    lines = [line.split() for line in printed.splitlines() if line.startswith("Dice ")]
+    assert lines == [
+        ["Dice", "1", "0.500", "–", "0.500", "0.500", "to", "0.500", "–"],
+        ["Dice", "1", "-0.500", "–", "1.000"],
+    ]
+
+
 def test_how_empty_masks_count_is_said(tmp_path) -> None:
     found, reference = tmp_path / "found", tmp_path / "reference"
     for case, (ours, theirs) in {"a": (0, 0), "b": (0, 1), "c": (1, 0), "d": (1, 1)}.items():

@@ -105,7 +105,7 @@ def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:
     """A heading and a line for each metric: first less second."""
     lines = [f"{'first less second':28}{'cases':>6}{'mean':>10}  {'95 % interval':<20}Wilcoxon p"]
     for name, one in compared.items():
-        interval = "{:.3f} to {:.3f}".format(*one["difference_95"])
+        interval = "{:.3f} to {:.3f}".format(*one["difference_95"]) if one["difference_95"] else "–"
         figures = f"{one['cases']:>6}{one['difference']:>+10.3f}  {interval:<20}{p_words(one['wilcoxon_p'])}"
         lines.append(f"{figure_words(name):28}{figures}")
     return lines if compared else []
@@ -129,8 +129,11 @@ def _metric_line(name: str, figures: dict[str, Any]) -> str:
     if figures["mean"] is None:
         return f"{words:28}{0:>6}{'none':>10}"
     quartiles = f"{figures['lower_quartile']:.3f} to {figures['upper_quartile']:.3f}"
-    interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
-    numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{figures['sd']:>9.3f}{figures['median']:>10.3f}"
+    spread, interval = f"{'–':>9}", "–"
+    if figures["sd"] is not None:
+        spread = f"{figures['sd']:>9.3f}"
+        interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
+    numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{spread}{figures['median']:>10.3f}"
     return f"{words:28}{numbers}  {quartiles:<18}{interval}"
 
 

@@ -21,7 +21,8 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 def summarize_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | int | None]]:
     """By metric: cases with a value, mean, sd (n - 1), median, quartiles, 95 % bootstrap interval of the mean.
 
-    Cases for which a metric does not exist (None) are left out of it; ``cases`` tells how many are in.
+    Cases for which a metric does not exist (None) are left out of it; ``cases`` tells how many are in. A single case
+    has no spread, so that sd and interval are None.
     """
     names = [name for name, value in rows[0].items() if not isinstance(value, str)] if rows else []
     summary: dict[str, dict[str, float | int | None]] = {}
@@ -31,16 +32,17 @@ def summarize_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
             summary[name] = {"cases": 0, "mean": None}
             continue
         lower_quartile, median, upper_quartile = np.percentile(values, [25, 50, 75])
-        interval = bootstrap(lambda drawn: float(drawn.mean()), values)
+        several = len(values) > 1
+        interval = bootstrap(lambda drawn: float(drawn.mean()), values) if several else None
         summary[name] = {
             "cases": len(values),
             "mean": float(values.mean()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "sd": float(values.std(ddof=1)) if several else None,
             "median": float(median),
             "lower_quartile": float(lower_quartile),
             "upper_quartile": float(upper_quartile),
-            "mean_lower_95": interval.lower,
-            "mean_upper_95": interval.upper,
+            "mean_lower_95": interval and interval.lower,
+            "mean_upper_95": interval and interval.upper,
         }
     return summary
 
