@@ -45,6 +45,16 @@ def test_a_turned_head_off_centre_with_an_opened_skull_passes(head):
     assert check_head_ct(volume) == []
 
 
+def test_what_a_registration_fills_with_0_is_no_tissue(head):
+    """Most programs fill so what lies beyond the scan that they have turned or moved."""
+    array = head.array.copy()
+    _k, j, i = np.indices(array.shape)
+    array[(array < -300) & (np.hypot(j - array.shape[1] / 2, i - array.shape[2] / 2) > 0.45 * array.shape[1])] = 0
+    array[-3:] = 0
+    assert check_head_ct(replace(head, array=array)) == []
+    assert find_skull(replace(head, array=array)).box == find_skull(head).box
+
+
 def test_a_missing_vertex_is_said_and_not_refused(head):
     (warning,) = check_head_ct(slices(head, slice(0, 46)))
     assert "top of the head" in warning

@@ -1,6 +1,7 @@
 """Volumes, diameters, sides and HU of shapes whose truth is known, on grids of every kind."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,14 @@ def test_midline_follows_the_head_not_the_scanner(turned, head_x):
     found = np.degrees(np.arctan2(midline.normal[1], midline.normal[0]))
     assert found == pytest.approx(turned, abs=1.5)
     assert midline.leftward_mm(np.array([[head_x, 3.0, 0.0]]))[0] == pytest.approx(0, abs=1.5)
+
+
+def test_midline_is_the_same_where_a_registration_has_filled_up_with_0():
+    volume, _ = head_phantom(turned_degrees=12, head_centre_lps=(8, 0, 0))
+    filled = volume.array.copy()
+    _k, j, i = np.indices(filled.shape)
+    filled[(filled < -300) & (j + i < 0.35 * sum(filled.shape[1:]))] = 0  # one corner, which is not symmetric
+    assert estimate_midline(replace(volume, array=filled)) == estimate_midline(volume)
 
 
 @pytest.mark.parametrize(("offset", "side"), [(30.0, "left"), (-30.0, "right"), (0.0, "midline")])

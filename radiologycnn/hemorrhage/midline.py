@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
+from radiologycnn.hemorrhage.skull import body_voxels
 from radiologycnn.images.affine import transform_points, transform_vectors, triple
 from radiologycnn.images.volume import Volume
 
 # Coarse on purpose: skull and skin show the symmetry, and a bleed on one side must not turn the plane.
 COARSE_SPACING_MM = 6.0
-SKIN_HU = -300.0
 SMALLEST_HEAD_ML = 300.0
 CLIPPED_HU = (-300.0, 400.0)
 # Every so many points place the plane as well as all of them: to 0.2 mm and 0.4 degrees on simulated heads.
@@ -40,7 +40,7 @@ def estimate_midline(volume: Volume) -> Midline:
     centre = (matrix @ [*((np.array(volume.array.shape[::-1]) - 1) / 2), 1.0])[:3]
     fallback = Midline((1.0, 0.0, 0.0), float(centre[0]))
 
-    parts, count = ndimage.label(coarse > SKIN_HU)
+    parts, count = ndimage.label(body_voxels(coarse))
     if not count:
         return fallback
     sizes = np.bincount(parts.ravel())[1:]

@@ -89,7 +89,7 @@ def _find(oriented: Volume, bone_above_hu: float, smooth: bool) -> Skull:
     else:  # bone anywhere in a block counts, or thin bone would slip between the samples
         bone = _block_any(oriented.array[::step_k], step_j, step_i, bone_above_hu)
     cell_i, cell_j = spacing[0] * step_i, spacing[1] * step_j
-    body = hu > BODY_ABOVE_HU
+    body = body_voxels(hu)
     areas = body.sum(axis=(1, 2))
 
     middle_j, middle_i = _middles(body)
@@ -182,6 +182,14 @@ def _block_highest(array: np.ndarray, step: int, axis: int) -> np.ndarray:
         others = array[offset::step]
         np.maximum(highest[: len(others)], others, out=highest[: len(others)])
     return np.moveaxis(highest, 0, axis)
+
+
+def body_voxels(hu: np.ndarray) -> np.ndarray:
+    """Whether a voxel, (K, J, I), is neither air nor, as the corners show, what a program that resampled filled in."""
+    body = hu > BODY_ABOVE_HU
+    if (hu[np.ix_((0, -1), (0, -1), (0, -1))] == 0).any():
+        body &= hu != 0
+    return body
 
 
 def _middles(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
