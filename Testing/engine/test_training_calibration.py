@@ -1,11 +1,24 @@
 """The scale of a classifier's logits: found where it is known, and multiplied in without changing an answer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.training.rotatorcuff.calibration import LARGEST_SCALE, best_logit_scale, with_scaled_logits
+from radiologycnn.training.best_epoch import TrainingResult
+from radiologycnn.training.checkpoints import load_checkpoint
+from radiologycnn.training.rotatorcuff import cases as shoulders
+from radiologycnn.training.rotatorcuff.calibration import (
+    FEWEST_CASES,
+    LARGEST_SCALE,
+    best_logit_scale,
+    with_scaled_logits,
+)
+from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+from radiologycnn.training.rotatorcuff.trainer import train
 
 RNG = np.random.default_rng(0)
 
@@ -45,3 +58,40 @@ def test_scaled_weights_give_scaled_logits(hidden: int) -> None:
         before = network(cube)
         network.load_state_dict(with_scaled_logits(network.state_dict(), 0.4))
         assert torch.allclose(network(cube), 0.4 * before, rtol=1e-4, atol=1e-6)
+
+
+TINY = {"grid_size": 16, "base_filters": 4, "epochs": 1, "coarse_epochs": 0, "batch_size": 4, "loading_threads": 0}
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("cubes")
+    for number in range(4 + FEWEST_CASES):
+        grey = RNG.integers(0, 255, (20, 20, 20)).astype(np.uint8)
+        shoulders.save_case(shoulders.PreparedCase(f"c{number:02d}", grey, number % 5, None), folder)
+    return sorted(folder.glob("*.npz"))
+
+
+def test_a_training_ends_with_scaled_logits_and_goes_on_from_plain_ones(cubes, tmp_path) -> None:
+    wanted = TrainingSettings.from_preset("default", TINY)
+    found = train(cubes[:4], cubes[4:], wanted, tmp_path).state_dict
+    plain = load_checkpoint(tmp_path)["best"]["state_dict"]
+    changed = {name for name, tensor in found.items() if not torch.equal(tensor, plain[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}  # noise for scans: the surer, the worse
+    again = train(cubes[:4], cubes[4:], wanted, tmp_path, resume=True).state_dict
+    assert all(torch.equal(tensor, again[name]) for name, tensor in found.items())  # not scaled twice
+
+
+def test_the_card_says_what_the_validation_cases_chose(cubes) -> None:
+    task = RotatorCuffTask(TrainingSettings.from_preset("default", TINY), device="cpu")
+    weights = TrainingResult(build_network(task.architecture()).state_dict(), 1, {})
+    for cases, chosen in ((FEWEST_CASES, "epoch, scale of the logits, operating point"), (5, "epoch, operating point")):
+        card = task.operating_point(weights, cubes[:cases])[1]
+        assert card["validation"]["data"].endswith(f"they chose: {chosen}")
+
+
+def test_runs_of_the_papers_settings_from_before_go_on() -> None:
+    now = TrainingSettings.from_preset("paper", {})
+    before = {name: value for name, value in now.to_dict().items() if name not in ("calibrate", "weight_average")}
+    assert now.differing(before) == []
+    assert TrainingSettings.from_preset("default", {}).differing(before | {"preset": "default"}) != []

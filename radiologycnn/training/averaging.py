@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -18,10 +19,13 @@ def running_average(network: nn.Module, kept: float) -> AveragedModel | None:
     if not kept:
         return None
 
-    def step(average: Tensor, now: Tensor, steps: Tensor) -> Tensor:
-        if not average.is_floating_point():  # counters
-            return now
-        count = float(steps)
-        return average.lerp(now, 1 - min(kept, (1 + count) / (10 + count)))
+    def step(averages: list[Tensor], now: list[Tensor], _steps: Tensor) -> None:
+        if not averages[0].is_floating_point():  # counters
+            torch._foreach_copy_(averages, now)
+            return
+        # Asked of the average itself, on the CPU: a GPU's answer would be waited for after every step.
+        count = int(average.n_averaged)
+        torch._foreach_lerp_(averages, now, 1 - min(kept, (1 + count) / (10 + count)))
 
-    return AveragedModel(network, avg_fn=step, use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=step, use_buffers=True)
+    return average

@@ -134,7 +134,7 @@ class TrainingLoop:
         """Called when the first epoch on the network's own grid begins."""
 
     def after_epoch(self, better: bool) -> None:
-        """Called before the checkpoint is written."""
+        """Called before the checkpoint is written, while :attr:`network` is what was validated."""
 
     def extra_state(self) -> dict[str, Any]:
         """What the task keeps in the checkpoint besides: numbers and texts."""
@@ -205,7 +205,7 @@ class TrainingLoop:
             self.network.eval()
             figures = self.validate()
             better = self.best.offer(self.network, self.epoch + 1, figures)
-        self.after_epoch(better)
+            self.after_epoch(better)
         self.epoch += 1
         record: dict[str, Any] = {
             "epoch": self.epoch,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +25,7 @@ from radiologycnn.training.rotatorcuff.assess import (
     simulated_shoulders,
     summarize,
 )
-from radiologycnn.training.rotatorcuff.calibration import best_logit_scale, with_scaled_logits
+from radiologycnn.training.rotatorcuff.calibration import FEWEST_CASES
 from radiologycnn.training.rotatorcuff.cases import (
     MANIFEST_FILES,
     MARGIN_SHARE,
@@ -146,26 +145,18 @@ class RotatorCuffTask(TrainingTask):
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
 
-    def settled(self, result: TrainingResult, validation: list[Path]) -> TrainingResult:
-        """With logits of the scale at which the validation cases' probabilities are most likely."""
-        if not self.settings.calibrate or not validation:
-            return result
-        scale = best_logit_scale(*self._found(result, validation))
-        return replace(result, state_dict=with_scaled_logits(result.state_dict, scale))
-
-    def _found(self, result: TrainingResult, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-        """True classes, and the probabilities that a training's network gives."""
-        network = build_network(self.architecture())
-        network.load_state_dict(result.state_dict)
-        return class_probabilities(network.to(self.device), paths, self.settings.preprocessing(), self.device)
-
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         if not validation:  # as in the paper
             return 0.5, {}
-        true, probabilities = self._found(result, validation)
+        network = build_network(self.architecture())
+        network.load_state_dict(result.state_dict)
+        true, probabilities = class_probabilities(
+            network.to(self.device), validation, self.settings.preprocessing(), self.device
+        )
         threshold = choose_threshold(true, 1 - probabilities[:, 0])
         kind = "simulated shoulder" if self.simulated else "case"
-        chosen = ["epoch"] * (self.settings.keep == "best") + ["scale of the logits"] * self.settings.calibrate
+        calibrated = self.settings.calibrate and len(validation) >= FEWEST_CASES
+        chosen = ["epoch"] * (self.settings.keep == "best") + ["scale of the logits"] * calibrated
         chosen_words = ", ".join([*chosen, "operating point"])
         return threshold, {
             "validation": {

@@ -39,8 +39,8 @@ class TrainingSettings(CommonSettings):
             small networks and short runs, which have nothing to spare.
         pixel_unshuffle: of VRN; the cube's rows and columns have so many times more pixels. 1 in the paper.
         grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
-        calibrate: give the logits the scale at which the validation cases' probabilities are most likely
-            (:mod:`radiologycnn.training.rotatorcuff.calibration`); not in the paper.
+        calibrate: end with logits of the scale at which the validation cases' probabilities are most likely, where
+            there are enough of them (:mod:`radiologycnn.training.rotatorcuff.calibration`); not in the paper.
         paper_grey: grey values by minimum and maximum of the scan, no mirroring, no antialiasing: the paper.
         validation_share: 0 in the paper, which kept the last epoch and tested on the test set after every one.
     """
@@ -67,7 +67,7 @@ class TrainingSettings(CommonSettings):
     pixel_unshuffle: int = 1
     grid_size: int = 64
     edge_mm: float = 80.0
-    calibrate: bool = True
+    calibrate: bool = False
     paper_grey: bool = False
 
     @classmethod
@@ -112,7 +112,7 @@ class TrainingSettings(CommonSettings):
 
 
 PRESETS: dict[str, TrainingSettings] = {
-    "default": TrainingSettings(weight_average=0.99),
+    "default": TrainingSettings(weight_average=0.99, calibrate=True),
     # Shim 2020, Methods, "Training"; L2, cube and grey values from the authors' code.
     "paper": TrainingSettings(
         preset="paper",
@@ -132,7 +132,6 @@ PRESETS: dict[str, TrainingSettings] = {
         localization_weight=0.0,
         autocast=False,
         edge_mm=0.0,
-        calibrate=False,
         paper_grey=True,
         validation_share=0.0,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
+from radiologycnn.training.rotatorcuff.assess import class_probabilities
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
+from radiologycnn.training.rotatorcuff.calibration import best_logit_scale, with_scaled_logits
 from radiologycnn.training.rotatorcuff.cases import load_case, load_class
 from radiologycnn.training.rotatorcuff.losses import (
     Total,
@@ -134,6 +137,20 @@ class ClassificationLoop(TrainingLoop):
             # Mean 1 over the training cases; a class without cases needs none.
             weights = len(self.train_paths) / (np.count_nonzero(counts) * np.maximum(counts, 1))
             self.case_weights = torch.from_numpy(weights).float()
+
+    def run(self, *args: Any, **options: Any) -> TrainingResult:
+        """As ever; then with logits of the scale that fits the validation cases, where the settings want that.
+
+        The checkpoint keeps the weights as they were trained.
+        """
+        result = super().run(*args, **options)
+        if not (self.settings.calibrate and self.validation_paths and self.team.leads):
+            return result
+        self.network.load_state_dict(result.state_dict)
+        scale = best_logit_scale(
+            *class_probabilities(self.network, self.validation_paths, self.preprocessing, self.device, self.cancelled)
+        )
+        return replace(result, state_dict=with_scaled_logits(result.state_dict, scale))
 
     def rate_at(self, part: float) -> float:
         if self.settings.schedule == "cosine":
