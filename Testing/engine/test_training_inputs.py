@@ -184,7 +184,12 @@ def test_semicolons_within_a_comma_table_are_text(own, tmp_path) -> None:
 
 def test_mistakes_on_the_command_line_are_told_before_anything_is_written(own, tmp_path) -> None:
     small = ("--grid", "64,64,32", "--base-filters", "4", "--device", "cpu")
+    fixed = tmp_path / "fixed.json"
+    fixed.write_text('{"settings": {"frozen": "features"}}')
     for words, message in (
+        (("--settings", str(fixed)), "can only stay fixed in a model"),
+        (("--settings", str(fixed), "--folds", "2"), "can only stay fixed in a model"),
+        (("--search", "frozen=none,features"), "can only stay fixed in a model"),
         (("--start-from", "hemorrhage-demo"), r"hemorrhage-demo-.* is another network \(.*base filters"),
         (("--start-from", "no-such-model"), "no-such-model"),
         (("--folds", "1"), "1 is no number of folds"),

@@ -72,6 +72,7 @@ def test_every_combination_has_a_row_and_the_best_is_first(whole) -> None:
     assert [row["rank"] for row in by_rank] == ["1", "2", "3", "4"]
     scores = [float(row["validation_dice"]) for row in by_rank]
     assert scores == sorted(scores, reverse=True)
+    assert output.count("chance decides") == 1  # not once a point
     shown = [line.split() for line in output.splitlines() if line.strip()[:1].isdigit() and "%" not in line]
     assert [line[1] for line in shown] == [row["point"] for row in by_rank]
     assert not list(folder.rglob("checkpoint.pt"))  # a search of sixty points would fill the disk

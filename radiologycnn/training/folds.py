@@ -20,6 +20,7 @@ from radiologycnn.evaluation.words import counted, figure_words
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
+from radiologycnn.training.frozen import check_start
 from radiologycnn.training.packages import check_model_name
 from radiologycnn.training.run_record import begin_or_resume
 from radiologycnn.training.task import Cancelled, ModelName, TrainingTask
@@ -119,6 +120,7 @@ def cross_validate(
     listed = task.listed()
     _check_count(folds, len({listed.patient(path) for path in listed.learning}))
     weights = task.start_weights(start_from)
+    check_start(task.settings, weights, resume=False)
     record = {
         "task": task.name,
         "folds": folds,
@@ -145,6 +147,7 @@ def cross_validate(
 
         held_out = [path for path in paths if fold_of[path.stem] == fold]
         training, validation = _split(task, [path for path in paths if fold_of[path.stem] != fold], cases)
+        task.say_if_few(validation, say)
         goes_on = (folder / CHECKPOINT_NAME).exists()
         result = task.train(training, validation, folder, goes_on, say, cancelled, weights)
         source = f"{task.describe_source(len(training), start_from)}; fold {fold} of {folds} held out"

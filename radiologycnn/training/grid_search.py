@@ -15,6 +15,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_rows
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
+from radiologycnn.training.frozen import check_start
 from radiologycnn.training.run_record import begin_or_resume
 from radiologycnn.training.settings import CommonSettings
 from radiologycnn.training.settings_file import like, write_settings
@@ -127,7 +128,7 @@ def search(
     """
     points = grid_points(task.settings, grid)
     for point in points:  # before the first hour, too
-        task.with_settings(point.settings).start_weights(start_from)
+        check_start(point.settings, task.with_settings(point.settings).start_weights(start_from), resume=False)
     if not task.shared_out(task.listed())[1]:
         raise InputError(
             "too-few-cases",
@@ -146,6 +147,7 @@ def search(
         [path.stem for path in paths]
         for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text)))
     ]
+    task.say_if_few(validation, report)
     path = output / RESULTS_NAME
     rows = _read_rows(path)
     for point in points:

@@ -18,6 +18,7 @@ from radiologycnn.networks.devices import resolve_device
 from radiologycnn.training.case_files import Progress, read_manifest, simulated_id
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
+from radiologycnn.training.frozen import check_start
 from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
 
 if TYPE_CHECKING:
@@ -153,20 +154,19 @@ class TrainingTask(ABC):
         start_weights: Mapping[str, Tensor] | None = None,
     ) -> TrainingResult:
         """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors."""
-        if progress and 0 < len(validation) < _FEW_CASES:
-            progress(
-                0.0,
-                f"Only {counted(len(validation), 'case')} to validate on: chance decides which epoch and threshold are "
-                "taken for the best. Name more in the column split, or a larger validation_share in a file for "
-                "--settings",
-            )
         return self.trainer(
             training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
         )
 
-    def settled(self, result: TrainingResult, validation: list[Path]) -> TrainingResult:
-        """What becomes the model: the training's result, with what its validation cases still decide."""
-        return result
+    def say_if_few(self, validation: Sequence[Any], progress: Progress | None) -> None:
+        """Tell that so few cases decide on little more than chance."""
+        if progress and 0 < len(validation) < _FEW_CASES:
+            decided = "which epoch and threshold are" if self.settings.keep == "best" else "which threshold is"
+            progress(
+                0.0,
+                f"Only {counted(len(validation), 'case')} to validate on: chance decides {decided} taken for the best. "
+                "Name more in the column split, or a larger validation_share in a file for --settings",
+            )
 
     @abstractmethod
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
@@ -242,8 +242,10 @@ class TrainingTask(ABC):
         check_model_name(model.name, model.version)
         check_folder(output, resume)
         weights = self.start_weights(start_from)
+        check_start(self.settings, weights, resume)
         self.shared_out(self.listed())  # before the first scan is read, too
         training, validation = self.split(self.prepare(output, progress))
+        self.say_if_few(validation, progress)
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
         source = self.describe_source(len(training), start_from)
         return self.finish(output / model.folder, result, validation, source, model, test, progress)
@@ -264,7 +266,6 @@ class TrainingTask(ABC):
         Args:
             export: add the network for machines without torch.
         """
-        result = self.settled(result, validation)
         threshold, performance = self.operating_point(result, validation)
         report = progress or (lambda part, text: None)
 
