@@ -90,7 +90,8 @@ def localization(
     peak_lps = transform_points(map_ijk_to_lps, peak_place(raw)[None, ::-1])
     of_all = distances_mm(np.concatenate([points, peak_lps]), lesion, lesion_ijk_to_lps)
     distances, distance = of_all[:-1], of_all[-1]
-    half_voxel = 0.5 * float(np.cbrt(abs(np.linalg.det(map_ijk_to_lps[:3, :3]))))
+    # Just under a half: on one grid the centres beside the lesion lie at a half, and rounding must not decide on them.
+    half_voxel = (0.5 - 1e-6) * float(np.cbrt(abs(np.linalg.det(map_ijk_to_lps[:3, :3]))))
     near = (distances <= half_voxel).reshape(raw.shape)
     positive = np.clip(raw, 0, None)
     total = positive.sum()
