@@ -1,6 +1,7 @@
 """Repeats of a test: figures against scikit-learn, intervals against what is known of them, networks that repeat."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from sklearn import metrics
 
 from radiologycnn.errors import InputError
 from radiologycnn.models.package import WEIGHTS_NAME
-from radiologycnn.reproduction.repeats import FIGURES, figures_by_repeat, repeat_intervals
+from radiologycnn.reproduction.repeats import FIGURES, figures_by_repeat, repeat_intervals, repeats_table
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
+from radiologycnn.reproduction.shim2020_run import MAIN
 
 
 @pytest.fixture
@@ -59,6 +61,20 @@ def test_repeats_alone_hide_how_few_the_cases_are(answers) -> None:
 def test_specificity_without_cases_is_no_number() -> None:
     found = repeat_intervals([1, 2, 3], np.ones((4, 3), int), True)["specificity"]
     assert np.isnan([found.estimate, found.lower, found.upper]).all()
+
+
+def test_a_figure_that_does_not_exist_says_why() -> None:
+    runs = np.tile(np.eye(5)[[1, 2, 3]], (4, 1, 1))
+    results = SimpleNamespace(
+        truth=np.array([1, 2, 3]),
+        answers={MAIN: SimpleNamespace(runs=runs)},
+        workspace=SimpleNamespace(settings=SimpleNamespace(repeat_method="tta")),
+    )
+    rows = {row.what: row for row in repeats_table(results, "This run").rows}
+    for name in ("mean ± SD", "median (quartiles)"):
+        missing, known = rows[f"Specificity: {name}"], rows[f"Sensitivity: {name}"]
+        assert (missing.run, missing.note) == ("", "no test case without a tear")
+        assert known.run.startswith("1.00") and not known.note
 
 
 def test_repeats_that_need_training_are_refused_without_it() -> None:

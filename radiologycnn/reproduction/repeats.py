@@ -37,6 +37,12 @@ FIGURES = {
     "top1": "Top-1 accuracy",
     "top1_within_one": "Top-1±1 accuracy",
 }
+#: Why a figure does not exist, where it does not.
+WITHOUT = {
+    "sensitivity": "no test case with a tear",
+    "specificity": "no test case without a tear",
+    "precision": "nothing was called a tear",
+}
 _PERCENT = ("accuracy", "top1", "top1_within_one")
 _RESAMPLES = 2000
 
@@ -113,8 +119,9 @@ def repeats_table(results: ShimResults, run: str) -> Table:
         factor, digits = (100, 1) if percent else (1, 2)
         values = [float(value) for value in whole[name] if np.isfinite(value)]
         median = paper.GROUPS[name][0] if name in paper.GROUPS else ""
-        rows.append(Row(f"{title}: mean ± SD", paper.BINARY.get(name, ""), mean_sd(values, digits, percent)))
-        rows.append(Row(f"{title}: median (quartiles)", median, median_quartiles(values, digits, percent)))
+        why = "" if values else WITHOUT.get(name, "")
+        rows.append(Row(f"{title}: mean ± SD", paper.BINARY.get(name, ""), mean_sd(values, digits, percent), why))
+        rows.append(Row(f"{title}: median (quartiles)", median, median_quartiles(values, digits, percent), why))
         for words, one in (("repeats", over_repeats[name]), ("cases and repeats", over_both[name])):
             low, high = (number(edge * factor, digits) for edge in (one.lower, one.upper))
             value = f"{low} to {high}{' %' if percent else ''}" if low else ""

@@ -120,7 +120,7 @@ def _facts(results: Any) -> list[tuple[str, str]]:
         ("RadiologyCNN", __version__),
         ("Computed on", results.device_name),
         ("Cases", ", ".join(f"{len(cases)} {_PARTS[part]}" for part, cases in results.cases.items())),
-        ("Seed", f"{settings.seed}; simulated test scans: {test_seed(settings.seed)}"),
+        ("Seed", f"{settings.seed}" + f"; simulated test scans: {test_seed(settings.seed)}" * results.simulated),
         ("Preset", f"{settings.preset}, training settings “{settings.training_preset}”"),
     ]
     if results.simulated:

@@ -10,7 +10,7 @@ from radiologycnn.evaluation.localization import summarize_localization
 from radiologycnn.evaluation.summary import summarize_classes
 from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import shim2020 as paper
-from radiologycnn.reproduction.repeats import repeat_words, repeats_table
+from radiologycnn.reproduction.repeats import WITHOUT, repeat_words, repeats_table
 from radiologycnn.reproduction.shim2020_groups import by_shoulder, chance_rows, localization_by_shoulder
 from radiologycnn.reproduction.shim2020_readers import (
     BINARY_TITLES,
@@ -65,7 +65,9 @@ def _binary(results: ShimResults, run: str) -> Table:
     for name, printed in paper.BINARY.items():
         percent = name == "accuracy"
         value = mean_sd([one[name] for one in repeats], 2, percent)
-        rows.append(Row(BINARY_TITLES[name], printed, value, paper.BINARY_NOTES.get(name, "")))
+        why = "" if value else WITHOUT.get(name, "")
+        note = "; ".join(filter(None, (why, paper.BINARY_NOTES.get(name, ""))))
+        rows.append(Row(BINARY_TITLES[name], printed, value, note))
     notes = [f"Mean ± SD over {repeat_words(results.workspace.settings)}."]
     return Table("table-2-binary", "Table 2. Tear or none, VRN", rows, run, notes)
 
