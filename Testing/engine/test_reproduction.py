@@ -17,6 +17,7 @@ from radiologycnn.evaluation.classification_metrics import BinaryMetrics
 from radiologycnn.evaluation.hypothesis_tests import mann_whitney
 from radiologycnn.reproduction import arab2020, shim2020
 from radiologycnn.reproduction.arab2020_raters import read_raters
+from radiologycnn.reproduction.arab2020_tables import _pair_rows
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
@@ -130,6 +131,15 @@ def test_figures_are_written_as_the_papers_write_them() -> None:
     assert p_value(0.0004) == "< 0.001" and p_value(0.0226) == "0.023" and p_value(None) == ""
     assert with_p(1.1349, 7.99e-10) == "1.13 (p = 7.99e-10)" and with_p(-2.3, 0.141) == "-2.30 (p = 0.141)"
     assert mean_sd([-0.001, 0.001]) == "0.00 ± 0.00" and number(-0.0001) == "0.00"
+    assert mean_sd([0.7]) == "0.70 (one case)" and mean_sd([0.7], of="pair") == "0.70 (one pair)"
+
+
+def test_raters_of_two_cases_have_no_line_and_the_note_says_so() -> None:
+    own = {"kappa_mean": -0.001, "kappa_sd": 0.001, "slope": None, "slope_p": None, "intercept_ml": None, "icc": None}
+    kappa, *line = _pair_rows("Anna, M", None, own)
+    assert kappa.run == "0.00 ± 0.00"  # no -0.00
+    assert [(row.run, row.note) for row in line] == [("", "too few different volumes for a line")] * 2
+    assert not any(row.note for row in _pair_rows("E1, E2", arab2020.AGREEMENT[0], None))  # not rated at all
 
 
 def test_splits_keep_what_the_manifest_says_and_draw_the_rest() -> None:

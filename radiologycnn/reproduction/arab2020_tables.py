@@ -96,17 +96,21 @@ def _agreement(results: ArabResults, run: str) -> Table:
 def _pair_rows(what: str, printed: paper.PairFigures | None, own: dict[str, Any] | None) -> list[Row]:
     own = own or {}
     kappa = f"{plain(own['kappa_mean'])} ± {plain(own['kappa_sd'])}" if own else ""
+    # Of one's own raters: two points, or volumes without any spread.
+    why = "too few different volumes for a line" if own and own.get("slope") is None else ""
     rows = [
         Row(f"{what}: kappa", f"{printed.kappa:.2f} ± {printed.kappa_sd:.2f}" if printed else "", kappa),
         Row(
             f"{what}: slope",
             with_p(printed.slope, printed.slope_p) if printed else "",
             with_p(own.get("slope"), own.get("slope_p")),
+            why,
         ),
         Row(
             f"{what}: intercept (mL)",
             with_p(printed.intercept, printed.intercept_p) if printed else "",
             with_p(own.get("intercept_ml"), own.get("intercept_p")),
+            why,
         ),
     ]
     if own.get("icc") is not None:
@@ -204,9 +208,10 @@ def _text_figures(results: ArabResults, run: str) -> Table:
         own["train_seconds"] = mean_sd([row["seconds"] for row in results.training_metrics])
     for group, in_group in (("experts", False), ("method", True)):
         pairs = [row for row in results.pairs if (paper.METHOD in (row["first"], row["second"])) == in_group]
-        own[f"kappa_{group}"] = mean_sd([row["kappa_mean"] for row in pairs])
-        own[f"disagreement_{group}"] = mean_sd([row["disagreement"] for row in pairs])
-        own[f"disagreement_signed_{group}"] = mean_sd([row["disagreement_signed"] for row in pairs])
+        for key, name in (
+            ("kappa", "kappa_mean"), ("disagreement", "disagreement"), ("disagreement_signed", "disagreement_signed"),
+        ):  # fmt: skip
+            own[f"{key}_{group}"] = mean_sd([row[name] for row in pairs], of="pair")
     slopes = [row["slope_p"] for row in results.pairs if row["slope_p"] is not None]
     intercepts = [row["intercept_p"] for row in results.pairs if row["intercept_p"] is not None]
     own["slope_p_largest"] = f"{max(slopes):.2g}" if slopes else ""

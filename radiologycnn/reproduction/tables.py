@@ -60,15 +60,19 @@ def plain(value: float, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
-    """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any."""
+def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False, of: str = "case") -> str:
+    """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any.
+
+    Args:
+        of: what has a value, for the words that stand in the place of a single one's SD.
+    """
     known = np.array([value for value in values if value is not None], float)
     if not len(known):
         return ""
     known = known * 100 if percent else known
     unit = " %" if percent else ""
     if len(known) == 1:
-        return f"{plain(known[0], digits)}{unit} (one case)"
+        return f"{plain(known[0], digits)}{unit} (one {of})"
     return f"{plain(known.mean(), digits)} ± {plain(known.std(ddof=1), digits)}{unit}"
 
 
