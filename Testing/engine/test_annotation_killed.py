@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +51,20 @@ def told_by(rater: subprocess.Popen, lines: int, told: dict[str, list[str]], del
             told.setdefault(words[0], []).append(words[1])
 
 
+def killed_raters(folder: Path, rounds: int, seed: int, lines: int, *how) -> Iterator[dict[str, list[str]]]:
+    """After each rater who was killed at a random moment: all that had been said by then, by case."""
+    moments = random.Random(seed)
+    told: dict[str, list[str]] = {}
+    for _round in range(rounds):
+        rater = run_rater(folder, "ab", 400, *how)
+        told_by(rater, moments.randrange(1, lines), told, moments.random() * 0.01)
+        yield told
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
 def test_kill_at_any_moment_loses_nothing(tmp_path) -> None:
     folder = tmp_path / "data"
-    moments = random.Random(6)
-    told: dict[str, list[str]] = {}
-    for _round in range(8):
-        rater = run_rater(folder, "ab", 400, 5)
-        told_by(rater, moments.randrange(1, 9), told, moments.random() * 0.01)
+    for told in killed_raters(folder, 8, 6, 9, 5):
         check_words(folder, told, "ab")
     assert sum(map(len, told.values())) > 20
     assert not list(folder.rglob("annotations/ab/.*.part"))
@@ -67,11 +74,7 @@ def test_kill_at_any_moment_loses_nothing(tmp_path) -> None:
 def test_kill_while_something_is_drawn_keeps_every_accepted_mask(tmp_path) -> None:
     """The word may be a draft by then; what was accepted before is in its history, and every file that is named is."""
     folder = tmp_path / "data"
-    moments = random.Random(7)
-    told: dict[str, list[str]] = {}
-    for _round in range(5):
-        rater = run_rater(folder, "ab", 400, 3, "drafts")
-        told_by(rater, moments.randrange(1, 6), told, moments.random() * 0.01)
+    for told in killed_raters(folder, 5, 7, 6, 3, "drafts"):
         store = AnnotationStore(folder, "ab")
         for case, hashes in told.items():
             word = store.annotation(case)

@@ -265,16 +265,17 @@ def test_maps_are_scored_on_grids_of_their_own(tmp_path) -> None:
         run("maps", maps, masks, "-o", tmp_path / "out")
 
 
-def test_maps_of_a_few_large_voxels_are_scored(tmp_path) -> None:
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_maps_of_a_few_large_voxels_are_scored(ending, tmp_path) -> None:
     """Of a network of four blocks, which leave 4 x 4 x 4 voxels of 20 mm of its cube."""
     raw, lesion = np.zeros((4, 4, 4), np.float32), np.zeros((80, 80, 80), np.uint8)
     raw[1, 2, 3] = 1
     lesion[20:40, 40:60, 60:80] = 1
     matrix = np.diag([20.0, 20.0, 20.0, 1.0])
     matrix[:3, 3] = 9.5
-    write_image(tmp_path / "map.nii.gz", raw, matrix)
+    write_image(tmp_path / f"map{ending}", raw, matrix)
     write_image(tmp_path / "mask.nii.gz", lesion, np.eye(4))
-    run("maps", tmp_path / "map.nii.gz", tmp_path / "mask.nii.gz", "-o", tmp_path / "out", "-q")
+    run("maps", tmp_path / f"map{ending}", tmp_path / "mask.nii.gz", "-o", tmp_path / "out", "-q")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["tears"], summary["peak_in_tear"], summary["energy_inside"]) == (1, 1.0, 1.0)
 

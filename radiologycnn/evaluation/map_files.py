@@ -6,15 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
 from radiologycnn.evaluation.mask_files import files_by_case
-from radiologycnn.images import read_volume
+from radiologycnn.images import read_map, read_volume
 from radiologycnn.images.masks import marked
-from radiologycnn.images.nifti import read_nifti
-from radiologycnn.images.volume import Volume
 
 #: The map in a case's own folder, as ``radiologycnn classify`` writes it.
 MAP_IN_FOLDER = "cam_raw.nii.gz"
@@ -53,7 +49,7 @@ def evaluate_maps(
     without: list[str] = []
     for number, (case, map_path, mask_path) in enumerate(pairs):
         progress(number / len(pairs), f"Case {case}")
-        mask, raw = read_volume(mask_path), _read_map(map_path)
+        mask, raw = read_volume(mask_path), read_map(map_path)
         if raw.array.size > _MOST_VOXELS:
             raise InputError(
                 "map-too-fine",
@@ -67,18 +63,6 @@ def evaluate_maps(
         found[case] = localization(raw.array, raw.ijk_to_lps, lesion, mask.ijk_to_lps, tolerance_mm)
     progress(1.0, "Done")
     return found, without
-
-
-def _read_map(path: Path) -> Volume:
-    """A map may be coarser than any scan: that of four blocks has 4 x 4 x 4 voxels of 20 mm."""
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_volume(path)
-    volume = read_nifti(path)
-    if volume.array.ndim != 3 or not np.isfinite(volume.array).all():
-        raise InputError(
-            "not-a-map", f"{path.name} is no activation map: not three-dimensional, or not all of it numbers.", ""
-        )
-    return volume
 
 
 def map_row(case: str, one: Localization) -> dict[str, Any]:

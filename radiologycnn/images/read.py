@@ -37,9 +37,31 @@ def read_volume(path: str | os.PathLike[str], series: str | int | None = None) -
     Raises:
         InputError: with a sentence on what is wrong and one on what to do.
     """
+    volume = _readable(Path(path).expanduser(), series)
+    check_array(volume, allow_constant=True)
+    return volume
+
+
+def read_map(path: str | os.PathLike[str]) -> Volume:
+    """Reads a map of numbers in a file of :func:`read_volume`, which may be coarser than any scan.
+
+    A class activation map of four blocks, for example, has 4 x 4 x 4 voxels of 20 mm.
+
+    Raises:
+        InputError: as :func:`read_volume` says, or ``not-a-map``: it is not three-dimensional, or not all numbers.
+    """
     path = Path(path).expanduser()
+    volume = _readable(path)
+    if volume.array.ndim != 3 or not np.isfinite(volume.array).all():
+        raise InputError(
+            "not-a-map", f"{path.name} is no activation map: not three-dimensional, or not all of it numbers.", ""
+        )
+    return volume
+
+
+def _readable(path: Path, series: str | int | None = None) -> Volume:
     try:
-        volume = _read(path, series)
+        return _read(path, series)
     except PermissionError as error:
         raise InputError(
             "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
@@ -50,8 +72,6 @@ def read_volume(path: str | os.PathLike[str], series: str | int | None = None) -
             f"{path.name} does not fit into the memory, or its header names a wrong size.",
             "Crop the scan.",
         ) from error
-    check_array(volume, allow_constant=True)
-    return volume
 
 
 def list_series(folder: str | os.PathLike[str]) -> list[Series]:

@@ -85,7 +85,7 @@ def _bars(axes: Any, values: dict[str, list[float]], factor: float = 1.0, log: b
         elif len(scaled):
             axes.hlines(np.median(scaled), place - 0.3, place + 0.3, color=color, lw=2)
         axes.plot(place + np.linspace(-0.2, 0.2, len(scaled)), scaled, ".", color=color, ms=5, clip_on=False)
-    axes.set_xticks(range(len(values)), [group.replace(" ", "\n") for group in values], fontsize=9)
+    axes.set_xticks(range(len(values)), [group.replace(" ", "\n") for group in values], fontsize=8)
 
 
 def _groups(results: ShimResults, folder: Path) -> FigureEntry | None:

@@ -15,7 +15,7 @@ from radiologycnn.readers.members import NETWORK_GROUP, Member
 from radiologycnn.readers.network_comparison import paired_tests
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.readers import Reader
-from radiologycnn.reproduction.repeats import repeat_words
+from radiologycnn.reproduction.repeats import WITHOUT, repeat_words
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
 from radiologycnn.reproduction.tables import MISSING, Row, Table, mean_sd, median_quartiles, p_value
 
@@ -93,7 +93,9 @@ def group_tables(results: ShimResults, run: str) -> list[Table]:
         note = paper.METRIC_NOTES.get(metric, "")
         for name, figure in zip((paper.CNN, *paper.READERS), printed):
             value = median_quartiles(groups.get(name, []), 1 if metric in _PERCENT else 2, metric in _PERCENT)
-            overall.append(Row(f"{title}: {name}", figure, value, note if name == paper.CNN else ""))
+            why = "" if value else _why_without(results, name, metric)
+            notes = (why, note if name == paper.CNN else "")
+            overall.append(Row(f"{title}: {name}", figure, value, "; ".join(filter(None, notes))))
         for name in [name for name in groups if name != paper.CNN and name not in paper.READERS]:
             value = median_quartiles(groups[name], 1 if metric in _PERCENT else 2, metric in _PERCENT)
             overall.append(Row(f"{title}: {name}", "", value))
@@ -105,6 +107,13 @@ def group_tables(results: ShimResults, run: str) -> list[Table]:
         "Time: VRN over cases, readers over each reader's mean.",
     ]
     return [Table("table-3a-groups", "Table 3a. VRN and readers", overall, run, notes), *tables]
+
+
+def _why_without(results: ShimResults, group: str, metric: str) -> str:
+    """Why a group has no value of a measure."""
+    if group != paper.CNN and group not in {reader.group for reader in results.readers}:
+        return "no such readers"
+    return "no times" if metric == "seconds" else WITHOUT.get(metric, "")
 
 
 def _kruskal_words(groups: Mapping[str, Sequence[float]]) -> str:

@@ -69,6 +69,7 @@ def segmenter_gates(
         progress(1.0, "Done")
     how = f"{len(cases)} scans with a bleed"
     reached = float(np.mean(network_dice)) if len(network_dice) else None
+    wanted = "" if reached is None else f"; to stay {BELOW_NETWORK:g} below the network"
     gates = [
         Gate(
             "Threshold and largest part, mean Dice",
@@ -86,7 +87,7 @@ def segmenter_gates(
             "Random forest on local features, mean Dice",
             float(forest.mean()),
             None if reached is None else reached - BELOW_NETWORK,
-            f"two halves, {how}; median {np.median(forest):.3f}; to stay {BELOW_NETWORK:g} below the network",
+            f"two halves, {how}; median {np.median(forest):.3f}{wanted}",
         ),
     ]
     if reached is not None:
