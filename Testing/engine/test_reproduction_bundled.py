@@ -80,7 +80,7 @@ def test_head_model_beside_a_threshold(tmp_path, monkeypatch) -> None:
 
 def test_shoulder_model_by_class_and_confounder(tmp_path) -> None:
     output, report = tmp_path / "run", tmp_path / "report"
-    run("shim2020", output, report, "--cases", "4", "--repeats", "2")
+    run("shim2020", output, report, "--cases", "2", "--repeats", "2")
     text = check_small(report, bundled_model("rotator-cuff-classification").id)
     assert "Always" in text and "At the model's threshold: accuracy" in text
     cases = rows_of(report / "cases.csv")

@@ -14,19 +14,19 @@ from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
 
 # Long enough that the process is still at work when the first file of a step is seen.
-EPOCHS = 8
+EPOCHS = 4
 RUNS = {
     "arab2020": (
-        {"training": 3, "validation": 1, "test": 3, "methods": ("cnn_ds", "threshold")},
+        {"training": 2, "validation": 1, "test": 2, "methods": ("cnn_ds", "threshold")},
         ("methods/cnn_ds/checkpoint.pt", "masks/cnn_ds/*.nii.gz"),
         ("data/test/*.nii.gz", "data/learning/*.nii.gz", "masks/*/*.nii.gz"),
     ),
     "shim2020": (
         {
-            "training": 4, "validation": 2, "test": 4, "methods": ("vrn",), "repeats": 3,
+            "training": 3, "validation": 1, "test": 2, "methods": ("vrn",), "repeats": 2,
             "repeat_method": "checkpoints",
         },
-        ("data/learning/*00002.json", "answers/vrn/*.npz"),
+        ("data/learning/*00001.json", "answers/vrn/*.npz"),
         ("data/*/*.nii.gz", "answers/*/*.npz", "methods/*/epochs/*.safetensors"),
     ),
 }  # fmt: skip

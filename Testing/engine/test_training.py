@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine.head_folder import write_head_folder
 
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.images import write_image
@@ -96,14 +97,15 @@ def test_augmentation_keeps_the_bleed_under_its_mask() -> None:
 
 def test_a_network_of_unshuffled_pixels_becomes_a_package_for_the_fine_grid(tmp_path) -> None:
     """Its first level is as coarse as its input is fine, and where it goes on from the same is asked for."""
-    finer = settings(grid_shape_ijk=(64, 64, 16), pixel_unshuffle=2, epochs=1, coarse_epochs=1)
-    package = HemorrhageTask(finer, simulate=3, device="cpu").run(tmp_path / "run", ModelName("fine"))
+    finer = settings(grid_shape_ijk=(64, 64, 16), pixel_unshuffle=2, epochs=1, coarse_epochs=1, validation_share=0.34)
+    data = write_head_folder(tmp_path / "data", ("a", "b", "c"))
+    package = HemorrhageTask(finer, data, device="cpu").run(tmp_path / "run", ModelName("fine"))
     assert package.architecture["parameters"]["pixel_unshuffle"] == 2
     assert package.onnx_sha256  # it runs without torch
     with torch.no_grad():
         assert load_network(package)(torch.zeros(1, 1, 16, 64, 64)).shape == (1, 1, 16, 64, 64)
     with pytest.raises(InputError, match="pixel unshuffle"):
-        HemorrhageTask(settings(), simulate=3).run(tmp_path / "coarse", ModelName("coarse"), start_from=package.path)
+        HemorrhageTask(settings(), data).run(tmp_path / "coarse", ModelName("coarse"), start_from=package.path)
 
 
 def test_haze_is_strongest_near_bone_and_under_the_vertex() -> None:
