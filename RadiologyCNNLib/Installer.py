@@ -4,7 +4,9 @@ Everything that touches Slicer (``SlicerSystem``) is handed in, so that the deci
 """
 
 import contextlib
+import math
 import sys
+import time
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
@@ -13,6 +15,9 @@ from RadiologyCNNLib.InstallerOutput import LastLines, failureReason
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.SlicerSystem import SlicerSystem
 from RadiologyCNNLib.WorkerRequirements import CPU_REQUIREMENTS, TORCH_REQUIREMENTS, unmet
+
+#: For so long it is not asked again whether what was there is still there: reading metadata takes 10 ms of each click.
+REMEMBERED_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Installer:
         self.progressed = Signal("text")
         self._system = system if system is not None else SlicerSystem()
         self._isInstalling = False
+        self._wasReadyAt = -math.inf
 
     def sets(self):
         """The sets of requirements of which one is enough, the one that suits this computer first."""
@@ -58,10 +64,13 @@ class Installer:
         """Requirements that are not met, as strings; imports nothing."""
         if self._system.usesOtherPython():
             return []  # not for this process to say: the worker names what its own Python lacks
+        if time.monotonic() - self._wasReadyAt < REMEMBERED_S:
+            return []
         lacking = []
-        for requirements in self.sets():  # reading metadata takes milliseconds of each click: no further than needed
+        for requirements in self.sets():
             lacking.append(unmet(requirements))
             if not lacking[-1]:
+                self._wasReadyAt = time.monotonic()
                 return []
         return lacking[0]
 

@@ -150,11 +150,8 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
 
     def initializeParameterNode(self) -> None:
         """Use the scene's parameter node; where no scan is chosen, choose the one on the screen, or else the first."""
-        parameterNode, known = self.logic.getParameterNode(), self._parameterNode
-        if known is not None and known.parameterNode is parameterNode.parameterNode:
-            parameterNode = known  # each wrapper of a node observes it as long as the observers' list lives
-            known.Modified()  # of a scene that was loaded it has remembered the nodes that were there half-way
-        self.setParameterNode(parameterNode)
+        # A new one: of a scene that is loaded the one before has remembered the nodes that were there half-way.
+        self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
             volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             usable = [node for node in volumeNodes if not self.logic.inputProblem(node)]
@@ -167,8 +164,9 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self._parameterNodeGuiTag = None
-            if self.hasObserver(self._parameterNode, modified, self.onParametersChanged):
-                self.removeObserver(self._parameterNode, modified, self.onParametersChanged)
+            node = self._parameterNode.parameterNode
+            if self.hasObserver(node, modified, self.onParametersChanged):
+                self.removeObserver(node, modified, self.onParametersChanged)
         self._parameterNode = parameterNode
         # before the widgets are connected: what the result says is what they have to show
         self.results.setParameterNode(parameterNode)
@@ -176,7 +174,9 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
             self._volumeId = parameterNode.inputVolume.GetID() if parameterNode.inputVolume else None
             self.volumeChanged(parameterNode.inputVolume)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, modified, self.onParametersChanged)
+            # The node itself: the list of observers never forgets what it was given, and a wrapper that lives on reads
+            # every parameter anew whenever one changes.
+            self.addObserver(parameterNode.parameterNode, modified, self.onParametersChanged)
             self.onParametersChanged()
         else:
             self._volumeId = None

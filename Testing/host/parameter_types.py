@@ -179,9 +179,10 @@ class Parameter:
     def read(self, node):
         if self.is_node:
             return node.GetNodeReference(self.name)
-        if not self.is_in(node):
-            self.write(node, self.default)
         text = node.GetParameter(self.name)
+        if not text and not self.is_in(node):
+            self.write(node, self.default)
+            text = node.GetParameter(self.name)
         if self.optional and text == "None":
             return None
         if self.is_enum:

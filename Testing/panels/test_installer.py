@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import RadiologyCNNLib.Installer
 from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.SlicerSystem import SlicerSystem
 from RadiologyCNNLib.WorkerRequirements import isMet
@@ -246,7 +247,7 @@ def test_without_a_gpu_only_the_small_package_is_asked_for_and_installed(system,
     assert "100 MB" in question and "torch" not in question.lower() and "No image leaves" in question
 
 
-def test_with_a_gpu_pytorch_is_offered_and_the_small_package_to_who_declines(system, nothingFound):
+def test_with_a_gpu_pytorch_is_offered_and_the_small_package_to_who_declines(system, nothingFound, monkeypatch):
     system.gpu = True
     system.answer = lambda question: "torch" not in question.lower()
     system.afterInstall = lambda: nothingFound.update(openvino="2026.1")
@@ -258,6 +259,8 @@ def test_with_a_gpu_pytorch_is_offered_and_the_small_package_to_who_declines(sys
     assert installer.isReady  # and nobody is asked again
     system.answer = False
     nothingFound.update(openvino=None)
+    assert installer.isReady  # reading metadata at every click would take longer than much of the click
+    monkeypatch.setattr(RadiologyCNNLib.Installer, "REMEMBERED_S", 0.0)  # a while later
     assert installer.ensure().wasDeclined
 
 

@@ -1,5 +1,7 @@
 """A panel's life as Slicer leads it: reloaded while it is shown, its nodes removed, left and entered again."""
 
+import gc
+
 import pytest
 
 
@@ -32,11 +34,14 @@ def testPanelWithoutAModuleAroundItIsNotShown(clinic):
         clinic.widget.parent = parent
 
 
-def testEnteringAgainKeepsTheOneObserverOfTheParameterNode(clinic):
-    parameterNode = clinic.widget._parameterNode
+def testOneWrapperOfTheParameterNodeLives(clinic):
+    """Each of them reads every parameter anew whenever one changes: in a long session the panel would get slow."""
+    kind = type(clinic.widget._parameterNode)
     for _again in range(3):
         clinic.widget.enter()
-    assert clinic.widget._parameterNode is parameterNode
+        clinic.host.clear_scene()
+    gc.collect()
+    assert sum(type(one) is kind for one in gc.get_objects()) == 1
 
 
 def testARemovedScanIsForgottenByTheParameters(clinic):
