@@ -1,11 +1,14 @@
 """PanelSelfTest: what the self tests of both panels do alike, in a real Slicer as in the stand-in."""
 
+import contextlib
 import sys
 import time
+import types
 
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
+from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.ModelSelector import modelChoices
 
@@ -29,6 +32,28 @@ class PanelSelfTest(ScriptedLoadableModuleTest):
 
     def leftOut(self, what) -> None:
         print(f"{type(self).__name__.removesuffix('Test')} self test, left out: {what}")
+
+    def isWindowMissing(self) -> bool:
+        """Whether there is no window to show the panel in; it is said."""
+        isMissing = slicer.util.mainWindow() is None
+        if isMissing:
+            self.leftOut("the panel in its window: Slicer runs without a main window")
+        return isMissing
+
+    @staticmethod
+    @contextlib.contextmanager
+    def answeredHere(widget):
+        """For a ``with`` block the panel's worker says what the test tells it, nothing is installed, and the time that
+        a run takes is not remembered; the scene is empty afterwards."""
+        before, installer, expectedTime = widget.logic._client, widget.installer, widget.expectedTime
+        widget.logic.client = client = AnswerlessClient()
+        widget.installer = types.SimpleNamespace(isReady=True, missing=list)
+        widget.expectedTime = types.SimpleNamespace(remember=lambda *_run: None, text=expectedTime.text)
+        try:
+            yield client
+        finally:
+            slicer.mrmlScene.Clear()
+            widget.logic.client, widget.installer, widget.expectedTime = before, installer, expectedTime
 
     @staticmethod
     def addScan(scan, name):

@@ -1,20 +1,17 @@
 """The part of the self test that uses the opened panel as a person does, in Slicer's own window."""
 
-import contextlib
-import types
 from pathlib import Path
 
 import slicer
 
 from HemorrhageSegLib.SyntheticHead import resultMessage
-from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
 
 
 class WidgetsTest:
     """Tests of HemorrhageSegTest, which gives ``head`` and what PanelSelfTest has."""
 
     def test_panelOpensAndSurvivesASceneClose(self) -> None:
-        if self._isWindowMissing():
+        if self.isWindowMissing():
             return
         self.addScan(self.head, "Synthetic head")
         slicer.util.selectModule("HemorrhageSeg")
@@ -32,7 +29,7 @@ class WidgetsTest:
 
     def test_panelWorksByItsWidgets(self) -> None:
         """Button, table, slider, check boxes, editor: what the person clicks reaches the scene."""
-        if self._isWindowMissing():
+        if self.isWindowMissing():
             return
         slicer.util.selectModule("HemorrhageSeg")
         widget = slicer.modules.HemorrhageSegWidget
@@ -40,7 +37,7 @@ class WidgetsTest:
             self.leftOut("the panel's buttons: no model is installed")
             return
         volume, ui = self.addScan(self.head, "Synthetic head"), widget.ui
-        with answeredHere(widget) as client:
+        with self.answeredHere(widget) as client:
             ui.inputVolumeSelector.setCurrentNode(volume)
             self.assertTrue(ui.segmentButton.enabled, ui.segmentButton.toolTip)
             ui.segmentButton.click()
@@ -99,24 +96,3 @@ class WidgetsTest:
         for sample in SAMPLES:
             if sample.population == "head-ct":
                 self.assertEqual(names.count(sample.key), 1, sample.key)
-
-    def _isWindowMissing(self) -> bool:
-        isMissing = slicer.util.mainWindow() is None
-        if isMissing:
-            self.leftOut("the panel in its window: Slicer runs without a main window")
-        return isMissing
-
-
-@contextlib.contextmanager
-def answeredHere(widget):
-    """For a ``with`` block the panel's worker says what the test tells it, nothing is installed, and the time that a
-    run takes is not remembered; the scene is empty afterwards."""
-    before, installer, expectedTime = widget.logic._client, widget.installer, widget.expectedTime
-    widget.logic.client = client = AnswerlessClient()
-    widget.installer = types.SimpleNamespace(isReady=True, missing=list)
-    widget.expectedTime = types.SimpleNamespace(remember=lambda *_run: None, text=expectedTime.text)
-    try:
-        yield client
-    finally:
-        slicer.mrmlScene.Clear()
-        widget.logic.client, widget.installer, widget.expectedTime = before, installer, expectedTime

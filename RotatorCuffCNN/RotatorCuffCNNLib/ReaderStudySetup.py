@@ -51,6 +51,11 @@ class ReaderStudySetup:
             self._problem = messageHtml(error.message, error.hint)
         self.show()
 
+    def closeStudy(self) -> None:
+        """Choose none."""
+        self.study, self._problem = None, ""
+        self.show()
+
     def onReaderChanged(self, text="") -> None:
         self.show()
 

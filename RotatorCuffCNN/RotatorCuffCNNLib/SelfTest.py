@@ -22,10 +22,11 @@ from RadiologyCNNLib.ResultCleaning import ResultCleaning
 from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffExport, CuffPresenter, CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
+from RotatorCuffCNNLib.SelfTestOfWidgets import WidgetsTest
 from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage, syntheticShoulder
 
 
-class RotatorCuffCNNTest(PanelSelfTest):
+class RotatorCuffCNNTest(WidgetsTest, PanelSelfTest):
     """From a synthetic shoulder MRI to a map in the scene, and back from a saved scene."""
 
     def setUp(self) -> None:
@@ -164,17 +165,6 @@ class RotatorCuffCNNTest(PanelSelfTest):
             self.assertIn("For research use only", page)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def test_panelOpensAndSurvivesASceneClose(self) -> None:
-        if slicer.util.mainWindow() is None:
-            self.leftOut("the panel in its window: Slicer runs without a main window")
-            return
-        self._addVolume()
-        slicer.util.selectModule("RotatorCuffCNN")
-        slicer.mrmlScene.Clear()
-        self._addVolume()
-        slicer.app.processEvents()
-        self.assertEqual(slicer.util.selectedModule(), "RotatorCuffCNN")
 
     def test_viewsTurnToTheScansPlanesAndBack(self) -> None:
         if slicer.app.layoutManager() is None:

@@ -124,7 +124,7 @@ def openedStudy(host, repository, folder, monkeypatch):
     yield clinic
     saveRater(before)
     clinic.section.end()
-    clinic.section.setup.study = clinic.section.setup.first = None
+    clinic.section.setup.closeStudy()
     clinic.section.nextCase.drop()
     clinic.section.results.sceneClosed()
     clinic.ui.readerStudyCollapsibleButton.collapsed = True
