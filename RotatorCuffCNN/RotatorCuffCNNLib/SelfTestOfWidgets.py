@@ -15,6 +15,7 @@ from RotatorCuffCNNLib import CamDisplay, CamRendering
 from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage
 
 READER = "self-test"
+VIEWS = ("Red", "Yellow", "Green")
 
 
 class WidgetsTest:
@@ -67,7 +68,7 @@ class WidgetsTest:
         self.assertLess(self._distance(centre, self.shoulder.headRas), 0.01)
 
     def _lookAtTheMap(self, ui, result) -> None:
-        for name in ("Red", "Yellow", "Green"):
+        for name in VIEWS:
             slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().JumpSlice(0.0, 0.0, 0.0)
         ui.peakButton.click()
         node = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
@@ -136,5 +137,5 @@ class WidgetsTest:
 
     @staticmethod
     def _backgrounds() -> set:
-        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        composites = [slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}") for name in VIEWS]
         return {composite.GetBackgroundVolumeID() for composite in composites}
