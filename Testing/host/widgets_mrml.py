@@ -147,28 +147,35 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def sortFilterProxyModel(self):
         return self._proxy
 
-    def _accepts(self, node):
-        if node.GetID() in self._proxy.hiddenNodeIDs or (node.GetHideFromEditors() and not self.showHidden):
-            return False
-        classes = self.nodeTypes
-        matching = [name for name in classes if node.IsA(name)] if self.showChildNodeTypes else []
-        if not matching and node.GetClassName() not in classes:
-            return False
-        if any(node.IsA(name) for name in self.hideChildNodeTypes):
-            return False
-        for (class_name, name), value in self._attributes.items():
-            if node.IsA(class_name):
-                found = node.GetAttribute(name)
-                if found is None or (value is not None and found != str(value)):
-                    return False
-        return True
-
     def _nodes(self):
         scene = self._observer.scene
         if scene is None:
             return []
+        accepts = self._rule()
         nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._accepts(node)]
+        return [node for node in nodes if accepts(node)]
+
+    def _rule(self):
+        """Which nodes are listed, by the properties as they are now: reading one takes longer than to test a node."""
+        classes, exact, children = tuple(self.nodeTypes), frozenset(self.nodeTypes), self.showChildNodeTypes
+        showHidden, hiddenIds = self.showHidden, frozenset(self._proxy.hiddenNodeIDs)
+        excluded, attributes = tuple(self.hideChildNodeTypes), dict(self._attributes)
+
+        def accepts(node):
+            if node.GetClassName() not in exact and not (children and any(node.IsA(name) for name in classes)):
+                return False
+            if node.GetID() in hiddenIds or (node.GetHideFromEditors() and not showHidden):
+                return False
+            if any(node.IsA(name) for name in excluded):
+                return False
+            for (class_name, name), value in attributes.items():
+                if node.IsA(class_name):
+                    found = node.GetAttribute(name)
+                    if found is None or (value is not None and found != str(value)):
+                        return False
+            return True
+
+        return accepts
 
     def _refresh(self):
         """List the nodes anew; a current node that has gone gives way to none, or to the first if none is no choice."""
