@@ -147,14 +147,15 @@ class ClassificationLoop(TrainingLoop):
         if not (self.settings.calibrate and self.validation_paths):
             return result
         self.network.load_state_dict(result.state_dict)
-        # Every process for itself, which gives them all the same.
-        scale = best_logit_scale(
-            *class_probabilities(self.network, self.validation_paths, self.preprocessing, self.device, self.cancelled)
-        )
+        found = self.shared_out([[path] for path in self.validation_paths], self._probabilities)
+        scale = best_logit_scale(*(np.concatenate(part) for part in zip(*found)))
         weights = with_scaled_logits(result.state_dict, scale)
         self.network.load_state_dict(weights)
         with torch.no_grad():
             return replace(result, state_dict=weights, figures=self.validate())
+
+    def _probabilities(self, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+        return class_probabilities(self.network, paths, self.preprocessing, self.device)
 
     def rate_at(self, part: float) -> float:
         if self.settings.schedule == "cosine":
