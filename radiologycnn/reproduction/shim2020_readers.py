@@ -91,14 +91,12 @@ def group_tables(results: ShimResults, run: str) -> list[Table]:
         groups = metric_groups(results, metric)
         title = paper.METRIC_TITLES[metric]
         note = paper.METRIC_NOTES.get(metric, "")
-        for name, figure in zip((paper.CNN, *paper.READERS), printed):
+        figures = dict(zip((paper.CNN, *paper.READERS), printed))
+        for name in dict.fromkeys((*figures, *groups)):
             value = median_quartiles(groups.get(name, []), 1 if metric in _PERCENT else 2, metric in _PERCENT)
             why = "" if value else _why_without(results, name, metric)
             notes = (why, note if name == paper.CNN else "")
-            overall.append(Row(f"{title}: {name}", figure, value, "; ".join(filter(None, notes))))
-        for name in [name for name in groups if name != paper.CNN and name not in paper.READERS]:
-            value = median_quartiles(groups[name], 1 if metric in _PERCENT else 2, metric in _PERCENT)
-            overall.append(Row(f"{title}: {name}", "", value))
+            overall.append(Row(f"{title}: {name}", figures.get(name, ""), value, "; ".join(filter(None, notes))))
         overall.append(Row(f"{title}: p (Kruskal-Wallis)", printed_p, _kruskal_words(groups)))
         tables.append(_pairs(metric, letters[metric], groups, run))
     notes = [
