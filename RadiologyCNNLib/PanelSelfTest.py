@@ -31,7 +31,12 @@ class PanelSelfTest(ScriptedLoadableModuleTest):
         self.assertEqual([module.__name__ for module in own if hasattr(module, "torch")], [])
 
     def leftOut(self, what) -> None:
-        print(f"{type(self).__name__.removesuffix('Test')} self test, left out: {what}")
+        print(f"{self.panelName} self test, left out: {what}")
+
+    @property
+    def panelName(self) -> str:
+        """Of the module that is tested."""
+        return type(self).__name__.removesuffix("Test")
 
     def isWindowMissing(self) -> bool:
         """Whether there is no window to show the panel in; it is said."""
@@ -39,6 +44,17 @@ class PanelSelfTest(ScriptedLoadableModuleTest):
         if isMissing:
             self.leftOut("the panel in its window: Slicer runs without a main window")
         return isMissing
+
+    def openedPanel(self, needsModel=True):
+        """The panel's widget object, with the panel shown; None where there is no window, or no model for it."""
+        if self.isWindowMissing():
+            return None
+        slicer.util.selectModule(self.panelName)
+        widget = getattr(slicer.modules, f"{self.panelName}Widget")
+        if needsModel and widget.inputs.modelProblem:
+            self.leftOut("the panel's buttons: no model is installed")
+            return None
+        return widget
 
     @staticmethod
     @contextlib.contextmanager

@@ -29,12 +29,8 @@ class WidgetsTest:
 
     def test_panelWorksByItsWidgets(self) -> None:
         """Button, table, slider, check boxes, editor: what the person clicks reaches the scene."""
-        if self.isWindowMissing():
-            return
-        slicer.util.selectModule("HemorrhageSeg")
-        widget = slicer.modules.HemorrhageSegWidget
-        if widget.inputs.modelProblem:
-            self.leftOut("the panel's buttons: no model is installed")
+        widget = self.openedPanel()
+        if widget is None:
             return
         volume, ui = self.addScan(self.head, "Synthetic head"), widget.ui
         with self.answeredHere(widget) as client:

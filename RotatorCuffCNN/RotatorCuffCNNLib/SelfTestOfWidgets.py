@@ -12,7 +12,7 @@ from radiologycnn.readers.reading import SHORTEST_READING_S
 from radiologycnn.readers.study import open_study
 from RadiologyCNNLib.RaterSetting import savedRater, saveRater
 from RotatorCuffCNNLib import CamDisplay, CamRendering
-from RotatorCuffCNNLib.SyntheticShoulder import resultMaps, resultMessage
+from RotatorCuffCNNLib.SyntheticShoulder import locationMessage, resultMaps, resultMessage
 
 READER = "self-test"
 VIEWS = ("Red", "Yellow", "Green")
@@ -33,12 +33,8 @@ class WidgetsTest:
 
     def test_panelWorksByItsWidgets(self) -> None:
         """Scan, box, button, map, check boxes: what the person clicks reaches the scene."""
-        if self.isWindowMissing():
-            return
-        slicer.util.selectModule("RotatorCuffCNN")
-        widget = slicer.modules.RotatorCuffCNNWidget
-        if widget.inputs.modelProblem:
-            self.leftOut("the panel's buttons: no model is installed")
+        widget = self.openedPanel()
+        if widget is None:
             return
         with self.answeredHere(widget) as client:
             volume, ui = self._addVolume(), widget.ui
@@ -60,9 +56,7 @@ class WidgetsTest:
     def _findTheHead(self, widget, client) -> None:
         """Answer the search for the humeral head that choosing a scan has started."""
         job, _fields = client.last("locate")
-        roi = {**resultMessage(self.shoulder)["classification"]["roi"], "confidence": 0.9}
-        series = {"plane": "coronal", "weighting": "T2", "fat_saturated": True, "side": "right"}
-        client.result.emit(job, {"roi": roi, "series": series, "notes": [], "found": True})
+        client.result.emit(job, locationMessage(self.shoulder))
         centre = [0.0] * 3
         widget.region.roiNode.GetCenterWorld(centre)
         self.assertLess(self._distance(centre, self.shoulder.headRas), 0.01)
@@ -88,11 +82,10 @@ class WidgetsTest:
 
     def test_readerStudyIsRead(self) -> None:
         """Two cases, without their names and alone in the views: a box and an answer each, kept in the study."""
-        if self.isWindowMissing():
+        widget = self.openedPanel(needsModel=False)
+        if widget is None:
             return
-        slicer.util.selectModule("RotatorCuffCNN")
-        widget, folder = slicer.modules.RotatorCuffCNNWidget, slicer.util.tempDirectory()
-        section, reader = widget.readerStudy, savedRater()
+        section, reader, folder = widget.readerStudy, savedRater(), slicer.util.tempDirectory()
         with self.answeredHere(widget):
             try:
                 before = self._addVolume()

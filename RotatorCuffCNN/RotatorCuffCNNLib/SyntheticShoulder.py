@@ -141,3 +141,10 @@ def resultMessage(shoulder, voxels=16, edgeMm=80.0, repeats=None) -> dict:
         "classes": class_records(),
         "seconds": {},
     }
+
+
+def locationMessage(shoulder, confidence=0.9) -> dict:
+    """What the worker would answer to ``locate``: where the humeral head is, and what kind of series this is."""
+    roi = {**resultMessage(shoulder)["classification"]["roi"], "confidence": confidence}
+    series = {"plane": "coronal", "weighting": "T2", "fat_saturated": True, "side": shoulder.side}
+    return {"roi": roi, "series": series, "notes": [], "found": True}

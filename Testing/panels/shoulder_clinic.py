@@ -30,10 +30,10 @@ class ShoulderClinic(Clinic):
 
     def location(self, shoulder=None, **changes) -> dict:
         """What the worker would answer to ``locate``."""
-        classification = self.selfTest.resultMessage(shoulder or self.shoulder)["classification"]
-        roi = {**classification["roi"], "confidence": changes.pop("confidence", 0.9)}
-        series = {"plane": "coronal", "weighting": "T2", "fat_saturated": True, "side": "right"}
-        return {"roi": roi, "series": series, "notes": [], "found": True, **changes}
+        from RotatorCuffCNNLib.SyntheticShoulder import locationMessage
+
+        message = locationMessage(shoulder or self.shoulder, changes.pop("confidence", 0.9))
+        return {**message, **changes}
 
     def locate(self, **changes):
         """Answer the search that choosing a scan has started; returns the box."""
