@@ -28,10 +28,6 @@ COUNTS: tuple[tuple[str, int, int, int], ...] = (
 COUNT_NOTES = {
     "Large-to-Massive": "printed 225 in training makes the column 1894, not 1924, and 225 + 26 is not 281: read as 255",
 }
-LARGE_TRAINING_READ = 255
-
-#: Counts of the 200 test cases that give every figure of Table 2: tears found, missed, none right, none called a tear.
-TABLE_2_COUNTS = {"true_positive": 120, "false_negative": 8, "true_negative": 65, "false_positive": 7}
 
 #: Table 2: metric, printed.
 BINARY: dict[str, str] = {
