@@ -149,13 +149,24 @@ def disconnect(sender: QtCore.QObject, signature: str, callback: Callable | None
     return bool(found)
 
 
+def _declared(cls: type, name: str) -> object:
+    """What a class or one of its bases has under that name, as it stands there; None if nothing.
+
+    As ``inspect.getattr_static``, which takes many times as long: every write to a widget comes here.
+    """
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
 def _make_get_attribute(original: Callable) -> Callable:
     def get_attribute(self, name):
         if name == "connect":
             return lambda *arguments: _bound_connect(self, original, *arguments)
         if name == "disconnect":
             return lambda *arguments: _bound_disconnect(self, original, *arguments)
-        if name in ABSENT_SIGNALS and isinstance(inspect.getattr_static(type(self), name, None), _Absent):
+        if name in ABSENT_SIGNALS and isinstance(_declared(type(self), name), _Absent):
             raise AttributeError(f"'{class_name(self)}' emits no {name} in Slicer 5.12")
         return original(self, name)
 
@@ -178,7 +189,7 @@ def _set_attribute(self, name, value):
     if isinstance(value, QtCore.SignalInstance):  # PySide6 keeps a signal, once it was asked for, in the object
         generic_set_attribute(self, name, value)
         return
-    found = inspect.getattr_static(type(self), name, None)
+    found = _declared(type(self), name)
     if isinstance(found, QtCore.Property):
         if not _set_property(self, name, value):
             raise TypeError(f"property '{name}' of '{class_name(self)}' object cannot be set to {value!r}")

@@ -129,7 +129,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._combo.minimumContentsLength = 12
         layout.addWidget(self._combo)
         self.setFocusProxy(self._combo)
-        self._observer = SceneObserver(self._refresh)
+        self._observer = SceneObserver(self._follow)
+        self._listed = []
         self._attributes = {}
         self._proxy = qMRMLSortFilterProxyModel(self)
         self._node_tags = []
@@ -177,9 +178,14 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
         return accepts
 
+    def _follow(self):
+        """After a change of the scene: most are of nodes that are not listed here."""
+        if self._nodes() != self._listed:
+            self._refresh()
+
     def _refresh(self):
         """List the nodes anew; a current node that has gone gives way to none, or to the first if none is no choice."""
-        nodes = self._nodes()
+        nodes = self._listed = self._nodes()
         for node, tag in self._node_tags:
             node.RemoveObserver(tag)
         self._node_tags = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._renamed)) for node in nodes]

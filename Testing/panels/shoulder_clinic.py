@@ -1,9 +1,20 @@
 """ShoulderClinic: the opened RotatorCuffCNN panel with a shoulder MRI; the worker's answers are made up here."""
 
 import os
+from functools import cache
 
 import numpy as np
 from panels.clinic import Clinic
+
+
+@cache
+def usualShoulder():
+    """The scan that most tests look at; drawn once, as it is always the same."""
+    from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
+
+    shoulder = syntheticShoulder()
+    shoulder.array.flags.writeable = False
+    return shoulder
 
 
 class ShoulderClinic(Clinic):
@@ -17,7 +28,7 @@ class ShoulderClinic(Clinic):
 
         super().__init__(host, widget)
         self.selfTest, self.syntheticShoulder = SelfTest, syntheticShoulder
-        self.shoulder = syntheticShoulder()
+        self.shoulder = usualShoulder()
         self.volume = self.addScan()
 
     def addScan(self):

@@ -117,6 +117,8 @@ def test_color_selector_lists_hidden_tables_and_takes_one_by_its_id(slicer):
     assert selector.currentNode().GetName() == seen[-1] == "Inferno"
     with pytest.raises(AttributeError):
         selector.currentColor = "red"
+    selector.setMRMLScene(None)  # or it would list each later test's nodes
+    assert selector.nodeCount() == 0
 
 
 @pytest.mark.parametrize("name", ["Red", "Yellow", "Green"])

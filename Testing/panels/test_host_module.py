@@ -203,6 +203,8 @@ def test_node_selector_follows_the_scene(slicerHost, slicer):
     selector.noneEnabled = False
     slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "second")
     assert seen[-1] == "second", "without None as a choice, the first node is taken"
+    selector.setMRMLScene(None)  # or it would list each later test's nodes
+    assert selector.nodeCount() == 0 and selector.currentNode() is None
 
 
 def test_screenshot_is_written(slicerHost, headCt, panel, tmp_path):
