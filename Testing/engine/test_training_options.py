@@ -12,9 +12,17 @@ import torch
 from radiologycnn.errors import InputError
 from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.training.checkpoints import load_checkpoint
+from radiologycnn.training.hemorrhage import losses
 from radiologycnn.training.hemorrhage import trainer as hemorrhage
 from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
-from radiologycnn.training.hemorrhage.losses import FEW_VOXELS, TYPE_WEIGHT, focal_loss, segmentation_loss, types_loss
+from radiologycnn.training.hemorrhage.losses import (
+    FEW_VOXELS,
+    TYPE_WEIGHT,
+    focal_loss,
+    hard_voxel_loss,
+    segmentation_loss,
+    types_loss,
+)
 from radiologycnn.training.hemorrhage.settings import TrainingSettings as HemorrhageSettings
 from radiologycnn.training.loading import in_advance
 from radiologycnn.training.rotatorcuff import cases as shoulders
@@ -81,6 +89,27 @@ def test_segmentation_losses_are_dice_and_a_loss_of_voxels() -> None:
     assert both == pytest.approx(float(dice_loss(logits, truth, 100.0) + 8 * entropy), rel=1e-5)
     assert float(segmentation_loss(logits, truth, "dice_focal", 0.0)) == pytest.approx(both, rel=1e-6)
     assert focal < both
+
+
+def test_loss_of_hard_voxels_by_hand(monkeypatch) -> None:
+    monkeypatch.setattr(losses, "FEWEST_HARD_VOXELS", 3)
+    # The first case: blood of probability 0.2 and 0.6, and others of which the three worst count. The second: no blood.
+    chance = torch.tensor([[0.2, 0.6, 0.7, 0.1, 0.3, 0.05], [0.4, 0.01, 0.02, 0.5, 0.03, 0.9]])
+    truth = torch.zeros(2, 1, 1, 1, 6)
+    truth[0, ..., :2] = 1
+    first = (-math.log(0.2) - math.log(0.6)) / (2 + FEW_VOXELS) - (math.log(0.3) + math.log(0.7) + math.log(0.9)) / 3
+    second = -(math.log(0.6) + math.log(0.5) + math.log(0.1)) / 3
+    found = hard_voxel_loss(torch.logit(chance).reshape(2, 1, 1, 1, 6), truth)
+    assert float(found) == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("dice_ce", 0.0, 0.02), ("dice_hard", 0.35, 0.5)])
+def test_only_the_loss_of_hard_voxels_pulls_at_a_bleed_that_is_missed_wholly(kind, least, most) -> None:
+    truth = torch.zeros(1, 1, 64, 128, 128)
+    truth[..., 10:12, 20:30, 20:30] = 1
+    logits = torch.full_like(truth, -7.0).requires_grad_()
+    segmentation_loss(logits, truth, kind).backward()
+    assert least <= -float(logits.grad[truth > 0].sum()) <= most
 
 
 def test_loss_of_types_is_that_of_any_blood_and_of_the_type_within_it() -> None:

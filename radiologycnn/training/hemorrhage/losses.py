@@ -14,8 +14,11 @@ SMOOTHING = 100.0
 VOXEL_LOSS_WEIGHT = 8.0
 # Blood is under 1 % of the voxels; weighing it up keeps a small bleed from being ignored.
 BLOOD_WEIGHT = 8.0
+HARD_VOXEL_WEIGHT = 0.5
+# Voxels without blood that count in a scan with less blood than this, or none.
+FEWEST_HARD_VOXELS = 500
 TYPE_WEIGHT = 0.3
-# Voxels; a type with fewer counts less than the others of its scan, as its outline decides most of them.
+# Voxels; blood of fewer counts less than that of other scans or types, as its outline decides most of them.
 FEW_VOXELS = 50.0
 
 
@@ -35,6 +38,28 @@ def focal_loss(logits: Tensor, truth: Tensor, gamma: float, positive_weight: flo
     return (weight * entropy).mean()
 
 
+def hard_voxel_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy in blood plus that of as many voxels outside it, those most taken for blood; mean over the batch.
+
+    The hardest examples of a case are chosen anew each time (online hard example mining, Shrivastava 2016). A bleed
+    that is missed wholly hardly moves the other losses: Dice's slope vanishes with its probabilities, and in a mean
+    over all voxels a small bleed is outweighed. Here a case's blood counts the same, however little it is.
+
+    Args:
+        logits, truth: shape (batch, labels, K, J, I); truth is 0 or 1.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return torch.stack([_hard_voxel_loss(*case) for case in zip(entropy, truth)]).mean()
+
+
+def _hard_voxel_loss(entropy: Tensor, truth: Tensor) -> Tensor:
+    """Of one case; entropy and truth of the same shape."""
+    blood = truth.sum()
+    outside = (entropy * (1 - truth)).flatten()
+    hardest = outside.topk(min(max(int(blood), FEWEST_HARD_VOXELS), len(outside))).values
+    return (entropy * truth).sum() / (blood + FEW_VOXELS) + hardest.mean()
+
+
 def segmentation_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2.0) -> Tensor:
     """One of :data:`radiologycnn.training.hemorrhage.settings.LOSSES`, the mean over the batch.
 
@@ -44,6 +69,8 @@ def segmentation_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2
     """
     if kind == "dice":
         return dice_loss(logits, truth, PAPER_SMOOTHING)
+    if kind == "dice_hard":
+        return dice_loss(logits, truth, SMOOTHING) + HARD_VOXEL_WEIGHT * hard_voxel_loss(logits, truth)
     voxels = focal_loss(logits, truth, gamma if kind == "dice_focal" else 0.0, BLOOD_WEIGHT)
     return dice_loss(logits, truth, SMOOTHING) + VOXEL_LOSS_WEIGHT * voxels
 

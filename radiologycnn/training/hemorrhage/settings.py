@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from radiologycnn.training.settings import CommonSettings
 
-LOSSES = ("dice", "dice_ce", "dice_focal")
+LOSSES = ("dice", "dice_ce", "dice_focal", "dice_hard")
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class TrainingSettings(CommonSettings):
         schedule: "plateau" halves after ``patience`` epochs without a better validation loss (the paper), "cosine"
             falls to 1 % of the rate over each stage, after a short rise.
         stop_after: 50 in the paper.
-        loss: "dice" (the paper); "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood; or
-            "dice_focal", the same with the focal loss, which leaves voxels alone that are right already.
+        loss: "dice" (the paper); "dice_ce", Dice plus cross-entropy, which also teaches where there is no blood;
+            "dice_focal", the same with the focal loss, which leaves voxels alone that are right already; or
+            "dice_hard", with the voxels that are most wrong, which also teaches bleeds that are missed wholly.
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
             type about as often, and a folder must say what its masks' values mean.
