@@ -5,6 +5,7 @@ import pytest
 from engine.hand_made import centred_matrix
 from engine.shoulder_phantom import oblique_coronal
 
+from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.rotatorcuff.series_check import check_shoulder_mr
@@ -26,6 +27,14 @@ def test_a_word_that_only_contains_an_organ_names_none(text):
 def test_a_study_of_a_shoulder_outweighs_a_wrong_body_part():
     facts = {"BodyPartExamined": "HEAD", "SeriesDescription": "PD FS COR", "StudyDescription": "MRI SHOULDER LT WO"}
     assert check_shoulder_mr(scan(facts)) == []
+
+
+def test_past_a_wrong_body_part_leads_the_way_that_the_refusal_names():
+    facts = {"BodyPartExamined": "HEAD", "SeriesDescription": "PD FS COR", "StudyDescription": "MRI joint"}
+    with pytest.raises(InputError) as refused:
+        check_shoulder_mr(scan(facts, name="5: PD FS COR"))
+    assert "shows a head" in refused.value.message and "rename" in refused.value.hint
+    assert check_shoulder_mr(scan(facts, name="5: PD FS COR shoulder")) == []
 
 
 def test_a_study_of_another_organ_is_only_a_warning():
