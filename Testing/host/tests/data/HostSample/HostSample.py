@@ -127,8 +127,8 @@ class HostSampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.process.write(b'{"event": "echo"}\n')
 
     def onOutput(self):
-        for line in self.process.readAllStandardOutput().data().splitlines():
-            self.lines.append(json.loads(line)["event"])
+        while self.process.canReadLine():  # a line may come in pieces
+            self.lines.append(json.loads(self.process.readLine().data())["event"])
 
     def onFinished(self, exitCode, exitStatus):
         self.lines.append((exitCode, exitStatus == qt.QProcess.NormalExit))
