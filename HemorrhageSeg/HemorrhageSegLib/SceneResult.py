@@ -6,7 +6,6 @@ of it saves and loads with the scene.
 """
 
 import hashlib
-import json
 
 import numpy as np
 import slicer
@@ -17,6 +16,7 @@ from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.boxes import bounding_box, box_shape, box_start, box_within, common_box, union_box, whole_box
+from RadiologyCNNLib.NodeRecord import readRecord, updateRecord
 from RadiologyCNNLib.ScanGeometry import parentToWorld
 
 RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
@@ -73,14 +73,12 @@ class SceneResult:
 
     @property
     def record(self) -> dict:
-        """Everything that is kept beside the nodes; a copy: change it with :meth:`updateRecord`."""
-        return json.loads(self.segmentationNode.GetAttribute(RECORD_ATTRIBUTE) or "{}")
+        """Everything that is kept beside the nodes; only to read: change it with :meth:`updateRecord`."""
+        return readRecord(self.segmentationNode, RECORD_ATTRIBUTE)
 
     def updateRecord(self, **fields) -> None:
         """Keep these fields (JSON-able) beside the nodes; the others stay."""
-        record = self.record
-        record.update(fields)
-        self.segmentationNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps(record))
+        updateRecord(self.segmentationNode, RECORD_ATTRIBUTE, **fields)
 
     @property
     def labels(self) -> list:

@@ -5,14 +5,13 @@ references, and holds what else is worth keeping (classification, notes, provena
 that all of it saves and loads with the scene.
 """
 
-import json
-
 import numpy as np
 import slicer
 
 from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import target_name
+from RadiologyCNNLib.NodeRecord import readRecord, updateRecord
 from RadiologyCNNLib.ScanGeometry import ijkToWorld
 
 RECORD_ATTRIBUTE = "RotatorCuffCNN.Result"
@@ -76,14 +75,12 @@ class CuffResult:
 
     @property
     def record(self) -> dict:
-        """Everything that is kept beside the nodes; a copy: change it with :meth:`updateRecord`."""
-        return json.loads(self.camNode.GetAttribute(RECORD_ATTRIBUTE) or "{}")
+        """Everything that is kept beside the nodes; only to read: change it with :meth:`updateRecord`."""
+        return readRecord(self.camNode, RECORD_ATTRIBUTE)
 
     def updateRecord(self, **fields) -> None:
         """Keep these fields (JSON-able) beside the nodes; the others stay."""
-        record = self.record
-        record.update(fields)
-        self.camNode.SetAttribute(RECORD_ATTRIBUTE, json.dumps(record))
+        updateRecord(self.camNode, RECORD_ATTRIBUTE, **fields)
 
     @property
     def classification(self) -> Classification:
