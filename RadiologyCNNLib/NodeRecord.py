@@ -1,4 +1,4 @@
-"""NodeRecord: what a result keeps beside its nodes, as JSON in an attribute of one of them, so that scenes save it."""
+"""NodeRecord: what the panels keep of a result, a box or a view, as JSON in a node's attribute: scenes save it."""
 
 import json
 from functools import lru_cache
@@ -14,12 +14,17 @@ def readRecord(node, attribute: str) -> dict:
     return _parsed(node.GetAttribute(attribute) or "{}")
 
 
+def writeRecord(node, attribute: str, record: dict) -> None:
+    """Keep this record (JSON-able) instead of the one before."""
+    node.SetAttribute(attribute, json.dumps(record))
+
+
 def updateRecord(node, attribute: str, **fields) -> None:
     """Keep these fields (JSON-able) in the record as well; the others stay."""
-    node.SetAttribute(attribute, json.dumps({**readRecord(node, attribute), **fields}))
+    writeRecord(node, attribute, {**readRecord(node, attribute), **fields})
 
 
-# A panel asks for the same record dozens of times a click, each time for another field.
-@lru_cache(maxsize=4)
+# A panel asks for the same records dozens of times a click, and at each step of a drag, always for another field.
+@lru_cache(maxsize=16)
 def _parsed(text: str) -> dict:
     return json.loads(text)

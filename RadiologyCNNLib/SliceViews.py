@@ -1,10 +1,9 @@
 """SliceViews: what the panels do to the slice views: show the scan, turn to its planes, jump to a place."""
 
-import json
-
 import numpy as np
 import slicer
 
+from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform
 
 #: On a slice node that was turned to a scan's planes: which scan's, and how it lay before and after.
@@ -42,7 +41,7 @@ def turnTo(volumeNode) -> None:
     for name in layoutManager.sliceViewNames():
         widget = layoutManager.sliceWidget(name)
         node = widget.mrmlSliceNode()
-        turned = json.loads(node.GetAttribute(TURNED_ATTRIBUTE) or "{}")
+        turned = readRecord(node, TURNED_ATTRIBUTE)
         if widget.mrmlSliceCompositeNode().GetBackgroundVolumeID() != volumeNode.GetID():
             continue
         if turned.get("volume") == volumeNode.GetID():
@@ -53,7 +52,7 @@ def turnTo(volumeNode) -> None:
         if not np.allclose(before, _axes(node)):
             widget.fitSliceToBackground()
         turned = {"volume": volumeNode.GetID(), "before": before.tolist(), "after": _axes(node).tolist()}
-        node.SetAttribute(TURNED_ATTRIBUTE, json.dumps(turned))
+        writeRecord(node, TURNED_ATTRIBUTE, turned)
 
 
 def turnBack() -> None:
@@ -86,7 +85,7 @@ def jumpTo(positionRas) -> None:
 
 
 def _turnBack(node) -> None:
-    turned = json.loads(node.GetAttribute(TURNED_ATTRIBUTE) or "{}")
+    turned = readRecord(node, TURNED_ATTRIBUTE)
     node.RemoveAttribute(TURNED_ATTRIBUTE)
     if turned and np.allclose(turned["after"], _axes(node), atol=1e-4):
         matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())

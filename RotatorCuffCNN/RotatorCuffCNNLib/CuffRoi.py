@@ -1,13 +1,12 @@
 """The cube around the humeral head as a markups ROI: laid along the scan's axes, kept a cube, dragged by the person."""
 
-import json
-
 import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
 
@@ -61,13 +60,13 @@ def placeRoi(volumeNode, location: dict):
     centreRas = (LPS_TO_RAS @ [*(float(c) for c in location["centre_lps_mm"]), 1.0])[:3]
     _place(roiNode, volumeNode, centreRas, float(location["edge_mm"]))
     placement = {"automatic": bool(location.get("automatic", False)), "place": _placement(roiNode)}
-    roiNode.SetAttribute(PLACED_ATTRIBUTE, json.dumps(placement))
+    writeRecord(roiNode, PLACED_ATTRIBUTE, placement)
     return roiNode
 
 
 def isAutomatic(roiNode) -> bool:
     """Whether the region is still where the search has put it."""
-    placed = json.loads(roiNode.GetAttribute(PLACED_ATTRIBUTE) or "{}") if roiNode is not None else {}
+    placed = readRecord(roiNode, PLACED_ATTRIBUTE) if roiNode is not None else {}
     return bool(placed.get("automatic")) and np.allclose(placed["place"], _placement(roiNode), atol=0.05)
 
 

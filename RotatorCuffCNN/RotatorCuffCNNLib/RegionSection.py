@@ -1,7 +1,6 @@
 """The panel's humeral head part: looks for it in the background, shows the box, says how sure the place is."""
 
 import html
-import json
 
 import slicer
 import vtk
@@ -11,6 +10,7 @@ from slicer.util import VTKObservationMixin
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
+from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
 from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
@@ -140,7 +140,7 @@ class RegionSection(VTKObservationMixin):
             roiNode = CuffRoi.placeRoi(volumeNode, location)
             said = self._series.get(volumeNode.GetID(), {})
             kept = {"found": location["found"], "confidence": location.get("confidence", 1.0), **said}
-            roiNode.SetAttribute(LOCATION_ATTRIBUTE, json.dumps(kept))
+            writeRecord(roiNode, LOCATION_ATTRIBUTE, kept)
         finally:
             self._isPlacing = False
         if self._volumeNode is volumeNode:
@@ -177,7 +177,7 @@ class RegionSection(VTKObservationMixin):
         """What the search has said of the box where it lies now; None where the person has moved it."""
         if not CuffRoi.isAutomatic(self._roiNode):
             return None
-        return json.loads(self._roiNode.GetAttribute(LOCATION_ATTRIBUTE) or "{}")
+        return readRecord(self._roiNode, LOCATION_ATTRIBUTE)
 
     def problem(self) -> str:
         """Why the network cannot work with the box; "" where it can, also without one."""
@@ -251,7 +251,7 @@ class RegionSection(VTKObservationMixin):
         """What the search has said of the series, now or before the scene was saved."""
         if self._volumeNode is None:
             return {}
-        kept = json.loads(self._roiNode.GetAttribute(LOCATION_ATTRIBUTE) or "{}") if self._roiNode else {}
+        kept = readRecord(self._roiNode, LOCATION_ATTRIBUTE) if self._roiNode else {}
         return self._series.get(self._volumeNode.GetID()) or kept
 
     def _showSeries(self) -> None:
