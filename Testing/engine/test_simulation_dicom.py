@@ -216,8 +216,9 @@ def test_dcm2niix_tells_uneven_gaps_and_changes_no_slice(tmp_path) -> None:
     assert np.array_equal(sitk.GetArrayFromImage(images["scan"]), slices.array)
     # It also writes evenly spaced slices: each holds what the acquired ones hold at its place, wherever it puts them.
     even = images["scan_Eq_1"]
-    places_mm = [place(even, (0, 0, k))[2] for k in range(even.GetDepth())]
-    between = interp1d(slices.origins_lps_mm[:, 2], slices.array, axis=0, fill_value="extrapolate")(places_mm)
+    places_mm = np.array([place(even, (0, 0, k)) for k in range(even.GetDepth())])
+    np.testing.assert_allclose(places_mm[:, :2] - slices.origins_lps_mm[0, :2], 0, atol=1e-3)
+    between = interp1d(slices.origins_lps_mm[:, 2], slices.array, axis=0, fill_value="extrapolate")(places_mm[:, 2])
     np.testing.assert_allclose(sitk.GetArrayFromImage(even), between, atol=1)
 
 

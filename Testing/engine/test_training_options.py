@@ -12,7 +12,6 @@ import torch
 from radiologycnn.errors import InputError
 from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.training.checkpoints import load_checkpoint
-from radiologycnn.training.hemorrhage import losses
 from radiologycnn.training.hemorrhage import trainer as hemorrhage
 from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
 from radiologycnn.training.hemorrhage.losses import (
@@ -92,7 +91,7 @@ def test_segmentation_losses_are_dice_and_a_loss_of_voxels() -> None:
 
 
 def test_loss_of_hard_voxels_by_hand(monkeypatch) -> None:
-    monkeypatch.setattr(losses, "FEWEST_HARD_VOXELS", 3)
+    monkeypatch.setattr("radiologycnn.training.hemorrhage.losses.FEWEST_HARD_VOXELS", 3)
     # The first case: blood of probability 0.2 and 0.6, and others of which the three worst count. The second: no blood.
     chance = torch.tensor([[0.2, 0.6, 0.7, 0.1, 0.3, 0.05], [0.4, 0.01, 0.02, 0.5, 0.03, 0.9]])
     truth = torch.zeros(2, 1, 1, 1, 6)

@@ -227,6 +227,11 @@ class SlicerHost:
 
     processEvents = process_events
 
+    def activate_window(self) -> None:
+        """Let keys reach the main window: offscreen nobody gives them back to it when another window has closed."""
+        self.window.activateWindow()
+        self.process_events()
+
     def click(self, widget, position=None) -> None:
         """Click a widget with the mouse, as a person would: it must be visible and enabled."""
         from PySide6 import QtTest

@@ -130,7 +130,6 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         layout.addWidget(self._combo)
         self.setFocusProxy(self._combo)
         self._observer = SceneObserver(self._follow)
-        self._listed = []
         self._attributes = {}
         self._proxy = qMRMLSortFilterProxyModel(self)
         self._node_tags = []
@@ -180,12 +179,15 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def _follow(self):
         """After a change of the scene: most are of nodes that are not listed here."""
-        if self._nodes() != self._listed:
-            self._refresh()
+        nodes = self._nodes()
+        if nodes != [node for node, _tag in self._node_tags]:
+            self._list(nodes)
 
     def _refresh(self):
-        """List the nodes anew; a current node that has gone gives way to none, or to the first if none is no choice."""
-        nodes = self._listed = self._nodes()
+        self._list(self._nodes())
+
+    def _list(self, nodes):
+        """List these nodes; a current node that is not among them gives way to none, or to the first without None."""
         for node, tag in self._node_tags:
             node.RemoveObserver(tag)
         self._node_tags = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._renamed)) for node in nodes]

@@ -125,8 +125,7 @@ class AnnotationRoom(HeadClinic):
     def press(self, keys) -> None:
         from PySide6 import QtTest
 
-        self.host.window.activateWindow()  # another test's window may have been the last active one
-        self.host.process_events()
+        self.host.activate_window()
         QtTest.QTest.keySequence(self.slicer.util.mainWindow(), self.qt.QKeySequence(keys))
         self.host.process_events()
         self.finishReading()

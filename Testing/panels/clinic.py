@@ -1,6 +1,15 @@
 """Clinic: an opened panel with a scan and a worker that answers only what the test tells it to."""
 
+from functools import cache
 from types import SimpleNamespace
+
+
+@cache
+def usualScan(draw):
+    """The synthetic scan that most tests look at; drawn once, as it is always the same."""
+    scan = draw()
+    scan.array.flags.writeable = False
+    return scan
 
 
 class Clinic:

@@ -1,18 +1,6 @@
 """HeadClinic: the opened HemorrhageSeg panel with a head CT in it; the worker's answers are made up here."""
 
-from functools import cache
-
-from panels.clinic import Clinic
-
-
-@cache
-def usualHead():
-    """The scan that most tests look at; drawn once, as it is always the same."""
-    from HemorrhageSegLib.SyntheticHead import syntheticHead
-
-    head = syntheticHead()
-    head.array.flags.writeable = False
-    return head
+from panels.clinic import Clinic, usualScan
 
 
 class HeadClinic(Clinic):
@@ -26,7 +14,7 @@ class HeadClinic(Clinic):
 
         super().__init__(host, widget)
         self.selfTest, self.syntheticHead = SelfTest, syntheticHead
-        self.head = usualHead()
+        self.head = usualScan(syntheticHead)
         self.volume = self.addScan()
 
     def addScan(self):

@@ -1,20 +1,9 @@
 """ShoulderClinic: the opened RotatorCuffCNN panel with a shoulder MRI; the worker's answers are made up here."""
 
 import os
-from functools import cache
 
 import numpy as np
-from panels.clinic import Clinic
-
-
-@cache
-def usualShoulder():
-    """The scan that most tests look at; drawn once, as it is always the same."""
-    from RotatorCuffCNNLib.SyntheticShoulder import syntheticShoulder
-
-    shoulder = syntheticShoulder()
-    shoulder.array.flags.writeable = False
-    return shoulder
+from panels.clinic import Clinic, usualScan
 
 
 class ShoulderClinic(Clinic):
@@ -28,7 +17,7 @@ class ShoulderClinic(Clinic):
 
         super().__init__(host, widget)
         self.selfTest, self.syntheticShoulder = SelfTest, syntheticShoulder
-        self.shoulder = usualShoulder()
+        self.shoulder = usualScan(syntheticShoulder)
         self.volume = self.addScan()
 
     def addScan(self):

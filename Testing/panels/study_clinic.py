@@ -56,8 +56,7 @@ class StudyClinic(ShoulderClinic):
         """A key, wherever the keyboard is."""
         from PySide6 import QtTest
 
-        self.host.window.activateWindow()
-        self.host.process_events()
+        self.host.activate_window()
         target = self.qt.QApplication.focusWidget() or self.host.window
         QtTest.QTest.keyClick(target, getattr(self.qt.Qt, f"Key_{key}"))
         self.host.process_events()
