@@ -75,6 +75,13 @@ class WorkerProcess:
             assert message["event"] != "error", f"waiting for {what!r}: {message}"
         raise AssertionError(f"no {what!r} came; stderr: {self.errors.decode()}")
 
+    def wait_for_errors(self, *texts: str) -> None:
+        """Until all of these stand in stderr: it is another pipe, so they may come after the event that followed them."""
+        end = time.monotonic() + PATIENCE_S
+        while missing := [text for text in texts if text.encode() not in self.errors]:
+            assert time.monotonic() < end, f"no {missing} in stderr: {self.errors.decode()}"
+            time.sleep(0.01)
+
     def wait_for_exit(self, timeout_s: float = 20.0) -> int:
         return self.process.wait(timeout_s)
 
