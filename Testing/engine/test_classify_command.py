@@ -9,6 +9,7 @@ from engine.hand_made import head_phantom
 from engine.hand_made_shoulder import plain_scan, random_package
 
 from radiologycnn.cli import main
+from radiologycnn.evaluation.class_files import read_class_table
 from radiologycnn.images import write_image
 
 
@@ -91,3 +92,19 @@ def test_a_refusal_is_a_sentence_and_exit_code_1(command, workplace, arguments, 
 def test_wrong_usage_is_exit_code_2(command):
     command("shoulder.nii.gz", expect=2)
     assert "three numbers" in command("shoulder.nii.gz", "-o", "x", "--roi-centre", "1,2", expect=2).err
+
+
+def test_table_of_several_scans_is_what_evaluate_reads(command, workplace):
+    volume = plain_scan()
+    write_image(workplace / "other.nrrd", volume.array, volume.ijk_to_lps)
+    options = ("-m", "./random", "--side", "left", "-q")
+    command("shoulder.nii.gz", "head-ct.nii.gz", "other.nrrd", "-o", "many", *options, expect=1)
+    table = read_class_table(workplace / "many" / "scans.csv")
+    assert list(table.classes) == ["shoulder", "other"]
+    for case, tear_class in table.classes.items():
+        record = json.loads((workplace / "many" / case / "classification.json").read_text("utf-8"))
+        assert list(table.probabilities[case]) == record["classification"]["probabilities"]
+        assert tear_class == record["classification"]["predicted"]
+    assert "head-ct" in (workplace / "many" / "refused.csv").read_text("utf-8")
+    said = command("shoulder.nii.gz", "other.nrrd", "-o", "x", *options, "--roi-centre", "1,2,3", expect=2)
+    assert "one at a time" in said.err

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -164,3 +165,61 @@ def test_help_fills_the_lines_of_the_terminal():
 
     found = list(texts(app))
     assert len(found) > 20 and not any("\n" in text.replace("\n\n", "") for text in found)
+
+
+def test_several_scans_have_a_folder_each_and_a_bad_one_is_no_obstacle(command, workplace):
+    volume, _ = head_phantom()
+    write_image(workplace / "second.nrrd", volume.array, volume.ijk_to_lps)
+    write_image(workplace / "empty.nii.gz", np.zeros((20, 30, 30), np.int16), np.eye(4))
+    scans = ("head.nii.gz", "empty.nii.gz", "absent.nii.gz", "second.nrrd")
+    finished = command("segment", *scans, "-o", "many", "-m", "hand-made", expect=1)
+    assert "2 of 4 scans gave no result" in finished.stderr and "refused.csv" in finished.stderr
+    assert finished.stdout.count("Note: Demonstration") == 1
+    assert finished.stdout.count("mL in") == 2 and finished.stdout.count("no result") == 2
+    out = workplace / "many"
+    assert {path.name for path in out.iterdir()} == {"head", "second", "scans.csv", "refused.csv"}
+    with (out / "scans.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["case"] for row in rows] == ["head", "second"]
+    for row in rows:
+        report = json.loads((out / row["case"] / "report.json").read_text("utf-8"))
+        assert float(row["volume_ml"]) == report["measurements"]["total_volume_ml"]
+        assert int(row["lesions"]) == len(report["measurements"]["lesions"])
+        assert row["model"] == "hand-made-1.0.0" and "Not for patients" in row["notes"]
+    with (out / "refused.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["case"], row["code"]) for row in csv.DictReader(file)] == [
+            ("empty", "constant-volume"),
+            ("absent", "no-such-file"),
+        ]
+    command("segment", "head.nii.gz", "second.nrrd", "-o", "many", "-m", "hand-made", "-q")
+    assert not (out / "refused.csv").exists(), "of an earlier run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("head.nii.gz", "./head.nii.gz"), "Two of the scans are called head"),
+        (("head.nii.gz", "absent.nii.gz", "-m", "nonsense"), "no model nonsense"),
+        (("head.nii.gz", "absent.nii.gz", "-m", "hand-made", "-d", "cuda:77"), "no device cuda:77"),
+    ],
+)
+def test_what_no_scan_can_help_is_said_once_for_several(command, workplace, arguments, sentence):
+    finished = command("segment", *arguments, "-o", "none", expect=1)
+    assert finished.stderr.count("Error: ") == 1 and sentence in finished.stderr
+    assert not (workplace / "none").exists()
+
+
+def test_stopped_between_two_scans_what_is_finished_stays(command, workplace, monkeypatch):
+    volume, _ = head_phantom()
+    write_image(workplace / "later.nrrd", volume.array, volume.ijk_to_lps)
+    segment = HemorrhageSegmenter.segment
+
+    def then_ctrl_c(*arguments, **options):
+        result = segment(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(HemorrhageSegmenter, "segment", then_ctrl_c)
+    finished = command("segment", "head.nii.gz", "later.nrrd", "-o", "cut", "-m", "hand-made", expect=130)
+    assert "Cancelled" in finished.stderr
+    assert {path.name for path in (workplace / "cut").iterdir()} == {"head", "scans.csv"}

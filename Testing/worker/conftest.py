@@ -76,7 +76,7 @@ class WorkerProcess:
         raise AssertionError(f"no {what!r} came; stderr: {self.errors.decode()}")
 
     def wait_for_errors(self, *texts: str) -> None:
-        """Until all of these stand in stderr: it is another pipe, so they may come after the event that followed them."""
+        """Until all of these stand in stderr: by another pipe, they may come after the event that followed them."""
         end = time.monotonic() + PATIENCE_S
         while missing := [text for text in texts if text.encode() not in self.errors]:
             assert time.monotonic() < end, f"no {missing} in stderr: {self.errors.decode()}"

@@ -1,18 +1,21 @@
-"""``radiologycnn classify``: sort a rotator cuff tear on a shoulder MR, and show where the network saw it."""
+"""``radiologycnn classify``: sort rotator cuff tears on shoulder MRs, and show where the network saw it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from radiologycnn import scan_options
+from radiologycnn.scan_command import Report, ScanCommand, Stopped
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
-from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
-    from radiologycnn.rotatorcuff.inference import ClassificationResult
+    from radiologycnn.images import Volume
+    from radiologycnn.models.package import ModelPackage
+    from radiologycnn.rotatorcuff.inference import ClassificationResult, RotatorCuffClassifier
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    scan: str = scan_options.SCAN,
+    scans: list[str] = scan_options.SCANS,
     output: Path = scan_options.OUTPUT,
     model: str = scan_options.MODEL,
     device: str = scan_options.DEVICE,
@@ -50,35 +53,95 @@ def classify(
     precision: str = scan_options.PRECISION,
     quiet: bool = scan_options.QUIET,
 ) -> None:
-    """Sort a rotator cuff tear on an oblique-coronal shoulder MR: None, Partial, Small, Medium, Large-to-Massive.
+    """Sort rotator cuff tears on oblique-coronal shoulder MRs: None, Partial, Small, Medium, Large-to-Massive.
 
     The results folder gets classification.json, classification.csv, evidence.csv, report.html (one page to read or
-    print), cam.nii.gz (0-1), cam_raw.nii.gz and cam_on_scan.nii.gz (on the scan's own grid). Exit codes: 0 done,
-    1 refused or failed, 2 wrong usage, 130 stopped by Ctrl-C.
+    print), cam.nii.gz (0-1), cam_raw.nii.gz and cam_on_scan.nii.gz (on the scan's own grid). Of several scans each has
+    a folder of its own there, named as the scan; scans.csv has a line for each, which evaluate classes reads,
+    refused.csv for those without a result. Exit codes: 0 done, 1 refused or failed, also of one among several, 2 wrong
+    usage, 130 stopped by Ctrl-C.
     """
     roi = _region(roi_centre, roi_edge)
+    if roi_centre is not None and len(scans) > 1:
+        raise typer.BadParameter("--roi-centre is a place in one scan; take the scans one at a time.")
     wish = _repeats(repeats, repeat_method, seed)
-    with show_progress(quiet) as report, stop_on_interrupt() as stopped:
-        package, volume = scan_options.model_and_scan(ROTATOR_CUFF_TASK, model, scan, series, report, stopped)
-        from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
-        from radiologycnn.rotatorcuff.report import resolve_target, write_result
+    command = _Classify(device, precision, side, roi, wish, block, target, method)
+    command.run(scans, output, model, series, quiet)
 
-        resolve_target(target, 0)  # a word that means nothing is refused before the work, not after it
-        classifier = RotatorCuffClassifier(package, device=device, precision=precision)
-        result = classifier.classify(
+
+@dataclass(frozen=True)
+class _Classify(ScanCommand["RotatorCuffClassifier", "ClassificationResult"]):
+    device: str
+    precision: str
+    side: str | None
+    roi: dict[str, Any] | None
+    repeats: dict[str, Any] | None
+    block: int | None
+    target: str
+    method: str | None
+
+    task = ROTATOR_CUFF_TASK
+
+    def load(self, package: ModelPackage) -> RotatorCuffClassifier:
+        from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
+        from radiologycnn.rotatorcuff.report import resolve_target
+
+        resolve_target(self.target, 0)  # a word that means nothing is refused before the work, not after it
+        return RotatorCuffClassifier(package, device=self.device, precision=self.precision)
+
+    def look(
+        self, network: RotatorCuffClassifier, volume: Volume, folder: Path, report: Report, stopped: Stopped
+    ) -> ClassificationResult:
+        from radiologycnn.rotatorcuff.report import write_result
+
+        result = network.classify(
             volume,
-            roi=roi,
-            side=side,
-            repeats=wish,
-            progress=lambda fraction, stage: report(0.1 + 0.8 * fraction, stage),
+            roi=self.roi,
+            side=self.side,
+            repeats=self.repeats,
+            progress=lambda fraction, stage: report(0.9 * fraction, stage),
             cancelled=stopped,
-            block=block,
+            block=self.block,
         )
         report(0.9, "Writing the results")
-        files = write_result(output, result, volume, target, method)
-        report(1.0, "Done")
-    if not quiet:
-        _print_summary(result, files, package.title)
+        write_result(folder, result, volume, self.target, self.method)
+        return result
+
+    def row(self, result: ClassificationResult) -> dict[str, Any]:
+        from radiologycnn.evaluation.class_files import PROBABILITY_COLUMNS
+
+        answer = result.classification
+        return {
+            "tear_class": answer.predicted_class.name,
+            **dict(zip(PROBABILITY_COLUMNS, answer.probabilities)),
+            "p_tear": answer.tear_probability,
+            "side": answer.side,
+        }
+
+    def words(self, result: ClassificationResult) -> str:
+        answer = result.classification
+        return f"{answer.words}; tear of any size: {100 * answer.tear_probability:.1f} %"
+
+    def print_summary(self, result: ClassificationResult) -> None:
+        from radiologycnn.rotatorcuff.results import place_text
+        from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
+
+        answer = result.classification
+        typer.echo(self.words(result))
+        for tear_class, probability in zip(TEAR_CLASSES, answer.probabilities):
+            line = f"  {tear_class.name:<17}{100 * probability:5.1f} %"
+            if answer.repeats:
+                low, median, high = answer.repeats.class_quartiles[tear_class.index]
+                line += f"   median {100 * median:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+                line += f", {answer.repeats.predicted_counts[tear_class.index]} of {answer.repeats.count} runs"
+            typer.echo(line)
+        evidence = answer.evidence_for(answer.predicted or TEAR_VERSUS_NONE, result.methods[0])
+        if evidence and evidence.peak_ras_mm:
+            extent = " x ".join(f"{value:.0f}" for value in evidence.extent_mm)
+            typer.echo(
+                f"The network looked at {place_text(evidence.peak_ras_mm)} ({evidence.target_name}); "
+                f"above half of that peak: {extent} mm (R-L x A-P x S-I). This is not a measurement of the tear."
+            )
 
 
 def _region(centre_ras: str | None, edge_mm: float | None) -> dict[str, Any] | None:
@@ -96,27 +159,3 @@ def _repeats(count: int | None, method: str | None, seed: int) -> dict[str, Any]
         return None
     record: dict[str, Any] = {"method": method or "mc_dropout", "seed": seed}
     return record if count is None else {**record, "count": count}
-
-
-def _print_summary(result: ClassificationResult, files: list[Path], model_title: str) -> None:
-    from radiologycnn.rotatorcuff.results import place_text
-    from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, TEAR_VERSUS_NONE
-
-    answer = result.classification
-    scan_options.print_origin(result, model_title)
-    typer.echo(f"{answer.words}; tear of any size: {100 * answer.tear_probability:.1f} %")
-    for tear_class, probability in zip(TEAR_CLASSES, answer.probabilities):
-        line = f"  {tear_class.name:<17}{100 * probability:5.1f} %"
-        if answer.repeats:
-            low, median, high = answer.repeats.class_quartiles[tear_class.index]
-            line += f"   median {100 * median:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-            line += f", {answer.repeats.predicted_counts[tear_class.index]} of {answer.repeats.count} runs"
-        typer.echo(line)
-    evidence = answer.evidence_for(answer.predicted or TEAR_VERSUS_NONE, result.methods[0])
-    if evidence and evidence.peak_ras_mm:
-        extent = " x ".join(f"{value:.0f}" for value in evidence.extent_mm)
-        typer.echo(
-            f"The network looked at {place_text(evidence.peak_ras_mm)} ({evidence.target_name}); "
-            f"above half of that peak: {extent} mm (R-L x A-P x S-I). This is not a measurement of the tear."
-        )
-    typer.echo(f"Results: {files[-1].parent}")

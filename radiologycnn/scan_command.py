@@ -1,0 +1,210 @@
+"""How the commands that look at scans go through them: one into the results folder, several into a folder each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import typer
+
+from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
+from radiologycnn.terminal import show_progress, stop_on_interrupt
+
+if TYPE_CHECKING:
+    from radiologycnn.hemorrhage.inference import SegmentationResult
+    from radiologycnn.images import Volume
+    from radiologycnn.models.package import ModelPackage
+    from radiologycnn.rotatorcuff.inference import ClassificationResult
+
+#: The results of several scans, a line each, and why others gave none; both in the results folder.
+TABLE_NAME, REFUSED_NAME = "scans.csv", "refused.csv"
+
+Network = TypeVar("Network")
+Result = TypeVar("Result", bound="SegmentationResult | ClassificationResult")
+Report = Callable[[float, str], None]
+Stopped = Callable[[], bool]
+
+
+class ScanCommand(ABC, Generic[Network, Result]):
+    """A command that loads a model once and looks at one scan after another.
+
+    Of several, one that is refused does not keep the others from their results.
+
+    Attributes:
+        task: of the models that can do it.
+    """
+
+    task: str
+
+    @abstractmethod
+    def load(self, package: ModelPackage) -> Network:
+        """The model, ready to look at scans."""
+
+    @abstractmethod
+    def look(self, network: Network, volume: Volume, folder: Path, report: Report, stopped: Stopped) -> Result:
+        """The result of one scan, with its files written into the folder."""
+
+    @abstractmethod
+    def row(self, result: Result) -> dict[str, Any]:
+        """The result in the table of all scans: cells by column."""
+
+    @abstractmethod
+    def words(self, result: Result) -> str:
+        """The result in the list of all scans on the terminal."""
+
+    @abstractmethod
+    def print_summary(self, result: Result) -> None:
+        """The result of a single scan on the terminal."""
+
+    def run(self, scans: Sequence[str], output: Path, model: str | None, series: str | None, quiet: bool) -> None:
+        """Read, look, write and say it.
+
+        Args:
+            scans: files or DICOM folders.
+            output: the results folder of a single scan; of several it holds a folder each, ``TABLE_NAME`` and, where
+                some gave no result, ``REFUSED_NAME``.
+            model: id, name or path; None takes the first.
+            series: of DICOM folders, by number or uid.
+            quiet: no progress, no summary.
+
+        Raises:
+            InputError: two scans of one name; no such model; the single scan is refused, or some of several.
+            ResourceError: a device or a package is missing; the results cannot be written.
+            Cancelled: as the person wished; what is finished stays.
+        """
+        names = scan_names(scans)
+        refused: list[str] = []
+        with show_progress(quiet) as report, stop_on_interrupt() as stopped:
+            from radiologycnn.models.catalog import find_model
+
+            if len(scans) == 1:
+                report(0.0, "Reading the scan")
+                package = find_model(model, self.task)
+                result = self._look_at(scans[0], series, output, lambda: self.load(package), report, stopped)
+                origin = _Origin.of(result)
+            else:
+                report(0.0, "Loading the model")
+                package = find_model(model, self.task)
+                found = dict(zip(names, scans))
+                lines, refused, origin = self._look_at_all(found, series, output, package, report, stopped)
+            report(1.0, "Done")
+        if not quiet:
+            if origin is not None:
+                origin.print(package.title)
+            if len(scans) == 1:
+                self.print_summary(result)
+            else:
+                typer.echo("\n".join(lines))
+            typer.echo(f"Results: {output}")
+        if refused:
+            message = f"{len(refused)} of {len(scans)} scans gave no result."
+            raise InputError("scans-refused", message, f"Why is in {output / REFUSED_NAME}.")
+
+    def _look_at(
+        self,
+        scan: str,
+        series: str | None,
+        folder: Path,
+        load: Callable[[], Network],
+        report: Report,
+        stopped: Stopped,
+    ) -> Result:
+        from radiologycnn.images import read_volume
+
+        volume = read_volume(scan, series=int(series) if series and series.isdecimal() else series)
+        if stopped():
+            raise Cancelled
+        report(0.05, "Loading the model")
+        return self.look(load(), volume, folder, lambda part, stage: report(0.1 + 0.9 * part, stage), stopped)
+
+    def _look_at_all(
+        self,
+        scans: dict[str, str],
+        series: str | None,
+        output: Path,
+        package: ModelPackage,
+        report: Report,
+        stopped: Stopped,
+    ) -> tuple[list[str], list[str], _Origin | None]:
+        """A line for each scan, the names of those without a result, and the origin of all results."""
+        from radiologycnn.evaluation.summary import write_rows
+        from radiologycnn.result_folder import make_result_folder
+
+        network = self.load(package)
+        make_result_folder(output)
+        for name in (TABLE_NAME, REFUSED_NAME):
+            (output / name).unlink(missing_ok=True)
+        found: list[dict[str, Any]] = []
+        refused: list[dict[str, Any]] = []
+        lines: list[str] = []
+        origin: _Origin | None = None
+        for number, (name, scan) in enumerate(scans.items()):
+
+            def say(part: float, _stage: str, number: int = number, name: str = name) -> None:
+                report((number + part) / len(scans), f"{name} ({number + 1} of {len(scans)})")
+
+            say(0.0, "")
+            try:
+                result = self._look_at(scan, series, output / name, lambda: network, say, stopped)
+            except Cancelled:
+                raise
+            except RadiologyCNNError as error:
+                refused.append({"case": name, "scan": scan, "code": error.code, "problem": str(error)})
+                write_rows(output / REFUSED_NAME, refused)
+                lines.append(f"{name}: no result. {error}")
+                continue
+            found.append({"case": name, "scan": scan, **self.row(result), **_Origin.of(result).row()})
+            write_rows(output / TABLE_NAME, found)
+            lines.append(f"{name}: {self.words(result)}")
+            origin = _Origin.of(result).shared(origin)
+        return lines, [row["case"] for row in refused], origin
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What made a result, and what is to be known of it."""
+
+    model: str
+    device_name: str
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: SegmentationResult | ClassificationResult) -> _Origin:
+        return cls(result.provenance["model"], result.provenance["device_name"], tuple(result.notes))
+
+    def shared(self, other: _Origin | None) -> _Origin:
+        """With the notes alone that the other one has too."""
+        return self if other is None else replace(self, notes=tuple(n for n in self.notes if n in other.notes))
+
+    def row(self) -> dict[str, str]:
+        return {"model": self.model, "notes": " ".join(self.notes)}
+
+    def print(self, model_title: str) -> None:
+        typer.echo(f"Model: {model_title} ({self.model}), on {self.device_name}")
+        for note in self.notes:
+            typer.echo(f"Note: {note}")
+
+
+def scan_names(scans: Sequence[str]) -> list[str]:
+    """What the scans are called: a file's name without its endings, or a folder's.
+
+    Raises:
+        InputError: two of one name, as the results of both would go to one folder.
+    """
+    seen: dict[str, str] = {}
+    names = []
+    for scan in scans:
+        path = Path(scan).resolve()
+        name = path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
+        if name.lower() in seen:
+            raise InputError(
+                "same-name",
+                f"Two of the scans are called {name}: {seen[name.lower()]} and {scan}.",
+                "Give them different names, or take them one at a time.",
+            )
+        seen[name.lower()] = scan
+        names.append(name)
+    return names
