@@ -180,18 +180,20 @@ class TearAnswer:
         probabilities: of the five classes.
         maps: activation maps by target ("tear_versus_none", "predicted"), each (k, j, i); empty without maps.
         maps_ijk_to_lps: 4x4 of their grid.
-        runs: probabilities of repeated runs, shape (count, 5); None where none were asked for.
     """
 
     probabilities: tuple[float, ...]
     maps: dict[str, np.ndarray]
     maps_ijk_to_lps: np.ndarray | None
-    runs: np.ndarray | None
 
 
 class TearClassifier(Method[ShoulderCase]):
     """Names the class of a tear."""
 
     @abstractmethod
-    def predict(self, volume: Volume, repeats: Mapping[str, Any] | None = None) -> TearAnswer:
+    def predict(self, volume: Volume) -> TearAnswer:
         """Class probabilities and activation maps; the humeral head is found by itself."""
+
+    @abstractmethod
+    def repeated(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
+        """Probabilities of the five classes in repeated runs, shape (count, 5); see ``RepeatRequest``."""

@@ -25,6 +25,7 @@ from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
+from radiologycnn.rotatorcuff.prepared_cuff import PreparedCuff
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
@@ -77,6 +78,7 @@ class PackagedTearClassifier(TearClassifier):
         self.package = package
         self._classifier = RotatorCuffClassifier(package, self.device)
         self._members: list[nn.Module] = []
+        self._prepared: tuple[Volume, PreparedCuff] | None = None  # of the last scan
 
     def repeat_with(self, weights: Sequence[Path]) -> None:
         """Answer repeats by "checkpoints" or "seeds" with these weights (.safetensors) of the same architecture."""
@@ -96,24 +98,25 @@ class PackagedTearClassifier(TearClassifier):
         }
         return Fit(None, None, facts)
 
-    def predict(self, volume: Volume, repeats: Mapping[str, Any] | None = None) -> TearAnswer:
-        result = self._classifier.classify(volume)
+    def predict(self, volume: Volume) -> TearAnswer:
+        self._prepared = (volume, self._classifier.prepare(volume))
+        result = self._classifier.classify(volume, prepared=self._prepared[1])
         method = result.methods.index("cam")
         targets = list(result.targets)
         wanted = {"tear_versus_none": TEAR_VERSUS_NONE, "predicted": result.classification.predicted}
         maps = {name: result.maps[method, targets.index(target)] for name, target in wanted.items()}
-        runs = self._runs(volume, repeats) if repeats else None
-        return TearAnswer(tuple(result.classification.probabilities), maps, result.maps_ijk_to_lps, runs)
+        return TearAnswer(tuple(result.classification.probabilities), maps, result.maps_ijk_to_lps)
 
-    def _runs(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
-        """Probabilities of each repeated run, shape (count, 5)."""
-        prepared = self._classifier.prepare(volume).shoulder
+    def repeated(self, volume: Volume, repeats: Mapping[str, Any]) -> np.ndarray:
+        if self._prepared is None or self._prepared[0] is not volume:
+            self._prepared = (volume, self._classifier.prepare(volume))
+        shoulder = self._prepared[1].shoulder
         if self._members:
-            image = torch.from_numpy(prepared.array)[None, None].to(self.device)
+            image = torch.from_numpy(shoulder.array)[None, None].to(self.device)
             with torch.no_grad():
                 rows = [torch.softmax(network(image).double(), dim=1)[0].cpu().numpy() for network in self._members]
             return np.stack(rows)
-        return self._classifier.repeated(RepeatRequest.from_dict(repeats), prepared)
+        return self._classifier.repeated(RepeatRequest.from_dict(repeats), shoulder)
 
 
 class KeepingLoop(ClassificationLoop):

@@ -82,6 +82,7 @@ def save_figure(figure: Any, folder: Path, key: str, title: str, caption: str, p
         figure.savefig(buffer, format=kind, metadata=metadata)
         paths[kind] = folder / f"{key}.{kind}"
         write_atomically(paths[kind], buffer.getvalue())
+        figure.set_layout_engine("none")  # the next one is laid out as this one is
     return FigureEntry(key, title, caption, paths["png" if pictures else "svg"])
 
 

@@ -246,7 +246,7 @@ def _answers(
                 found = localization(arrays["map"], answer.maps_ijk_to_lps, mask, volume.ijk_to_lps, TOLERANCE_MM)
                 arrays["localization"] = json.dumps(found.to_dict())
             if repeats:
-                arrays["runs"] = classifier.predict(volume, repeats).runs
+                arrays["runs"] = classifier.repeated(volume, repeats)
             save_arrays(path, **arrays)
         with np.load(path) as kept:
             rows.append({name: kept[name] for name in kept.files})
