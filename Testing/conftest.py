@@ -14,15 +14,16 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
+# Before torch is imported, which another conftest may do: small networks lose more by waiting for a second thread than
+# they gain from it, the processes that run tests want the cores, and another number of threads moves last digits.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="radiologycnn-test-"))
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["RADIOLOGYCNN_CACHE"] = str(folder / "cache")
     os.environ["RADIOLOGYCNN_MODELS"] = str(folder / "models")
-    # Before torch is imported: small networks lose more by waiting for a second thread than they gain from it, the
-    # processes that run tests want the cores, and another number of threads moves last digits.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 BRAIN_HU, BLEED_HU = 30.0, 70.0
 
 OPTIONS = CnnDsOptions(base_filters=2, depth=2, normalization="none", deep_supervision=False)
+#: Three quarters of the usual grid along each axis: 2.4 times as quick, and fine enough for a ball of 20 mm.
+GRID_IJK = (96, 96, 48)
 
 
 def description(**changes: Any) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def description(**changes: Any) -> dict[str, Any]:
         "task": "hemorrhage-segmentation",
         "title": "Hand-made model",
         "architecture": {"name": "cnn_ds", "parameters": OPTIONS.to_dict()},
-        "preprocessing": Preprocessing().to_dict(),
+        "preprocessing": Preprocessing(grid_shape_ijk=GRID_IJK).to_dict(),
         "labels": [HEMORRHAGE.to_dict()],
     }
     return model_card(**{**own, **changes})

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine.hand_made import head_phantom, make_package
+from engine.hand_made import GRID_IJK, head_phantom, make_package
 from engine.told_progress import told_by
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
@@ -152,7 +152,7 @@ def failing_network(segmenter, monkeypatch, times: int, error: Exception):
     forward, left = network.forward, [times]
 
     def fail(image):
-        if image.shape[-1] == 128 and left[0]:
+        if image.shape[-1] == GRID_IJK[0] and left[0]:
             left[0] -= 1
             raise error
         return forward(image)

@@ -73,7 +73,9 @@ class SlicerHost:
         qt.QSettings.setPath(qt.QSettings.NativeFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
         qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(self.temporary_path / "settings"))
         import slicer
+        import vtk
 
+        vtk.vtkTimerLog.LoggingOff()  # every frame of every view would leave marks that nobody reads
         from . import (
             application,
             main_window,

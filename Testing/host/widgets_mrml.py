@@ -152,7 +152,13 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if scene is None:
             return []
         accepts = self._rule()
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+        classes = tuple(self.nodeTypes)
+        if len(classes) == 1:  # the scene itself sorts out most of the others
+            found = scene.GetNodesByClass(classes[0])
+            found.UnRegister(scene)
+            nodes = [found.GetItemAsObject(index) for index in range(found.GetNumberOfItems())]
+        else:
+            nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
         return [node for node in nodes if accepts(node)]
 
     def _rule(self):

@@ -31,8 +31,11 @@ make_package(Path(sys.argv[1]) / "sees-light-1.0.0")
 @pytest.fixture(scope="session")
 def slicerHost():
     """The stand-in host, offscreen and in testing mode (message boxes answer at once)."""
+    import vtk
     from host import SlicerHost
 
+    # A slice of a small scan takes less time than the threads that would share it, and other tests want the cores.
+    vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
     host = SlicerHost._instance or SlicerHost(offscreen=True)
     yield host
     host.close()
