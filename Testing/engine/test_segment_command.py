@@ -3,9 +3,10 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import nibabel
@@ -212,14 +213,15 @@ def test_what_no_scan_can_help_is_said_once_for_several(command, workplace, argu
 def test_stopped_between_two_scans_what_is_finished_stays(command, workplace, monkeypatch):
     volume, _ = head_phantom()
     write_image(workplace / "later.nrrd", volume.array, volume.ijk_to_lps)
-    segment = HemorrhageSegmenter.segment
+    segment, asked = HemorrhageSegmenter.segment, threading.Event()
 
     def then_ctrl_c(*arguments, **options):
         result = segment(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGINT)
+        asked.set()
         return result
 
     monkeypatch.setattr(HemorrhageSegmenter, "segment", then_ctrl_c)
+    monkeypatch.setattr("radiologycnn.scan_command.stop_on_interrupt", lambda: nullcontext(asked.is_set))
     finished = command("segment", "head.nii.gz", "later.nrrd", "-o", "cut", "-m", "hand-made", expect=130)
     assert "Cancelled" in finished.stderr
     assert {path.name for path in (workplace / "cut").iterdir()} == {"head", "scans.csv"}
