@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine.hand_made import head_phantom
+from engine.head_folder import SHAPE_KJI, STEPS_MM
 from engine.improvable import FRESH_HU, OLD_HU, corrected_folder, small_model, untrained_model_of_types
 from typer.testing import CliRunner
 
@@ -16,6 +18,7 @@ from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.models.catalog import find_model
+from radiologycnn.training.hemorrhage import cases
 from radiologycnn.training.improvement import run
 from radiologycnn.training.improvement.corrections import Correction, hold_out, learned_sources, read_corrections
 from radiologycnn.training.improvement.finetune import between
@@ -214,6 +217,8 @@ def test_a_mask_that_was_changed_is_not_learned(model, tmp_path) -> None:
 def test_where_the_whole_way_forgets_half_of_it_is_taken(model, tmp_path, monkeypatch) -> None:
     answers = iter((True, False, False))
     monkeypatch.setattr(run, "has_forgotten", lambda earlier: next(answers))
+    phantom, bleed = head_phantom(SHAPE_KJI, STEPS_MM)  # quicker than what the simulator draws
+    monkeypatch.setattr(cases, "simulated_scan", lambda case_id, types=False: (phantom, bleed.astype(np.uint8)))
     corrected_folder(tmp_path / "data", 6, OLD_HU)
     record = improve_model(tmp_path / "data", model, {**QUICK, "simulated": 2}, "cpu", output=tmp_path / "models")
     assert record["new_share"] == 0.5 and record["accepted"], record["message"]

@@ -14,7 +14,7 @@ from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
 
 # Long enough that the process is still at work when the first file of a step is seen.
-EPOCHS = 4
+EPOCHS = 3
 RUNS = {
     "arab2020": (
         {"training": 2, "validation": 1, "test": 2, "methods": ("cnn_ds", "threshold")},
