@@ -76,7 +76,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
             Cancelled: as the person wished; what is finished stays.
         """
         names = scan_names(scans)
-        refused: list[str] = []
+        refused = 0
         with show_progress(quiet) as report, stop_on_interrupt() as stopped:
             from radiologycnn.models.catalog import find_model
 
@@ -100,7 +100,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
                 typer.echo("\n".join(lines))
             typer.echo(f"Results: {output}")
         if refused:
-            message = f"{len(refused)} of {len(scans)} scans gave no result."
+            message = f"{refused} of {len(scans)} scans gave no result."
             raise InputError("scans-refused", message, f"Why is in {output / REFUSED_NAME}.")
 
     def _look_at(
@@ -128,8 +128,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
         package: ModelPackage,
         report: Report,
         stopped: Stopped,
-    ) -> tuple[list[str], list[str], _Origin | None]:
-        """A line for each scan, the names of those without a result, and the origin of all results."""
+    ) -> tuple[list[str], int, _Origin | None]:
+        """A line for each scan, how many have no result, and the origin of all results."""
         from radiologycnn.evaluation.summary import write_rows
         from radiologycnn.result_folder import make_result_folder
 
@@ -156,11 +156,12 @@ class ScanCommand(ABC, Generic[Network, Result]):
                 write_rows(output / REFUSED_NAME, refused)
                 lines.append(f"{name}: no result. {error}")
                 continue
-            found.append({"case": name, "scan": scan, **self.row(result), **_Origin.of(result).row()})
+            own = _Origin.of(result)
+            found.append({"case": name, "scan": scan, **self.row(result), **own.row()})
             write_rows(output / TABLE_NAME, found)
             lines.append(f"{name}: {self.words(result)}")
-            origin = _Origin.of(result).shared(origin)
-        return lines, [row["case"] for row in refused], origin
+            origin = own.shared(origin)
+        return lines, len(refused), origin
 
 
 @dataclass(frozen=True)

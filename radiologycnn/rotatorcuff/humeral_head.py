@@ -36,7 +36,7 @@ _SHADING_MM = 25.0  # standard deviation of the mean that a coil's shading is ta
 _TISSUE_SHARE = 0.15  # of the picture's mean; what is darker is background
 _BESIDE_SURFACE_MM, _SURFACE_PLACES = 3.0, 300
 _WHOLE_STEP = 0.1  # at the surface; 20 simulated heads, with and without a coil's hot spot, had 0.13 or more
-_TABLE_SIZE = 1 << 15  # of the sphere's spectrum, which has a wave in every 400 rows of it or more
+_TABLE_SIZE = 1 << 15  # of the sphere's spectrum, which has a wave in every 2,000 rows of it or more
 _OTHER_MM = 25.0  # a second ball farther than this from the first is another one
 
 
