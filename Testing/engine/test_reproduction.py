@@ -18,12 +18,12 @@ from radiologycnn.evaluation.hypothesis_tests import mann_whitney
 from radiologycnn.reproduction import arab2020, shim2020
 from radiologycnn.reproduction.arab2020_raters import read_raters
 from radiologycnn.reproduction.arab2020_tables import _pair_rows
+from radiologycnn.reproduction.data_cases import split_rows
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
 from radiologycnn.reproduction.shim2020_readers import figures_of
 from radiologycnn.reproduction.tables import mean_sd, median_quartiles, number, p_value, with_p
-from radiologycnn.reproduction.workspace import split_rows
 
 # The papers' own numbers
 

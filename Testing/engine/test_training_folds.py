@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.models.package import load_package
-from radiologycnn.reproduction.workspace import split_rows
+from radiologycnn.reproduction.data_cases import split_rows
 from radiologycnn.training.case_files import read_manifest
 from radiologycnn.training.case_set import CaseSet, split_cases
 from radiologycnn.training.folds import assign_folds, cross_validate, read_rows, table_of

@@ -33,7 +33,7 @@ class ReproductionOptions:
     methods: str = typer.Option(None, help="Methods with commas between them; all where left out.")
     training_preset: str = typer.Option("default", help="Training settings of the networks: default, or paper.")
     epochs: int = typer.Option(None, min=1, help="Passes of every network.")
-    seed: int = typer.Option(0, help="Decides scans, weights and simulated readers.")
+    seed: int = typer.Option(0, min=0, help="Decides scans, weights and simulated readers.")
     device: str = typer.Option("auto", help="auto, cpu or cuda.")
     jobs: int = typer.Option(1, min=1, help="Processes for simulating.")
     report: Path = typer.Option(
@@ -73,13 +73,16 @@ def shim2020(
         help="CSV of human readers: reader, group, case, tear_class, seconds; the groups of the paper are “Shoulder "
         "specialists” and “General orthopedists”. Default: simulated readers.",
     ),
+    codes: str = typer.Option(
+        None, help="What numbers mean as classes in both tables: ordinal (0 to 4), or paper (4 is Partial)."
+    ),
     repeats: int = typer.Option(None, min=2, help="How often the test is repeated; 60 in the paper."),
     repeat_method: str = typer.Option(
         None, help="tta (changed copies), mc_dropout, checkpoints (last epochs) or seeds."
     ),
 ) -> None:
     """Rotator cuff tears on shoulder MRI: VRN against its rivals and readers."""
-    _run("shim2020", common, data, readers, repeats=repeats, repeat_method=repeat_method)
+    _run("shim2020", common, data, readers, repeats=repeats, repeat_method=repeat_method, codes=codes)
 
 
 def _run(

@@ -19,6 +19,7 @@ from radiologycnn.evaluation.rater_agreement import (
 )
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.words import counted
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.reproduction.arab2020 import EXPERTS, METHOD
 from radiologycnn.reproduction.workspace import Workspace, test_seed
@@ -87,11 +88,15 @@ def read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Pa
     for row in rows:
         if row["rater"] == METHOD:
             raise InputError("bad-raters", f"A rater cannot be called {METHOD}: that is the method.", "Rename it.")
-        files.setdefault(row["rater"], {})[row["case"]] = path.parent / row["mask"]
+        masks = files.setdefault(row["rater"], {})
+        if row["mask"]:  # the path of an empty cell would be the table's own folder
+            masks[row["case"]] = path.parent / row["mask"]
     for rater, masks in files.items():
         missing = [case.id for case in cases if case.id not in masks or not masks[case.id].exists()]
         if missing:
             raise InputError(
-                "missing-ratings", f"Rater {rater} has no mask of {len(missing)} test cases, such as {missing[0]}.", ""
+                "missing-ratings",
+                f"Rater {rater} has no mask of {counted(len(missing), 'test case')}, such as {missing[0]}.",
+                "Leave the rater out, or complete the table.",
             )
     return files

@@ -14,16 +14,18 @@ import numpy as np
 from radiologycnn.baselines.interface import Fit, ScanCase, Segmenter
 from radiologycnn.evaluation.mask_files import evaluate_masks
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.images import read_volume, write_image
+from radiologycnn.images.checks import check_array
 from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
+from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.simulated_cases import simulated_cases
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows
-from radiologycnn.training.case_files import read_manifest
-from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES
+from radiologycnn.reproduction.workspace import Workspace, bundled_model
+from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES, read_scan
 
 MAIN = "cnn_ds"
 _TEST_SHARE = TEST_CASES / (TEST_CASES + TRAINING_CASES)
@@ -152,9 +154,14 @@ def _cases(
 ) -> tuple[dict[str, list[ScanCase]], dict[str, dict[str, Any]]]:
     settings = workspace.settings
     if data is not None:
-        workspace.stage("Reading the manifest")
-        rows = read_manifest(data, *MANIFEST_FILES)
-        parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
+
+        def check(row: Row, is_test: bool) -> None:
+            volume, _ = read_scan(data, row)
+            if is_test:  # as the network does that is to outline it
+                check_array(volume)
+                check_head_ct(volume, cropped=True)
+
+        parts = shared_out(workspace, data, MANIFEST_FILES, _TEST_SHARE, _VALIDATION_SHARE, check)
         found = {
             part: [ScanCase(row["id"], data / row["image"], data / row["mask"]) for row in rows]
             for part, rows in parts.items()
@@ -184,14 +191,15 @@ def _predict(
             report(number / len(cases), f"case {number + 1} of {len(cases)}")
             segmenter, volume = method.ready(), read_volume(case.image)
             timed = {}
-            if not warm:
+            with naming(case.id):
+                if not warm:
+                    started = time.perf_counter()
+                    segmenter.predict(volume)
+                    timed["cold_seconds"] = time.perf_counter() - started
+                    warm = True
                 started = time.perf_counter()
-                segmenter.predict(volume)
-                timed["cold_seconds"] = time.perf_counter() - started
-                warm = True
-            started = time.perf_counter()
-            mask = segmenter.predict(volume)
-            timed["seconds"] = time.perf_counter() - started
+                mask = segmenter.predict(volume)
+                timed["seconds"] = time.perf_counter() - started
             write_atomically(record, json.dumps(timed).encode())
             write_image(path, mask.astype(np.uint8), volume.ijk_to_lps)
         masks[case.id] = path
@@ -216,7 +224,8 @@ def _on_training(
     def measured(case: ScanCase) -> dict[str, float]:
         segmenter, (volume, mask) = method.ready(), case.read()
         started = time.perf_counter()
-        found = segmenter.predict(volume)
+        with naming(case.id):
+            found = segmenter.predict(volume)
         return {"dice": overlap(found, mask).dice, "seconds": time.perf_counter() - started}
 
     report = workspace.stage("Training cases")

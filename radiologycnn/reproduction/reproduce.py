@@ -55,7 +55,7 @@ def reproduce(
     _check_sources(data, readers)
     with new_figure(1, 1):  # without matplotlib, hours of training would end in nothing to look at
         pass
-    sources = {"data": str(data) if data else None, "readers": str(readers) if readers else None}
+    sources = {name: str(path.resolve()) if path else None for name, path in (("data", data), ("readers", readers))}
     workspace = Workspace(output, settings, sources, progress, cancelled)
     if settings.paper == "arab2020":
         from radiologycnn.reproduction import arab2020 as paper

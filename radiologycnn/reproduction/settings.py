@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.class_files import CODES
 
 ARAB_METHODS = ("cnn_ds", "cnn_ds_without", "patch_unet", "slice_unet", "forest", "threshold")
 SHIM_METHODS = ("vrn", "vrn_1", "vrn_3", "vrn_4", "vrn_se", "densenet", "slice_cnn")
@@ -36,6 +37,7 @@ class ReproductionSettings:
         repeats, repeat_method: of the tear classifier's test (Shim 2020 repeats 60 times, and does not say how); one
             of :data:`REPEATS`.
         seed: decides everything; test cases come from another one.
+        codes: what numbers mean as tear classes in a person's tables, "ordinal" or "paper" (Shim 2020's own data).
     """
 
     paper: str
@@ -57,6 +59,7 @@ class ReproductionSettings:
     repeats: int = 60
     repeat_method: str = "tta"
     seed: int = 0
+    codes: str = "ordinal"
 
     @classmethod
     def of(cls, paper: str, preset: str = "default", **changes: Any) -> ReproductionSettings:
@@ -103,6 +106,10 @@ class ReproductionSettings:
         if result.repeat_method not in REPEATS:
             raise InputError(
                 "unknown-repeats", f"There is no repeat “{result.repeat_method}”.", f"Use {' or '.join(REPEATS)}."
+            )
+        if result.codes not in CODES:
+            raise InputError(
+                "unknown-codes", f"There are no class codes “{result.codes}”.", f"Use {' or '.join(CODES)}."
             )
         if min(result.training, result.test) < 2 or result.validation < 1:
             raise InputError(

@@ -14,12 +14,14 @@ import numpy as np
 from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
+from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.settings import BUNDLED, REPEATS_BY_TRAINING
 from radiologycnn.reproduction.simulated_cases import simulated_cases
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, split_rows, test_seed
-from radiologycnn.training.case_files import read_manifest, save_arrays
+from radiologycnn.reproduction.workspace import Workspace, bundled_model, test_seed
+from radiologycnn.rotatorcuff.location import check_scan
+from radiologycnn.training.case_files import check_mask_fits, read_case_file, read_manifest, save_arrays
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
 
 MAIN = "vrn"
@@ -166,10 +168,11 @@ def _cases(
     if data is not None:
         from radiologycnn.training.rotatorcuff.cases import MANIFEST_FILES, manifest_facts
 
-        workspace.stage("Reading the manifest")
         rows = read_manifest(data, *MANIFEST_FILES)
-        facts = {row["id"]: manifest_facts(row, line) for line, row in enumerate(rows, start=2)}
-        parts = split_rows(rows, settings.seed, _TEST_SHARE, _VALIDATION_SHARE)
+        facts = {row["id"]: manifest_facts(row, line, settings.codes) for line, row in enumerate(rows, start=2)}
+        parts = shared_out(
+            workspace, data, MANIFEST_FILES, _TEST_SHARE, _VALIDATION_SHARE, lambda *asked: _check(data, *asked)
+        )
         found = {
             part: [
                 ShoulderCase(
@@ -203,10 +206,19 @@ def _cases(
     return found, {one.id: one.truth for one in made["test"]}
 
 
+def _check(data: Path, row: Row, is_test: bool) -> None:
+    """Raises InputError where a row's scan or mask cannot be used."""
+    volume = read_case_file(data, row, "image")
+    if row.get("mask"):
+        check_mask_fits(row["id"], volume, read_case_file(data, row, "mask"))
+    if is_test:  # as the network does that is to name its class
+        check_scan(volume)
+
+
 def _readers(workspace: Workspace, cases: Sequence[ShoulderCase], readers: Path | None) -> list[Reader]:
     names = [case.id for case in cases]
     if readers is not None:
-        return read_readers(readers, names)
+        return read_readers(readers, names, workspace.settings.codes)
     path = workspace.folder / "simulated-readers.csv"
     if not path.exists():
         truth = {case.id: case.tear_class for case in cases}
@@ -230,12 +242,13 @@ def _answers(
             workspace.check()
             report(number / len(cases), f"case {number + 1} of {len(cases)}")
             classifier, (volume, mask) = method.ready(), case.read()
-            if not warm:
-                classifier.predict(volume)
-                warm = True
-            started = time.perf_counter()
-            answer = classifier.predict(volume)
-            seconds = time.perf_counter() - started
+            with naming(case.id):
+                if not warm:
+                    classifier.predict(volume)
+                    warm = True
+                started = time.perf_counter()
+                answer = classifier.predict(volume)
+                seconds = time.perf_counter() - started
             arrays: dict[str, Any] = {
                 "probabilities": np.array(answer.probabilities),
                 "seconds": seconds,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ class Workspace:
     Args:
         folder: made if needed.
         settings: must be those of an earlier run in the same folder.
-        sources: what else decides the outcome: data folder, readers' file; None where simulated.
+        sources: what else decides the outcome: data folder, readers' file, as whole paths; None where simulated.
 
     Raises:
         InputError: the folder holds a run of other settings.
@@ -44,7 +44,7 @@ class Workspace:
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
             differing = settings.differing(record["settings"])
-            differing += [name for name, value in sources.items() if record["sources"].get(name) != value]
+            differing += [name for name, value in sources.items() if _whole(record["sources"].get(name)) != value]
             if differing:
                 raise InputError(
                     "other-settings",
@@ -97,6 +97,11 @@ class Workspace:
             raise Cancelled
 
 
+def _whole(path: str | None) -> str | None:
+    """Of a path as a run has kept it: those of older versions kept it as it was typed."""
+    return str(Path(path).resolve()) if path else None
+
+
 def test_seed(seed: int) -> int:
     """Of simulated test cases: another population than the one that is learned from."""
     from radiologycnn.training.packages import TEST_SEED_OFFSET
@@ -124,36 +129,3 @@ def bundled_model(task: str, wanted: str = "") -> ModelPackage:
     if not found:
         raise InputError("no-model", f"No model for {task} comes with this version.", "Train with --models train.")
     return min(found, key=lambda one: len(one.labels))
-
-
-def split_rows(
-    rows: Sequence[dict[str, str]], seed: int, test_share: float, validation_share: float
-) -> dict[str, list]:
-    """Rows of a manifest by "train", "validation" and "test"; what the manifest leaves open is drawn by the seed.
-
-    All scans of a patient go to one part; the shares are of patients.
-
-    Raises:
-        InputError: too few cases for three parts.
-    """
-    import numpy as np
-
-    found: dict[str, list] = {"train": [], "validation": [], "test": []}
-    free: dict[str, list] = {}
-    for row in rows:
-        (found[row["split"]] if row["split"] else free.setdefault(row.get("patient") or row["id"], [])).append(row)
-    patients = list(free.values())
-    order = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
-    for part, share in (("test", test_share), ("validation", validation_share)):
-        if not found[part] and order:
-            count = min(max(1, round(share * len(order))), max(len(order) - 2, 0))
-            chosen, order = order[:count], order[count:]
-            found[part] = [row for one in chosen for row in one]
-    found["train"] += [row for one in order for row in one]
-    if not all(found.values()):
-        raise InputError(
-            "too-few-cases",
-            "The data do not make a training, a validation and a test part.",
-            "Add cases, or name splits in the manifest.",
-        )
-    return found

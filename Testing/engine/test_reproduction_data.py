@@ -1,0 +1,149 @@
+"""A reproduction on a person's own scans: what is checked before it begins, and what a changed manifest may not do."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine.hand_made_shoulder import plain_scan, random_package
+from engine.head_folder import write_head_folder
+from typer.testing import CliRunner
+
+from radiologycnn.cli import app
+from radiologycnn.errors import InputError
+from radiologycnn.images import write_image
+from radiologycnn.reproduction.settings import ReproductionSettings
+
+
+def reproduce(paper: str, output: Path, data: Path, *more: object) -> str:
+    words = ["reproduce", paper, "--quick", "--device", "cpu", "--data", str(data), "-o", str(output)]
+    done = CliRunner().invoke(app, [*words, *map(str, more)])
+    if isinstance(done.exception, InputError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Path:
+    return write_head_folder(tmp_path / "heads", tuple("abcdef"))
+
+
+def test_a_changed_manifest_does_not_draw_new_test_cases(heads: Path, tmp_path: Path, monkeypatch) -> None:
+    run = tmp_path / "run"
+    reproduce("arab2020", run, heads, "--methods", "threshold")
+    tested = {path.stem for path in (run / "masks" / "threshold").glob("*.json")}
+    rows = rows_of(heads / "cases.csv")
+
+    write_rows(heads / "cases.csv", [{**row, "age": "70"} for row in rows[::-1]])  # the same cases
+    monkeypatch.chdir(heads.parent)
+    kept = run / "reproduction.json"
+    record = json.loads(kept.read_text())
+    assert Path(record["sources"]["data"]).is_absolute()
+    record["sources"]["data"] = heads.name  # as runs of older versions kept it
+    kept.write_text(json.dumps(record))
+    reproduce("arab2020", run, Path(heads.name), "--methods", "threshold")
+    assert {path.stem for path in (run / "masks" / "threshold").glob("*.json")} == tested
+
+    others = [{**rows[1], "patient": "z"}, *rows[2:], {**rows[0], "id": "head-9"}]
+    write_rows(heads / "cases.csv", others)
+    with pytest.raises(InputError) as refused:
+        reproduce("arab2020", run, heads, "--methods", "threshold")
+    assert "(new: head-9; gone: head-0; changed: head-1)" in refused.value.message
+    shutil.copytree(heads, tmp_path / "others")
+    with pytest.raises(InputError, match="other settings: data"):
+        reproduce("arab2020", run, tmp_path / "others", "--methods", "threshold")
+
+
+def test_scans_that_the_network_would_refuse_are_named_before_anything_is_learned(heads: Path, tmp_path: Path) -> None:
+    rows = rows_of(heads / "cases.csv")
+    for row in rows[:2]:
+        row["split"] = "test"
+    write_rows(heads / "cases.csv", rows)
+    box = np.full((32, 52, 52), -1000, np.int16)
+    box[8:24, 10:40, 10:40] = np.random.default_rng(0).integers(0, 80, (16, 30, 30))  # tissue without a skull
+    steps = np.diag([4.0, 4.5, 5.8, 1.0])
+    for number in (0, 4):  # the latter is learned from: only its mask must fit
+        write_image(heads / f"scan-{number}.nii", box, steps)
+        write_image(heads / f"mask-{number}.nii", (box > 60).astype(np.uint8), steps)
+    with pytest.raises(InputError, match=r"^Case head-0: .*bone"):
+        reproduce("arab2020", tmp_path / "run", heads, "--methods", "threshold")
+    write_image(heads / "mask-5.nii", np.zeros((8, 52, 52), np.uint8), steps)
+    with pytest.raises(InputError) as refused:
+        reproduce("arab2020", tmp_path / "run", heads, "--methods", "threshold")
+    assert refused.value.message.startswith("2 cases cannot be used. ")
+    assert "Case head-0: " in refused.value.message and "mask of case head-5 is not on" in refused.value.message
+    assert not (tmp_path / "run" / "methods").exists()
+    # Put right, the run begins: nothing of it was kept.
+    write_rows(heads / "cases.csv", rows[1:-1])
+    reproduce("arab2020", tmp_path / "run", heads, "--methods", "threshold")
+    assert [path.stem for path in (tmp_path / "run" / "masks" / "threshold").glob("*.json")] == ["head-1"]
+
+
+def test_many_refused_cases_are_not_all_told(heads: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        (heads / f"mask-{number}.nii").write_bytes(b"no image")
+    with pytest.raises(InputError, match="6 cases cannot be used") as refused:
+        reproduce("arab2020", tmp_path / "run", heads, "--methods", "threshold")
+    assert refused.value.message.count("The mask of case") == 5 and refused.value.message.endswith("And 1 more.")
+
+
+def test_a_finished_model_is_tested_on_all_that_is_not_kept_for_learning(heads: Path, tmp_path: Path) -> None:
+    untrained = ("--models", "bundled", "--methods", "threshold", "--report", tmp_path / "report")
+    reproduce("arab2020", tmp_path / "all", heads, *untrained)
+    assert [row["case"] for row in rows_of(tmp_path / "report" / "cases.csv")] == [f"head-{n}" for n in range(6)]
+    rows = rows_of(heads / "cases.csv")
+    splits = ["train", "validation", "test", "", "train", "train"]
+    write_rows(heads / "cases.csv", [{**row, "split": split} for row, split in zip(rows, splits)])
+    reproduce("arab2020", tmp_path / "some", heads, *untrained)
+    assert [row["case"] for row in rows_of(tmp_path / "report" / "cases.csv")] == ["head-2", "head-3"]
+    write_rows(heads / "cases.csv", [{**row, "split": "train"} for row in rows])
+    with pytest.raises(InputError, match="no case to test on"):
+        reproduce("arab2020", tmp_path / "none", heads, *untrained)
+
+
+def test_an_empty_mask_cell_of_a_rater_is_a_missing_mask(heads: Path, tmp_path: Path) -> None:
+    raters = tmp_path / "raters.csv"
+    lines = [f"E1,head-{n},{heads / f'mask-{n}.nii'}" for n in range(5)]
+    raters.write_text("\n".join(["rater,case,mask", *lines, "E1,head-5,", "E2,head-0,"]))
+    untrained = ("--models", "bundled", "--methods", "threshold", "--readers", raters)
+    with pytest.raises(InputError, match=r"Rater E1 has no mask of 1 test case, such as head-5"):
+        reproduce("arab2020", tmp_path / "run", heads, *untrained)
+
+
+def test_shoulders_and_readers_with_the_papers_class_codes(tmp_path: Path) -> None:
+    shoulders = tmp_path / "shoulders"
+    shoulders.mkdir()
+    for number in range(2):
+        scan = plain_scan(number)
+        write_image(shoulders / f"{number}.nii.gz", scan.array, scan.ijk_to_lps)
+    mask = np.zeros(scan.array.shape, np.uint8)
+    mask[mask.shape[0] // 2, 4:8, 4:8] = 1
+    write_image(shoulders / "mask.nii.gz", mask, scan.ijk_to_lps)
+    (shoulders / "cases.csv").write_text("id,image,class,mask\na,0.nii.gz,4,\nb,1.nii.gz,3,mask.nii.gz\n")
+    readers = tmp_path / "readers.csv"
+    readers.write_text("reader,group,case,tear_class\nA,x,a,4\nA,x,b,3\n")
+    model = random_package(tmp_path / "random-1.0.0")
+    words = ("--models", "bundled", "--model", model.path, "--repeats", "2", "--report", tmp_path / "report")
+    reproduce("shim2020", tmp_path / "run", shoulders, *words, "--readers", readers, "--codes", "paper")
+    assert [row["true_class"] for row in rows_of(tmp_path / "report" / "cases.csv")] == ["Partial", "Large-to-Massive"]
+    (reader,) = json.loads((tmp_path / "run" / "summary.json").read_text())["against-readers"]
+    assert reader["what"] == "A" and reader["note"].endswith("classes 0 : 100 %")
+    with pytest.raises(InputError, match="other settings: codes"):
+        reproduce("shim2020", tmp_path / "run", shoulders, *words, "--readers", readers)
+    with pytest.raises(InputError, match="no class codes"):
+        ReproductionSettings.of("shim2020", codes="roman")
