@@ -168,7 +168,7 @@ def test_simulated_readers_err_as_their_profile_and_come_back_from_csv(tmp_path)
     assert simulated_readers(truth, 5) == readers != simulated_readers(truth, 6)
     write_readers(tmp_path / "readers.csv", readers)
     assert read_readers(tmp_path / "readers.csv", list(truth)) == readers
-    with pytest.raises(InputError, match="no answer on 1 test cases, such as new"):
+    with pytest.raises(InputError, match="no answer on 1 test case, such as new"):
         read_readers(tmp_path / "readers.csv", ["c0", "new"])
 
 
@@ -190,7 +190,7 @@ def test_human_raters_must_have_judged_every_test_case(tmp_path) -> None:
     path.write_text("rater,case,mask\nE1,c0,a.nii.gz\n")
     case = ScanCase("c0", tmp_path / "x", tmp_path / "y")
     assert read_raters(path, [case]) == {"E1": {"c0": tmp_path / "a.nii.gz"}}
-    with pytest.raises(InputError, match="Rater E1 has no mask of 1 test cases, such as c1"):
+    with pytest.raises(InputError, match="Rater E1 has no mask of 1 test case, such as c1"):
         read_raters(path, [case, ScanCase("c1", tmp_path / "x", tmp_path / "y")])
     path.write_text("rater,case,mask\nM,c0,a.nii.gz\n")
     with pytest.raises(InputError, match="cannot be called M"):

@@ -18,6 +18,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CODES
 from radiologycnn.evaluation.summary import write_rows
 from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction.shim2020 import GENERALISTS, READERS, SPECIALISTS
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
@@ -152,7 +153,7 @@ def read_readers(path: Path, cases: Sequence[str], codes: str = "ordinal") -> li
         if missing:
             raise InputError(
                 "missing-answers",
-                f"Reader {reader.name} has no answer on {len(missing)} test cases, such as {missing[0]}.",
+                f"Reader {reader.name} has no answer on {counted(len(missing), 'test case')}, such as {missing[0]}.",
                 "Leave the reader out, or complete the table.",
             )
     return list(readers.values())
