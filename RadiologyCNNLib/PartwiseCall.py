@@ -19,9 +19,13 @@ class PartwiseCall:
     def stop(self) -> None:
         """No more parts, and no call of ``done``."""
         self._timer.stop()
-        self._done = None
+        # Timer, this and what it calls hold each other in a circle that Python cannot see through Qt: a scan would stay
+        # in memory with it.
+        self._step = self._done = None
 
     def _onTimeout(self) -> None:
+        if self._done is None:
+            return
         error = None
         try:
             isLast = self._step()
@@ -30,6 +34,8 @@ class PartwiseCall:
         if self._done is None:
             return
         if isLast:
-            self._done(error)
+            done = self._done
+            self.stop()
+            done(error)
         else:
             self._timer.start()

@@ -24,7 +24,13 @@ def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> N
     if not chosen:
         return
     endings = tuple(fileTypes.values())
-    path = Path(str(chosen) if str(chosen).endswith(endings) else f"{chosen}{endings[0]}")
+    path = Path(str(chosen))
+    if not path.name.endswith(endings):
+        path = path.with_name(f"{path.name}{endings[0]}")
+        # the dialog has asked about the name as it was typed
+        question = _("{file} is there already. Replace it?").format(file=path.name)
+        if path.exists() and not slicer.util.confirmOkCancelDisplay(question, title):
+            return
     try:
         write(path)
     except RadiologyCNNError as error:

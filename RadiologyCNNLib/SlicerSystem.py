@@ -102,4 +102,10 @@ class SlicerSystem:
         """Install a Slicer extension without restarting at once; whether that worked."""
         import slicer
 
-        return bool(slicer.app.extensionsManagerModel().installExtensionFromServer(name, False))
+        model = slicer.app.extensionsManagerModel()
+        # the person has been asked by then; a No to the same question again would look like a failure
+        wasInteractive, model.interactive = model.interactive, False
+        try:
+            return bool(model.installExtensionFromServer(name, False))
+        finally:
+            model.interactive = wasInteractive

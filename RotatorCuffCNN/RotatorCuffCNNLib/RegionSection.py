@@ -17,6 +17,7 @@ from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, 
 from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
 
 LOCATION_ATTRIBUTE = "RotatorCuffCNN.Location"  #: what the search has said, so that it is there after a reload
+SIDE_ATTRIBUTE = "RotatorCuffCNN.Side"  #: of a scan: the side that a person has chosen for it
 
 
 class RegionSection(VTKObservationMixin):
@@ -61,8 +62,12 @@ class RegionSection(VTKObservationMixin):
 
     def setVolume(self, parameterNode, volumeNode) -> None:
         """Show this scan's box from now on; None for none."""
+        isOtherScan = parameterNode is self._parameterNode and volumeNode is not self._volumeNode
         self._parameterNode = parameterNode
         self._volumeNode = volumeNode
+        if isOtherScan and parameterNode is not None:
+            # a side that was chosen for one patient's scan says nothing of the next one's
+            parameterNode.side = (volumeNode and volumeNode.GetAttribute(SIDE_ATTRIBUTE)) or AUTOMATIC_SIDE
         if parameterNode is None:
             self._problems.clear()
             self._series.clear()
@@ -202,6 +207,7 @@ class RegionSection(VTKObservationMixin):
         """Show what the parameter node says."""
         parameters = self._parameterNode
         self.side.select(parameters.side)
+        self._keepSide(parameters.side)
         CuffRoi.setVisible(self._roiNode, parameters.showRoi)
 
     # Widgets
@@ -268,6 +274,12 @@ class RegionSection(VTKObservationMixin):
         chosen = self._parameterNode.side if self._parameterNode is not None else AUTOMATIC_SIDE
         self.side.setChoices([(AUTOMATIC_SIDE, automatic), ("left", _("Left")), ("right", _("Right"))])
         self.side.select(chosen)
+
+    def _keepSide(self, side: str) -> None:
+        """With the scan, for when it is chosen again."""
+        chosen = "" if side == AUTOMATIC_SIDE else side
+        if self._volumeNode is not None and (self._volumeNode.GetAttribute(SIDE_ATTRIBUTE) or "") != chosen:
+            self._volumeNode.SetAttribute(SIDE_ATTRIBUTE, chosen or None)
 
     def _onSideChosen(self, side) -> None:
         if self._parameterNode is not None:

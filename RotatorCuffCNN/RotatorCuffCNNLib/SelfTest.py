@@ -121,7 +121,7 @@ class RotatorCuffCNNTest(WidgetsTest, PanelSelfTest):
             self.assertTrue(np.array_equal(result.rawMap(4, "grad_cam"), before))
             self.assertEqual(result.classification, classification)
             self.assertLess(self._distance(result.peakRas(), peak), 0.01)
-            self.assertTrue(CamDisplay.isOverlaid(result))
+            self._assertOverlaid(result)
             lowest = result.camNode.GetScalarVolumeDisplayNode().GetLowerThreshold()
             self.assertAlmostEqual(lowest, CamDisplay.DEFAULT_THRESHOLD, places=5)
             self.assertEqual(result.tableNode.GetNumberOfRows(), 6)
@@ -221,11 +221,17 @@ class RotatorCuffCNNTest(WidgetsTest, PanelSelfTest):
         result = CuffResult.ofVolume(volume)
         self.assertAlmostEqual(sum(result.classification.probabilities), 1.0, places=4)
         CamDisplay.setOverlay(result, True)
-        self.assertTrue(CamDisplay.isOverlaid(result))
+        self._assertOverlaid(result)
         self.assertEqual(self.endOf(logic, classify, logic.cancel), "cancelled")
         logic.disconnect()
 
     # Helpers
+
+    def _assertOverlaid(self, result) -> None:
+        if slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            self.assertTrue(CamDisplay.isOverlaid(result))
+        else:
+            self.leftOut("the map over the slices: Slicer runs without a main window")
 
     def _addVolume(self, name="Synthetic shoulder"):
         return self.addScan(self.shoulder, name)

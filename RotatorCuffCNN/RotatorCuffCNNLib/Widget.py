@@ -83,11 +83,12 @@ class RotatorCuffCNNWidget(PanelWidget):
         self.readerStudy.sceneLoaded()
 
     def onStudyEnded(self) -> None:
-        """A search that the study has stopped goes on."""
-        self.region.update()
-        self._findHead()
+        """What was not done while the case alone was to be seen; a search that the study has stopped goes on."""
+        self.enter()
 
     def enter(self) -> None:
+        if self.readerStudy.isReading:
+            return  # map and box of an earlier result would come into the reader's views
         super().enter()
         self._findHead()
 

@@ -161,6 +161,8 @@ class ModuleManager(QtCore.QObject):
 class ExtensionsManagerModel(QtCore.QObject):
     """slicer.app.extensionsManagerModel(): no extension is installed here and none can be."""
 
+    interactive = True
+
     def isExtensionInstalled(self, name):
         return False
 

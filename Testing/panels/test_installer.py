@@ -321,3 +321,24 @@ def test_slicers_numpy_is_not_replaced(monkeypatch, requirements, kept):
     SlicerSystem().pipInstall(requirements)
     expected = f"numpy=={importlib.metadata.version('numpy')}\n" if kept else ""
     assert asked == [(requirements, expected)]
+
+
+def test_the_question_about_the_extension_is_asked_once(monkeypatch):
+    slicer = pytest.importorskip("slicer")
+    told = []
+
+    class Model:
+        interactive = True
+
+        def installExtensionFromServer(self, name, restart=True, update=False):
+            told.append((name, restart, self.interactive))
+            if name == "Gone":
+                raise RuntimeError("no network")
+            return True
+
+    model = Model()
+    monkeypatch.setattr(slicer, "app", types.SimpleNamespace(extensionsManagerModel=lambda: model), raising=False)
+    assert SlicerSystem().installExtension("PyTorch") is True
+    with pytest.raises(RuntimeError):
+        SlicerSystem().installExtension("Gone")
+    assert told == [("PyTorch", False, False), ("Gone", False, False)] and model.interactive

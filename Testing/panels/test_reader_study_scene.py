@@ -23,6 +23,11 @@ def seen(clinic) -> set:
     return {clinic.slicer.mrmlScene.GetNodeByID(one).GetName() for one in volumes if one}
 
 
+def viewAxes(clinic, name):
+    matrix = clinic.slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().GetSliceToRAS()
+    return clinic.slicer.util.arrayFromVTKMatrix(matrix)[:3, :3]
+
+
 def testAnEarlierResultStaysOutWhileMarksComeAndGo(clinic):
     clinic.locate()
     clinic.classify()
@@ -120,3 +125,23 @@ def testTheSearchForTheHumeralHeadWaitsForTheEnd(clinic):
     clinic.click(clinic.study.endStudyButton)
     assert clinic.count("locate") == searches + 1
     assert "Looking" in clinic.ui.regionStatusLabel.text
+
+
+def testAReaderWhoComesBackFromAnotherModuleSeesTheCaseAlone(clinic):
+    clinic.locate()
+    clinic.classify()
+    clinic.ui.show3DCheckBox.checked = True
+    clinic.ui.showRoiCheckBox.checked = True
+    clinic.startStudy()
+    axes = viewAxes(clinic, "Red").copy()
+    displays = clinic.slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+    clinic.host.leave_module()
+    clinic.slicer.util.selectModule(clinic.MODULE)
+    assert seen(clinic) == set()  # still paused
+    clinic.click(clinic.study.pauseButton)
+    assert seen(clinic) == {"Case 1"}
+    assert displays and not any(display.GetVisibility() for display in displays)
+    assert not clinic.roi.GetDisplayNode().GetVisibility()
+    assert np.allclose(viewAxes(clinic, "Red"), axes)
+    clinic.click(clinic.study.endStudyButton)
+    assert clinic.isOverlaid() and clinic.roi.GetDisplayNode().GetVisibility()

@@ -267,3 +267,22 @@ def testUnwritableFolderIsSaidInASentence(clinic, tmp_path, monkeypatch):
     for button in (clinic.ui.exportCsvButton, clinic.ui.exportCamButton, clinic.ui.exportReportButton):
         text = exportTo(clinic, monkeypatch, button, tmp_path / "missing" / "file.nrrd")
         assert "could not be written" in text
+
+
+def testAFileThatTheDialogHasNotAskedAboutIsNotOverwrittenUnasked(clinic, tmp_path, monkeypatch):
+    clinic.classify()
+    (tmp_path / "cuff.csv").write_text("mine")
+    asked, answers = [], [False, True]
+
+    def confirm(text, title):
+        asked.append(text)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", confirm)
+    exportTo(clinic, monkeypatch, clinic.ui.exportCsvButton, tmp_path / "cuff")
+    assert "cuff.csv is there already" in asked[0] and (tmp_path / "cuff.csv").read_text() == "mine"
+    exportTo(clinic, monkeypatch, clinic.ui.exportCsvButton, tmp_path / "cuff")
+    assert "probability" in (tmp_path / "cuff.csv").read_text()
+    exportTo(clinic, monkeypatch, clinic.ui.exportCsvButton, tmp_path / "cuff.csv")  # about this one it has asked
+    exportTo(clinic, monkeypatch, clinic.ui.exportCsvButton, tmp_path / "other")
+    assert len(asked) == 2 and (tmp_path / "other.csv").is_file()

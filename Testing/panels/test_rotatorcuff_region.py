@@ -160,3 +160,27 @@ def testNothingIsSentWhileAnotherPanelIsShown(clinic):
     assert clinic.count("locate") == 1
     clinic.slicer.util.selectModule(clinic.MODULE)
     assert clinic.count("locate") == 2
+
+
+def testASideChosenForOneScanIsNotTakenToTheNext(clinic):
+    clinic.locate()
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    clinic.addShoulder(clinic.shoulder, "Next patient")
+    clinic.locate()
+    assert clinic.ui.sideSelector.currentText == "Automatic (right)"
+    clinic.classify()
+    assert clinic.sent("classify")[1]["side"] is None
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.ui.sideSelector.currentText == "Left"  # as it was chosen for that one
+    clinic.choose(clinic.ui.sideSelector, "Automatic (right)")
+    clinic.ui.inputVolumeSelector.setCurrentNode(None)
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.ui.sideSelector.currentText == "Automatic (right)"
+
+
+def testASideThatWasChosenStaysWhenThePanelIsOpenedAgain(clinic):
+    clinic.locate()
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    clinic.host.leave_module()
+    clinic.slicer.util.selectModule(clinic.MODULE)
+    assert clinic.ui.sideSelector.currentText == "Left"

@@ -331,3 +331,31 @@ def testATableAfterALoadedSceneWaitsForTheResampling(head, tmp_path):
     assert head.parts
     assert os.path.exists(fields["mask"])
     assert np.load(fields["volume"]["array"]).shape != head.head.array.shape
+
+
+def testNothingThatWasWorkedOnInPartsStaysInMemory(slicerHost):
+    import gc
+    import weakref
+
+    from RadiologyCNNLib.PartwiseCall import PartwiseCall
+
+    class Scan:
+        parts = 0
+
+        def step(self):
+            self.parts += 1
+            return self.parts == 3
+
+    for stopped in (False, True):
+        scan, ended = Scan(), []
+        call, seen = PartwiseCall(scan.step, ended.append), weakref.ref(scan)
+        if stopped:
+            call.stop()
+        else:
+            assert slicerHost.process_events(10, until=lambda ended=ended: ended) and ended == [None]
+            assert scan.parts == 3
+        del scan
+        gc.collect()
+        assert seen() is None
+        slicerHost.process_events(0.05)
+        assert len(ended) == (not stopped)

@@ -8,7 +8,7 @@ from typing import Any
 
 from radiologycnn.images.volume import Volume
 from radiologycnn.inference_stages import Stages
-from radiologycnn.rotatorcuff.location import Location, check_scan, chosen_side, locate
+from radiologycnn.rotatorcuff.location import SIDES, Location, check_scan, chosen_side, locate
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import PreparedShoulder, Preprocessing
 
@@ -57,6 +57,9 @@ def prepare_cuff(
     side = chosen_side(side, location.series)
     stages.begin(_LOCATED, "Preparing the cube")
     shoulder = preprocessing.prepare(volume, location.region, side)
-    if side == location.series.side:
+    stated = location.series.side
+    if side == stated:
         notes += location.notes
+    elif stated in SIDES:
+        notes += (f"By its header or picture this is a {stated} shoulder; it was taken for a {side} one, as chosen.",)
     return PreparedCuff(shoulder, location, side, (*notes, *shoulder.notes))

@@ -69,8 +69,11 @@ def test_the_region_is_the_persons_where_one_is_given(classifier, volume):
 
 
 def test_the_side_is_the_persons_where_one_is_given(classifier, volume):
-    left = classifier.classify(volume, side="left").classification
+    answer = classifier.classify(volume, side="left")
+    left = answer.classification
     assert (left.side, left.mirrored) == ("left", True)
+    assert any("a right shoulder; it was taken for a left one" in note for note in answer.notes)
+    assert not any("it was taken for" in note for note in classifier.classify(volume, side="right").notes)
     with pytest.raises(InputError, match="left or right"):
         classifier.classify(volume, side="both")
 
