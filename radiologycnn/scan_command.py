@@ -31,7 +31,9 @@ Stopped = Callable[[], bool]
 class ScanCommand(ABC, Generic[Network, Result]):
     """A command that loads a model once and looks at one scan after another.
 
-    Of several, one that is refused does not keep the others from their results.
+    Of several, one that is refused does not keep the others from their results, and no result stays in its folder: an
+    earlier run's would be taken for this run's. The folder of a single scan may be that of another one, and a mistyped
+    path must not empty it: where that scan is refused, the person is told of what lies there.
 
     Attributes:
         task: of the models that can do it.
@@ -46,6 +48,10 @@ class ScanCommand(ABC, Generic[Network, Result]):
     @abstractmethod
     def look(self, network: Network, volume: Volume, folder: Path, report: Report, stopped: Stopped) -> Result:
         """The result of one scan, with its files written into the folder."""
+
+    @abstractmethod
+    def result_files(self, folder: Path) -> list[Path]:
+        """Files that lie in the folder under the names that :meth:`look` gives."""
 
     @abstractmethod
     def row(self, result: Result) -> dict[str, Any]:
@@ -77,20 +83,25 @@ class ScanCommand(ABC, Generic[Network, Result]):
         """
         names = scan_names(scans)
         refused = 0
-        with show_progress(quiet) as report, stop_on_interrupt() as stopped:
-            from radiologycnn.models.catalog import find_model
+        try:
+            with show_progress(quiet) as report, stop_on_interrupt() as stopped:
+                from radiologycnn.models.catalog import find_model
 
-            if len(scans) == 1:
-                report(0.0, "Reading the scan")
-                package = find_model(model, self.task)
-                result = self._look_at(scans[0], series, output, lambda: self.load(package), report, stopped)
-                origin = _Origin.of(result)
-            else:
-                report(0.0, "Loading the model")
-                package = find_model(model, self.task)
-                found = dict(zip(names, scans))
-                lines, refused, origin = self._look_at_all(found, series, output, package, report, stopped)
-            report(1.0, "Done")
+                if len(scans) == 1:
+                    report(0.0, "Reading the scan")
+                    package = find_model(model, self.task)
+                    result = self._look_at(scans[0], series, output, lambda: self.load(package), report, stopped)
+                    origin = _Origin.of(result)
+                else:
+                    report(0.0, "Loading the model")
+                    package = find_model(model, self.task)
+                    found = dict(zip(names, scans))
+                    lines, refused, origin = self._look_at_all(found, series, output, package, report, stopped)
+                report(1.0, "Done")
+        except RadiologyCNNError:
+            if len(scans) == 1 and self.result_files(output):
+                typer.echo(f"Note: {output} holds files of an earlier run.", err=True)
+            raise
         if not quiet:
             if origin is not None:
                 origin.print(package.title)
@@ -152,9 +163,10 @@ class ScanCommand(ABC, Generic[Network, Result]):
             except Cancelled:
                 raise
             except RadiologyCNNError as error:
-                refused.append({"case": name, "scan": scan, "code": error.code, "problem": str(error)})
+                problem = f"{error}{self._removed(output / name)}"
+                refused.append({"case": name, "scan": scan, "code": error.code, "problem": problem})
                 write_rows(output / REFUSED_NAME, refused)
-                lines.append(f"{name}: no result. {error}")
+                lines.append(f"{name}: no result. {problem}")
                 continue
             own = _Origin.of(result)
             found.append({"case": name, "scan": scan, **self.row(result), **own.row()})
@@ -162,6 +174,18 @@ class ScanCommand(ABC, Generic[Network, Result]):
             lines.append(f"{name}: {self.words(result)}")
             origin = own.shared(origin)
         return lines, len(refused), origin
+
+    def _removed(self, folder: Path) -> str:
+        """Remove the files of a result, and nothing else, from the folder of a scan that has none; "" or a sentence."""
+        files = self.result_files(folder)
+        try:
+            for path in files:
+                path.unlink()
+            if files and not any(folder.iterdir()):
+                folder.rmdir()
+        except OSError as error:
+            return f" An earlier or unfinished result is still in its folder: {error.strerror or error}."
+        return " An earlier or unfinished result was removed from its folder." if files else ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class AnnotationWriter(OwnWorker):
 
     Signals:
         settled(problems: list of {"case", "code", "message", "hint"}): what could be settled is; problems tell of
-            words that are kept, but whose files could not be made yet.
+            words that are kept, but whose files could not be made yet, or of the folder's table without a case.
 
     Args:
         client: who talks to the process; None for one of its own.
@@ -78,12 +78,14 @@ class AnnotationWriter(OwnWorker):
 
     def _tell(self, problems) -> None:
         for problem in problems:
-            logging.warning("HemorrhageSeg: %s: %s", problem["case"], problem["message"])
+            logging.warning("HemorrhageSeg: %s: %s", problem["case"] or problem["code"], problem["message"])
         self.settled.emit(problems)
 
 
 def problemText(problem) -> tuple:
     """(message, hint) for the annotator."""
+    if not problem["case"]:  # of the folder's table, or of a word that nobody can read any more: it says all there is
+        return problem["message"], problem["hint"]
     text = _("{case} is kept, but its files could not be written yet: {message}")
     hint = _("It is tried again with the next case, and when the list is opened.")
     return text.format(case=problem["case"], message=problem["message"]), f"{problem['hint']} {hint}".strip()

@@ -46,10 +46,22 @@ def run_rater(folder: Path, rater: str, count: int, cases: int | None = None, *m
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def lines_of(folder: Path) -> list[dict[str, str]]:
+def lines_of(folder: Path, delimiter: str = ",") -> list[dict[str, str]]:
     """The rows of the folder's ``cases.csv``."""
-    with (folder / "cases.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    with (folder / "cases.csv").open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
+
+
+def saved_by_spreadsheet(folder: Path, encoding: str = "utf-8-sig", delimiter: str = ";", **cells: str) -> Path:
+    """Fill cells into the first line of the folder's ``cases.csv``, as a spreadsheet program saves them; the file."""
+    rows = lines_of(folder)
+    rows[0].update(cells)
+    path = folder / "cases.csv"
+    with path.open("w", newline="", encoding=encoding) as file:
+        lines = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        lines.writeheader()
+        lines.writerows(rows)
+    return path
 
 
 def main(folder: str, rater: str, count: int, cases: int, drafts: bool, submits: bool) -> None:

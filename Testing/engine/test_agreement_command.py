@@ -64,11 +64,14 @@ def test_tables_of_the_paper(study, tmp_path) -> None:
     assert np.allclose(agreed.ijk_to_lps, MATRIX)
 
 
-def test_what_cannot_be_compared(study, tmp_path) -> None:
-    with pytest.raises(InputError, match="no rater nobody"):
-        run(study, "-o", tmp_path / "out", "--method", "nobody")
-    with pytest.raises(InputError, match="no consensus"):
-        run(study, "-o", tmp_path / "out", "--consensus", "dice")
+def test_what_cannot_be_compared(study, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as patch:  # told before a mask is read
+        patch.setattr("radiologycnn.evaluation.rater_agreement.read_volume", None)
+        with pytest.raises(InputError, match="no rater nobody"):
+            run(study, "-o", tmp_path / "out", "--method", "nobody")
+        with pytest.raises(InputError, match="no consensus"):
+            run(study, "-o", tmp_path / "out", "--consensus", "dice")
+    assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="agreement needs two"):
         run(study / "expert-1", "-o", tmp_path / "out")
     write_image(study / "network" / "case-0.nii.gz", ball(6)[1:], MATRIX)
@@ -80,6 +83,8 @@ def test_comparison_needs_experts() -> None:
     rows = [{"case": "a", "first": "expert", "second": "network", "kappa": 0.8}]
     with pytest.raises(InputError, match="two of them beside the method"):
         compare_with_experts(rows, "network")
+    with pytest.raises(InputError, match="no rater nobody"):
+        compare_with_experts(rows, "nobody")
 
 
 def test_consensus_methods() -> None:

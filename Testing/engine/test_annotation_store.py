@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine.annotation_rater import SHAPE, lines_of, mask_of, whole_of
+from engine.annotation_rater import SHAPE, lines_of, mask_of, saved_by_spreadsheet, whole_of
 
 from radiologycnn.annotation.mask_file import mask_file_bytes
 from radiologycnn.annotation.records import Decision, EditStatistics, Mask, rater_id
@@ -179,6 +179,38 @@ def test_a_split_written_by_hand_stays(store) -> None:
         csv.writer(file).writerows(rows)
     store.decide(second, Decision("accepted", mask_of("ab", 2)))
     assert [row["split"] for row in lines_of(store.folder)] == ["test", ""]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("delimiter", [";", ","])
+def test_what_a_spreadsheet_program_has_saved_stays_and_opens_there_again(store, encoding, delimiter) -> None:
+    first, second = opened_case(store, "a"), opened_case(store, "b")
+    store.decide(first, Decision("accepted", mask_of("ab", 1)))
+    filled = {"split": "test", "patient": "Müller", "Befund": "alt; groß, links"}
+    before = saved_by_spreadsheet(store.folder, encoding, delimiter, **filled).read_bytes()
+    store.decide(second, Decision("accepted", mask_of("ab", 2)))
+    after = (store.folder / "cases.csv").read_bytes()
+    assert after.startswith(before) and after.count(b"\r\n") == after.count(b"\n") == 3
+    rows = lines_of(store.folder, delimiter)
+    assert [row["id"] for row in rows] == [first, second]
+    assert {name: rows[0][name] for name in filled} == filled
+    assert {name: rows[1][name] for name in filled} == dict.fromkeys(filled, "")
+
+
+def test_what_was_filled_in_waits_for_a_case_that_is_corrected_again(store) -> None:
+    case = opened_case(store)
+    store.decide(case, Decision("accepted", mask_of("ab", 1)))
+    saved_by_spreadsheet(store.folder, delimiter=",", split="test", patient="p7", note="check")
+    for number, filled in ((2, {}), (3, {"split": "train"}), (4, {"split": "", "patient": "", "note": ""})):
+        if filled:
+            saved_by_spreadsheet(store.folder, delimiter=",", **filled)
+        expected = {name: lines_of(store.folder)[0][name] for name in ("split", "patient", "note")}
+        store.decide(case, Decision("in-progress", mask_of("ab", number)))
+        assert lines_of(store.folder) == []
+        AnnotationStore(store.folder, "cd")
+        store.decide(case, Decision("accepted", mask_of("ab", 10 + number)))
+        (row,) = lines_of(store.folder)
+        assert {name: row[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("text", ["", "../x", "Network", "a b", "é", "x" * 33, "con/1"])

@@ -1,5 +1,6 @@
 """Baselines: the networks are the published ones, each method learns behind one interface, resumes, and segments."""
 
+import shutil
 import sys
 from dataclasses import replace
 from itertools import count
@@ -8,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from radiologycnn.baselines.cnn_ds import CnnDsSegmenter
+from radiologycnn.baselines.cnn_ds import CnnDsSegmenter, prepared_on_grid
 from radiologycnn.baselines.forest import FEATURES, LEFT_OUT, ForestSegmenter, voxel_features
-from radiologycnn.baselines.interface import ScanCase
-from radiologycnn.baselines.tear_networks import VARIANTS, architecture
+from radiologycnn.baselines.interface import Learning, ScanCase, ShoulderCase
+from radiologycnn.baselines.tear_networks import VARIANTS, architecture, prepared_cubes
 from radiologycnn.baselines.threshold import ThresholdSegmenter
 from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
-from radiologycnn.errors import Cancelled, ResourceError
+from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import write_image
@@ -23,7 +24,9 @@ from radiologycnn.networks.architectures import architecture_problems, build_net
 from radiologycnn.networks.cam import activation_maps
 from radiologycnn.networks.unet import SliceWise, UNet
 from radiologycnn.networks.unet_options import PRESETS, UNetOptions
+from radiologycnn.training.hemorrhage.cases import load_case
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.rotatorcuff.cases import load_case as load_shoulder
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearSettings
 
 SETTINGS = TrainingSettings.from_preset(
@@ -187,6 +190,41 @@ def test_networks_go_on_after_a_stop_with_the_same_result(make, cases, tmp_path)
     assert np.array_equal(resumed.predict(volume), expected)
     losses = [[row.split(",")[3:5] for row in f.log.read_text().splitlines()] for f in (fit, again)]
     assert losses[0] == losses[1]
+
+
+def test_methods_learn_from_cases_as_they_are_now(cases, tmp_path) -> None:
+    def learning(of: list) -> Learning:
+        return Learning(of, [], tmp_path / "m", lambda part, text: said.append(text), lambda: False)
+
+    said: list[str] = []
+    image, mask = tmp_path / "h0.nii.gz", tmp_path / "h0-mask.nii.gz"
+    shutil.copyfile(cases[0].image, image)
+    shutil.copyfile(cases[0].mask, mask)
+    scan = ScanCase("h0", image, mask)
+    for empty in (False, False, True):
+        if empty:
+            write_image(mask, np.zeros((16, 32, 32), np.uint8), np.diag([6.0, 6.0, 9.0, 1.0]))
+        ((path,), _) = prepared_on_grid(learning([scan]), SETTINGS)
+        assert load_case(path).mask.any() != empty
+    assert said == ["Preparing h0"] * 2
+    image.unlink()
+    with pytest.raises(InputError, match="no file or folder"):
+        prepared_on_grid(learning([scan]), SETTINGS)
+
+    tears, found = TearSettings.from_preset("default", {"grid_size": 16}), []
+    for case in (
+        ShoulderCase("s", cases[1].image, 0, None, "right", (90.0, 90.0, 70.0)),
+        ShoulderCase("s", cases[1].image, 4, cases[1].mask, "right", (90.0, 90.0, 70.0)),
+        ShoulderCase("s", cases[1].image, 4, cases[1].mask, "right", (99.0, 90.0, 70.0)),
+    ):
+        ((path,), _) = prepared_cubes(learning([case]), tears)
+        found.append(load_shoulder(path))
+    assert [one.tear_class for one in found] == [0, 4, 4] and [one.mask is None for one in found] == [
+        True,
+        False,
+        False,
+    ]
+    assert not np.array_equal(found[1].grey, found[2].grey)
 
 
 def test_network_without_deep_supervision_has_one_segmentation_layer(cases, tmp_path) -> None:

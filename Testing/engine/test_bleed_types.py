@@ -88,6 +88,26 @@ def test_masks_with_values_of_their_own_become_the_same_cases(tmp_path) -> None:
         assert np.array_equal(one.labels, other.labels) and set(np.unique(one.mask)) <= {0, 1}
 
 
+def test_what_values_mean_is_prepared_anew_where_it_was_corrected(tmp_path) -> None:
+    folder = write_folder(tmp_path / "data", STANDARD, described=True, types=True)
+    description = folder / "dataset_description.json"
+
+    def values_of_the_first() -> set[int]:
+        first = prepare_folder(folder, tmp_path / "cache", GRID, types=True)[""][0]
+        return set(np.flatnonzero(label_sizes(first)[1:]) + 1)
+
+    assert values_of_the_first() == {1, 2}
+    swapped = {"1": "sah", "2": "edh", "3": "sdh", "4": "ivh", "5": "iph"}
+    description.write_text(json.dumps({"MaskValues": swapped}))
+    assert values_of_the_first() == {BLEED_TYPES["sah"].value, BLEED_TYPES["edh"].value}
+    description.unlink()
+    assert values_of_the_first() == {1, 2}  # as the column types says
+    table = folder / "cases.csv"
+    table.write_text(table.read_text().replace("iph+ivh", "iph+sah"))
+    with pytest.raises(InputError, match="the column types says “iph\\+sah”"):
+        values_of_the_first()
+
+
 @pytest.mark.parametrize(
     ("described", "types", "change", "works"),
     [

@@ -11,6 +11,7 @@ from engine.hand_made_shoulder import plain_scan, random_package
 from radiologycnn.cli import main
 from radiologycnn.evaluation.class_files import read_class_table
 from radiologycnn.images import write_image
+from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,6 @@ def test_quiet_says_nothing(command, workplace):
         (("head-ct.nii.gz", "-m", "./random"), "CT"),
         (("shoulder.nii.gz", "-m", "./random", "--side", "up"), "left or right"),
         (("shoulder.nii.gz", "-m", "./random", "--roi-centre", "500,0,0"), "outside the image"),
-        (("shoulder.nii.gz", "-m", "./random", "--target", "huge"), "no target 'huge'"),
         (("shoulder.nii.gz", "-m", "./random", "--repeats", "1"), "repeats"),
     ],
 )
@@ -86,6 +86,21 @@ def test_a_refusal_is_a_sentence_and_exit_code_1(command, workplace, arguments, 
     finished = command(*arguments, "-o", "x", expect=1)
     assert "Error: " in finished.err
     assert sentence in finished.err
+    assert not (workplace / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--target", "huge"), "no target 'huge'"),
+        (("--method", "saliency"), "Use one of cam, grad_cam"),
+        (("--method", "cam", "--block", "1"), "Use one of grad_cam"),
+    ],
+)
+def test_a_map_that_cannot_be_is_refused_before_the_work(command, workplace, monkeypatch, arguments, sentence):
+    monkeypatch.setattr(RotatorCuffClassifier, "classify", None)
+    for scans in (("shoulder.nii.gz",), ("shoulder.nii.gz", "head-ct.nii.gz")):
+        assert sentence in command(*scans, "-o", "x", "-m", "./random", *arguments, expect=1).err
     assert not (workplace / "x").exists()
 
 
@@ -106,5 +121,9 @@ def test_table_of_several_scans_is_what_evaluate_reads(command, workplace):
         assert list(table.probabilities[case]) == record["classification"]["probabilities"]
         assert tear_class == record["classification"]["predicted"]
     assert "head-ct" in (workplace / "many" / "refused.csv").read_text("utf-8")
+    plain = head_phantom((40, 96, 96), np.diag([2.3, 2.6, 4.5]))[0]
+    write_image(workplace / "other.nrrd", plain.array, plain.ijk_to_lps)  # another scan of that name
+    command("shoulder.nii.gz", "other.nrrd", "-o", "many", *options, expect=1)
+    assert not (workplace / "many" / "other").exists(), "it has no result now"
     said = command("shoulder.nii.gz", "other.nrrd", "-o", "x", *options, "--roi-centre", "1,2,3", expect=2)
     assert "one at a time" in said.err

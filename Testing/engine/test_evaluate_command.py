@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.images import write_image
 
 MATRIX = np.diag([1.0, 1.0, 2.0, 1.0])
@@ -164,6 +165,26 @@ def test_tables_with_semicolons_are_read_too(tmp_path) -> None:
     found = table(tmp_path / "found.csv", "case,predicted,note", "a,0,x;y", "b,2,", "c,1,")
     run("classes", found, truth, "-o", tmp_path / "out", "-q")
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == pytest.approx(2 / 3)
+
+
+def test_rows_of_empty_cells_are_no_rows_and_lines_are_those_of_the_file(tmp_path) -> None:
+    """Spreadsheet programs append them."""
+    truth = table(
+        tmp_path / "truth.csv", ",,", "case,tear_class,notes", "a,None,", ",,", '"b",Medium,"two\nlines"', ", ,"
+    )
+    found = table(tmp_path / "found.csv", "", "case;predicted", "", "a;0", "b;3", ";")
+    run("classes", found, truth, "-o", tmp_path / "out", "-q")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == 1.0
+    assert [(row["case"], row.line) for row in read_table(found)[1]] == [("a", 4), ("b", 5)]
+    with truth.open("a") as file:
+        file.write("c,1\n")
+    heading, rows = read_table(truth)
+    assert heading == ["case", "tear_class", "notes"]
+    assert [(row["case"], row["notes"], row.line) for row in rows] == [
+        ("a", "", 3),
+        ("b", "two\nlines", 5),
+        ("c", "", 8),
+    ]
 
 
 def test_codes_of_the_paper(tmp_path) -> None:

@@ -17,8 +17,10 @@ from radiologycnn.annotation.consensus import make_consensus
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.models.catalog import find_model
 from radiologycnn.training.hemorrhage import cases
+from radiologycnn.training.hemorrhage.cases import label_sizes
 from radiologycnn.training.improvement import run
 from radiologycnn.training.improvement.corrections import Correction, hold_out, learned_sources, read_corrections
 from radiologycnn.training.improvement.finetune import between
@@ -191,6 +193,8 @@ def test_what_cannot_be_improved_is_said_before_anything_is_done(model, tmp_path
         improve_model(tmp_path, model)
     with pytest.raises(InputError, match="epochs is at least 1"):
         improve_model(tmp_path / "data", model, {"epochs": 0})
+    with pytest.raises(InputError, match="the seed is a whole number that is not negative"):
+        improve_model(tmp_path / "data", model, {"seed": -1})
     with pytest.raises(InputError, match="colour is unknown"):
         ImprovementSettings.from_dict({"colour": 1})
     with pytest.raises(InputError, match="one patient"):
@@ -257,6 +261,13 @@ def test_a_model_of_types_learns_the_types_of_corrections(tmp_path) -> None:
     assert record["accepted"], record["message"]
     assert record["after"]["dice"] > 0.5 > record["before"]["dice"], "blood of another type would not count"
     assert [label["value"] for label in find_model(record["path"]).labels] == [1, 2, 3, 4, 5]
+    prepared = tmp_path / "data" / "improvement" / "cases"
+    assert {len(label_sizes(path)) - 1 for path in prepared.rglob("*.npz")} == {3}
+    (tmp_path / "data" / DESCRIPTION_NAME).write_text(json.dumps({VALUES_KEY: {"3": "sah"}}))
+    corrected_folder(tmp_path / "data", 6, FRESH_HU, lambda number, mask: mask[::-1] * np.uint8(3), has_types=True)
+    improve_model(tmp_path / "data", base, {**settings, "epochs": 1}, "cpu", output=tmp_path / "out")
+    assert {len(label_sizes(path)) - 1 for path in prepared.rglob("*.npz")} == {5}  # what values mean was corrected
+    assert len(list(prepared.rglob("*.made-from"))) == len(list(prepared.rglob("*.npz"))) == 12
     corrected_folder(tmp_path / "plain", 6, FRESH_HU)
     with pytest.raises(InputError, match="6 of 6 accepted masks, such as that of case-0001, do not"):
         improve_model(tmp_path / "plain", base, QUICK, "cpu")

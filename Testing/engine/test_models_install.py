@@ -1,6 +1,7 @@
 """Model packages are installed from a folder, a zip or a server, whole or not at all, and removed."""
 
 import hashlib
+import io
 import shutil
 import threading
 import zipfile
@@ -9,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
+import urllib3
 from engine.hand_made import make_package
 from engine.model_files import change_description, refusal, zipped
 
@@ -189,3 +192,56 @@ def test_a_server_without_the_file_or_an_answer_is_said(server):
 )
 def test_only_https_is_downloaded(url):
     assert "only downloaded over https" in refusal(install_model, url)
+
+
+# ---- redirects, of servers that are made up ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def servers(server, monkeypatch):
+    """What addresses lead on to, and which were asked; an address that leads nowhere gives the server's file."""
+    leads: dict[str, str] = {}
+    asked: list[tuple[str, str]] = []
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, request, **options):
+            asked.append((request.url, request.headers.get("Cookie", "")))
+            answer = requests.Response()
+            answer.status_code, answer.url, answer.request = 200, request.url, request
+            answer.raw = urllib3.HTTPResponse(io.BytesIO(server.content), preload_content=False)
+            if request.url in leads:
+                answer.status_code = 302
+                answer.headers["Location"] = leads[request.url]
+                answer.cookies.set("pass", "yes", domain="example.org")
+            return answer
+
+    monkeypatch.setattr(requests.sessions, "HTTPAdapter", Adapter)
+    return leads, asked
+
+
+def test_redirects_are_followed_over_https(servers):
+    leads, asked = servers
+    leads["https://example.org/m.zip"] = "/files/m.zip"
+    leads["https://example.org/files/m.zip"] = "https://store.example.net/m.zip"
+    assert install_model("https://example.org/m.zip").id == "hand-made-1.0.0"
+    assert asked == [
+        ("https://example.org/m.zip", ""),
+        ("https://example.org/files/m.zip", "pass=yes"),
+        ("https://store.example.net/m.zip", ""),
+    ]
+
+
+def test_an_http_address_on_the_way_is_not_even_asked(servers):
+    leads, asked = servers
+    leads["https://example.org/m.zip"] = "http://example.net/m.zip"
+    leads["http://example.net/m.zip"] = "https://example.com/m.zip"
+    said = refusal(install_model, "https://example.org/m.zip")
+    assert "only downloaded over https" in said and "example.org leads on to an address without it" in said
+    assert [url for url, _cookie in asked] == ["https://example.org/m.zip"]
+
+
+def test_redirects_without_end_are_refused(servers):
+    leads, asked = servers
+    leads["https://example.org/m.zip"] = "https://example.org/m.zip"
+    assert "one address to the next" in refusal(install_model, "https://example.org/m.zip")
+    assert len(asked) == 1 + download_module.MOST_REDIRECTS

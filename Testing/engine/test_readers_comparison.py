@@ -22,6 +22,7 @@ from radiologycnn.readers.comparison_page import comparison_page
 from radiologycnn.readers.mark_checks import check_marks
 from radiologycnn.readers.marks import TearMark
 from radiologycnn.readers.members import Member, members_of
+from radiologycnn.readers.network_run import classify_study
 from radiologycnn.readers.outputs import write_comparison
 from radiologycnn.readers.study import open_study
 from radiologycnn.readers.tables import Predictions
@@ -251,6 +252,19 @@ def test_marks_against_maps_with_their_chance(study: Path) -> None:
     ]
 
 
+def test_marks_against_a_map_that_is_coarser_than_any_scan(study: Path) -> None:
+    """As of four blocks: 4 x 4 x 4 voxels of 20 mm, and the peak's centre 10 mm from the box's middle on each axis."""
+    matrix = np.diag([20.0, 20.0, 20.0, 1.0])
+    matrix[:3, 3] = -30
+    raw = np.zeros((4, 4, 4), np.float32)
+    raw[2, 2, 2] = 1
+    for case in ("c00", "c01", "c02"):
+        write_image(study / "network" / case / "cam_raw.nii.gz", raw, matrix)
+    rows = {(row["reader"], row["case"]): row for row in check_marks(open_study(study), tolerance_mm=20.0)["rows"]}
+    assert rows["R1", "c00"]["peak_inside"] is False and rows["R1", "c00"]["within_tolerance"]
+    assert rows["R1", "c00"]["distance_mm"] == pytest.approx(math.sqrt(3) * (10 - 3), abs=0.01)
+
+
 def test_compare_writes_tables_record_and_a_page_that_needs_nothing(study: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     record = write_comparison(study, output)
@@ -303,6 +317,10 @@ def test_commands_from_scans_to_report(tmp_path: Path, monkeypatch: pytest.Monke
         volume = plain_scan(seed=number)
         write_image(folder / f"s{number}.nii.gz", volume.array, volume.ijk_to_lps)
     (folder / "broken.nii.gz").write_bytes(b"no image")
+    earlier, own = (folder / "network" / "broken" / name for name in ("cam_raw.nii.gz", "remarks.txt"))
+    earlier.parent.mkdir(parents=True)
+    for path in (earlier, own):
+        path.write_bytes(b"of another model")
     (folder / "truth.csv").write_text("id,tear_class\ns0,None\ns1,Small\n")
     (tmp_path / "R7.csv").write_text("case,tear_class,seconds\ns0,None,10\ns1,Medium,20\n")
     run(monkeypatch, "new", folder, "--title", "Two", "--seed", "5")
@@ -310,6 +328,7 @@ def test_commands_from_scans_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     run(monkeypatch, "import", folder, tmp_path / "R7.csv")
     run(monkeypatch, "network", folder, "-m", package, "-d", "cpu", "-q")
     assert "Refused: broken" in capsys.readouterr().out
+    assert own.exists() and not earlier.exists()
     assert (folder / "network" / "s1" / "cam_raw.nii.gz").is_file()
     run(monkeypatch, "status", folder)
     assert re.search(r"R7\s+2 answered", capsys.readouterr().out)
@@ -319,3 +338,9 @@ def test_commands_from_scans_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     assert "Two" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     run(monkeypatch, "compare", tmp_path / "nowhere", "-o", tmp_path / "out", expect=1)
     assert "no folder" in capsys.readouterr().err
+
+
+def test_network_that_can_read_no_scan_leaves_no_answers_of_another_one(study: Path) -> None:
+    path, refused = classify_study(open_study(study), classifier=None)  # all files are empty
+    assert len(refused) == len(CASES) and not path.exists()
+    assert not list((study / "network").rglob("*.nii.gz"))

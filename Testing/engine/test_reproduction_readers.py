@@ -36,3 +36,12 @@ def test_raters_masks_are_looked_for_before_anything_is_trained(tmp_path: Path) 
     assert done.exit_code == 1 and isinstance(done.exception, InputError)
     assert "Rater E1 has no mask of" in done.exception.message
     assert not (out / "methods").exists()
+
+
+def test_empty_rows_are_skipped_and_the_line_told_is_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "readers.csv"
+    path.write_text("reader,group,case,tear_class\n,,,\nA,x,c0,1\n\n,,,\n")
+    assert read_readers(path, ["c0"])[0].classes == {"c0": 1}
+    path.write_text("reader,group,case,tear_class\n,,,\n\nA,x,c0,Enormous\n")
+    with pytest.raises(InputError, match="Line 4"):
+        read_readers(path, ["c0"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from engine.head_folder import TINY_HEADS, write_head_folder
 from typer.testing import CliRunner
 
@@ -63,6 +64,21 @@ def test_mistakes_in_the_table_are_named(own, tmp_path, before, after, encoding,
 def test_semicolons_are_read_too(own, tmp_path) -> None:
     rewrite(own, ",", ";")
     assert len(prepare_folder(own, tmp_path / "cache", GRID)[""]) == 3
+
+
+def test_rows_of_empty_cells_are_no_cases_and_a_mistake_is_named_by_its_own_line(own, tmp_path) -> None:
+    rewrite(own, "head-1,", "\n,,,,\nhead-1,")
+    with (own / "cases.csv").open("a") as file:
+        file.write(",,,,\n , ,,,\n")
+    found = prepare_folder(own, tmp_path / "cache", GRID)
+    assert [path.stem for path in found[""]] == ["head-0", "head-1", "head-2"]
+    rewrite(own, "scan-2.nii", "scan-9.nii")
+    with pytest.raises(InputError, match=r"line 6: the image “scan-9\.nii” does not exist"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+    rewrite(own, "scan-9.nii,mask-2.nii,c,", "scan-2.nii,mask-2.nii,a,test")
+    rewrite(own, "mask-0.nii,a,", "mask-0.nii,a,train")
+    with pytest.raises(InputError, match="line 6: patient “a” stands in train and in test"):
+        prepare_folder(own, tmp_path / "cache", GRID)
 
 
 def test_a_mask_in_the_images_place_is_no_ct(own, tmp_path) -> None:
@@ -133,6 +149,42 @@ def test_a_mask_that_was_corrected_is_prepared_anew(own, tmp_path) -> None:
     assert again[0].stat().st_mtime_ns == stamps[0]
 
 
+def test_a_line_that_names_an_older_file_is_prepared_anew(own, tmp_path) -> None:
+    empty = read_volume(own / "mask-1.nii")
+    write_image(own / "empty.nii", np.zeros_like(empty.array), empty.ijk_to_lps)
+    os.utime(own / "empty.nii", (1e9, 1e9))
+    prepare_folder(own, tmp_path / "cache", GRID)
+    rewrite(own, "mask-1.nii", "empty.nii")
+    found = prepare_folder(own, tmp_path / "cache", GRID)[""]
+    assert [load_case(path).mask.any() for path in found] == [True, False, True]
+
+
+def test_voxels_beside_their_header_are_looked_at_too(own, tmp_path) -> None:
+    mask = sitk.ReadImage(str(own / "mask-1.nii"))
+    sitk.WriteImage(mask, str(own / "mask-1.mhd"))  # and mask-1.raw
+    rewrite(own, "mask-1.nii", "mask-1.mhd")
+    assert load_case(prepare_folder(own, tmp_path / "cache", GRID)[""][1]).mask.any()
+    (own / "mask-1.raw").write_bytes(bytes((own / "mask-1.raw").stat().st_size))
+    assert not load_case(prepare_folder(own, tmp_path / "cache", GRID)[""][1]).mask.any()
+
+
+def test_cases_without_a_note_of_what_they_were_made_from_are_prepared_anew(own, tmp_path, monkeypatch) -> None:
+    """As versions before the note left them, and those of which the first preparation was killed."""
+    first = prepare_folder(own, tmp_path / "cache", GRID)[""]
+    arrays = [load_case(path) for path in first]
+    for path in (tmp_path / "cache").glob("*.made-from"):
+        path.unlink()
+    stamps = [path.stat().st_mtime_ns for path in first]
+    monkeypatch.chdir(tmp_path)
+    again = prepare_folder(Path("heads"), Path("cache"), GRID)[""]
+    assert all(path.stat().st_mtime_ns > stamp for path, stamp in zip(again, stamps))
+    for before, path in zip(arrays, again):  # to the bit, so that a training that is gone on with does not change
+        after = load_case(path)
+        assert np.array_equal(before.image, after.image) and np.array_equal(before.labels, after.labels)
+    stamps = [path.stat().st_mtime_ns for path in again]
+    assert [path.stat().st_mtime_ns for path in prepare_folder(own, tmp_path / "cache", GRID)[""]] == stamps
+
+
 def test_a_training_is_not_overwritten_and_says_what_it_does(own, tmp_path) -> None:
     said = []
     task = HemorrhageTask(SETTINGS, own, device="cpu")
@@ -182,6 +234,15 @@ def test_semicolons_within_a_comma_table_are_text(own, tmp_path) -> None:
     assert len(prepare_folder(own, tmp_path / "cache", GRID)[""]) == 3
 
 
+@pytest.mark.parametrize(
+    "command", [("train", "hemorrhage"), ("train", "rotator-cuff"), ("improve", "annotations"), ("simulate", "head-ct")]
+)
+def test_a_negative_seed_is_refused_as_it_is_written(command, tmp_path) -> None:
+    done = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out"), "--seed", "-1"])
+    assert done.exit_code == 2 and "seed" in done.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_mistakes_on_the_command_line_are_told_before_anything_is_written(own, tmp_path) -> None:
     small = ("--grid", "64,64,32", "--base-filters", "4", "--device", "cpu")
     fixed = tmp_path / "fixed.json"
@@ -200,3 +261,10 @@ def test_mistakes_on_the_command_line_are_told_before_anything_is_written(own, t
         assert not (tmp_path / "run").exists()
     with pytest.raises(InputError, match="There is no folder"):
         HemorrhageTask(SETTINGS, tmp_path / "nowhere", device="cpu").prepare(tmp_path / "run")
+
+
+def test_a_quote_that_is_never_closed_is_no_table(own, tmp_path) -> None:
+    path = own / "cases.csv"
+    path.write_text(path.read_text() + 'x,"' + 200_000 * "y")
+    with pytest.raises(InputError, match=r"cases\.csv is no CSV table"):
+        prepare_folder(own, tmp_path / "cache", GRID)

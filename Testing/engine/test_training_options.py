@@ -11,6 +11,7 @@ import torch
 
 from radiologycnn.errors import InputError
 from radiologycnn.networks.dice_loss import dice_loss
+from radiologycnn.training.best_epoch import BestEpoch
 from radiologycnn.training.checkpoints import load_checkpoint
 from radiologycnn.training.hemorrhage import trainer as hemorrhage
 from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
@@ -152,6 +153,7 @@ def test_both_networks_learn_with_their_focal_loss(heads, cubes, tmp_path) -> No
         {"focal_gamma": -1},
         {"loading_threads": -1},
         {"stop_after": -1},
+        {"seed": -1},
     ],
 )
 def test_impossible_settings_are_named(changes) -> None:
@@ -199,6 +201,46 @@ def test_paper_of_the_rotator_cuff_keeps_the_last_epoch_and_others_the_best(cube
         state = load_checkpoint(tmp_path / keep)
         assert state["since_better"] == 2
         assert same(found.state_dict, state["network"]) == (keep == "last")
+
+
+@pytest.mark.parametrize(
+    ("losses", "keep", "kept", "better"),
+    [
+        ((math.nan, 0.5, 0.4), "best", 3, [2, 3]),
+        ((0.5, math.nan, 0.6), "best", 1, [1]),
+        ((math.inf, math.nan, 0.6), "best", 3, [3]),
+        ((math.nan, 0.5, math.nan), "last", 3, [2]),
+    ],
+)
+def test_a_loss_that_is_no_number_is_never_the_best(cubes, tmp_path, monkeypatch, losses, keep, kept, better) -> None:
+    told = iter(losses)
+    validate = rotator_cuff.ClassificationLoop.validate
+    monkeypatch.setattr(
+        rotator_cuff.ClassificationLoop, "validate", lambda loop: {**validate(loop), "validation_loss": next(told, 1.0)}
+    )
+    found = rotator_cuff.train(cubes[:4], cubes[4:], cube_settings(epochs=3, keep=keep), tmp_path)
+    assert found.epoch == kept
+    with (tmp_path / "log.csv").open() as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file) if row["best"] == "1"] == better
+
+
+def test_a_training_that_only_came_apart_ends_in_words(cubes, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(rotator_cuff.ClassificationLoop, "validate", lambda loop: {"validation_loss": math.nan})
+    with pytest.raises(InputError, match="No epoch ended with a validation loss that is a number"):
+        rotator_cuff.train(cubes[:4], cubes[4:], cube_settings(epochs=2), tmp_path)
+
+
+def test_a_checkpoint_that_took_no_number_for_the_lowest_loss_is_mended() -> None:
+    """As versions before wrote it."""
+    network = torch.nn.Linear(1, 1)
+    for kept in ({"lowest_loss": math.nan}, {}):
+        best = BestEpoch(cube_settings())
+        record = {"state_dict": {}, "epoch": 1, "figures": {"validation_loss": math.nan}}
+        best.restore({"since_better": 3, "best": record, **kept})
+        assert best.offer(network, 5, {"validation_loss": 0.5}) and best.result.epoch == 5
+        again = BestEpoch(cube_settings())
+        again.restore(best.state())
+        assert not again.offer(network, 6, {"validation_loss": 0.6}) and again.result.epoch == 5
 
 
 def test_the_average_of_the_weights_is_what_is_kept(cubes, tmp_path) -> None:

@@ -2,24 +2,29 @@
 
 import csv
 import math
+import os
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from engine.dicom_phantom import ball as dicom_ball
+from engine.dicom_phantom import write_series
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
-from radiologycnn.images import write_image
+from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.activation import TEAR_VERSUS_NONE
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.cam import activation_maps
+from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.loading import collate
@@ -394,6 +399,64 @@ def test_manifest_classes_in_both_codes_and_splits(tmp_path) -> None:
         assert load_case(paths[1]).mask is None
         training, validation = CaseSet(found).shared_out(0.5, 0)
         assert (len(training), [path.stem for path in validation]) == (4, ["s4"])
+
+
+def test_what_the_manifest_says_anew_is_learned_anew(tmp_path) -> None:
+    data = shoulder_folder(tmp_path / "data")
+
+    def prepared(row: str = "", codes: str = "ordinal") -> dict[str, PreparedCase]:
+        if row:
+            lines = (data / "cases.csv").read_text().splitlines()
+            (data / "cases.csv").write_text("\n".join([lines[0], row, *lines[2:]]))
+        found = prepare_folder(data, tmp_path / "cache", settings().preprocessing(), codes)
+        return {path.stem: load_case(path) for path in found[""]}
+
+    first = prepared()
+    assert first["s0"].tear_class == 0 and not first["s0"].mask.any()
+    stamp = (tmp_path / "cache" / "s1.npz").stat().st_mtime_ns
+    corrected = prepared("s0,i0.nii.gz,4,,R,0 0 0,")["s0"]
+    assert corrected.tear_class == 4 and corrected.mask is None
+    assert prepared(codes="paper")["s0"].tear_class == 1
+    moved = prepared("s0,i0.nii.gz,4,,R,10 0 0,")["s0"]
+    assert not np.array_equal(moved.grey, corrected.grey)
+    assert not np.array_equal(prepared("s0,i0.nii.gz,4,,L,10 0 0,")["s0"].grey, moved.grey)
+    os.utime(data / "i2.nii.gz", (1e9, 1e9))  # older than what was prepared of another file
+    assert prepared("s0,i2.nii.gz,4,m2.nii.gz,R,0 0 0,")["s0"].mask.any()
+    assert (tmp_path / "cache" / "s1.npz").stat().st_mtime_ns == stamp  # nothing was said anew of it
+
+
+def test_a_dicom_folder_is_prepared_anew_where_one_of_its_files_was_changed(tmp_path) -> None:
+    shape = {"spacing": 4.0, "shape_ji": (32, 32), "shuffle": False, "intercept": 0.0, "series_uid": "1.2.3"}
+    slices = [(-62.0, -62.0, float(z)) for z in range(-60, 64, 4)]
+    write_series(tmp_path / "series", slices, dicom_ball((0, 0, 0), 30.0), **shape)
+    (tmp_path / "cases.csv").write_text("id,image,class,side,centre\ns,series,Small,R,0 0 0\n")
+
+    def prepared() -> tuple[PreparedCase, int]:
+        (path,) = prepare_folder(tmp_path, tmp_path / "cache", settings().preprocessing())[""]
+        return load_case(path), path.stat().st_mtime_ns
+
+    first, stamp = prepared()
+    assert prepared()[1] == stamp
+    write_series(tmp_path / "series", slices, dicom_ball((0, 0, 0), 15.0), **shape)
+    assert prepared()[0].grey.sum() < first.grey.sum()
+
+
+def test_shoulders_simulated_at_another_size_are_kept_apart(tmp_path, monkeypatch) -> None:
+    asked = []
+
+    def simulated(index: int, seed: int, config: ShoulderMrConfig) -> SimpleNamespace:
+        asked.append(config.scanner.matrix)
+        truth = {"tear_class": 0, "side": "right", "head_centre_lps_mm": (0, 0, 0)}
+        return SimpleNamespace(volume=volume, labels=np.zeros(volume.array.shape), truth=truth)
+
+    data = shoulder_folder(tmp_path / "data")
+    volume = read_volume(data / "i0.nii.gz")  # quicker than what the simulator draws
+    monkeypatch.setattr("radiologycnn.simulation.shoulder_mr.simulate_shoulder_mr", simulated)
+    found = [
+        RotatorCuffTask(settings(), simulate=1, device="cpu", matrix=matrix).prepare(tmp_path).found[""]
+        for matrix in (96, 128, 96)
+    ]
+    assert asked == [96, 128] and found[0] == found[2] != found[1]
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,33 @@ def testMaskThatCannotBeWrittenYetIsKeptAndTheAnnotatorIsTold(room, monkeypatch)
     assert [room.word(case)["status"] for case in ("case-0001", "case-0002")] == ["accepted", "accepted"]
 
 
+def testTableThatASpreadsheetHasSpoiledHoldsNobodyUpAndTheAnnotatorIsTold(room):
+    room.writeScans(3)
+    room.openList()
+    room.openCase()
+    asked = room.count("segment")
+    room.press("A")
+    room.answerIfAsked(asked)
+    room.waitFor(lambda: (room.dataset / "cases.csv").read_text().count("\n") == 2)
+    path = room.dataset / "cases.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    text = ";".join(rows[0]) + "\n" + ";".join({**rows[0], "patient": "Müller"}.values()) + "\n"
+    path.write_text(text, "cp1252")
+    room.press("A")
+    room.waitFor(lambda: "CSV UTF-8" in room.ui.listStatusLabel.text)
+    assert room.caseId == "case-0003", "nobody is held up"
+    assert room.word("case-0002")["status"] == "accepted"
+    assert path.read_text("cp1252") == text
+    room.openList("cd")
+    assert "cases.csv is left as it is" in room.ui.listStatusLabel.text, "the folder opens"
+    path.write_text(text, "utf-8-sig")
+    room.openList()
+    assert "cases.csv" not in room.ui.listStatusLabel.text
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        assert [row["patient"] for row in csv.DictReader(file, delimiter=";")] == ["Müller", ""]
+
+
 def testFilesAreWrittenHereWhereTheWriterCannotBeStarted(room, monkeypatch):
     from RadiologyCNNLib.WorkerClient import WorkerError
 

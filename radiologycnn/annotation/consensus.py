@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.annotation.dataset import AnnotationDataset, mask_of
+from radiologycnn.annotation.manifest import read_manifest_lines
 from radiologycnn.annotation.records import NETWORK, Annotation, Case, EditStatistics, Mask, utc_now
 from radiologycnn.annotation.training_masks import CONSENSUS, ConsensusRecord, TrainingChoice
 from radiologycnn.errors import Cancelled, InputError
@@ -38,16 +39,18 @@ def make_consensus(
         (of each: case, raters, volume_ml, mask, dice by rater), notes.
 
     Raises:
-        InputError: an unknown method, nothing accepted yet, or a mask that is gone or damaged.
+        InputError: an unknown method, nothing accepted yet, a mask that is gone or damaged, or a ``cases.csv`` that
+            is to hold the consensus and cannot be read.
         Cancelled: as ``cancelled`` said.
     """
     from radiologycnn.annotation.settled import settle_all
-    from radiologycnn.evaluation.consensus import METHODS
 
-    if method not in METHODS:
-        raise InputError("unknown-consensus", f"There is no consensus “{method}”.", f"Use one of {', '.join(METHODS)}.")
+    check_consensus_method(method)
+    choice = TrainingChoice(CONSENSUS, method, with_network)
+    if use_for_training or dataset.training_choice() == choice:
+        read_manifest_lines(dataset)  # that it cannot be written is told before the work
     notes = list(settle_all(dataset.folder))
-    accepted, choice = dataset.accepted(), TrainingChoice(CONSENSUS, method, with_network)
+    accepted = dataset.accepted()
     if not accepted:
         raise InputError("nothing-accepted", "No mask has been accepted yet.", "Accept masks of some cases first.")
     rows = []
@@ -77,6 +80,14 @@ def make_consensus(
         "cases": rows,
         "notes": notes,
     }
+
+
+def check_consensus_method(method: str) -> None:
+    """Raises InputError where there is no such way to make a consensus."""
+    from radiologycnn.evaluation.consensus import METHODS
+
+    if method not in METHODS:
+        raise InputError("unknown-consensus", f"There is no consensus “{method}”.", f"Use one of {', '.join(METHODS)}.")
 
 
 def refresh_consensus(dataset: AnnotationDataset, progress: Callable[[float, str], None] | None = None) -> None:

@@ -6,12 +6,14 @@ The panel keeps a rater's word as an entry in ``pending`` and has its files made
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radiologycnn.annotation.dataset import DATASET_NAME
+from radiologycnn.annotation.dataset import DATASET_NAME, AnnotationDataset
 from radiologycnn.annotation.journal import raters_with_entries
+from radiologycnn.annotation.manifest import MANIFEST_BEHIND, refresh_manifest
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError
 
@@ -24,7 +26,7 @@ def settle_all(folder: str | os.PathLike[str]) -> tuple[str, ...]:
 
     Returns:
         Sentences for the person on words that are kept but are not in the files yet, as in a folder that can only be
-        read. None of them keeps the others from being read.
+        read, or where ``cases.csv`` was saved as what it cannot be. None of them keeps the others from being read.
     """
     folder = Path(folder)
     if not (folder / DATASET_NAME).is_file():
@@ -33,12 +35,15 @@ def settle_all(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     for rater in raters_with_entries(folder):
         try:
             problems = AnnotationStore(folder, rater, opens=False).settle()
-            reasons = [problem["message"] for problem in problems]
+            reasons = [problem["message"] for problem in problems if problem["code"] != MANIFEST_BEHIND]
         except InputError as error:
             reasons = [error.message]
         except OSError as error:
             reasons = [error.strerror or str(error)]
         notes += [f"What {rater} has decided last is not counted yet: {reason}" for reason in dict.fromkeys(reasons)]
+    with contextlib.suppress(InputError):  # the file that marks a dataset may be of some other program
+        behind = refresh_manifest(AnnotationDataset(folder))
+        notes += [str(behind)] if behind is not None else []
     return tuple(notes)
 
 

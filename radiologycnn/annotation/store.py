@@ -14,6 +14,7 @@ What lies in the folder::
     consensus/METHOD/CASE.json, .nii.gz one mask made of several raters', where one was asked for
     training.json                       whether training learns from the latest masks or from the consensus
     cases.csv                           the accepted ones, as ``radiologycnn train hemorrhage --data FOLDER`` reads them
+    filled_in.json                      what people have filled in there of cases that are not accepted at the moment
 
 A rater writes only below its own name, so two raters cannot overwrite each other. A mask is written first, under a name
 that its content gives; then the word that refers to it, by renaming. Whatever ends the process, the word is the old one
@@ -37,7 +38,7 @@ from radiologycnn.annotation.case_ids import case_ids_of
 from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME
 from radiologycnn.annotation.journal import Journal
 from radiologycnn.annotation.json_files import json_bytes
-from radiologycnn.annotation.manifest import write_manifest
+from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import (
     ACCEPTED,
     IN_PROGRESS,
@@ -181,7 +182,8 @@ class AnnotationStore(Submissions):
     ) -> Annotation:
         """Write the rater's word on a case, with its mask; when this returns, both are on the disk.
 
-        An earlier draft goes. A draft on a decided case makes it one in progress again.
+        An earlier draft goes. A draft on a decided case makes it one in progress again. Where ``cases.csv`` cannot be
+        brought up to date the word holds all the same; :meth:`settle` does it later, and tells of it.
 
         Args:
             software, decided_at: of when it was said, where that was not now and here.
@@ -207,7 +209,7 @@ class AnnotationStore(Submissions):
         self._say(word)
         self._drop_draft(before, word)
         self._show(word)
-        write_manifest(self)
+        refresh_manifest(self)
         return word
 
     def check_word(self, case_id: str, decision: Decision) -> Case:
@@ -258,5 +260,4 @@ class AnnotationStore(Submissions):
             word = Annotation.from_dict(record)
             if word.status != ACCEPTED or (self.folder / word.mask).is_file():
                 self._show(word)
-        write_manifest(self)
         self.problems = self.settle()

@@ -10,6 +10,7 @@ import numpy as np
 
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
+from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import NETWORK, Annotation, Case, Decision, Mask, utc_now
 from radiologycnn.errors import InputError, RadiologyCNNError
 
@@ -75,7 +76,8 @@ class Submissions(AnnotationDataset, ABC):
         """Make the files of what was submitted, in order; what cannot be made stays submitted.
 
         Returns:
-            {"case", "code", "message", "hint"} of each word that could not be settled.
+            {"case", "code", "message", "hint"} of each word that could not be settled; and, with the code
+            MANIFEST_BEHIND and no case, of ``cases.csv`` where it lacks what raters have said.
         """
         problems: list[dict[str, str]] = []
         stuck: set[str] = set()
@@ -97,6 +99,9 @@ class Submissions(AnnotationDataset, ABC):
                 except (RadiologyCNNError, OSError) as error:
                     stuck.add(entry.case)
                     problems.append(_problem(entry.case, error))
+        behind = refresh_manifest(self)
+        if behind is not None:
+            problems.append(_problem("", behind))
         self.refresh_submitted()
         return problems
 

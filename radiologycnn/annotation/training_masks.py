@@ -87,7 +87,11 @@ class TrainingMasks:
         self.choose_training_masks(TrainingChoice())
 
     def choose_training_masks(self, choice: TrainingChoice) -> None:
-        """Write the choice down, and ``cases.csv`` after it."""
+        """Write the choice down, and ``cases.csv`` after it.
+
+        Raises:
+            InputError, ResourceError: ``cases.csv`` could not be brought up to date; the choice holds.
+        """
         self.files.write(_CHOICE_NAME, asdict(choice))
         write_manifest(self)
 

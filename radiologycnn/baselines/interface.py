@@ -18,6 +18,7 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +42,10 @@ class ScanCase:
         """The scan, and its mask as bool (K, J, I)."""
         return read_volume(self.image), marked(read_volume(self.mask).array)
 
+    def fingerprint(self) -> str:
+        """Of all that it is prepared from, see :func:`.prepared_files.fingerprint_of`."""
+        return fingerprint_of([self.image, self.mask])
+
 
 @dataclass(frozen=True)
 class ShoulderCase:
@@ -56,6 +61,11 @@ class ShoulderCase:
     def read(self) -> tuple[Volume, np.ndarray | None]:
         """The scan, and the mask of its tear as bool (K, J, I) where there is one."""
         return read_volume(self.image), marked(read_volume(self.mask).array) if self.mask else None
+
+    def fingerprint(self) -> str:
+        """Of all that it is prepared from, see :func:`.prepared_files.fingerprint_of`."""
+        files = [self.image, self.mask] if self.mask else [self.image]
+        return fingerprint_of(files, tear_class=self.tear_class, centre=self.centre_lps_mm, side=self.side)
 
 
 Case = TypeVar("Case", ScanCase, ShoulderCase)
@@ -99,7 +109,7 @@ class Learning(Generic[Case]):
         """The files ``<id>.npz`` in ``cache`` of the training and of the validation cases.
 
         Args:
-            cache: files that are there already are kept, as several methods of one comparison share them.
+            cache: current files are kept, as several methods of one comparison share them.
             prepare: writes the file of a case.
 
         Raises:
@@ -107,8 +117,11 @@ class Learning(Generic[Case]):
         """
         files = {case.id: cache / f"{case.id}.npz" for case in (*self.training, *self.validation)}
         for cases in (self.training, self.validation):
-            for case in self.each([case for case in cases if not files[case.id].exists()], "Preparing"):
-                prepare(case)
+            fingerprints = {case.id: case.fingerprint() for case in cases}
+            todo = [case for case in cases if not is_current(files[case.id], fingerprints[case.id])]
+            for case in self.each(todo, "Preparing"):
+                with made_anew(files[case.id], fingerprints[case.id]):
+                    prepare(case)
         return [[files[case.id] for case in cases] for cases in (self.training, self.validation)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from radiologycnn.errors import InputError
 from radiologycnn.terminal import show_progress
 
 
@@ -31,12 +32,17 @@ def agreement(
     consensus/CASE.nii.gz. In an annotation dataset each pair is compared on all the cases that both have accepted.
     """
     with show_progress(quiet) as report:
+        from radiologycnn.annotation.consensus import check_consensus_method
         from radiologycnn.annotation.dataset import DATASET_NAME
         from radiologycnn.annotation.settled import raters_of_dataset
         from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
         from radiologycnn.evaluation.rater_agreement import find_raters
 
+        if consensus:
+            check_consensus_method(consensus)
         found = raters_of_dataset(folder) if (folder / DATASET_NAME).is_file() else find_raters(folder)
+        if method and method not in found.raters:  # told before every mask is compared with every other one
+            raise InputError("no-such-rater", f"There is no rater {method}.", f"Raters: {', '.join(found.raters)}.")
         record = agreement_of_raters(found, method, margin, report)
         write_agreement(output, record)
         if consensus:
@@ -53,12 +59,9 @@ def agreement(
 
 
 def _write_consensus(found: Any, kind: str, folder: Path) -> None:
-    from radiologycnn.errors import InputError
-    from radiologycnn.evaluation.consensus import METHODS, consensus
+    from radiologycnn.evaluation.consensus import consensus
     from radiologycnn.images import read_volume, write_image
 
-    if kind not in METHODS:
-        raise InputError("unknown-consensus", f"There is no consensus “{kind}”.", f"Use one of {', '.join(METHODS)}.")
     folder.mkdir(parents=True, exist_ok=True)
     for case in found.cases:
         volumes = [read_volume(files[case]) for files in found.files.values() if case in files]

@@ -49,7 +49,7 @@ def classify(
     ),
     repeats: int = typer.Option(None, "--repeats", "-r", help="Repeat so many times, and give median and quartiles."),
     repeat_method: str = typer.Option(None, "--repeat-method", help="mc_dropout (default), tta or models."),
-    seed: int = typer.Option(0, "--seed", help="Of the repeats."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Of the repeats."),
     precision: str = scan_options.PRECISION,
     quiet: bool = scan_options.QUIET,
 ) -> None:
@@ -58,8 +58,8 @@ def classify(
     The results folder gets classification.json, classification.csv, evidence.csv, report.html (one page to read or
     print), cam.nii.gz (0-1), cam_raw.nii.gz and cam_on_scan.nii.gz (on the scan's own grid). Of several scans each has
     a folder of its own there, named as the scan; scans.csv has a line for each, which evaluate classes reads,
-    refused.csv for those without a result. Exit codes: 0 done, 1 refused or failed, also of one among several, 2 wrong
-    usage, 130 stopped by Ctrl-C.
+    refused.csv for those without a result, whose folders keep no earlier one. Exit codes: 0 done, 1 refused or failed,
+    also of one among several, 2 wrong usage, 130 stopped by Ctrl-C.
     """
     roi = _region(roi_centre, roi_edge)
     if roi_centre is not None and len(scans) > 1:
@@ -84,10 +84,13 @@ class _Classify(ScanCommand["RotatorCuffClassifier", "ClassificationResult"]):
 
     def load(self, package: ModelPackage) -> RotatorCuffClassifier:
         from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
-        from radiologycnn.rotatorcuff.report import resolve_target
+        from radiologycnn.rotatorcuff.report import check_method, resolve_target
 
-        resolve_target(self.target, 0)  # a word that means nothing is refused before the work, not after it
-        return RotatorCuffClassifier(package, device=self.device, precision=self.precision)
+        # what means nothing, or nothing to this model, is refused before the work, not after it
+        resolve_target(self.target, 0)
+        network = RotatorCuffClassifier(package, device=self.device, precision=self.precision)
+        check_method(self.method, network.methods if self.block is None else ("grad_cam",))
+        return network
 
     def look(
         self, network: RotatorCuffClassifier, volume: Volume, folder: Path, report: Report, stopped: Stopped
@@ -106,6 +109,11 @@ class _Classify(ScanCommand["RotatorCuffClassifier", "ClassificationResult"]):
         report(0.9, "Writing the results")
         write_result(folder, result, volume, self.target, self.method)
         return result
+
+    def result_files(self, folder: Path) -> list[Path]:
+        from radiologycnn.rotatorcuff.report import result_files
+
+        return result_files(folder)
 
     def row(self, result: ClassificationResult) -> dict[str, Any]:
         from radiologycnn.evaluation.class_files import PROBABILITY_COLUMNS

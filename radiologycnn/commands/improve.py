@@ -22,7 +22,7 @@ def improve(
     learning_rate: float = typer.Option(None, help="Highest learning rate; 0.0003."),
     held_out_share: float = typer.Option(None, help="Share of the cases on which both models are compared; 0.25."),
     simulated: int = typer.Option(None, min=0, help="Simulated scans mixed in against forgetting."),
-    seed: int = typer.Option(None, help="Decides order, augmentation and simulated scans."),
+    seed: int = typer.Option(None, min=0, help="Decides order, augmentation and simulated scans."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     fresh: bool = typer.Option(False, "--fresh", help="Begin anew instead of going on from the last whole epoch."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress."),

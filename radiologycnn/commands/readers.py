@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def new(
     study: Path = typer.Argument(..., help="Folder with the scans, and truth.csv where the truth is known."),
     title: str = typer.Option("", help="As readers see it. Default: the folder's name."),
-    seed: int = typer.Option(0, help="Of the readers' random orders."),
+    seed: int = typer.Option(0, min=0, help="Of the readers' random orders."),
     allow_back: bool = typer.Option(False, "--allow-back", help="Readers may go back and change an answer."),
     show_region: bool = typer.Option(False, "--show-region", help="Readers see the box that the network sees."),
     show_map: bool = typer.Option(False, "--show-map", help="Readers see the network's map: an aided reading."),

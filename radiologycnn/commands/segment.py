@@ -40,8 +40,8 @@ def segment(
 
     The results folder gets mask.nii.gz, mask.seg.nrrd (opens in 3D Slicer), probability.nii.gz, lesions.csv and
     report.json. Of several scans each has a folder of its own there, named as the scan; scans.csv has a line for each,
-    refused.csv for those without a result. Exit codes: 0 done, 1 refused or failed, also of one among several, 2 wrong
-    usage, 130 stopped by Ctrl-C.
+    refused.csv for those without a result, whose folders keep no earlier one. Exit codes: 0 done, 1 refused or failed,
+    also of one among several, 2 wrong usage, 130 stopped by Ctrl-C.
     """
     _Segment(device, precision, threshold).run(scans, output, model, series, quiet)
 
@@ -73,6 +73,11 @@ class _Segment(ScanCommand["HemorrhageSegmenter", "SegmentationResult"]):
         report(0.9, "Writing the results")
         write_result(folder, result, volume)
         return result
+
+    def result_files(self, folder: Path) -> list[Path]:
+        from radiologycnn.hemorrhage.report import result_files
+
+        return result_files(folder)
 
     def row(self, result: SegmentationResult) -> dict[str, Any]:
         measured = result.measurements

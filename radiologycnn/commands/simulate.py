@@ -25,7 +25,7 @@ class SimulationOptions:
 
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the scans; an interrupted run goes on in it.")
     count: int = typer.Option(1, min=1, help="How many scans, pairs or shoulders.")
-    seed: int = typer.Option(0, help="Seed of the population; with a scan's number it decides everything.")
+    seed: int = typer.Option(0, min=0, help="Seed of the population; with a scan's number it decides everything.")
     first: int = typer.Option(0, min=0, help="Number of the first one.")
     matrix: int = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays.")
     jobs: int = typer.Option(1, min=1, help="Processes at a time.")

@@ -27,7 +27,7 @@ def _gates() -> None:
 @gates_app.command("head-ct")
 def head_ct(
     count: int = typer.Option(20, min=1, help="How many scans."),
-    seed: int = typer.Option(0, help="Seed of the population."),
+    seed: int = typer.Option(0, min=0, help="Seed of the population."),
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
@@ -56,7 +56,7 @@ def head_ct(
 @gates_app.command("shoulder-mr")
 def shoulder_mr(
     count: int = typer.Option(200, min=1, help="How many scans; every class needs five."),
-    seed: int = typer.Option(0, help="Seed of the population."),
+    seed: int = typer.Option(0, min=0, help="Seed of the population."),
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
 ) -> None:

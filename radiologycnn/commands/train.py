@@ -36,7 +36,7 @@ class TrainingOptions:
     batch_size: int = typer.Option(None, min=1, help="Cases a step.")
     base_filters: int = typer.Option(None, min=1, help="Width of the network.")
     learning_rate: float = typer.Option(None, help="Largest learning rate.")
-    seed: int = typer.Option(None, help="Decides weights, order, augmentation, splits and simulated scans.")
+    seed: int = typer.Option(None, min=0, help="Decides weights, order, augmentation, splits and simulated scans.")
     folds: int = typer.Option(
         0, "--folds", min=0, help="Train so many models, each tried on the patients that only it has not seen."
     )

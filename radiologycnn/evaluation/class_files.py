@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.table_files import TableRow, read_table
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
 CASE_COLUMNS = ("case", "id")
@@ -49,15 +49,15 @@ def read_class_table(path: Path, codes: str = "ordinal") -> ClassTable:
         )
     classes: dict[str, int] = {}
     probabilities: dict[str, tuple[float, ...]] = {}
-    for number, row in enumerate(rows, start=2):
+    for row in rows:
         case = row[case_column]
         if not case or case in classes:
             what = f"names the case “{case}” again" if case else "names no case"
-            raise InputError("bad-table", f"Line {number} of {path.name} {what}.", "Give each case one line.")
+            raise InputError("bad-table", f"Line {row.line} of {path.name} {what}.", "Give each case one line.")
         if has_probabilities:
-            probabilities[case] = _probabilities(row, path.name, number)
+            probabilities[case] = _probabilities(row, path.name)
         if class_column:
-            classes[case] = _tear_class(row[class_column], codes, path.name, number)
+            classes[case] = _tear_class(row[class_column], codes, path.name, row.line)
         else:
             classes[case] = max(range(len(TEAR_CLASSES)), key=probabilities[case].__getitem__)
     if not classes:
@@ -65,14 +65,14 @@ def read_class_table(path: Path, codes: str = "ordinal") -> ClassTable:
     return ClassTable(classes, probabilities)
 
 
-def _probabilities(row: dict[str, str], name: str, line: int) -> tuple[float, ...]:
+def _probabilities(row: TableRow, name: str) -> tuple[float, ...]:
     try:
         values = tuple(float(row[c]) for c in PROBABILITY_COLUMNS)
     except ValueError:
         values = ()
     if not values or not all(0 <= v <= 1 for v in values) or abs(sum(values) - 1) > 0.01:
         raise InputError(
-            "bad-table", f"Line {line} of {name}: the five probabilities are not numbers from 0 to 1 of sum 1.", ""
+            "bad-table", f"Line {row.line} of {name}: the five probabilities are not numbers from 0 to 1 of sum 1.", ""
         )
     return values
 

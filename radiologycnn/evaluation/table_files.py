@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 from radiologycnn.errors import InputError
+
+
+class TableRow(dict[str, str]):
+    """The cells of a row by column; a cell that the row lacks is empty.
+
+    Attributes:
+        line: of the file, at which the row begins, from 1.
+    """
+
+    def __init__(self, line: int, heading: Sequence[str], cells: Sequence[str]) -> None:
+        super().__init__((name, cell) for name, cell in zip(heading, chain(cells, repeat(""))) if name)
+        self.line = line
 
 
 def delimiter_of(heading: str) -> str:
@@ -13,21 +28,35 @@ def delimiter_of(heading: str) -> str:
     return ";" if heading.count(";") > heading.count(",") else ","
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns' names, in small letters, and the rows by column; a cell that a row lacks is empty.
+def table_lines(text: str) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV text in which anything stands, heading first: the line at which each begins, and its cells.
+
+    Spreadsheet programs append rows of empty cells.
+
+    Raises:
+        csv.Error: it is no such text.
+    """
+    delimiter = delimiter_of(text.lstrip().partition("\n")[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    found, line = [], 1
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            found.append((line, cells))
+        line = reader.line_num + 1  # a cell may hold several lines
+    return found
+
+
+def read_table(path: Path) -> tuple[list[str], list[TableRow]]:
+    """The columns' names, in small letters, and the rows, without spaces around cells.
 
     Raises:
         InputError: it cannot be read as such a table.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            delimiter = delimiter_of(file.readline())
-            file.seek(0)
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file, delimiter=delimiter) if line]
+        lines = table_lines(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             "unreadable-table", f"{path.name} cannot be read as a CSV table.", "Export it as CSV in UTF-8."
         ) from error
-    heading = [name.lower() for name in lines[0]] if lines else []
-    empty = dict.fromkeys(filter(None, heading), "")
-    return heading, [{**empty, **{name: cell for name, cell in zip(heading, line) if name}} for line in lines[1:]]
+    heading = [name.strip().lower() for name in lines[0][1]] if lines else []
+    return heading, [TableRow(line, heading, [cell.strip() for cell in cells]) for line, cells in lines[1:]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from radiologycnn.errors import ResourceError
 from radiologycnn.hemorrhage.inference import SegmentationResult
 from radiologycnn.hemorrhage.results import csv_rows
 from radiologycnn.images.volume import Volume
@@ -22,6 +24,8 @@ PROBABILITY_NAME = "probability.nii.gz"
 LESIONS_NAME = "lesions.csv"
 REPORT_NAME = "report.json"
 SOURCE_SLICES_NAME = "source_slices.npz"
+_NAMES = (MASK_NAME, SEGMENTATION_NAME, PROBABILITY_NAME, LESIONS_NAME, REPORT_NAME, SOURCE_SLICES_NAME)
+_PROBABILITY_OF_LABEL = re.compile(r"probability-\d+\.nii\.gz")
 
 
 def report_record(result: SegmentationResult, volume: Volume) -> dict[str, Any]:
@@ -48,8 +52,14 @@ def csv_text(result: SegmentationResult) -> str:
     return buffer.getvalue()
 
 
+def result_files(folder: str | Path) -> list[Path]:
+    """Files that lie in a folder under the names that :func:`write_result` gives."""
+    found = [path for path in sorted(Path(folder).glob("*")) if path.is_file()]
+    return [path for path in found if path.name in _NAMES or _PROBABILITY_OF_LABEL.fullmatch(path.name)]
+
+
 def write_result(folder: str | Path, result: SegmentationResult, volume: Volume) -> list[Path]:
-    """Write all files of a result; earlier ones of the same names are replaced.
+    """Write all files of a result; those of an earlier one go first, so that no file of another model stays with them.
 
     Mask and probability lie on the volume's grid, where the volumes are measured. Where that grid was resampled from
     uneven or tilted slices, ``source_slices.npz`` holds both on the slices as acquired too (``mask`` and
@@ -60,6 +70,7 @@ def write_result(folder: str | Path, result: SegmentationResult, volume: Volume)
         ResourceError: the folder cannot be written.
     """
     folder = make_result_folder(folder)
+    _clear(folder)
     matrix = volume.ijk_to_lps
     written = [
         write_image(folder / MASK_NAME, result.mask, matrix),
@@ -72,14 +83,24 @@ def write_result(folder: str | Path, result: SegmentationResult, volume: Volume)
             written.append(write_image(folder / f"probability-{label.value}.nii.gz", probability, matrix))
     if volume.source_slices is not None:
         written.append(_write_source_slices(folder / SOURCE_SLICES_NAME, result, volume))
-    else:
-        (folder / SOURCE_SLICES_NAME).unlink(missing_ok=True)
     write_atomically(folder / LESIONS_NAME, csv_text(result).encode("utf-8"))
     record = report_record(result, volume)
     record["files"] = [path.name for path in written] + [LESIONS_NAME]
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(folder / REPORT_NAME, text.encode("utf-8"))
     return [*written, folder / LESIONS_NAME, folder / REPORT_NAME]
+
+
+def _clear(folder: Path) -> None:
+    for path in result_files(folder):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise ResourceError(
+                "cannot-write",
+                f"{path.name} of an earlier run cannot be removed from {folder} ({error.strerror or error}).",
+                "Close it in other programs, or choose another folder for the results.",
+            ) from error
 
 
 def _write_source_slices(path: Path, result: SegmentationResult, volume: Volume) -> Path:

@@ -18,6 +18,7 @@ ATTEMPTS = 4
 PAUSE_S = 1.0
 TIMEOUT_S = 20.0
 LARGEST_DOWNLOAD_BYTES = 8_000_000_000
+MOST_REDIRECTS = 10
 _CHUNK_BYTES = 1 << 18
 
 
@@ -34,7 +35,7 @@ def download(
     server for the rest, if the file there is still the same one (its ETag or date), and starts over otherwise.
 
     Args:
-        url: https; plain http only to this machine itself.
+        url: https; plain http only to this machine itself. So is every address that it leads on to.
         to: where the whole file goes.
         sha256: hexadecimal; a file with another one is thrown away.
         progress: called with a fraction, 0-1, where the size is known.
@@ -88,8 +89,7 @@ def _fetch(url: str, part: Path, report: Callable[[float], None], stop: Callable
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text()}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
-        _check_address(answer.url)
+    with _answer_to(url, headers) as answer:
         if answer.status_code == 416:
             # The part is as long as the file, or longer than a changed one: only a fresh start tells.
             _forget(part)
@@ -128,15 +128,39 @@ def _fetch(url: str, part: Path, report: Callable[[float], None], stop: Callable
             raise requests.ConnectionError("the connection closed early")
 
 
-def _check_address(url: str) -> None:
+def _answer_to(url: str, headers: dict[str, str]) -> requests.Response:
+    """The answer that is no redirect. Each address is looked at before it is asked: what comes over http on the way
+    could lead anywhere."""
+    first, by = urlsplit(url).hostname, ""
+    cookies = requests.cookies.RequestsCookieJar()  # some servers let nobody past a redirect without theirs
+    for _step in range(MOST_REDIRECTS + 1):
+        _check_address(url, by)
+        answer = requests.get(
+            url, headers=headers, cookies=cookies, stream=True, timeout=TIMEOUT_S, allow_redirects=False
+        )
+        if answer.next is None:
+            return answer
+        answer.close()
+        cookies.update(answer.cookies)
+        by, url = urlsplit(url).hostname or "", answer.next.url
+    raise InputError(
+        "download-refused",
+        f"{first} leads from one address to the next, more than {MOST_REDIRECTS} times.",
+        "Check the address.",
+    )
+
+
+def _check_address(url: str, by: str = "") -> None:
+    """Raises InputError where an address, which the host ``by`` leads on to, is not to be asked."""
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and _is_this_machine(parts.hostname or ""):
         return
+    rule = "Models are only downloaded over https, so that nobody can change them on the way"
     raise InputError(
         "not-https",
-        "Models are only downloaded over https, so that nobody can change them on the way.",
+        f"{rule}; {by} leads on to an address without it." if by else f"{rule}.",
         "Use an address that begins with https://, or download the file yourself and install it from disk.",
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.evaluation.localization import Localization, localization, summarize_localization
-from radiologycnn.images import read_volume
+from radiologycnn.images import read_map
 from radiologycnn.readers.answers import readers_of
 from radiologycnn.readers.marks import BOX
 from radiologycnn.readers.study import Study
@@ -38,10 +38,10 @@ def check_marks(study: Study, tolerance_mm: float = 5.0) -> dict[str, Any]:
             if not path.is_file():
                 without_map += 1
                 continue
-            volume = read_volume(path)
+            raw = read_map(path)
             found = localization(
-                np.asarray(volume.array, np.float64),
-                volume.ijk_to_lps,
+                np.asarray(raw.array, np.float64),
+                raw.ijk_to_lps,
                 _LESION,
                 answer.mark.ijk_to_lps(),
                 tolerance_mm,

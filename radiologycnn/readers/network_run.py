@@ -22,6 +22,8 @@ def classify_study(
 ) -> tuple[Path, list[str]]:
     """Write ``network/CASE/`` for every scan, and ``network/predictions.csv`` with the seconds that each took.
 
+    A scan that is refused has neither afterwards: what another model said of it would be compared as this one's.
+
     Args:
         study: whose scans.
         classifier: RotatorCuffClassifier.
@@ -30,7 +32,7 @@ def classify_study(
         The table's path, and a sentence for every scan that was refused.
     """
     from radiologycnn.images import read_volume
-    from radiologycnn.rotatorcuff.report import write_result
+    from radiologycnn.rotatorcuff.report import result_files, write_result
 
     rows, refused = [], []
     for number, case in enumerate(study.cases):
@@ -46,6 +48,8 @@ def classify_study(
             raise
         except RadiologyCNNError as error:
             refused.append(f"{case.name}: {error.message}")
+            for earlier in result_files(study.network_folder(case.name)):
+                earlier.unlink()
             continue
         write_result(study.network_folder(case.name), result, volume)
         answer = result.classification
@@ -60,4 +64,6 @@ def classify_study(
     path = study.folder / NETWORK_FOLDER / PREDICTIONS_NAME
     if rows:
         write_rows(path, rows)
+    else:
+        path.unlink(missing_ok=True)
     return path, refused

@@ -87,15 +87,15 @@ def _seconds(path: Path) -> dict[str, float]:
         return {}
     case_column = next(one for one in CASE_COLUMNS if one in heading)
     found = {}
-    for number, row in enumerate(rows, start=2):
+    for row in rows:
         if not row[column]:
             continue
         try:
             found[row[case_column]] = float(row[column])
         except ValueError as error:
             raise InputError(
-                "bad-table", f"Line {number} of {path.name}: “{row[column]}” is no number of seconds.", ""
+                "bad-table", f"Line {row.line} of {path.name}: “{row[column]}” is no number of seconds.", ""
             ) from error
         if not 0 <= found[row[case_column]] < float("inf"):
-            raise InputError("bad-table", f"Line {number} of {path.name}: seconds cannot be {row[column]}.", "")
+            raise InputError("bad-table", f"Line {row.line} of {path.name}: seconds cannot be {row[column]}.", "")
     return found

@@ -130,24 +130,24 @@ def read_readers(path: Path, cases: Sequence[str], codes: str = "ordinal") -> li
     words = {one.name.lower(): one.index for one in TEAR_CLASSES} | {one.key: one.index for one in TEAR_CLASSES}
     words |= {str(n): FROM_PAPER_CODES[n] if codes == "paper" else n for n in range(len(TEAR_CLASSES))}
     readers: dict[str, Reader] = {}
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         tear_class = words.get(row["tear_class"].lower())
         if tear_class is None or not row["reader"]:
             raise InputError(
-                "bad-table", f"Line {line} of {path.name}: no reader, or no class “{row['tear_class']}”.", ""
+                "bad-table", f"Line {row.line} of {path.name}: no reader, or no class “{row['tear_class']}”.", ""
             )
         reader = readers.setdefault(row["reader"], Reader(row["reader"], row["group"] or "Readers", {}, {}))
         if row["case"] in reader.classes:
             raise InputError(
                 "bad-table",
-                f"Line {line} of {path.name}: reader {reader.name} answers case {row['case']} a second time.",
+                f"Line {row.line} of {path.name}: reader {reader.name} answers case {row['case']} a second time.",
                 "Leave one answer a case and reader.",
             )
         reader.classes[row["case"]] = tear_class
         try:
             reader.seconds[row["case"]] = float(row.get("seconds") or "nan")
         except ValueError as error:
-            raise InputError("bad-table", f"Line {line} of {path.name}: the seconds are no number.", "") from error
+            raise InputError("bad-table", f"Line {row.line} of {path.name}: the seconds are no number.", "") from error
     for reader in readers.values():
         missing = [case for case in cases if case not in reader.classes]
         if missing:

@@ -169,7 +169,7 @@ def _cases(
         from radiologycnn.training.rotatorcuff.cases import MANIFEST_FILES, manifest_facts
 
         rows = read_manifest(data, *MANIFEST_FILES)
-        facts = {row["id"]: manifest_facts(row, line, settings.codes) for line, row in enumerate(rows, start=2)}
+        facts = {row["id"]: manifest_facts(row, settings.codes) for row in rows}
         parts = shared_out(
             workspace, data, MANIFEST_FILES, _TEST_SHARE, _VALIDATION_SHARE, lambda *asked: _check(data, *asked)
         )

@@ -31,6 +31,7 @@ MAP_NAME = "cam.nii.gz"
 RAW_MAP_NAME = "cam_raw.nii.gz"
 MAP_ON_SCAN_NAME = "cam_on_scan.nii.gz"
 PAGE_NAME = "report.html"
+_NAMES = (RECORD_NAME, TABLE_NAME, EVIDENCE_NAME, MAP_NAME, RAW_MAP_NAME, MAP_ON_SCAN_NAME, PAGE_NAME)
 
 PREDICTED = "predicted"
 
@@ -81,6 +82,12 @@ def report_record(result: ClassificationResult, volume: Volume) -> dict[str, Any
     }
 
 
+def check_method(method: str | None, known: Sequence[str]) -> None:
+    """Raises InputError, ``unknown-method``, for a way to make maps that is not among the known ones; None is any."""
+    if method is not None and method not in known:
+        raise InputError("unknown-method", f"There is no map by {method!r} here.", f"Use one of {', '.join(known)}.")
+
+
 def map_on_scan(
     result: ClassificationResult, target: int | str, volume: Volume, method: str | None = None
 ) -> np.ndarray:
@@ -95,12 +102,13 @@ def raw_map(result: ClassificationResult, target: int | str, method: str | None 
     Raises:
         InputError: the result has no map of that method.
     """
-    method = method or result.methods[0]
-    if method not in result.methods:
-        raise InputError(
-            "unknown-method", f"There is no map by {method!r} here.", f"Use one of {', '.join(result.methods)}."
-        )
-    return result.maps[result.methods.index(method), result.targets.index(target)]
+    check_method(method, result.methods)
+    return result.maps[result.methods.index(method or result.methods[0]), result.targets.index(target)]
+
+
+def result_files(folder: str | Path) -> list[Path]:
+    """Files that lie in a folder under the names that :func:`write_result` gives."""
+    return [path for path in sorted(Path(folder).glob("*")) if path.is_file() and path.name in _NAMES]
 
 
 def write_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +45,11 @@ class BestEpoch:
         """Whether this epoch (from 1) is the best one so far; without a validation loss every one is.
 
         Args:
-            figures: of its validation; ``validation_loss`` decides.
+            figures: of its validation; ``validation_loss`` decides. One that is not finite is never better.
         """
-        loss = figures.get("validation_loss")
-        better = loss is None or self._lowest_loss is None or loss < self._lowest_loss - self._settings.min_delta
+        loss, lowest = figures.get("validation_loss"), self._lowest_loss
+        lower = lowest is None or (loss is not None and loss < lowest - self._settings.min_delta)
+        better = loss is None or (math.isfinite(loss) and lower)
         if better:
             self._lowest_loss = loss
         if better or self._settings.keep == "last":
@@ -73,4 +75,6 @@ class BestEpoch:
         """Inverse of :meth:`state`."""
         self._since_better = state["since_better"]
         self.result = TrainingResult(**state["best"]) if state["best"] else None
-        self._lowest_loss = state.get("lowest_loss", self.result and self.result.figures.get("validation_loss"))
+        lowest = state.get("lowest_loss", self.result and self.result.figures.get("validation_loss"))
+        # Earlier versions took the loss of the first epoch for the lowest one even where it was no number.
+        self._lowest_loss = None if lowest is None or not math.isfinite(lowest) else lowest

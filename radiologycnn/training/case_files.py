@@ -13,7 +13,6 @@ left alone. Paths are relative to the folder, or absolute.
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.table_files import delimiter_of
+from radiologycnn.evaluation.table_files import TableRow, table_lines
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.volume import Volume
 
@@ -31,7 +30,7 @@ MANIFEST_NAME = "cases.csv"
 Progress = Callable[[float, str], None]
 
 
-def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str] = ()) -> list[dict[str, str]]:
+def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str] = ()) -> list[TableRow]:
     """Rows of ``cases.csv``, checked: ids, splits, and that the files are there; ``patient`` is filled in.
 
     A scan without a split gets that of the same patient's other scans, where these have one.
@@ -53,20 +52,20 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
             f"There is no {MANIFEST_NAME} in {data}.",
             "Write one, with a line for each case, or use --simulate.",
         )
-    rows = _lines_of(path, ("id", *files))
+    rows = _rows_of(path, ("id", *files))
     seen: set[str] = set()
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         case_id, split = (row.get("id") or "").strip(), (row.get("split") or "").strip()
         if not case_id or case_id in seen or Path(case_id).name != case_id:
             raise InputError(
                 "bad-manifest",
-                f"{MANIFEST_NAME}, line {line}: the id is missing, repeated or no plain name.",
+                f"{MANIFEST_NAME}, line {row.line}: the id is missing, repeated or no plain name.",
                 "Give every case its own short id.",
             )
         if split not in ("", *SPLITS):
             raise InputError(
                 "bad-manifest",
-                f"{MANIFEST_NAME}, line {line}: unknown split “{split}”.",
+                f"{MANIFEST_NAME}, line {row.line}: unknown split “{split}”.",
                 "Use train, validation or test, or leave it empty.",
             )
         for column in (*files, *(name for name in optional_files if row.get(name))):
@@ -74,7 +73,7 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
                 says = f"the {column} “{row[column]}” does not exist" if row.get(column) else f"no {column} is named"
                 raise InputError(
                     "bad-manifest",
-                    f"{MANIFEST_NAME}, line {line}: {says}.",
+                    f"{MANIFEST_NAME}, line {row.line}: {says}.",
                     f"Paths are relative to {data}, or absolute.",
                 )
         seen.add(case_id)
@@ -85,49 +84,43 @@ def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str
     return rows
 
 
-def _lines_of(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """A table's lines by column; semicolons between them, as some spreadsheet programs write, are read too.
+def _rows_of(path: Path, needed: Sequence[str]) -> list[TableRow]:
+    """A table's rows below its heading.
 
     Raises:
         InputError: it is no such table, or a column that is needed is not there.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = table_lines(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(
             "bad-manifest",
             f"{path.name} is not a text in UTF-8 (byte {error.start + 1} is none).",
             "Save it as “CSV UTF-8”.",
         ) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.partition("\n")[0]))
-    rows = list(reader)
-    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise InputError("bad-manifest", f"{path.name} is no CSV table.", "Save it as “CSV UTF-8”.") from error
+    heading = lines[0][1] if lines else []
+    rows = [TableRow(line, heading, cells) for line, cells in lines[1:]]
+    missing = [name for name in needed if name not in heading]
     if rows and missing:
         raise InputError(
             "bad-manifest",
-            f"{path.name} has no column {' and no column '.join(missing)}; it has {', '.join(reader.fieldnames)}.",
+            f"{path.name} has no column {' and no column '.join(missing)}; it has {', '.join(heading)}.",
             "Name the columns in its first line.",
         )
     return rows
 
 
-def is_current(prepared: Path, sources: Sequence[Path]) -> bool:
-    """Whether a prepared case is there, and its scan and mask have not been written since."""
-    try:
-        return all(source.stat().st_mtime <= prepared.stat().st_mtime for source in sources)
-    except OSError:
-        return False
-
-
-def _keep_patients_together(rows: list[dict[str, str]]) -> None:
+def _keep_patients_together(rows: list[TableRow]) -> None:
     """Raises InputError where a patient stands in two splits: what was learned would be tested on the same head."""
     splits: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         patient, split = row["patient"], row["split"]
         if split and splits.setdefault(patient, split) != split:
             raise InputError(
                 "bad-manifest",
-                f"{MANIFEST_NAME}, line {line}: patient “{patient}” stands in {splits[patient]} and in {split}.",
+                f"{MANIFEST_NAME}, line {row.line}: patient “{patient}” stands in {splits[patient]} and in {split}.",
                 "Put all scans of a patient into one split.",
             )
     for row in rows:

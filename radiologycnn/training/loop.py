@@ -162,7 +162,8 @@ class TrainingLoop:
             summon: called when nothing stands against beginning: has the other processes do the same.
 
         Raises:
-            InputError: nothing to resume from, or a checkpoint of other settings.
+            InputError: nothing to resume from, a checkpoint of other settings, or a validation loss that never was a
+                number.
             Cancelled: asked to stop; the checkpoint of the last whole epoch stays.
         """
         if resume:
@@ -185,7 +186,11 @@ class TrainingLoop:
         if self.events:
             self.events.close()
         if self.best.result is None:
-            raise InputError("nothing-trained", "The run made no epoch.", "Give more epochs.")
+            raise InputError(
+                "nothing-trained",
+                "No epoch ended with a validation loss that is a number: the training has come apart.",
+                "Look for scans with odd values, or train with a lower learning rate.",
+            )
         return self.best.result
 
     @property

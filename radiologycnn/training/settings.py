@@ -141,6 +141,8 @@ class CommonSettings:
             found.append("Frozen are none or features.")
         if not 0 <= self.focal_gamma <= 10:
             found.append("The focal loss's gamma lies between 0 and 10.")
+        if self.seed < 0:
+            found.append("The seed is not negative.")
         if self.loading_threads < 0:
             found.append("There is no negative number of loading threads.")
         if not 0 <= self.validation_share < 1:

@@ -22,7 +22,6 @@ from radiologycnn.training.case_files import (
     SPLITS,
     Progress,
     check_mask_fits,
-    is_current,
     read_case_file,
     read_manifest,
     save_arrays,
@@ -30,6 +29,7 @@ from radiologycnn.training.case_files import (
     simulated_id,
     simulated_numbers,
 )
+from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
 
 _DARKER_THAN_BLOOD = 10  # HU; masks and images scaled to 0-1 hold nothing brighter
 
@@ -180,7 +180,7 @@ def simulated_scan(case_id: str, types: bool = False) -> tuple[Volume, np.ndarra
 def prepare_folder(
     data: Path, cache: Path, preprocessing: Preprocessing, progress: Progress | None = None, types: bool = False
 ) -> dict[str, list[Path]]:
-    """Prepare every case of a data folder's manifest.
+    """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
     Args:
         types: refuse cases from which types cannot be learned.
@@ -191,15 +191,19 @@ def prepare_folder(
     Raises:
         InputError: no manifest, a file missing, a mask that does not fit its image, or types that are not known.
     """
-    rows = read_manifest(data, *MANIFEST_FILES)
+    rows, values = read_manifest(data, *MANIFEST_FILES), stated_values(data)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
         path = cache / f"{row['id']}.npz"
-        if not is_current(path, [data / row["image"], data / row["mask"]]):
+        stated = {"values": values, "types": row.get("types") if types else None}
+        fingerprint = fingerprint_of([data / row["image"], data / row["mask"]], **stated)
+        if not is_current(path, fingerprint):
             volume, labels = read_scan(data, row)
             if types:
                 check_types(data, row, labels)
-            save_case(prepare_case(row["id"], volume, labels, preprocessing), cache)
+            case = prepare_case(row["id"], volume, labels, preprocessing)
+            with made_anew(path, fingerprint):
+                save_case(case, cache)
         found[row["split"]].append(path)
         if progress:
             progress(number / len(rows), f"Preparing case {number} of {len(rows)}")

@@ -18,7 +18,7 @@ from radiologycnn.annotation.json_files import json_bytes, read_json
 from radiologycnn.annotation.settled import settle_all
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.inference import labels_of
-from radiologycnn.hemorrhage.mask_values import are_types
+from radiologycnn.hemorrhage.mask_values import are_types, stated_values
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.catalog import find_model, user_models_folder
@@ -34,6 +34,7 @@ from radiologycnn.training.improvement.corrections import (
     read_corrections,
 )
 from radiologycnn.training.improvement.settings import MOST_LOST_DICE, NEW_SHARES, ImprovementSettings
+from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew, remove
 
 WORK_FOLDER = "improvement"
 RUN_NAME, LOCK_NAME = "run.json", ".lock"
@@ -241,13 +242,17 @@ def _prepare(
     paths = [cache / f"{one.key}.npz" for one in corrections]
     for path in cache.glob("*.npz"):
         if path not in paths and not path.stem.startswith("sim-"):
-            path.unlink(missing_ok=True)
+            remove(path)
+    values = stated_values(dataset.folder)
     for number, (one, path) in enumerate(zip(corrections, paths)):
         progress(number / len(paths), f"Preparing case {number + 1} of {len(paths)}")
         check_mask_file(dataset, one)
-        if not path.exists():
+        fingerprint = fingerprint_of([dataset.folder / one.image, dataset.folder / one.mask], values=values)
+        if not is_current(path, fingerprint):
             scan = read_scan(dataset.folder, {"id": one.case, "image": one.image, "mask": one.mask})
-            save_case(prepare_case(one.key, *scan, preprocessing), cache)
+            case = prepare_case(one.key, *scan, preprocessing)
+            with made_anew(path, fingerprint):
+                save_case(case, cache)
     return paths
 
 

@@ -62,8 +62,8 @@ class ImprovementSettings:
             found.append("the held-out share lies between 0 and 1")
         if self.simulated is not None and (not _is_whole(self.simulated) or self.simulated < 0):
             found.append("simulated is a number of scans")
-        if not _is_whole(self.seed):
-            found.append("the seed is a whole number")
+        if not _is_whole(self.seed) or self.seed < 0:
+            found.append("the seed is a whole number that is not negative")
         return found
 
     def simulated_scans(self, model_is_simulated: bool) -> tuple[int, int]:

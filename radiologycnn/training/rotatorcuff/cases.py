@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.table_files import TableRow
 from radiologycnn.images.grid import resample
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
@@ -34,13 +35,13 @@ from radiologycnn.training.case_files import (
     SPLITS,
     Progress,
     check_mask_fits,
-    is_current,
     read_case_file,
     read_manifest,
     save_arrays,
     simulate_files,
     simulated_id,
 )
+from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
 
 MANIFEST_FILES = (("image",), ("mask",))
 """Columns that name a file in every row, and those that may."""
@@ -161,7 +162,7 @@ def _simulate_one(item: tuple) -> None:
 def prepare_folder(
     data: Path, cache: Path, preprocessing: Preprocessing, codes: str = "ordinal", progress: Progress | None = None
 ) -> dict[str, list[Path]]:
-    """Prepare every case of a data folder's manifest.
+    """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
     Args:
         codes: what the numbers of the column "class" mean: "ordinal" or "paper".
@@ -174,13 +175,13 @@ def prepare_folder(
     """
     rows = read_manifest(data, *MANIFEST_FILES)
     # Every line is read before the first scan, so that a mistake in the last one costs no hour.
-    classes = [_tear_class(row, line, codes) for line, row in enumerate(rows, start=2)]
-    centres = [_centre(row, line) for line, row in enumerate(rows, start=2)]
-    sides = [_side(row, line) for line, row in enumerate(rows, start=2)]
+    facts = [manifest_facts(row, codes) for row in rows]
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
-    for number, (row, tear_class, centre, side) in enumerate(zip(rows, classes, centres, sides), start=1):
+    for number, (row, (tear_class, centre, side)) in enumerate(zip(rows, facts), start=1):
         path = cache / f"{row['id']}.npz"
-        if not is_current(path, [data / row[column] for column in ("image", "mask") if row.get(column)]):
+        files = [data / row[column] for column in ("image", "mask") if row.get(column)]
+        fingerprint = fingerprint_of(files, tear_class=tear_class, centre=centre, side=side)
+        if not is_current(path, fingerprint):
             volume = read_case_file(data, row, "image")
             mask = None
             if row.get("mask"):
@@ -189,25 +190,25 @@ def prepare_folder(
                 mask = marked(labels.array)
             elif tear_class == 0:
                 mask = np.zeros(volume.array.shape, bool)
-            save_case(prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre), cache)
+            case = prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre)
+            with made_anew(path, fingerprint):
+                save_case(case, cache)
         found[row["split"]].append(path)
         if progress:
             progress(number / len(rows), f"Preparing case {number} of {len(rows)}")
     return found
 
 
-def manifest_facts(
-    row: dict[str, str], line: int, codes: str = "ordinal"
-) -> tuple[int, tuple[float, ...] | None, str | None]:
+def manifest_facts(row: TableRow, codes: str = "ordinal") -> tuple[int, tuple[float, ...] | None, str | None]:
     """Class, centre (LPS mm) and side that a manifest's row states, for those who read the scan themselves.
 
     Raises:
         InputError: one of them cannot be read; the line is named.
     """
-    return _tear_class(row, line, codes), _centre(row, line), _side(row, line)
+    return _tear_class(row, codes), _centre(row), _side(row)
 
 
-def _tear_class(row: dict[str, str], line: int, codes: str) -> int:
+def _tear_class(row: TableRow, codes: str) -> int:
     if codes not in CLASS_CODES:
         raise InputError("bad-codes", f"There are no class codes “{codes}”.", f"Use {' or '.join(CLASS_CODES)}.")
     text = (row.get("class") or "").strip()
@@ -218,10 +219,10 @@ def _tear_class(row: dict[str, str], line: int, codes: str) -> int:
     if text.isdecimal() and int(text) in numbers:
         return numbers[int(text)]
     says = f"the class “{text}” is unknown" if text else "the column class is empty or not there"
-    raise _bad_row(line, says, f"Use 0 to 4, or {', '.join(one.name for one in TEAR_CLASSES)}.")
+    raise _bad_row(row.line, says, f"Use 0 to 4, or {', '.join(one.name for one in TEAR_CLASSES)}.")
 
 
-def _centre(row: dict[str, str], line: int) -> tuple[float, ...] | None:
+def _centre(row: TableRow) -> tuple[float, ...] | None:
     text = (row.get("centre") or "").strip()
     if not text:
         return None
@@ -230,15 +231,15 @@ def _centre(row: dict[str, str], line: int) -> tuple[float, ...] | None:
     except ValueError:
         centre = ()
     if len(centre) != 3 or not np.isfinite(centre).all():
-        raise _bad_row(line, f"the centre “{text}” is not three numbers", "Write it as x y z, LPS in mm.")
+        raise _bad_row(row.line, f"the centre “{text}” is not three numbers", "Write it as x y z, LPS in mm.")
     return centre
 
 
-def _side(row: dict[str, str], line: int) -> str | None:
+def _side(row: TableRow) -> str | None:
     text = (row.get("side") or "").strip().lower()
     side = {"": None, "l": "left", "left": "left", "r": "right", "right": "right", "unknown": None}
     if text not in side:
-        raise _bad_row(line, f"the side “{text}” is unknown", "Use left or right, or leave it empty.")
+        raise _bad_row(row.line, f"the side “{text}” is unknown", "Use left or right, or leave it empty.")
     return side[text]
 
 

@@ -38,11 +38,16 @@ from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architectu
 from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 
 
-def cache_name(settings: TrainingSettings) -> str:
-    """One cache a preprocessing: cases made for another cube must not slip in."""
+def cache_name(settings: TrainingSettings, matrix: int | None = None) -> str:
+    """One cache a preprocessing: cases made for another cube, or drawn at another size, must not slip in.
+
+    Args:
+        matrix: in-plane size that shoulders are simulated at; None for those of a folder.
+    """
     edge = f"{settings.edge_mm:g}mm" if settings.edge_mm else "thickness"
     pixels = f"x{settings.pixel_unshuffle}" if settings.pixel_unshuffle > 1 else ""
-    return f"{settings.grid_size}{pixels}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
+    name = f"{settings.grid_size}{pixels}-{edge}-margin{MARGIN_SHARE:g}{'-paper' if settings.paper_grey else ''}"
+    return name if matrix is None else f"{name}-simulated{matrix}"
 
 
 def _class_figure(
@@ -132,7 +137,8 @@ class RotatorCuffTask(TrainingTask):
         return "Rotator cuff, simulated shoulders" if self.simulated else "Rotator cuff"
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
-        cache, preprocessing = folder / "cases" / cache_name(self.settings), self.settings.preprocessing()
+        cache = folder / "cases" / cache_name(self.settings, self.matrix if self.simulated else None)
+        preprocessing = self.settings.preprocessing()
         if self.data is None:
             return CaseSet.without_splits(
                 simulate_cases(

@@ -1,0 +1,70 @@
+"""Prepared cases are files that are made once, and anew where what they were made from has changed since.
+
+Beside a prepared case lies a note, ``<case>.npz.made-from``, with a fingerprint of all that it was made from. The note
+goes before the case is written and comes after it, so that a case without one, of a run that was killed or of an older
+version, is made anew.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from radiologycnn.images.write import write_atomically
+
+#: Headers whose voxels lie in another file of the same name.
+_DETACHED = (".hdr", ".img", ".mhd", ".nhdr")
+
+
+def fingerprint_of(files: Sequence[Path], **stated: object) -> str:
+    """Another one, in hex, where a file is another one or was written since, or something else is stated.
+
+    Args:
+        files: scans and masks; of a folder, such as a DICOM series, all files in it and below.
+        stated: JSON-able, such as the class that a manifest names.
+    """
+    record = {"files": [[str(path.resolve()), *_written(path)] for path in files], "stated": stated}
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _written(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size in bytes and time of change in ns of each file that a scan consists of; of those that are there."""
+    if path.is_dir():
+        parts = path.rglob("*")
+    elif path.suffix.lower() in _DETACHED:
+        parts = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    else:
+        parts = iter([path])
+    found = {part.relative_to(path.parent).as_posix(): part.stat() for part in parts if part.is_file()}
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())]
+
+
+def is_current(prepared: Path, fingerprint: str) -> bool:
+    """Whether a prepared case is there, and made from just what the fingerprint stands for."""
+    try:
+        return prepared.is_file() and _note_of(prepared).read_bytes() == fingerprint.encode()
+    except OSError:
+        return False
+
+
+@contextmanager
+def made_anew(prepared: Path, fingerprint: str) -> Iterator[None]:
+    """While a case is written: it becomes current at the end, and only where nothing was raised."""
+    note = _note_of(prepared)
+    note.unlink(missing_ok=True)
+    yield
+    write_atomically(note, fingerprint.encode())
+
+
+def remove(prepared: Path) -> None:
+    """Take a prepared case away, if it is there."""
+    for path in (_note_of(prepared), prepared):
+        path.unlink(missing_ok=True)
+
+
+def _note_of(prepared: Path) -> Path:
+    return prepared.with_name(f"{prepared.name}.made-from")
