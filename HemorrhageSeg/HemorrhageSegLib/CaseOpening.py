@@ -203,8 +203,9 @@ class CaseOpening:
         else:
             if own:
                 self.panel.results.isUpdating = False
+                strokes = self.cases.changes
                 self.panel.results.onMaskEdited()
-                self.cases.changes -= 1  # that was no stroke
+                self.cases.changes = strokes  # that was none
         finally:
             self.panel.results.isUpdating = False
         self._keepTimer.start()

@@ -72,19 +72,21 @@ class CorrectSection:
         """The scene closes, or the panel goes away."""
         self._dropKeys()
         self.editor.release()
+        self.ui.networkOutlineCheckBox.checked = False
         self._result = None
         self._savedAt = -ONE_CHANGE_SECONDS  # the history goes with the mask
 
     def _showResult(self, result) -> None:
         """Another result is shown (None: none), or the same one anew."""
-        before = self._result
+        ui, before = self.ui, self._result
+        if before is not None and (result is None or before.segmentationNode is not result.segmentationNode):
+            ui.networkOutlineCheckBox.checked = False  # hides that of the result before
         self._result = result
-        ui = self.ui
         ui.correctCollapsibleButton.enabled = result is not None
         for widget in (ui.networkOutlineCheckBox, ui.networkMaskButton):
             widget.enabled = result is not None and result.canThreshold
-        if before is not None and (result is None or before.segmentationNode is not result.segmentationNode):
-            ui.networkOutlineCheckBox.checked = False
+        if ui.networkOutlineCheckBox.checked:
+            self._showOutline(True)  # the network may have run anew
         hasTypes = result is not None and len(result.labels) > 1
         ui.changeTypeCheckBox.visible = hasTypes
         if not hasTypes:

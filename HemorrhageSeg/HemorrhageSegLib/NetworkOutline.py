@@ -9,28 +9,41 @@ from RadiologyCNNLib.ScenePlacement import followTransform
 #: Cyan: told from the reds of a bleed by every kind of colour vision, and bright on a CT.
 COLOR_RGB = (0.0, 0.85, 1.0)
 _ROLE = "HemorrhageSeg.NetworkOutline"
+_DRAWN = "_hemorrhageSegDrawn"  # on the Python side of the outline's node: which of the network's masks is in it
 
 
 def show(result, visible: bool) -> bool:
     """Show or hide the outline of the mask that the network gave at its own threshold.
 
+    It is drawn only where the network's mask is another one than was drawn last.
+
     Returns:
         Whether it is shown now; False where the network's mask is no longer known.
     """
     node = nodeOf(result)
-    found = result.networkMask() if visible else None
-    if found is None:
-        if node is not None:
+    if not visible or not result.canThreshold:
+        if node is not None and node.GetDisplayNode() is not None:  # it has none where its scene is gone
             node.GetDisplayNode().SetVisibility(False)
         return False
     if node is None:
         node = _makeNode(result)
     followTransform(node, result.volumeNode)
-    for label in result.labels:
-        mask = (found[0] == label.value).astype("uint8")
-        writeSegment(node, result.segmentId(label), mask, found[1], result.gridMatrix())
+    state = result.networkState()
+    if getattr(node, _DRAWN, None) != state:
+        _draw(node, result)
+        setattr(node, _DRAWN, state)
     node.GetDisplayNode().SetVisibility(True)
     return True
+
+
+def _draw(node, result) -> None:
+    mask, offset = result.networkMask()
+    segmentation = node.GetSegmentation()
+    segmentation.RemoveAllSegments()  # another model may have other labels
+    for label in result.labels:
+        segmentId = segmentation.AddEmptySegment(result.segmentId(label), label.name, COLOR_RGB)
+        part = (mask == label.value).astype("uint8")
+        writeSegment(node, segmentId, part, offset, result.gridMatrix())
 
 
 def nodeOf(result):
@@ -53,7 +66,5 @@ def _makeNode(result):
     display.SetVisibility2DFill(False)
     display.SetVisibility2DOutline(True)
     display.SetSliceIntersectionThickness(2)
-    for label in result.labels:
-        node.GetSegmentation().AddEmptySegment(result.segmentId(label), label.name, COLOR_RGB)
     result.segmentationNode.SetNodeReferenceID(_ROLE, node.GetID())
     return node

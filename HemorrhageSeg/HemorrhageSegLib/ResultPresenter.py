@@ -5,7 +5,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import NetworkOutline, RaterSegments
+from HemorrhageSegLib import LabelSegments, NetworkOutline, RaterSegments
 from HemorrhageSegLib.Labelmaps import imageOfBox
 from HemorrhageSegLib.ResultTexts import typeCell
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, SceneResult
@@ -119,39 +119,16 @@ def _setReferenceGeometry(result: SceneResult) -> None:
 
 
 def _presentSegments(result: SceneResult) -> None:
-    """One segment a label, with the model's name, colour and terminology; segments drawn by the person stay."""
     segmentationNode = result.segmentationNode
     segmentationNode.CreateDefaultDisplayNodes()
-    segmentation = segmentationNode.GetSegmentation()
-    segmentation.SetSourceRepresentationName(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName())
-    wanted = {result.segmentId(label): label for label in result.labels}
-    for segmentId in segmentation.GetSegmentIDs():
-        if segmentId.startswith("hemorrhage-") and segmentId not in wanted:
-            segmentation.RemoveSegment(segmentId)
-    for segmentId, label in wanted.items():
-        if segmentation.GetSegment(segmentId) is None:
-            segmentation.AddEmptySegment(segmentId, label.name, label.color_rgb)
-        segment = segmentation.GetSegment(segmentId)
-        segment.SetName(label.name)
-        segment.SetColor(*label.color_rgb)
-        segment.SetTag(segment.GetTerminologyEntryTagName(), label.terminology())
-        # what a DICOM SEG says about who drew it
-        segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
-        segment.SetTag("DICOM.SegmentAlgorithmName", _algorithmName(result.record))
+    binaryLabelmap = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    segmentationNode.GetSegmentation().SetSourceRepresentationName(binaryLabelmap)
+    LabelSegments.present(result)
     display = segmentationNode.GetDisplayNode()
-    display.SetPreferredDisplayRepresentationName2D(
-        slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
-    )
+    display.SetPreferredDisplayRepresentationName2D(binaryLabelmap)
     display.SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
     )
-
-
-def _algorithmName(record: dict) -> str:
-    provenance = record.get("provenance") or {}
-    model = provenance.get("model")
-    model = model.get("id", "") if isinstance(model, dict) else model
-    return f"RadiologyCNN {model}" if model else "RadiologyCNN"
 
 
 def _presentProbability(result: SceneResult, volumeNode, maps) -> None:

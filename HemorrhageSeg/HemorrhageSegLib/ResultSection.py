@@ -12,7 +12,7 @@ from HemorrhageSegLib.LesionTable import LesionTable
 from HemorrhageSegLib.MaskDisplay import MaskDisplay
 from HemorrhageSegLib.ResultActions import ResultActions
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
-from HemorrhageSegLib.SceneResult import SceneResult, maskKey
+from HemorrhageSegLib.SceneResult import SceneResult
 from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
@@ -49,7 +49,6 @@ class ResultSection(VTKObservationMixin):
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
         self._parameterNode = None
         self._segmentation = None
-        self._knownMask = None
         self._editTimer = delayedCall(EDIT_DELAY_MS, self.onMaskEdited)
         self._measureTimer = delayedCall(MEASURE_DELAY_MS, self._measure)
         self.watch = InputWatch(self._onScanModified)
@@ -101,6 +100,7 @@ class ResultSection(VTKObservationMixin):
         parameters = self._parameterNode
         volumeNode = parameters.inputVolume
         result = SceneResult.ofVolume(volumeNode)
+        isEdited = result is not None and self._noteMask(result)
         with self._ownChange():
             parameters.segmentation = result.segmentationNode if result else None
             parameters.table = result.tableNode if result else None
@@ -114,12 +114,13 @@ class ResultSection(VTKObservationMixin):
         if result is None or result.measurements is not None:
             self._measureTimer.stop()
             self._show(result)
-        else:  # the mask was changed just before the scene was saved
+        else:  # the mask was changed while it was not watched, or just before the scene was saved
             self._show(result, result.totalMl())
             self._measureTimer.start()
         self._display.update()
-        self._rememberMask(result)
         self.resultShown.emit(result)
+        if isEdited:
+            self.maskEdited.emit(result)
 
     def followParameters(self) -> None:
         """A parameter was changed, by a widget or by a script."""
@@ -189,7 +190,6 @@ class ResultSection(VTKObservationMixin):
         with self._ownChange():
             result.removeSurface()  # it would be built anew at each move of the slider
             totalMl = self.logic.applyThreshold(result, threshold)
-        self._rememberMask(result)
         self._show(result, totalMl)
         self.maskShown.emit(result)
         self._measureTimer.start()
@@ -232,16 +232,24 @@ class ResultSection(VTKObservationMixin):
         self._editTimer.stop()
         self._segmentation = segmentation
         if segmentation is not None:
-            self.addObserver(segmentation, segmentation.SourceRepresentationModified, self._onSegmentModified)
-            # Undo replaces the whole segment; so do a new name and a new colour
-            self.addObserver(segmentation, segmentation.SegmentModified, self._onSegmentModified)
+            for event in (
+                segmentation.SourceRepresentationModified,
+                segmentation.SegmentModified,  # Undo replaces the whole segment; so do a new name and a new colour
+                segmentation.SegmentAdded,
+                segmentation.SegmentRemoved,
+            ):
+                self.addObserver(segmentation, event, self._onSegmentModified)
 
     def _onSegmentModified(self, caller=None, event=None) -> None:
         if not self.isUpdating and not self.logic.isPresenting:
             self._editTimer.start()
 
-    def _rememberMask(self, result) -> None:
-        self._knownMask = maskKey(result) if result is not None else None
+    def _noteMask(self, result) -> bool:
+        """Whether somebody else has changed the mask: its numbers are then no longer those of the table."""
+        isChanged = result.noteMask()
+        if isChanged:
+            self.logic.maskChanged(result)
+        return isChanged
 
     def finishEdit(self) -> None:
         """Take note now of a mask that was changed by hand just before."""
@@ -250,16 +258,10 @@ class ResultSection(VTKObservationMixin):
             self.onMaskEdited()
 
     def onMaskEdited(self) -> None:
-        """Somebody else may have changed the mask: its numbers are then no longer those of the table."""
+        """A segment was changed, which may be no more than its name."""
         result = self.result
-        known = self._knownMask
-        if result is None or slicer.mrmlScene.IsClosing():
+        if result is None or slicer.mrmlScene.IsClosing() or not self._noteMask(result):
             return
-        self._rememberMask(result)
-        if self._knownMask == known:
-            return
-        result.updateRecord(edited=not result.isNetworkMask())
-        self.logic.maskChanged(result)
         self._measureTimer.start()
         self._show(result, result.totalMl())
         self.maskEdited.emit(result)

@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 import vtk
 
+from HemorrhageSegLib import LabelSegments
 from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
@@ -94,7 +95,7 @@ class SceneResult:
     @staticmethod
     def segmentId(label) -> str:
         """Identifier of a label's segment."""
-        return f"hemorrhage-{label.value}"
+        return f"{LabelSegments.PREFIX}{label.value}"
 
     # Threshold
 
@@ -128,12 +129,13 @@ class SceneResult:
         offset, ijkToRas = self.offsetKji(), self.gridMatrix()
         volumeMl = {}
         with slicer.util.NodeModify(self.segmentationNode):
+            LabelSegments.addMissing(self)
             for number, label in enumerate(self.labels, start=1):
                 mask = numbers if len(self.labels) == 1 else (numbers == number).view(np.uint8)
                 voxels = int(np.count_nonzero(mask))
                 volumeMl[label.value] = voxels * self.voxelVolumeMm3() / 1000.0
                 writeSegment(self.segmentationNode, self.segmentId(label), mask, offset, ijkToRas)
-        self.updateRecord(threshold=float(threshold), edited=False)
+        self.updateRecord(threshold=float(threshold), edited=False, mask_key=maskKey(self))
         return sum(volumeMl.values())
 
     def networkMask(self, threshold: float | None = None) -> tuple[np.ndarray, tuple[int, int, int]] | None:
@@ -144,11 +146,14 @@ class SceneResult:
         """
         if not self.canThreshold:
             return None
-        operating = self.record["operating_threshold"]
-        threshold = operating if threshold is None else threshold
-        state = (threshold, *(node.GetImageData().GetMTime() for node in self.probabilityNodes))
-        name = "network's mask" if threshold == operating else "network's mask at another threshold"
-        return self._remembered(name, state, lambda: self._labelValues(threshold)).copy(), self.offsetKji()
+        state, operating = self.networkState(threshold), self.record["operating_threshold"]
+        name = "network's mask" if state[0] == operating else "network's mask at another threshold"
+        return self._remembered(name, state, lambda: self._labelValues(state[0])).copy(), self.offsetKji()
+
+    def networkState(self, threshold: float | None = None) -> tuple:
+        """What is another one whenever :meth:`networkMask` is: its threshold, and VTK's counts of changes."""
+        threshold = self.record["operating_threshold"] if threshold is None else threshold
+        return (threshold, *(node.GetImageData().GetMTime() for node in self.probabilityNodes))
 
     def _labelValues(self, threshold: float) -> np.ndarray:
         values = np.array([0, *(label.value for label in self.labels)], np.uint8)
@@ -169,9 +174,25 @@ class SceneResult:
         found = self.networkMask(self.record["threshold"])
         return found is not None and _cropKey(*found) == maskKey(self)
 
+    def noteMask(self) -> bool:
+        """Take note of the mask as it is now; whether it is another one than the record tells of.
+
+        Its key is saved with the scene: a mask may be changed where nobody watches it.
+        """
+        key, known = maskKey(self), self.record.get("mask_key")
+        if key == known:
+            return False
+        isNetworkMask = self.isNetworkMask()
+        if known is None and (isNetworkMask or self.record.get("edited") or not self.canThreshold):
+            self.updateRecord(mask_key=key)  # of an earlier version's scene, which tells nothing else
+            return False
+        self.updateRecord(mask_key=key, edited=not isNetworkMask)
+        return True
+
     def setMask(self, mask: np.ndarray, offsetKji: tuple[int, int, int]) -> None:
         """Replace the segments by label values (K, J, I) that start at voxel ``offsetKji``; nothing is asked."""
         with slicer.util.NodeModify(self.segmentationNode):
+            LabelSegments.addMissing(self)
             for label in self.labels:
                 part = (mask == label.value).astype(np.uint8)
                 writeSegment(self.segmentationNode, self.segmentId(label), part, offsetKji, self.gridMatrix())
@@ -263,7 +284,7 @@ class SceneResult:
 
 
 def maskKey(result) -> str:
-    """A short text that is the same for the same mask, whatever crop it is held in."""
+    """A short text that is the same for the same mask, whatever crop it is held in; a saved scene's masks keep it."""
     return result._remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
 
 

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.labels import HEMORRHAGE, LabelDefinition
-from radiologycnn.images import read_volume, write_image, write_segmentation_nrrd
+from radiologycnn.images import read_map, read_volume, write_image, write_segmentation_nrrd
 from radiologycnn.images.volume import LPS_TO_RAS
 
 ENDINGS = [".nii", ".nii.gz", ".nrrd", ".mha"]
@@ -84,6 +84,27 @@ def test_simpleitk_sees_the_same_image(tmp_path, array, ending, matrix):
 def test_number_types_keep_their_values(tmp_path, ending, dtype):
     array = (np.arange(9 * 10 * 11).reshape(9, 10, 11) % 2).astype(dtype)
     np.testing.assert_array_equal(read_volume(write_image(tmp_path / f"a{ending}", array, np.eye(4))).array, array)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_whole_numbers_of_64_bits_become_those_of_32(tmp_path, array, ending, dtype):
+    array = (array + (1024 if dtype == "uint64" else 0)).astype(dtype)
+    array[0, 0, :2] = 0, 2**31 - 1
+    path = write_image(tmp_path / f"a{ending}", array, np.eye(4))
+    for volume in (read_volume(path), read_map(path)):
+        assert volume.array.dtype == np.int32, "Slicer's views show no larger ones"
+        np.testing.assert_array_equal(volume.array, array)
+    assert not any("32 bits" in note for note in volume.notes)
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 2**63])
+def test_whole_numbers_beyond_32_bits_are_kept_and_said(tmp_path, array, value):
+    array = array.astype("uint64" if value >= 2**63 else "int64")
+    array[4, 5, 6] = value
+    volume = read_volume(write_image(tmp_path / "a.nii", array, np.eye(4)))
+    assert volume.array.dtype == np.float64 and volume.array[4, 5, 6] == value
+    assert "too large for 32 bits" in volume.notes[-1]
 
 
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])

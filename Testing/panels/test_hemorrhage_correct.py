@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from panels.typed_answer import typedAnswer
 
 
 @pytest.fixture
@@ -171,6 +172,98 @@ def testNetworksOutlineIsBesideTheMaskAndNotInIt(correcting):
     assert correcting.result.segmentationNode.GetSegmentation().GetNumberOfSegments() == 1
     correcting.press("N")
     assert not outline.GetDisplayNode().GetVisibility()
+
+
+def networkOutline(room):
+    """(voxels of the network's outline as it is shown, those of the network's mask), both bool."""
+    volume = room.widget.parameterNode.inputVolume
+    outline = room.slicer.util.getNode("*(network)")
+    assert outline.GetDisplayNode().GetVisibility()
+    ids = outline.GetSegmentation().GetSegmentIDs()
+    drawn = [room.slicer.util.arrayFromSegmentBinaryLabelmap(outline, segmentId, volume) != 0 for segmentId in ids]
+    crop, (k, j, i) = room.result.networkMask()
+    expected = np.zeros(drawn[0].shape, bool)
+    expected[k : k + crop.shape[0], j : j + crop.shape[1], i : i + crop.shape[2]] = crop != 0
+    return np.logical_or.reduce(drawn), expected
+
+
+@pytest.mark.parametrize("hasTypes", [False, True], ids=["same model", "model of types"])
+def testNetworksOutlineIsThatOfTheLatestRun(correcting, hasTypes):
+    correcting.press("N")
+    drawn, expected = networkOutline(correcting)
+    assert np.array_equal(drawn, expected)
+    job = correcting.start()
+    folder = correcting.sent("segment")[1]["output"]
+    if hasTypes:
+        correcting.answer(job, **typedAnswer(correcting.head, folder))
+    else:
+        message = correcting.selfTest.resultMessage(correcting.head, folder)
+        probability = np.load(message["probability"])
+        probability[: len(probability) // 2] = 0
+        np.save(message["probability"], probability)
+        correcting.client.result.emit(job, message)
+    assert correcting.ui.networkOutlineCheckBox.checked
+    before, (drawn, expected) = drawn, networkOutline(correcting)
+    assert np.array_equal(drawn, expected) and not np.array_equal(drawn, before)
+
+
+def testNetworksOutlineIsDrawnAnewOnlyWhereItIsAnotherOne(correcting):
+    correcting.press("N")
+    segmentation = correcting.slicer.util.getNode("*(network)").GetSegmentation()
+    before = segmentation.GetSegment("hemorrhage-1")
+    correcting.ui.thresholdSlider.value = 0.95  # the outline is of the network's own threshold
+    correcting.widget.results.showVolume()
+    correcting.press("N")
+    correcting.press("N")
+    assert segmentation.GetSegment("hemorrhage-1") is before
+
+
+def testNetworksOutlineIsHiddenWithItsResult(correcting):
+    correcting.press("N")
+    outline = correcting.slicer.util.getNode("*(network)")
+    first = correcting.volume
+    correcting.addHead(correcting.syntheticHead(bleedMm=(10.0, 10.0, 10.0)), "Other CT")
+    assert not outline.GetDisplayNode().GetVisibility() and not correcting.ui.networkOutlineCheckBox.checked
+    correcting.ui.inputVolumeSelector.setCurrentNode(first)
+    correcting.press("N")
+    assert outline.GetDisplayNode().GetVisibility()
+    correcting.slicer.mrmlScene.RemoveNode(correcting.result.probabilityNodes[0])
+    assert not outline.GetDisplayNode().GetVisibility(), "nobody knows any more whether it is the network's"
+    assert not correcting.ui.networkOutlineCheckBox.checked
+    correcting.slicer.mrmlScene.RemoveNode(correcting.result.segmentationNode)
+    assert correcting.slicer.util.getNodes("*(network)") == {}
+
+
+def testARemovedSegmentIsNoticedAndComesBackWithTheNetworksMask(correcting, monkeypatch):
+    import vtk
+
+    ui, segmentation = correcting.ui, correcting.result.segmentationNode.GetSegmentation()
+
+    def described() -> tuple:
+        segment, terminology = segmentation.GetSegment("hemorrhage-1"), vtk.reference("")
+        segment.GetTag(segment.GetTerminologyEntryTagName(), terminology)
+        return segment.GetName(), segment.GetColor(), str(terminology)
+
+    before = described()
+    correcting.editor.saveStateForUndo()
+    segmentation.RemoveSegment("hemorrhage-1")
+    correcting.waitFor(lambda: ui.totalLabel.text == "0.0 mL")
+    assert ui.correctVolumeLabel.text == "0.0 mL"
+    assert correcting.tableCells() == [] and not ui.exportCsvButton.enabled
+    assert not ui.thresholdSlider.enabled, "what was corrected by hand is not lost by a touch"
+    assert not np.load(correcting.waitForMeasuring()[1]["mask"]).any()
+    correcting.click(ui.networkMaskButton)
+    assert np.array_equal(correcting.maskOf(), correcting.head.truth != 0)
+    assert ui.totalLabel.text == f"{correcting.head.bleedMl:.1f} mL"
+    assert described() == before
+    correcting.press("Z")
+    correcting.waitFor(lambda: ui.totalLabel.text == "0.0 mL")
+    correcting.press("Z")
+    correcting.waitFor(lambda: ui.totalLabel.text == f"{correcting.head.bleedMl:.1f} mL")
+    segmentation.RemoveSegment("hemorrhage-1")
+    correcting.settled()
+    ui.thresholdSlider.value = 0.95  # as a script may set it
+    assert ui.totalLabel.text == f"{correcting.result.totalMl():.1f} mL" != "0.0 mL"
 
 
 def testKeysBelongToSlicerAgainWhenThePartIsFoldedOrThePanelLeft(correcting):

@@ -90,6 +90,45 @@ def testPanelReadsTheScanItselfWhereTheWorkerFails(room):
     assert "Reading" not in room.ui.stageLabel.text
 
 
+@pytest.mark.parametrize("isReadByWorker", [True, False], ids=["worker", "panel"])
+def testAScanOf64BitsIsOnTheSlices(room, isReadByWorker):
+    import SimpleITK as sitk
+
+    room.writeScans(1)
+    path = next(room.folder.glob("*.nii.gz"))
+    image = sitk.ReadImage(str(path))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkInt64), str(path))
+    room.openList()
+    layer, refusals = room.slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetBackgroundLayer(), []
+    tag = layer.AddObserver("ErrorEvent", lambda *arguments: refusals.append(arguments))
+    if isReadByWorker:
+        room.openCase("case-0001")
+    else:
+        room.widget.worklist.openCase("case-0001")
+        room.fail(room.sent("prepare_case")[0], "worker-died", "The background process ended unexpectedly.")
+    assert room.caseId == "case-0001" and room.widget.worklist.opening.isCaseShown
+    volume = room.widget.parameterNode.inputVolume
+    assert np.array_equal(room.slicer.util.arrayFromVolume(volume), room.heads["case-0001"].array)
+    layer.UpdateImageDisplay()
+    layer.RemoveObserver(tag)
+    assert layer.GetVolumeNode() is volume and not refusals, "the slice is not blank"
+
+
+def testAScanThatCannotBeShownIsSaidAndLeavesNoEmptyNode(room, monkeypatch):
+    def refuse(node, array) -> None:
+        raise RuntimeError("Unsupported numpy array type: long long")
+
+    room.writeScans(1)
+    room.openList()
+    before = {node.GetID() for node in room.slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
+    room.widget.worklist.openCase("case-0001")
+    monkeypatch.setattr(room.slicer.util, "updateVolumeFromArray", refuse)
+    room.fail(room.sent("prepare_case")[0], "worker-died", "The background process ended unexpectedly.")
+    assert "case-0001: The scan was read, but could not be shown" in room.ui.messageLabel.text
+    assert {node.GetID() for node in room.slicer.util.getNodesByClass("vtkMRMLVolumeNode")} == before
+    assert not room.widget.worklist.opening.isCaseShown and room.ui.flagButton.enabled
+
+
 def testListThatIsLeftWhileAScanIsReadForgetsIt(reading):
     job, _fields = reading.sent("prepare_case")
     reading.slicer.mrmlScene.Clear(0)

@@ -22,7 +22,7 @@ def testResultsLieBesideTheScanInTheSubjectHierarchy(clinic):
 
 def testSavedSceneKeepsSliderTableAndVolumeAlive(clinic, tmp_path):
     clinic.segment()
-    cells, total = clinic.tableCells(), clinic.ui.totalLabel.text
+    cells, total, notes = clinic.tableCells(), clinic.ui.totalLabel.text, clinic.ui.notesLabel.text
     path = str(tmp_path / "scene.mrb")
     assert clinic.slicer.util.saveScene(path)
     clinic.slicer.mrmlScene.Clear(0)
@@ -32,11 +32,107 @@ def testSavedSceneKeepsSliderTableAndVolumeAlive(clinic, tmp_path):
     assert clinic.ui.totalLabel.text == total
     assert clinic.tableCells() == cells
     assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+    assert clinic.ui.thresholdSlider.enabled and clinic.ui.notesLabel.text == notes, "nobody has corrected it"
     clinic.ui.thresholdSlider.value = 0.95
     assert 0 < clinic.result.totalMl() < clinic.head.bleedMl
     before = clinic.nodeCount()
     clinic.segment()
     assert clinic.nodeCount() == before
+
+
+def correctedElsewhere(clinic, result, volume) -> str:
+    """Half of the mask is taken away by Slicer's own editor; the volume that is left, as the panel writes it."""
+    util, node = clinic.slicer.util, result.segmentationNode
+    mask = util.arrayFromSegmentBinaryLabelmap(node, "hemorrhage-1", volume)
+    mask[: mask.shape[0] // 2] = 0
+    util.updateSegmentBinaryLabelmapFromArray(mask.astype(np.uint8), node, "hemorrhage-1", volume)
+    return f"{np.count_nonzero(mask) * result.voxelVolumeMm3() / 1000:.1f} mL"
+
+
+def loadedInAnotherModule(clinic, path):
+    """A saved scene, while another module than the panel is shown; its result and its scan."""
+    from HemorrhageSegLib.SceneResult import SceneResult
+
+    assert clinic.slicer.util.saveScene(str(path))
+    clinic.host.leave_module()
+    clinic.slicer.mrmlScene.Clear(0)
+    clinic.slicer.util.loadScene(str(path))
+    volume = clinic.slicer.util.getNode("CT")
+    return SceneResult.ofVolume(volume), volume
+
+
+def assertCorrectionIsKnown(clinic, left, monkeypatch) -> None:
+    """The panel tells of the mask as it is now, and gives it up only where the person says so."""
+    assert clinic.ui.totalLabel.text == left
+    assert clinic.tableCells() == [] and not clinic.ui.exportCsvButton.enabled
+    assert not clinic.ui.thresholdSlider.enabled
+    sent = np.load(clinic.waitForMeasuring()[1]["mask"])
+    assert f"{np.count_nonzero(sent) * clinic.result.voxelVolumeMm3() / 1000:.1f} mL" == left
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: False)
+    clinic.ui.correctCollapsibleButton.collapsed = True  # else Undo brings it back, and nothing is asked
+    clinic.useModel()
+    asked = clinic.count("segment")
+    clinic.click(clinic.ui.resetThresholdButton)
+    clinic.click(clinic.ui.segmentButton)
+    assert f"{clinic.result.totalMl():.1f} mL" == left and clinic.count("segment") == asked
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: True)
+    clinic.click(clinic.ui.resetThresholdButton)
+    assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
+    assert clinic.ui.thresholdSlider.enabled
+
+
+@pytest.mark.parametrize("isOfEarlierVersion", [False, True], ids=["", "saved by an earlier version"])
+def testACorrectionBeforeThePanelIsOpenedIsKnown(clinic, tmp_path, monkeypatch, isOfEarlierVersion):
+    clinic.segment()
+    if isOfEarlierVersion:
+        withoutKey(clinic.result)
+    result, volume = loadedInAnotherModule(clinic, tmp_path / "scene.mrb")
+    left = correctedElsewhere(clinic, result, volume)
+    clinic.slicer.util.selectModule("HemorrhageSeg")
+    assertCorrectionIsKnown(clinic, left, monkeypatch)
+
+
+def withoutKey(result) -> None:
+    from HemorrhageSegLib.SceneResult import RECORD_ATTRIBUTE
+
+    from RadiologyCNNLib.NodeRecord import writeRecord
+
+    record = {name: value for name, value in result.record.items() if name != "mask_key"}
+    writeRecord(result.segmentationNode, RECORD_ATTRIBUTE, record)
+
+
+@pytest.mark.parametrize("isMapGone", [False, True], ids=["", "without its probability"])
+@pytest.mark.parametrize("isEdited", [False, True], ids=["", "corrected"])
+def testASceneOfAnEarlierVersionIsShownAsItWasSaved(clinic, tmp_path, isEdited, isMapGone):
+    clinic.segment()
+    if isEdited:
+        correctedElsewhere(clinic, clinic.result, clinic.volume)
+        clinic.widget.results.finishEdit()
+        job, _fields = clinic.waitForMeasuring()
+        clinic.client.result.emit(
+            job, {"measurements": {"total_volume_ml": 8.0, "total_abc2_ml": 0.0, "totals": [], "lesions": []}}
+        )
+    if isMapGone:
+        clinic.slicer.mrmlScene.RemoveNode(clinic.result.probabilityNodes[0])
+    withoutKey(clinic.result)
+    loadedInAnotherModule(clinic, tmp_path / "scene.mrb")
+    clinic.slicer.util.selectModule("HemorrhageSeg")
+    assert clinic.ui.totalLabel.text == ("8.0 mL" if isEdited else f"{clinic.head.bleedMl:.1f} mL")
+    assert clinic.ui.exportCsvButton.enabled, "nothing has to be measured anew"
+    assert clinic.ui.thresholdSlider.enabled is not (isEdited or isMapGone)
+    assert bool(clinic.result.record["edited"]) is isEdited
+    clinic.result.setMask(np.ones((2, 3, 4), np.uint8), (5, 6, 7))
+    clinic.widget.results.finishEdit()
+    assert clinic.result.record["edited"] and not clinic.ui.exportCsvButton.enabled
+
+
+def testACorrectionOfAScanThatIsNotShownIsKnown(clinic, monkeypatch):
+    clinic.segment()
+    result, volume = clinic.result, clinic.volume
+    clinic.addHead(clinic.syntheticHead(bleedMm=(10.0, 10.0, 10.0)), "Other CT")
+    left = correctedElsewhere(clinic, result, volume)
+    clinic.ui.inputVolumeSelector.setCurrentNode(volume)
+    assertCorrectionIsKnown(clinic, left, monkeypatch)
 
 
 def testTransformedScanGivesAResultInItsPlace(clinic):

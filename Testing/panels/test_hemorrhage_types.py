@@ -73,6 +73,20 @@ def testAllTypesFollowTheThreshold(clinic):
     assert result.applyThreshold(0.5) == pytest.approx(before)
 
 
+def testATypeThatWasRemovedComesBackInItsPlace(clinic):
+    result = segmentTypes(clinic).result
+    segmentation, total = result.segmentationNode.GetSegmentation(), clinic.ui.totalLabel.text
+    ids, removed = segmentation.GetSegmentIDs(), LABELS[1]
+    segmentation.RemoveSegment(result.segmentId(removed))
+    clinic.widget.results.finishEdit()
+    assert clinic.ui.totalLabel.text == f"{result.totalMl():.1f} mL" != total
+    clinic.widget.results.backToNetwork()
+    assert clinic.ui.totalLabel.text == f"{result.totalMl():.1f} mL" == total
+    assert segmentation.GetSegmentIDs() == ids
+    segment = segmentation.GetSegment(result.segmentId(removed))
+    assert segment.GetName() == removed.name and segment.GetColor() == pytest.approx(removed.color_rgb)
+
+
 def testAModelOfOneLabelAfterwardsLeavesOneSegment(clinic):
     segmentTypes(clinic)
     segmentation = clinic.segment().segmentationNode.GetSegmentation()

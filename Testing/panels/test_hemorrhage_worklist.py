@@ -298,3 +298,15 @@ def testUsableByNameAndKeyboard(room, repository):
     from panels.clinic import unnamedWidgets
 
     assert unnamedWidgets(room.ui, repository / "HemorrhageSeg/Resources/UI/HemorrhageSeg.ui") == []
+
+
+def testACaseThatIsOpenedAgainCountsOnlyStrokes(room):
+    room.writeScans()
+    room.openList()
+    for stroke, counted in ((False, 0), (False, 0), (True, 1), (False, 1)):
+        assert room.openCase("case-0001") == "case-0001"
+        if stroke:
+            room.stroke(np.s_[6:9, 30:36, 30:36])
+            room.settled()
+        room.press("A")
+        assert room.word("case-0001")["edits"]["changes"] == counted

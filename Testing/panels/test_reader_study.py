@@ -224,6 +224,19 @@ def testAScanThatCannotBeReadIsLeftOut(clinic, folder):
     assert {row["case"] for row in clinic.rows()} == set(CASES) - {"bravo"}
 
 
+def testAScanOf64BitsIsReadAsAnyOther(clinic, folder):
+    import SimpleITK as sitk
+
+    for case in CASES:
+        path = str(folder / f"{case}.nii.gz")
+        sitk.WriteImage(sitk.Cast(sitk.ReadImage(path), sitk.sitkInt64), path)
+    clinic.startStudy()
+    for _number in CASES:
+        assert clinic.shownCase() == clinic.section.reading.case.name
+        clinic.read(1)
+    assert "All cases are answered" in clinic.study.studyLabel.text
+
+
 def testCasesAreReadBeforeTheyAreWanted(clinic, folder):
     """Start and answers find the scan in memory: here its file cannot be read by then."""
     clinic.open()

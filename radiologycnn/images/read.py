@@ -33,6 +33,7 @@ def read_volume(path: str | os.PathLike[str], series: str | int | None = None) -
 
     Returns:
         A volume of finite numbers in 3D with a believable geometry; ``notes`` say what was left out or resampled.
+        Whole numbers are of 32 bits at most, as Slicer's views show no larger ones.
 
     Raises:
         InputError: with a sentence on what is wrong and one on what to do.
@@ -61,7 +62,7 @@ def read_map(path: str | os.PathLike[str]) -> Volume:
 
 def _readable(path: Path, series: str | int | None = None) -> Volume:
     try:
-        return _read(path, series)
+        return _narrowed(_read(path, series))
     except PermissionError as error:
         raise InputError(
             "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
@@ -72,6 +73,18 @@ def _readable(path: Path, series: str | int | None = None) -> Volume:
             f"{path.name} does not fit into the memory, or its header names a wrong size.",
             "Crop the scan.",
         ) from error
+
+
+def _narrowed(volume: Volume) -> Volume:
+    """The volume with whole numbers of 64 bits in 32, or as floating-point numbers where one of them is too large."""
+    array = volume.array
+    if array.dtype.kind not in "iu" or array.dtype.itemsize <= 4:
+        return volume
+    limits = np.iinfo(np.int32)
+    if limits.min <= int(array.min()) and int(array.max()) <= limits.max:
+        return replace(volume, array=array.astype(np.int32))
+    note = "The file's whole numbers are too large for 32 bits; they were read as floating-point numbers."
+    return replace(volume, array=array.astype(np.float64), notes=(*volume.notes, note))
 
 
 def list_series(folder: str | os.PathLike[str]) -> list[Series]:
