@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The results of several scans, a line each, and why others gave none; both in the results folder.
 TABLE_NAME, REFUSED_NAME = "scans.csv", "refused.csv"
+#: Of several scans some may be such files: what one of them cannot follow is no reason to refuse it.
+NO_SERIES = "The chosen series was left aside: this file holds one scan, and only DICOM has series to choose from."
 
 Network = TypeVar("Network")
 Result = TypeVar("Result", bound="SegmentationResult | ClassificationResult")
@@ -60,6 +62,10 @@ class ScanCommand(ABC, Generic[Network, Result]):
     @abstractmethod
     def words(self, result: Result) -> str:
         """The result in the list of all scans on the terminal."""
+
+    def caution(self, result: Result) -> str:
+        """Why the result is not to be relied on, as a sentence; "" where nothing of that kind is known."""
+        return ""
 
     @abstractmethod
     def print_summary(self, result: Result) -> None:
@@ -103,6 +109,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
                 typer.echo(f"Note: {output} holds files of an earlier run.", err=True)
             raise
         if not quiet:
+            if len(scans) == 1 and self.caution(result):
+                typer.echo(f"Caution: {self.caution(result)}")
             if origin is not None:
                 origin.print(package.title)
             if len(scans) == 1:
@@ -126,6 +134,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
         from radiologycnn.images import read_volume
 
         volume = read_volume(scan, series=int(series) if series and series.isdecimal() else series)
+        if series and volume.provenance.get("format") != "DICOM":
+            volume = replace(volume, notes=(*volume.notes, NO_SERIES))
         if stopped():
             raise Cancelled
         report(0.05, "Loading the model")
@@ -140,7 +150,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
         report: Report,
         stopped: Stopped,
     ) -> tuple[list[str], int, _Origin | None]:
-        """A line for each scan, how many have no result, and the origin of all results."""
+        """Lines on each scan, how many have no result, and the origin of all results."""
         from radiologycnn.evaluation.summary import write_rows
         from radiologycnn.result_folder import make_result_folder
 
@@ -150,8 +160,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
             (output / name).unlink(missing_ok=True)
         found: list[dict[str, Any]] = []
         refused: list[dict[str, Any]] = []
-        lines: list[str] = []
-        origin: _Origin | None = None
+        told: list[tuple[str, list[str]]] = []
+        origins: list[_Origin] = []
         for number, (name, scan) in enumerate(scans.items()):
 
             def say(part: float, _stage: str, number: int = number, name: str = name) -> None:
@@ -166,13 +176,18 @@ class ScanCommand(ABC, Generic[Network, Result]):
                 problem = f"{error}{self._removed(output / name)}"
                 refused.append({"case": name, "scan": scan, "code": error.code, "problem": problem})
                 write_rows(output / REFUSED_NAME, refused)
-                lines.append(f"{name}: no result. {problem}")
+                told.append((f"{name}: no result. {problem}", []))
                 continue
-            own = _Origin.of(result)
+            own, caution = _Origin.of(result), self.caution(result)
             found.append({"case": name, "scan": scan, **self.row(result), **own.row()})
             write_rows(output / TABLE_NAME, found)
-            lines.append(f"{name}: {self.words(result)}")
-            origin = own.shared(origin)
+            told.append((f"{name}: {self.words(result)}", [f"Caution: {caution}"] * bool(caution) + own.remarks))
+            origins.append(own)
+        origin = _Origin.shared(origins)
+        said_above = origin.remarks if origin else []
+        lines = []
+        for line, remarks in told:
+            lines += [line, *(f"  {remark}" for remark in remarks if remark not in said_above)]
         return lines, len(refused), origin
 
     def _removed(self, folder: Path) -> str:
@@ -200,17 +215,26 @@ class _Origin:
     def of(cls, result: SegmentationResult | ClassificationResult) -> _Origin:
         return cls(result.provenance["model"], result.provenance["device_name"], tuple(result.notes))
 
-    def shared(self, other: _Origin | None) -> _Origin:
-        """With the notes alone that the other one has too."""
-        return self if other is None else replace(self, notes=tuple(n for n in self.notes if n in other.notes))
+    @classmethod
+    def shared(cls, origins: Sequence[_Origin]) -> _Origin | None:
+        """That of several results, with the notes alone that all of them have: a single one's are its own."""
+        if not origins:
+            return None
+        last = origins[-1]
+        common = (note for note in last.notes if len(origins) > 1 and all(note in one.notes for one in origins))
+        return replace(last, notes=tuple(common))
+
+    @property
+    def remarks(self) -> list[str]:
+        return [f"Note: {note}" for note in self.notes]
 
     def row(self) -> dict[str, str]:
         return {"model": self.model, "notes": " ".join(self.notes)}
 
     def print(self, model_title: str) -> None:
         typer.echo(f"Model: {model_title} ({self.model}), on {self.device_name}")
-        for note in self.notes:
-            typer.echo(f"Note: {note}")
+        for remark in self.remarks:
+            typer.echo(remark)
 
 
 def scan_names(scans: Sequence[str]) -> list[str]:

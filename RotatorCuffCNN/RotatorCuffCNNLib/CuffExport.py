@@ -7,6 +7,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from radiologycnn.rotatorcuff.caution import caution as engineCaution
 from radiologycnn.rotatorcuff.report_page import html_report
 from radiologycnn.rotatorcuff.results import csv_rows, evidence_rows
 from RadiologyCNNLib import ResultFiles
@@ -29,11 +30,12 @@ def exportCsv(result: CuffResult, path) -> Path:
         ResourceError: the file cannot be written.
     """
     path = Path(path)
-    classification = result.classification
+    classification, record = result.classification, result.record
+    caution = engineCaution(classification, record.get("notes") or (), record.get("provenance") or {})
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerows(csv_rows(classification))
+            writer.writerows(csv_rows(classification, caution))
             writer.writerow([])
             writer.writerows(evidence_rows(classification))
     except OSError as error:
@@ -99,7 +101,8 @@ def exportReport(result: CuffResult, path, modelCard=None, caution="") -> Path:
         result.classification,
         model_card=modelCard or {"id": record.get("model") or ""},
         provenance=provenance,
-        notes=[note for note in (caution, *(record.get("notes") or ())) if note],
+        notes=[note for note in record.get("notes") or () if note],
+        caution=caution,
         pictures=reportPictures(result),
         scan_name=result.volumeNode.GetName() if result.volumeNode is not None else "",
     )

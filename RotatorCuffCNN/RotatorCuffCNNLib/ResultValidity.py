@@ -4,7 +4,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
-from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
+from radiologycnn.rotatorcuff.caution import caution_code
 from RadiologyCNNLib import ScanGeometry
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffResult import CuffResult
@@ -62,19 +62,18 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
 
 def caution(result: CuffResult) -> str:
     """Why the answer is not to be relied on, as a sentence; "" where nothing of that kind is known."""
-    classification = result.classification
-    if any(note.endswith(NOT_A_SHOULDER) for note in result.record.get("notes") or ()):
-        return _("By its name this series does not show a shoulder: do not rely on this answer.")
-    if classification.plane in ("sagittal", "axial"):
-        return _("Not an oblique-coronal series: do not rely on this answer.")
-    if classification.weighting == "T1":
-        return _("A T1-weighted series, in which fluid in a tear is dark: do not rely on this answer.")
-    if not classification.roi.is_placed:
-        return _("The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again.")
-    preprocessing = (result.record.get("provenance") or {}).get("preprocessing") or {}
-    if classification.side not in ("left", "right") and preprocessing.get("mirror_left", True):
-        return _("Nothing tells which shoulder this is. Choose its side; classify again.")
-    return ""
+    record = result.record
+    code = caution_code(result.classification, record.get("notes") or (), record.get("provenance") or {})
+    sentences = {
+        "not-a-shoulder": _("By its name this series does not show a shoulder: do not rely on this answer."),
+        "not-coronal": _("Not an oblique-coronal series: do not rely on this answer."),
+        "t1-weighted": _("A T1-weighted series, in which fluid in a tear is dark: do not rely on this answer."),
+        "head-not-found": _(
+            "The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again."
+        ),
+        "side-unknown": _("Nothing tells which shoulder this is. Choose its side; classify again."),
+    }
+    return sentences[code] if code else ""
 
 
 def _liesWhereItDid(result: CuffResult) -> bool:

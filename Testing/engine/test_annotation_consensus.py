@@ -108,6 +108,18 @@ def test_network_as_one_more_rater_and_a_single_rater(folder) -> None:
     assert record["notes"] == ["1 of 5 cases have one rater only, whose mask is the consensus."]
 
 
+def test_a_majority_of_two_is_said_to_be_their_intersection(folder, tmp_path) -> None:
+    annotated_folder(tmp_path / "two", 2, {name: RATERS[name] for name in ("ab", "cd")})
+    dataset = AnnotationDataset(tmp_path / "two")
+    (note,) = make_consensus(dataset)["notes"]
+    assert note == (
+        "2 of 2 cases have two raters only: a majority of two is what both have marked, their intersection."
+    )
+    assert make_consensus(dataset, "union")["notes"] == []
+    annotated_folder(tmp_path / "two", 1, {"ef": RATERS["ef"]})
+    assert make_consensus(dataset)["notes"][0].startswith("1 of 2 cases has two raters only")
+
+
 def test_cancelled_consensus_leaves_training_as_it_was(folder) -> None:
     dataset = AnnotationDataset(folder)
     make_consensus(dataset, "majority", use_for_training=True)

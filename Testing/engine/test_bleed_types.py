@@ -13,7 +13,7 @@ from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
-from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.hemorrhage.mask_values import standard_labels, stated_values
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images import read_volume, write_image
@@ -247,3 +247,29 @@ def test_evaluate_compares_types_of_different_values(tmp_path) -> None:
     write_image(found / "a.nii.gz", box(3, 7), matrix)
     with pytest.raises(InputError, match="no type of bleed"):
         run("evaluate", "masks", found, reference, "-o", tmp_path / "other", "--types")
+
+
+@pytest.mark.parametrize("said", ["nothing", "blood", "types", "values", "no iph", "iph alone", "empty"])
+def test_blood_or_none_does_not_count_as_iph(tmp_path, said) -> None:
+    """Masks that hold 1 alone are compared by type where a file beside them, or the references, leave no doubt."""
+    matrix = np.diag([1.0, 1.0, 2.0, 1.0])
+    found, reference = tmp_path / "found", tmp_path / "reference"
+    for case, value in (("a", 1), ("b", 3)):
+        (found / case).mkdir(parents=True)
+        write_image(found / case / "mask.nii.gz", box(3, 0 if said == "empty" else 1), matrix)
+        reference.mkdir(exist_ok=True)
+        write_image(reference / f"{case}.nii.gz", box(3, 1 if said == "iph alone" else value), matrix)
+        if said in ("blood", "types"):
+            labels = [HEMORRHAGE] if said == "blood" else BLEED_TYPES.values()
+            (found / case / "report.json").write_text(json.dumps({"labels": [one.to_dict() for one in labels]}))
+        elif said == "no iph":
+            (found / case / "report.json").write_text("[]")
+    if said == "values":
+        (found / "dataset_description.json").write_text(json.dumps({"MaskValues": {"1": "iph"}}))
+    arguments = ("evaluate", "masks", found, reference, "-o", tmp_path / "out", "--types")
+    if said in ("nothing", "blood", "no iph"):
+        with pytest.raises(InputError, match=r"no value but 1.*case “b” holds other types"):
+            run(*arguments)
+        assert not (tmp_path / "out").exists()
+    else:
+        assert "Intraparenchymal" in run(*arguments)

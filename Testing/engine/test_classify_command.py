@@ -1,5 +1,6 @@
 """``radiologycnn classify``: files, exit codes, sentences."""
 
+import csv
 import json
 import sys
 
@@ -24,6 +25,10 @@ def workplace(tmp_path_factory):
     noisy = head.array + np.random.default_rng(1).normal(0, 6, head.array.shape)
     write_image(folder / "head-ct.nii.gz", np.round(noisy).astype(np.int16), head.ijk_to_lps)
     random_package(folder / "random")
+    sagittal = volume.ijk_to_lps.copy()
+    sagittal[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]] @ sagittal[:3, :3]
+    sagittal[:3, 3] += (volume.ijk_to_lps - sagittal)[:3, :3] @ ((np.array(volume.array.shape[::-1]) - 1) / 2)
+    write_image(folder / "sagittal.nii.gz", volume.array, sagittal)
     return folder
 
 
@@ -61,6 +66,23 @@ def test_classify_writes_everything_and_says_it_in_words(command, workplace):
     assert record["answer"] in finished.out
     assert "Not for patients" in finished.out and "not a measurement of the tear" in finished.out
     assert "Running the network" in finished.err
+
+
+def test_an_answer_not_to_be_relied_on_says_so_first_wherever_it_stands(command, workplace):
+    caution = "Not an oblique-coronal series: do not rely on this answer."
+    options = ("-m", "./random", "--side", "right")
+    assert command("sagittal.nii.gz", "-o", "doubtful", *options).out.startswith(f"Caution: {caution}\n")
+    folder = workplace / "doubtful"
+    assert json.loads((folder / "classification.json").read_text("utf-8"))["caution"] == caution
+    with (folder / "classification.csv").open(newline="", encoding="utf-8") as file:
+        assert ["caution", caution, "", "", "", ""] in csv.reader(file)
+    page = (folder / "report.html").read_text("utf-8")
+    assert page.index(f'<p class="warning">{caution}</p>') < page.index("class='verdict'")
+    said = command("shoulder.nii.gz", "sagittal.nii.gz", "-o", "both", *options, "--roi-edge", "85").out
+    assert "sagittal: " in said and said.count("Caution: Not an oblique") == 1
+    assert said.index("sagittal: ") < said.index(f"\n  Caution: {caution}\n  Note: This is a sagittal series")
+    with (workplace / "both" / "scans.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["case"]: row["caution"] for row in csv.DictReader(file)}["sagittal"] == caution
 
 
 def test_quiet_says_nothing(command, workplace):

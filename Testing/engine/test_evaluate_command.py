@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
+from radiologycnn.commands.evaluate import _metric_line
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.table_files import read_table
 from radiologycnn.images import write_image
@@ -76,6 +77,12 @@ def test_a_single_case_has_no_spread(folders, tmp_path) -> None:
         ["Dice", "1", "0.500", "–", "0.500", "0.500", "to", "0.500", "–"],
         ["Dice", "1", "-0.500", "–", "1.000"],
     ]
+
+
+def test_figures_of_large_volumes_stay_apart() -> None:
+    figures = dict.fromkeys(("mean", "median", "lower_quartile", "upper_quartile"), 1132.092)
+    line = _metric_line("found_ml", {"cases": 1, "sd": None, **figures})
+    assert line.endswith("  1132.092 to 1132.092  –")
 
 
 def test_how_empty_masks_count_is_said(tmp_path) -> None:
@@ -210,6 +217,27 @@ def test_bad_tables_are_refused_with_their_line(tmp_path, heading, line, words) 
     truth = table(tmp_path / "truth.csv", "case,class", "a,None")
     with pytest.raises(InputError, match=words):
         run("classes", table(tmp_path / "found.csv", heading, line), truth, "-o", tmp_path / "out")
+
+
+def test_tables_that_are_not_there_are_folders_or_may_not_be_read_say_so(tmp_path, monkeypatch) -> None:
+    truth = table(tmp_path / "truth.csv", "case,class", "a,None")
+    with pytest.raises(InputError, match=r"There is no file .*nope\.csv"):
+        run("classes", tmp_path / "nope.csv", truth, "-o", tmp_path / "out")
+    with pytest.raises(InputError, match=r"is a folder, not a CSV table. Give the table in it: .*truth\.csv\."):
+        run("classes", tmp_path, truth, "-o", tmp_path / "out")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(InputError, match=r"is a folder, not a CSV table. Give a CSV file\."):
+        run("classes", tmp_path / "bare", truth, "-o", tmp_path / "out")
+    truth.write_bytes("case,class\na,Größe\n".encode("latin-1"))
+    with pytest.raises(InputError, match="Export it as CSV in UTF-8"):
+        read_table(truth)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(InputError, match=r"truth\.csv may not be read: there is no permission"):
+        read_table(truth)
 
 
 # Two methods on the same cases

@@ -79,9 +79,17 @@ def test_values_without_air_are_not_hounsfield_units(head):
     assert "Hounsfield" in refused(replace(head, array=np.clip(head.array, 0, 110)))
 
 
+def test_a_scan_without_bone_is_no_head(head):
+    assert "no bone in this scan: its values run from -1000 to 80 HU" in refused(
+        replace(head, array=np.clip(head.array, -1000, 80))
+    )
+
+
 def test_stored_values_without_the_offset_are_recognized(head):
-    with pytest.raises(InputError, match="offset"):
+    with pytest.raises(InputError, match="offset") as refusal:
         check_head_ct(replace(head, array=head.array + 1024 + 10))
+    # A bright MRI has such values, too.
+    assert "no CT at all (an MRI, say)" in refusal.value.message and refusal.value.hint.startswith("Choose a CT; if")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import struct
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -14,6 +15,7 @@ import SimpleITK as sitk
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.hemorrhage.labels import HEMORRHAGE, LabelDefinition
 from radiologycnn.images import read_map, read_volume, write_image, write_segmentation_nrrd
+from radiologycnn.images.nifti import read_nifti
 from radiologycnn.images.volume import LPS_TO_RAS
 
 ENDINGS = [".nii", ".nii.gz", ".nrrd", ".mha"]
@@ -176,9 +178,35 @@ def test_other_contents_are_refused(tmp_path, ending):
     assert error.value.code == "not-an-image"
 
 
+def test_files_that_may_not_be_read_are_not_called_damaged(tmp_path, array, monkeypatch):
+    path = write_image(tmp_path / "scan.nii.gz", array, oblique_matrix())
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"scan\.nii\.gz may not be read: there is no permission"):
+        read_nifti(path)
+
+
 def test_missing_paths_are_refused(tmp_path):
     with pytest.raises(InputError, match="no file or folder"):
         read_volume(tmp_path / "nowhere.nii.gz")
+
+
+def test_a_folder_of_scan_files_is_refused_with_the_way_to_give_them(tmp_path, array):
+    def hint():
+        with pytest.raises(InputError) as error:
+            read_volume(tmp_path)
+        assert error.value.code == "no-dicom"
+        return error.value.hint
+
+    write_image(tmp_path / "head-1-mask.nii.gz", array, np.eye(4))
+    assert hint() == "Give a folder with DICOM files, or a scan file."
+    write_image(tmp_path / "head-1.nii.gz", array, np.eye(4))
+    assert hint() == "Give the file itself, head-1.nii.gz."
+    write_image(tmp_path / "head-2.nii.gz", array, np.eye(4))
+    assert hint() == f"Give the file itself, for instance head-1.nii.gz, or {tmp_path}/*.nii.gz for all of them."
 
 
 def test_four_dimensions_colours_and_complex_numbers_are_refused(tmp_path):

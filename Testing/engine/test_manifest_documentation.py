@@ -108,12 +108,15 @@ def test_simulated_folders_are_data_folders(tmp_path) -> None:
         tmp_path / "head-ct",
         device="cpu",
     )
+    assert heads.simulated and heads.default_title() == "Hemorrhage, simulated scans"
     found = heads.prepare(tmp_path / "run").found[""]
     types = [row["types"] for row in rows_of((tmp_path / "head-ct" / "cases.csv").read_text())]
     assert [heads.stratum(path) == "no bleed" for path in found] == [kinds == "none" for kinds in types]
     shoulders = RotatorCuffTask(
         TearSettings.from_preset("default", {"grid_size": 16}), tmp_path / "shoulder-mr", device="cpu"
     )
+    assert shoulders.simulated and shoulders.default_title() == "Rotator cuff, simulated shoulders"
+    assert shoulders.describe_cases(1) == "1 simulated shoulder MRs of shoulder-mr"
     found = shoulders.prepare(tmp_path / "run").found[""]
     truth = rows_of((tmp_path / "shoulder-mr" / "truth.csv").read_text())
     assert [load_case(path).tear_class for path in found] == [int(row["tear_class"]) for row in truth]

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import requests
 import urllib3
-from engine.hand_made import make_package
+from engine.hand_made import description, make_package, window_network
 from engine.model_files import change_description, refusal, zipped
 
 from radiologycnn.errors import Cancelled, ResourceError
 from radiologycnn.models import download as download_module
 from radiologycnn.models.catalog import list_models
 from radiologycnn.models.install import install_model, remove_model
+from radiologycnn.models.weights import save_package
 
 pytestmark = pytest.mark.usefixtures("models_folder")
 
@@ -49,6 +50,19 @@ def test_a_failed_install_leaves_the_earlier_model_alone(package_folder, tmp_pat
     assert "damaged" in refusal(install_model, package_folder)
     assert list_models()[0].title == "Hand-made model"
     assert nothing_unfinished(models_folder)
+
+
+def test_another_model_of_the_same_id_is_replaced_only_where_asked(package_folder, tmp_path, models_folder):
+    first = install_model(package_folder).weights_sha256
+    install_model(package_folder)  # the same again
+    weights = {name: 2 * tensor for name, tensor in window_network().state_dict().items()}
+    other = save_package(tmp_path / "other", weights, description())
+    for source in (other.path, zipped(other.path, tmp_path / "other.zip")):
+        assert "Another model hand-made-1.0.0 is installed" in refusal(install_model, source)
+    assert list_models()[0].weights_sha256 == first and nothing_unfinished(models_folder)
+    assert install_model(other.path, replace=True).weights_sha256 == other.weights_sha256 != first
+    (models_folder / "hand-made-1.0.0" / "weights.safetensors").write_bytes(b"damaged")
+    assert install_model(package_folder).weights_sha256 == first
 
 
 def test_a_zip_that_is_not_the_announced_one_is_refused(package_folder, tmp_path):

@@ -16,6 +16,7 @@ from radiologycnn.cli import main
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.words import p_words
 from radiologycnn.images import write_image
+from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.readers.answers import Answer, write_answers
 from radiologycnn.readers.comparison import compare
 from radiologycnn.readers.comparison_page import comparison_page
@@ -24,7 +25,7 @@ from radiologycnn.readers.marks import TearMark
 from radiologycnn.readers.members import Member, members_of
 from radiologycnn.readers.network_run import classify_study
 from radiologycnn.readers.outputs import write_comparison
-from radiologycnn.readers.study import open_study
+from radiologycnn.readers.study import StudySettings, open_study, write_settings
 from radiologycnn.readers.tables import Predictions
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
@@ -284,6 +285,27 @@ def test_compare_writes_tables_record_and_a_page_that_needs_nothing(study: Path,
     assert "Not for diagnosis" in page
 
 
+def test_page_says_which_network_it_is_and_whether_readers_see_its_map(study: Path, tmp_path: Path) -> None:
+    """A model of real scans, a table of an earlier version, and one that ``classify`` wrote."""
+    older = study / "network" / "predictions.csv"
+    heading, *rows = older.read_text().splitlines()
+    newer, scans = tmp_path / "newer.csv", tmp_path / "scans.csv"
+    newer.write_text("\n".join([f"{heading},model,simulated", *(f"{row},cuff-2.0.0,no" for row in rows)]))
+    scans.write_text("\n".join([f"{heading},model,notes", *(f'{row},demo-1.0.0,"{SIMULATED_NOTE}"' for row in rows)]))
+    write_settings(study, StudySettings(show_map=True))
+    record = write_comparison(study, tmp_path / "out", [older, newer, scans])
+    assert record["networks"] == [
+        {"name": "Network", "model": "", "simulated": False},
+        {"name": "newer", "model": "cuff-2.0.0", "simulated": False},
+        {"name": "scans", "model": "demo-1.0.0", "simulated": True},
+    ]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<p class='facts'>Network: its table does not name the model.</p>" in page
+    assert "<p class='facts'>newer: model cuff-2.0.0.</p>" in page
+    assert f"<p class='warning'>scans: model demo-1.0.0. {SIMULATED_NOTE}</p>" in page
+    assert "an aided reading" in page
+
+
 def test_page_of_one_group_has_no_tests() -> None:
     page = comparison_page(compare(TRUTH, [Member("R", "Readers", TRUTH, {})]) | {"marks": None}, "One")
     assert "Kruskal-Wallis)" not in page.split("How it is computed")[0]
@@ -324,8 +346,14 @@ def test_commands_from_scans_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "truth.csv").write_text("id,tear_class\ns0,None\ns1,Small\n")
     (tmp_path / "R7.csv").write_text("case,tear_class,seconds\ns0,None,10\ns1,Medium,20\n")
     run(monkeypatch, "new", folder, "--title", "Two", "--seed", "5")
-    assert "3 scans, the truth of 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 scans, the truth of 2" in said and "Note" not in said
     run(monkeypatch, "import", folder, tmp_path / "R7.csv")
+    (tmp_path / "R8.csv").write_text("case,tear_class\ns0,None\n")
+    run(monkeypatch, "import", folder, tmp_path / "R8.csv")
+    said = capsys.readouterr().out
+    assert "R7: 2 answers taken in." in said and "R8: 1 answer taken in." in said
+    (folder / "readers" / "R8.csv").unlink()
     run(monkeypatch, "network", folder, "-m", package, "-d", "cpu", "-q")
     assert "Refused: broken" in capsys.readouterr().out
     assert own.exists() and not earlier.exists()
@@ -335,7 +363,11 @@ def test_commands_from_scans_to_report(tmp_path: Path, monkeypatch: pytest.Monke
     run(monkeypatch, "compare", folder, "-o", tmp_path / "out")
     said = capsys.readouterr().out
     assert re.search(r"Diagnostic time \(s\)\s+\d+\.\d+\s+15\.0\s", said)
-    assert "Two" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Two" in page
+    who = "Network: model random-1.0.0. Demonstration model, trained on simulated scans. Not for patients."
+    assert who in said and f"<p class='warning'>{who}</p>" in page
+    assert "Readers in this program do not see the network&#x27;s map." in page
     run(monkeypatch, "compare", tmp_path / "nowhere", "-o", tmp_path / "out", expect=1)
     assert "no folder" in capsys.readouterr().err
 

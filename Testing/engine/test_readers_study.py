@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from engine.dicom_phantom import ball, write_series
 from engine.reader_study import MARK, write_empty_study
+from typer.testing import CliRunner
 
+from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.readers.answers import Answer, read_answers, readers_of, write_answers
 from radiologycnn.readers.marks import PeakCheck, TearMark, check_peak
@@ -53,6 +55,27 @@ def test_settings_come_back_and_wrong_ones_are_refused(folder: Path) -> None:
         (folder / "study.json").write_text(json.dumps(record))
         with pytest.raises(InputError, match=words):
             open_study(folder)
+
+
+def test_settings_stay_once_there_are_answers(folder: Path) -> None:
+    def new(*arguments: str) -> str:
+        arguments = ("readers", "new", str(folder), *arguments)
+        return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+
+    assert "Note" not in new("--seed", "1", "--title", "Spring")
+    assert "earlier ones: title “Spring”, show_map false, seed 1." in new("--show-map")
+    assert "Note" not in new("--show-map")
+    write_answers(folder / "readers" / "dr-b.csv", [Answer("case 1", 1, 3, None)])
+    new("--show-map", "--title", "Autumn")  # it had no title
+    before = (folder / "study.json").read_bytes()
+    with pytest.raises(InputError, match=r"answers already \(dr-b\), and other settings: title “Autumn”, show_map"):
+        new("--seed", "7")
+    assert (folder / "study.json").read_bytes() == before
+    new("--show-map", "--title", "Autumn")
+    (folder / "study.json").unlink()  # the defaults are settings, too
+    with pytest.raises(InputError, match="seed 0"):
+        new("--seed", "7")
+    assert not (folder / "study.json").exists()
 
 
 def test_truth_of_other_scans_is_refused(folder: Path) -> None:

@@ -18,6 +18,7 @@ from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.html_page import RESEARCH_USE
 from radiologycnn.images.png import png_bytes
 from radiologycnn.models.package import SIMULATED_NOTE
+from radiologycnn.rotatorcuff.caution import CAUTIONS, caution_code
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.pictures import colors, slice_pictures
 from radiologycnn.rotatorcuff.report import resolve_target, write_result
@@ -178,6 +179,33 @@ def test_the_page_says_what_was_found_how_and_that_it_is_research(result, volume
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "url(" not in "".join(page.styles) and "import" not in "".join(page.styles)
     assert "script" not in page.tags and "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "notes", "mirrors", "code"),
+    [
+        ({}, ["By its name this series shows a knee, not a shoulder."], True, "not-a-shoulder"),
+        ({"plane": "sagittal"}, [], True, "not-coronal"),
+        ({"plane": "axial", "weighting": "T1"}, [], True, "not-coronal"),
+        ({"weighting": "T1"}, [], True, "t1-weighted"),
+        ({"automatic": True, "confidence": 0.2}, [], True, "head-not-found"),
+        ({"automatic": False, "confidence": 0.2}, [], True, ""),
+        ({"side": "unknown"}, [], True, "side-unknown"),
+        ({"side": "unknown"}, [], False, ""),
+        ({"plane": "unknown", "weighting": "unknown"}, ["Another note."], True, ""),
+    ],
+)
+def test_what_an_answer_is_not_to_be_relied_on_for(result, changes, notes, mirrors, code):
+    sure = {"plane": "coronal", "weighting": "T2", "side": "left", "automatic": False, "confidence": 1.0, **changes}
+    place = {name: sure.pop(name) for name in ("automatic", "confidence")}
+    answer = replace(result.classification, roi=replace(result.classification.roi, **place), **sure)
+    provenance = {"preprocessing": {"mirror_left": mirrors}}
+    assert caution_code(answer, notes, provenance) == code
+    found = replace(result, classification=answer, notes=tuple(notes), provenance=provenance)
+    assert found.caution == CAUTIONS.get(code, "")
+    page = page_of(found, caution=found.caution)
+    assert page.count("do not rely on this answer") == bool(code)
+    assert ["caution", found.caution, "", "", "", ""] in csv_rows(answer, found.caution)
 
 
 def test_the_bars_are_as_long_as_the_probabilities(result):

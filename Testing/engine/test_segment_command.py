@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from engine.hand_made import head_phantom, make_package
 from engine.improvable import untrained_model_of_types
+from engine.model_files import change_description
 
 from radiologycnn.cli import app, main
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.results import csv_rows
-from radiologycnn.images import read_volume, write_image
+from radiologycnn.images import list_series, read_volume, write_image
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +150,28 @@ def test_a_real_abdomen_is_refused(command, shared_data):
     assert "No skull" in command("segment", abdomen, "-o", "x", "-m", "hand-made", expect=1).stderr
 
 
-def test_models_are_installed_listed_shown_and_removed(command):
+def test_models_are_installed_listed_shown_and_removed(command, workplace):
     assert "Installed hand-made-1.0.0" in command("models", "install", "hand-made").stdout
-    assert "trained on simulated scans" in command("models", "list").stdout
+    listed = command("models", "list").stdout
+    assert "trained on simulated scans" in listed
+    assert listed.endswith(f"Models that you install are kept in {workplace / 'models'}.\n")
     listed = json.loads(command("models", "list", "--json").stdout)
     assert [model["id"] for model in listed if model["name"] == "hand-made"] == ["hand-made-1.0.0"]
     assert "Not for patients" in command("models", "show", "hand-made").stdout
     assert "Removed" in command("models", "remove", "hand-made-1.0.0").stdout
     assert "No model" in command("models", "remove", "hand-made-1.0.0", expect=1).stderr
+
+
+def test_install_says_which_model_is_the_default_now(command, package_folder, models_folder, monkeypatch):
+    monkeypatch.setattr("radiologycnn.models.catalog.user_models_folder", lambda: models_folder)
+    monkeypatch.setattr("radiologycnn.models.install.user_models_folder", lambda: models_folder)
+    assert command("models", "list").stdout.startswith("No models.\n")
+    assert "segment takes hand-made-1.0.0 now" in command("models", "install", package_folder).stdout
+    change_description(package_folder, version="0.9.0")
+    assert "takes" not in command("models", "install", package_folder, "--replace").stdout
+    change_description(package_folder, version="1.1.0")
+    said = command("models", "install", package_folder).stdout
+    assert "segment takes hand-made-1.1.0 now" in said and "classify" not in said
 
 
 def test_help_fills_the_lines_of_the_terminal():
@@ -197,6 +212,33 @@ def test_several_scans_have_a_folder_each_and_a_bad_one_is_no_obstacle(command, 
         ]
     command("segment", "head.nii.gz", "second.nrrd", "-o", "many", "-m", "hand-made", "-q")
     assert not (out / "refused.csv").exists(), "of an earlier run"
+
+
+def test_of_several_scans_each_has_its_own_notes_below_its_line(command, workplace):
+    volume, _ = head_phantom((26, 96, 96), np.diag([2.3, 2.6, 7.0]))
+    write_image(workplace / "thick.nii.gz", volume.array, volume.ijk_to_lps)
+    options = ("-m", "hand-made", "-d", "cpu")
+    said = command("segment", "head.nii.gz", "thick.nii.gz", "-o", "notes", *options).stdout
+    above, below = said.split("head: ")
+    assert above.count("Note: ") == 2 and "Note: Demonstration" in above, "what both have in common"
+    own, thick = below.split("thick: ")
+    assert "Note: " not in own and "\n  Note: The slices are 7.0 mm apart" in thick
+    said = command("segment", "absent.nii.gz", "thick.nii.gz", "-o", "notes", *options, expect=1).stdout
+    above, thick = said.split("thick: ")
+    assert "Note: " not in above and thick.count("\n  Note: ") == 3, "a single one's notes are its own"
+    said = command("segment", "absent.nii.gz", "gone.nii.gz", "-o", "notes", *options, expect=1).stdout
+    assert "Model: " not in said and said.count("no result. ") == 2
+
+
+def test_a_chosen_series_that_a_file_has_not_is_said(command, workplace, shared_data):
+    options = ("-m", "hand-made", "-d", "cpu", "--series")
+    said = command("segment", "head.nii.gz", "-o", "a", *options, "3").stdout
+    assert "Note: The chosen series was left aside" in said
+    report = json.loads((workplace / "a" / "report.json").read_text("utf-8"))
+    assert any("only DICOM has series" in note for note in report["notes"])
+    tilted = shared_data / "head-ct-ge-tilt-uneven"
+    said = command("segment", tilted, "-o", "b", *options, list_series(tilted)[0].uid)
+    assert "left aside" not in said.stdout
 
 
 def test_a_rerun_leaves_nothing_of_an_earlier_model(command, workplace, tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
 """The simulate commands' kinds of output: DICOM series, pairs, raters; each fits the masks that lie beside it."""
 
 import csv
+import errno
 import json
 import os
 import shutil
 import signal
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -15,8 +18,9 @@ from radiologycnn.cli import app
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.evaluation.mask_files import pair_cases
 from radiologycnn.images import read_volume
+from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.head_ct import HeadCtConfig
-from radiologycnn.simulation.population import Population, write_population
+from radiologycnn.simulation.population import Population, _let_the_scan_end, write_population
 
 COARSE = '{"scanner": {"coarse_mm": 4.0, "fine_mm": 4.0}, "bleeds": {"bleed_free": 0.0}}'
 
@@ -143,6 +147,130 @@ def test_process_that_the_system_ends_is_told_with_what_to_do(tmp_path) -> None:
     with pytest.raises(ResourceError, match="memory") as told:
         write_population(population, tmp_path, 2, 0, HeadCtConfig(), jobs=2)
     assert told.value.code == "simulation-process" and "--jobs" in told.value.hint
+
+
+def small_scan(index: int, seed: int, config: HeadCtConfig) -> SimpleNamespace:
+    volume = Volume(np.zeros((2, 4, 4), np.int16), np.eye(4), "CT")
+    return SimpleNamespace(volume=volume, labels=np.zeros((2, 4, 4), np.uint8), truth={"seed": seed, "index": index})
+
+
+def small_preview(scan: SimpleNamespace) -> np.ndarray:
+    return np.full((2, 4, 3), scan.truth["index"], np.uint8)
+
+
+def second_asks_to_stop(index: int, seed: int, config: HeadCtConfig) -> SimpleNamespace:
+    """As Ctrl-C does in a terminal, the parent and the process itself hear it."""
+    time.sleep(0.3)
+    if index == 1:
+        for process in (os.getpid(), os.getppid()):
+            os.kill(process, signal.SIGINT)
+    time.sleep(0.3)
+    return small_scan(index, seed, config)
+
+
+def small_population(simulate=small_scan, **fields) -> Population:
+    return Population("small", "1", simulate, dict, ("index",), small_preview, **fields)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_interrupt_begins_no_further_scan_and_keeps_those_under_way(tmp_path) -> None:
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        write_population(
+            small_population(second_asks_to_stop), tmp_path, 8, 0, HeadCtConfig(), jobs=2,
+            progress=lambda fraction, stage: told.append(stage),
+        )  # fmt: skip
+    assert [path.stem for path in sorted(tmp_path.glob("small-*.json"))] == ["small-0-00000", "small-0-00001"]
+    assert told[-1].startswith("Stopping")
+
+
+def test_process_of_the_pool_passes_over_one_interrupt_only() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        _let_the_scan_end()
+        signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _let_the_scan_end()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("options", [("--weighting", "pdw"), ("--plane", "foo")])
+def test_mistyped_option_leaves_nothing_that_refuses_the_right_one(simulate, tmp_path, options) -> None:
+    quick = tmp_path / "quick.json"
+    quick.write_text('{"scanner": {"coarse_mm": 4.0, "fine_mm": 3.0, "slices": [4, 4]}}')
+    with pytest.raises(InputError, match="Choose one of"):
+        simulate("shoulder-mr", "--config", str(quick), "--matrix", "64", *options)
+    assert not (tmp_path / "out").exists()
+    folder = simulate(
+        "shoulder-mr", "--config", str(quick), "--matrix", "64", "--weighting", "pd", "--plane", "Coronal"
+    )
+    assert json.loads((folder / "shoulder-mr-0-00000.json").read_text())["protocol"]["weighting"] == "PD"
+    assert json.loads((folder / "simulation.json").read_text())["weighting"] == "PD"
+
+
+def test_settings_that_the_first_scan_refuses_do_not_bind_the_folder(tmp_path) -> None:
+    def refused(index: int, seed: int, config: HeadCtConfig) -> None:
+        raise InputError("simulation-config", "There is no such head.", "Change the settings.")
+
+    with pytest.raises(InputError, match="no such head"):
+        write_population(small_population(refused), tmp_path, 1, 0, HeadCtConfig())
+    assert list(tmp_path.iterdir()) == []
+    assert write_population(small_population(), tmp_path, 1, 1, HeadCtConfig()) == 1
+    with pytest.raises(InputError, match="no such head"):
+        write_population(small_population(refused), tmp_path, 2, 1, HeadCtConfig())
+    assert (tmp_path / "simulation.json").exists()
+
+
+@pytest.mark.parametrize("below", ["", "further"])
+def test_file_in_the_folders_place_is_told(tmp_path, below) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"taken is a file\. Choose another folder"):
+        write_population(small_population(), tmp_path / "taken" / below, 1, 0, HeadCtConfig())
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.EACCES, InputError, "no permission to write to .*Choose another folder"),
+        (errno.ENOSPC, ResourceError, "no space left .*Free some space"),
+        (errno.EIO, ResourceError, "error.*Check the folder"),
+    ],
+)
+def test_each_reason_for_not_writing_has_its_own_advice(tmp_path, number, kind, words) -> None:
+    def write(*_) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(kind, match=words):
+        write_population(small_population(write=write), tmp_path, 1, 0, HeadCtConfig())
+
+
+def test_command_says_what_it_made_and_how_much_of_it_is_shown(simulate, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(
+        "radiologycnn.simulation.head_ct.pair_writer.head_ct_pair_population",
+        lambda *_: small_population(unit="pair"),
+    )
+    shown = []
+    monkeypatch.setattr("radiologycnn.commands.simulate.typer.echo", lambda text, **_: shown.append(text))
+    for count, words in (
+        ("24", ("24 new pairs of 24 ", " pictures in the")),
+        ("25", ("1 new pairs", " the first 24 ")),
+    ):
+        folder = simulate("head-ct-pairs", "--count", count)
+        assert all(word in shown[-1] for word in words)
+        assert f"Pair {count} of {count}" in shown[-2]
+    # The sheet's rows are those of the table, in its order.
+    with (folder / "truth.csv").open() as file:
+        indices = [int(row["index"]) for row in csv.DictReader(file)]
+    assert read_picture(folder / "contact-sheet.png")[::2, 0, 0].tolist() == indices[:24]
+
+
+def read_picture(path) -> np.ndarray:
+    import SimpleITK as sitk
+
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
 
 
 def test_interrupted_command_says_that_it_goes_on(tmp_path, monkeypatch) -> None:

@@ -1,13 +1,20 @@
 """Gates: they catch a population that is too easy, and let a hard one pass."""
 
+import re
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.images.volume import Volume
+from radiologycnn.simulation import shoulder_mr
 from radiologycnn.simulation.gates import Gate, format_table
 from radiologycnn.simulation.gates.classic_segmenters import Case, intracranial, threshold_dice
 from radiologycnn.simulation.gates.head_ct import segmenter_gates
-from radiologycnn.simulation.gates.shoulder_mr import class_gates
+from radiologycnn.simulation.gates.shoulder_mr import class_gates, shoulder_mr_gates
+from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 
 SPACING = np.array([2.0, 2.0, 5.0])
 
@@ -104,6 +111,58 @@ def test_too_few_scans_are_no_pass() -> None:
     gates = class_gates([shoulder(number % 5, rng) for number in range(8)])
     assert all(gate.value is None and not gate.passed for gate in gates if gate.limit)
     assert not segmenter_gates([ball_head(60, 0)])[0].passed
+
+
+@pytest.fixture
+def quick_classifiers(monkeypatch) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr("radiologycnn.simulation.gates.shoulder_mr.balanced_accuracy", lambda *_: 0.2)
+    monkeypatch.setattr("radiologycnn.simulation.gates.shoulder_mr._MOST_PLANNED", 100)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_too_few_shoulders_are_refused_before_any_is_simulated(monkeypatch, quick_classifiers, count) -> None:
+    simulated = []
+    monkeypatch.setattr(shoulder_mr, "simulate_shoulder_mr", lambda *_: simulated.append(1))
+    with pytest.raises(InputError) as refused:
+        shoulder_mr_gates(count)
+    assert refused.value.code == "too-few-scans" and not simulated
+    least = int(re.search(r"--count (\d+)", refused.value.hint).group(1))
+    rng = np.random.default_rng(0)
+    for number, figures in ((least - 1, False), (least, True)):
+        drawn = [shoulder(shoulder_mr.plan_shoulder(index).tear.tear_class, rng) for index in range(number)]
+        assert all(gate.value is not None for gate in class_gates(drawn)) == figures
+    one_class = ShoulderMrConfig().with_class_shares((1.0, 0.0, 0.0, 0.0, 0.0))
+    with pytest.raises(InputError, match="other shares"):
+        shoulder_mr_gates(count, 0, one_class)
+
+
+def test_enough_shoulders_are_simulated(monkeypatch, quick_classifiers) -> None:
+    def simulate(index: int, seed: int, config: ShoulderMrConfig) -> SimpleNamespace:
+        tear_class = shoulder_mr.plan_shoulder(index, seed, config).tear.tear_class
+        volume, truth = shoulder(tear_class, np.random.default_rng(index))
+        return SimpleNamespace(volume=volume, truth=truth)
+
+    monkeypatch.setattr(shoulder_mr, "simulate_shoulder_mr", simulate)
+    stages = []
+    gates = shoulder_mr_gates(80, progress=lambda fraction, stage: stages.append(stage))
+    assert all(gate.value is not None for gate in gates)
+    assert stages[-2:] == ["Scan 80 of 80", "Done"]
+
+
+@pytest.mark.parametrize("verb", ["head-ct", "shoulder-mr"])
+def test_missing_package_is_told_before_any_scan_is_simulated(monkeypatch, verb) -> None:
+    from radiologycnn.simulation.gates import head_ct
+
+    def simulate(*_) -> None:
+        raise AssertionError("simulated first")
+
+    monkeypatch.setattr(head_ct, "simulate_head_ct", simulate)
+    monkeypatch.setattr(shoulder_mr, "simulate_shoulder_mr", simulate)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ResourceError, match="scikit-learn"):
+        head_ct.head_ct_gates(2) if verb == "head-ct" else shoulder_mr_gates(80)
 
 
 def test_table_shows_each_figure_beside_its_limit() -> None:

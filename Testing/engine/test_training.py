@@ -129,6 +129,7 @@ def test_data_folder_to_a_package_that_loads(tmp_path) -> None:
         mask = np.zeros((18, 40, 40), np.uint8)
         mask[5:9, 10:20, 10 + number : 20] = 1
         image = (30 + 30 * mask + rng.normal(0, 2, mask.shape)).astype(np.int16)
+        image[0] = -1000  # air
         write_image(data / f"i{number}.nii.gz", image, matrix)
         write_image(data / f"m{number}.nii.gz", mask, matrix)
         lines.append(f"case{number},i{number}.nii.gz,m{number}.nii.gz,{'validation' if number == 2 else 'train'}")

@@ -227,7 +227,7 @@ class PreparedShoulders(RotatorCuffTask):
     def listed(self) -> CaseSet:
         return self.prepare(self.data)
 
-    def prepare(self, folder: Path, progress=None) -> CaseSet:
+    def prepare(self, folder: Path, progress=None, cancelled=None) -> CaseSet:
         found = CaseSet.without_splits(sorted(self.data.glob("*.npz")))
         return CaseSet(found.found, {"c00": "twin", "c05": "twin"})
 

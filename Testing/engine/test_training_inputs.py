@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,15 @@ from engine.head_folder import TINY_HEADS, write_head_folder
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
-from radiologycnn.errors import InputError
+from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.images import read_volume, write_image
+from radiologycnn.models.catalog import find_model
+from radiologycnn.models.package import SIMULATED_NOTE
+from radiologycnn.simulation.population import SETTINGS_NAME
 from radiologycnn.terminal import TimeLeft
+from radiologycnn.training.case_files import simulate_files
+from radiologycnn.training.folds import cross_validate
+from radiologycnn.training.grid_search import search
 from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
 from radiologycnn.training.hemorrhage.run import HemorrhageTask, preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -83,8 +90,81 @@ def test_rows_of_empty_cells_are_no_cases_and_a_mistake_is_named_by_its_own_line
 
 def test_a_mask_in_the_images_place_is_no_ct(own, tmp_path) -> None:
     rewrite(own, "scan-1.nii,mask-1.nii", "mask-1.nii,scan-1.nii")
-    with pytest.raises(InputError, match="head-1 is no CT in Hounsfield units: its values run from 0 to 1"):
+    says = "image of case head-1 cannot be used. This scan is not a CT in Hounsfield units: its values run from 0 to 1,"
+    with pytest.raises(InputError, match=says):
         prepare_folder(own, tmp_path / "cache", GRID)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda hu: hu + 1024, "scanner stores them before its offset is applied"),
+        (lambda hu: np.where(hu < 0, 0, 400 - hu // 4), "no air"),  # as an MRI: air and bone are dark
+        (lambda hu: np.clip(hu, 0, 80), "no air"),
+    ],
+    ids=["stored values", "MRI", "windowed"],
+)
+def test_what_segment_refuses_by_its_values_is_not_learned_from(own, tmp_path, change, says) -> None:
+    volume = read_volume(own / "scan-1.nii")
+    write_image(own / "scan-1.nii", change(volume.array).astype(np.int16), volume.ijk_to_lps)
+    with pytest.raises(InputError, match=f"The image of case head-1 cannot be used.*{says}"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+
+
+def test_a_scan_in_the_masks_place_is_no_mask(own, tmp_path) -> None:
+    rewrite(own, "mask-1.nii", "scan-1.nii")
+    with pytest.raises(InputError, match="The mask of case head-1 is no label map: its values run from -1000 to 1000"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+    rewrite(own, "scan-1.nii,scan-1.nii", "scan-1.nii,mask-1.nii")
+    volume = read_volume(own / "mask-1.nii")
+    values = np.arange(volume.array.size).reshape(volume.array.shape)
+    write_image(own / "mask-1.nii", (values % 257).astype(np.int16), volume.ijk_to_lps)
+    with pytest.raises(InputError, match="no label map: its values run from 0 to 256"):
+        prepare_folder(own, tmp_path / "cache", GRID)
+    # As files with a scale keep a mask of labels to 255: nearly whole numbers, nearly 0 where nothing is marked.
+    write_image(own / "mask-1.nii", (values % 256 - 0.004).astype(np.float32), volume.ijk_to_lps)
+    assert load_case(prepare_folder(own, tmp_path / "cache", GRID)[""][1]).mask.any()
+
+
+def test_no_case_is_prepared_after_the_wish_to_stop(own, tmp_path) -> None:
+    task = HemorrhageTask(SETTINGS, own, device="cpu")
+    for number, begin in enumerate(
+        (
+            lambda folder, stop: task.run(folder, ModelName("tiny"), cancelled=stop),
+            lambda folder, stop: cross_validate(task, folder, 3, ModelName("tiny"), cancelled=stop),
+            lambda folder, stop: search(task, folder, {"dropout": (0.0, 0.1)}, cancelled=stop),
+        )
+    ):
+        output = tmp_path / str(number)
+        with pytest.raises(Cancelled):
+            begin(output, lambda output=output: any(output.rglob("*.npz")))
+        assert [path.stem for path in output.rglob("*.npz")] == ["head-0"]
+
+
+def test_no_scan_is_simulated_after_the_wish_to_stop(tmp_path) -> None:
+    def simulated(folder: Path, item: tuple) -> None:
+        (folder / f"sim-7-{item[0]:05d}.npz").touch()
+
+    def stop_after(count: int) -> bool:
+        return len(list(tmp_path.glob("*.npz"))) >= count
+
+    for count in (0, 2):
+        with pytest.raises(Cancelled):
+            simulate_files(tmp_path, 0, 4, 7, partial(simulated, tmp_path), (), cancelled=partial(stop_after, count))
+        assert len(list(tmp_path.glob("*.npz"))) == count
+    # What is whole is not taken back.
+    assert (
+        len(simulate_files(tmp_path, 0, 3, 7, partial(simulated, tmp_path), (), cancelled=partial(stop_after, 3))) == 3
+    )
+
+
+def test_a_model_of_scans_that_simulate_wrote_says_so(own, tmp_path) -> None:
+    (own / SETTINGS_NAME).write_text("{}")
+    HemorrhageTask(SETTINGS, own, device="cpu").run(tmp_path / "run", ModelName("tiny"))
+    card = find_model(str(tmp_path / "run" / "tiny-0.1.0"), HemorrhageTask.name)
+    assert card.simulated and card.intended_use == SIMULATED_NOTE
+    assert card.title == "Hemorrhage, simulated scans" and card.training_data == "2 simulated scans of heads"
+    assert card.performance["validation"]["data"].startswith("1 simulated scan, ")
 
 
 def test_a_mask_beside_its_image_is_refused_with_the_distance(own, tmp_path) -> None:

@@ -162,6 +162,28 @@ def test_impossible_settings_are_named(changes) -> None:
             make(**changes)
 
 
+@pytest.mark.parametrize(
+    ("make", "changes", "says"),
+    [
+        (head_settings, {"dropout": 2.0}, r"The option dropout of cnn_ds is 2\.0, not within 0\.0 to 0\.95\."),
+        (head_settings, {"base_filters": 300}, "base_filters of cnn_ds is 300, not within 1 to 256"),
+        (head_settings, {"network_preset": "large"}, "no preset 'large' of cnn_ds"),
+        (head_settings, {"depth": 9}, r"cannot be used: The depth is 2 to 8 levels\. Correct"),  # said once
+        (cube_settings, {"base_filters": 6}, "base_filters of vrn is 6, not a multiple of 4"),
+        (cube_settings, {"dropout": "often"}, "dropout of vrn is 'often', not one of"),
+        (cube_settings, {"network_preset": "large"}, "no preset 'large' of vrn"),
+        (
+            cube_settings,
+            {"grid_size": 1024},
+            r"cannot be used: The grid's size is a multiple of 8, 16 to 512\. Correct",
+        ),
+    ],
+)
+def test_what_the_network_cannot_be_built_with_is_named_before_it_is_built(make, changes, says) -> None:
+    with pytest.raises(InputError, match=says):
+        make(**changes)
+
+
 def test_fixed_features_of_cnn_ds_stay_and_the_rest_learns(heads, tmp_path) -> None:
     start = hemorrhage.train(heads[:3], heads[3:], head_settings(epochs=1), tmp_path / "start").state_dict
     wanted = head_settings(epochs=1, frozen="features")

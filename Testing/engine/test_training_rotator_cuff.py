@@ -425,6 +425,22 @@ def test_what_the_manifest_says_anew_is_learned_anew(tmp_path) -> None:
     assert (tmp_path / "cache" / "s1.npz").stat().st_mtime_ns == stamp  # nothing was said anew of it
 
 
+def test_a_scan_in_the_masks_place_is_refused(tmp_path) -> None:
+    data = shoulder_folder(tmp_path / "data")
+    text = (data / "cases.csv").read_text()
+    (data / "cases.csv").write_text(text.replace("m2.nii.gz", "i2.nii.gz"))
+    with pytest.raises(InputError, match="The mask of case s2 is no label map: its values run from 0 to "):
+        prepare_folder(data, tmp_path / "cache", settings().preprocessing())
+
+
+def test_no_case_is_prepared_after_the_wish_to_stop(tmp_path) -> None:
+    data, output = shoulder_folder(tmp_path / "data"), tmp_path / "run"
+    task = RotatorCuffTask(settings(), data, device="cpu")
+    with pytest.raises(Cancelled):
+        task.run(output, ModelName("tiny"), cancelled=lambda: any(output.rglob("*.npz")))
+    assert [path.stem for path in output.rglob("*.npz")] == ["s0"]
+
+
 def test_a_dicom_folder_is_prepared_anew_where_one_of_its_files_was_changed(tmp_path) -> None:
     shape = {"spacing": 4.0, "shape_ji": (32, 32), "shuffle": False, "intercept": 0.0, "series_uid": "1.2.3"}
     slices = [(-62.0, -62.0, float(z)) for z in range(-60, 64, 4)]

@@ -189,6 +189,8 @@ def test_impossible_combination_is_known_before_the_first_hour() -> None:
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32), pixel_unshuffle=1), {"depth": (4, 6)})
     with pytest.raises(InputError, match=r"columns and rows are multiples of 64, its slices of 16\."):
         grid_points(TrainingSettings(grid_shape_ijk=(64, 32, 16), depth=4), {"pixel_unshuffle": (2, 4)})
+    with pytest.raises(InputError, match=r"dropout 2 cannot be trained: The option dropout of cnn_ds is 2\.0"):
+        grid_points(TrainingSettings(), {"dropout": (0.1, 2.0)})
     with pytest.raises(InputError, match="leaves no coarser one"):
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 16)), {"coarse_epochs": (0, 1)})
 
@@ -232,6 +234,7 @@ def test_settings_file_gives_back_what_it_holds_and_the_command_line_goes_before
         ('{"task": "rotator-cuff-classification", "settings": {}}', "are for rotator-cuff-classification"),
         ('{"settings": {"lr": 0.1}}', "Unknown training settings: lr"),
         ('{"settings": {"epochs": "ten"}}', 'epochs takes a whole number; it cannot be "ten"'),
+        ('{"settings": {"dropout": 2}}', "dropout of cnn_ds is 2.0, not within 0.0 to 0.95"),
         ('{"settings": {"preset": "best"}}', "no training preset"),
         (None, "cannot be read"),
     ],

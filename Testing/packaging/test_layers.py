@@ -33,6 +33,7 @@ LIGHT_ENGINE = (
     "radiologycnn.readers.marks",
     "radiologycnn.readers.reading",
     "radiologycnn.readers.study",
+    "radiologycnn.rotatorcuff.caution",
     "radiologycnn.rotatorcuff.report_page",
     "radiologycnn.rotatorcuff.results",
     "radiologycnn.rotatorcuff.tear_classes",

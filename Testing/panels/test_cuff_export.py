@@ -25,7 +25,17 @@ def testCsvIsTheCommandLinesOwn(cuff, result, tmp_path):
         rows = list(csv.reader(file))
     classes, evidence = csv_rows(result.classification), evidence_rows(result.classification)
     assert rows == [*classes, [], *evidence]
-    assert ["probability_medium", "0.58", "1", "", "", ""] in rows
+    assert ["probability_medium", "0.58", "1", "", "", ""] in rows and ["caution", *[""] * 5] in rows
+
+
+def testCsvSaysWhyTheAnswerIsNotToBeReliedOnAsTheCommandLineDoes(cuff, tmp_path):
+    from radiologycnn.rotatorcuff.caution import CAUTIONS
+
+    message = cuff.modules.SyntheticShoulder.resultMessage(cuff.shoulder)
+    result = cuff.present(cuff.addShoulder(), classification={**message["classification"], "plane": "sagittal"})
+    path = cuff.modules.CuffExport.exportCsv(result, tmp_path / "a.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        assert ["caution", CAUTIONS["not-coronal"], "", "", "", ""] in csv.reader(file)
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
@@ -127,7 +137,8 @@ def testReportNamesTheNearestPlaneOfObliqueViewsAndSaysTheCautionFirst(cuff, res
     page = cuff.modules.CuffExport.exportReport(result, tmp_path / "a.html", caution="Classify again.").read_text(
         "utf-8"
     )
-    assert page.index("<li>Classify again.</li>") == page.index("<li>")
+    assert page.index('<p class="warning">Classify again.</p>') < page.index("class='answer'")
+    assert page.count("Classify again.") == 1
 
 
 def testReportWithoutSliceViewsHasPicturesFromTheVoxels(cuff, result, tmp_path):

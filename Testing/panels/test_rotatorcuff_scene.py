@@ -123,6 +123,19 @@ def testAnswerOnAnotherKindOfSeriesSaysAboveItselfThatItIsNotToBeReliedOn(clinic
     assert words in clinic.ui.outdatedLabel.text and "do not rely" in clinic.ui.outdatedLabel.text
 
 
+def testEveryReasonOfTheEngineHasItsSentenceInThePanel(clinic, monkeypatch):
+    from RotatorCuffCNNLib import ResultValidity
+
+    from radiologycnn.rotatorcuff.caution import CAUTIONS
+
+    clinic.locate()
+    clinic.run()
+    assert not ResultValidity.caution(clinic.result)
+    for code in CAUTIONS:
+        monkeypatch.setattr(ResultValidity, "caution_code", lambda *_, code=code: code)
+        assert ResultValidity.caution(clinic.result), code
+
+
 def testVoxelsWrittenAgainWithTheSameValuesAreNoChange(clinic):
     job = clinic.start()
     setVoxels(clinic, 1)

@@ -15,6 +15,7 @@ from radiologycnn.annotation.records import NETWORK, Annotation, Case, EditStati
 from radiologycnn.annotation.training_masks import CONSENSUS, ConsensusRecord, TrainingChoice
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.consensus import STAPLE_MARGIN_KJI, common_label, consensus
+from radiologycnn.evaluation.words import counted
 from radiologycnn.images.boxes import Box, box_shape, box_start, box_within, grown_box, moved_box, union_box
 
 
@@ -73,6 +74,12 @@ def make_consensus(
     single = sum(len(row["raters"]) == 1 for row in rows)
     if single:
         notes.append(f"{single} of {len(rows)} cases have one rater only, whose mask is the consensus.")
+    pairs = sum(len(row["raters"]) == 2 for row in rows)
+    if pairs and method == "majority":
+        notes.append(
+            f"{pairs} of {counted(len(rows), 'case')} {'has' if pairs == 1 else 'have'} two raters only: a majority of "
+            "two is what both have marked, their intersection."
+        )
     return {
         "method": method,
         "with_network": with_network,

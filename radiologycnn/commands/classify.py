@@ -124,7 +124,11 @@ class _Classify(ScanCommand["RotatorCuffClassifier", "ClassificationResult"]):
             **dict(zip(PROBABILITY_COLUMNS, answer.probabilities)),
             "p_tear": answer.tear_probability,
             "side": answer.side,
+            "caution": result.caution,
         }
+
+    def caution(self, result: ClassificationResult) -> str:
+        return result.caution
 
     def words(self, result: ClassificationResult) -> str:
         answer = result.classification

@@ -50,10 +50,12 @@ def masks(
     these mean: {"MaskValues": {"1": "edh", ...}}.
     """
     with show_progress(quiet) as report:
-        from radiologycnn.evaluation.mask_files import evaluate_masks, evaluate_types, pair_cases
+        from radiologycnn.evaluation.mask_files import check_types_stated, evaluate_masks, evaluate_types, pair_cases
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
 
         pairs, notes = pair_cases(predictions, references)
+        if types:
+            check_types_stated(pairs)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
         compared: dict[str, Any] = {}
         if against:
@@ -78,7 +80,7 @@ def masks(
         return
     for note in notes:
         typer.echo(f"Note: {note}")
-    typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}95 % interval of the mean")
+    typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}  95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
     for line in [*_type_lines(scores), *_difference_lines(compared)]:
@@ -134,7 +136,7 @@ def _metric_line(name: str, figures: dict[str, Any]) -> str:
         spread = f"{figures['sd']:>9.3f}"
         interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
     numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{spread}{figures['median']:>10.3f}"
-    return f"{words:28}{numbers}  {quartiles:<18}{interval}"
+    return f"{words:28}{numbers}  {quartiles:<18}  {interval}"
 
 
 @evaluate_app.command("classes")

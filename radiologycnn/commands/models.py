@@ -9,7 +9,11 @@ from typing import Any
 import typer
 
 from radiologycnn.evaluation.words import performance_lines
+from radiologycnn.tasks import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
+
+#: Commands that take the first listed model where none is named, and what it must be for.
+_VERBS = {"segment": HEMORRHAGE_TASK, "classify": ROTATOR_CUFF_TASK}
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +31,7 @@ def list_installed(
     task: str = typer.Option(None, "--task", help="Only models for this task, such as hemorrhage-segmentation."),
     as_json: bool = typer.Option(False, "--json", help="As JSON."),
 ) -> None:
-    """List the models; those that cannot be used come with the reason."""
+    """List the models, and say where your own are kept; those that cannot be used come with the reason."""
     from radiologycnn.models.catalog import list_models, user_models_folder
 
     packages = list_models(task)
@@ -41,7 +45,8 @@ def list_installed(
             simulated = "  [trained on simulated scans]" if package.simulated else ""
             typer.echo(f"{package.id}  {package.title}  ({package.task}){simulated}")
     if not packages:
-        typer.echo(f"No models. Installed ones are kept in {user_models_folder()}.")
+        typer.echo("No models.")
+    typer.echo(f"Models that you install are kept in {user_models_folder()}.")
 
 
 def show(
@@ -81,13 +86,18 @@ def show(
 def install(
     source: str = typer.Argument(..., help="Folder, zip, or https URL of a zip."),
     sha256: str = typer.Option(None, "--sha256", help="The zip's announced SHA-256; another file is refused."),
+    replace: bool = typer.Option(False, "--replace", help="Put it in the place of another model of the same id."),
 ) -> None:
     """Install a model; an interrupted download is continued by the same command."""
     from radiologycnn.models.install import install_model
 
+    before = _defaults()
     with show_progress() as report, stop_on_interrupt() as stopped:
-        package = install_model(source, sha256=sha256, progress=report, cancelled=stopped)
+        package = install_model(source, sha256=sha256, progress=report, cancelled=stopped, replace=replace)
     typer.echo(f"Installed {package.id} in {package.path}")
+    for verb, default in _defaults().items():
+        if default[0] and default != before[verb]:
+            typer.echo(f"{verb} takes {default[0]} now, unless --model names another.")
 
 
 def export(
@@ -115,6 +125,17 @@ def remove(model: str = typer.Argument(..., help="Id of an installed model.")) -
 
     remove_model(model)
     typer.echo(f"Removed {model}")
+
+
+def _defaults() -> dict[str, tuple[str, Path]]:
+    """The model that each command takes where none is named, id and place, by command."""
+    from radiologycnn.models.catalog import list_models
+
+    found = {}
+    for verb, task in _VERBS.items():
+        usable = [package for package in list_models(task) if not package.problem]
+        found[verb] = (usable[0].id, usable[0].path) if usable else ("", Path())
+    return found
 
 
 def _json(value: Any) -> str:

@@ -31,13 +31,18 @@ def new(
     marks: bool = typer.Option(True, help="Readers can mark the tear with a box or a point."),
 ) -> None:
     """Write study.json: how a folder of scans is read. It is not needed where the defaults fit."""
-    from radiologycnn.readers.study import StudySettings, open_study, write_settings
+    from radiologycnn.readers.answers import check_settings
+    from radiologycnn.readers.study import SETTINGS_NAME, StudySettings, open_study, settings_words, write_settings
 
     opened = open_study(study)
     settings = StudySettings(title, allow_back, show_region, show_map, marks, seed)
+    check_settings(opened, settings)
+    had_settings = (opened.folder / SETTINGS_NAME).is_file()
     path = write_settings(opened.folder, settings)
     known = sum(case.name in (opened.truth or {}) for case in opened.cases)
     typer.echo(f"{path}: {len(opened.cases)} scans, the truth of {known} of them is known.")
+    if had_settings and settings != opened.settings:
+        typer.echo(f"Note: these settings have replaced the earlier ones: {settings_words(opened.settings, settings)}.")
 
 
 @readers_app.command("status")
@@ -66,7 +71,7 @@ def import_reader(
     from radiologycnn.readers.tables import import_answers
 
     name, count, unknown = import_answers(open_study(study), table, reader, codes)
-    typer.echo(f"{name}: {count} answers taken in.")
+    typer.echo(f"{name}: {counted(count, 'answer')} taken in.")
     if unknown:
         typer.echo(f"Note: {counted(len(unknown), 'case')} not in the study: {', '.join(unknown[:5])}.")
 
@@ -113,7 +118,7 @@ def compare(
     same_cases.csv, roc.csv and, where readers have marked tears, marks.csv.
     """
     from radiologycnn.evaluation.words import p_words
-    from radiologycnn.readers.comparison_words import quartile_words
+    from radiologycnn.readers.comparison_words import network_words, quartile_words
     from radiologycnn.readers.outputs import PAGE_NAME, write_comparison
 
     record = write_comparison(study, output, network_tables, groups, truth, tolerance)
@@ -121,6 +126,8 @@ def compare(
         return
     for note in record["notes"]:
         typer.echo(f"Note: {note}")
+    for network in record["networks"]:
+        typer.echo(network_words(network))
     names = list(record["groups"])
     typer.echo(f"{'':22}" + "".join(f"{name[:24]:>26}" for name in names) + ("" if len(names) < 2 else f"{'p':>10}"))
     for row in record["table3"]:

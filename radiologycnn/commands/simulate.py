@@ -43,12 +43,12 @@ class SimulationOptions:
 class HeadOptions:
     """What heads have, alone and in pairs."""
 
-    bleed_free: float = typer.Option(None, min=0, max=1, help="Share of heads without a bleed [0.2].")
+    bleed_free: float = typer.Option(None, min=0, max=1, help="Share of heads without a bleed (default: 0.2).")
     preset: str = typer.Option(
         "default", "--preset", help="default, or plain: bright blood in clean scans, easy to find."
     )
     gantry_tilt: float = typer.Option(
-        None, "--gantry-tilt", help="Tilt of every scan in degrees [0, or 5 to 20 in a fifth]."
+        None, "--gantry-tilt", help="Tilt of every scan in degrees (default: 0, or 5 to 20 in a fifth)."
     )
     thick_vault: bool = typer.Option(
         False, "--thick-vault", help="DICOM: join the upper slices two by two, so that the gaps are uneven."
@@ -94,9 +94,11 @@ def head_ct_pairs(common: SimulationOptions, head: HeadOptions) -> None:
 def shoulder_mr(
     common: SimulationOptions,
     plane: str = typer.Option("coronal", help="coronal, sagittal (both oblique) or axial; the shoulders are the same."),
-    weighting: str = typer.Option(None, help="T2, PD or T1 [by the plane]."),
+    weighting: str = typer.Option(None, help="T2, PD or T1 (default: by the plane)."),
     class_shares: str = typer.Option(
-        None, help="Shares of None, Partial, Small, Medium and Large-to-Massive, such as 1,1,1,1,1 [as in Shim 2020]."
+        None,
+        help="Shares of None, Partial, Small, Medium and Large-to-Massive, such as 1,1,1,1,1 "
+        "(default: as in Shim 2020).",
     ),
     raters: int = _RATERS,
 ) -> None:
@@ -181,7 +183,7 @@ def _shares(text: str) -> tuple[float, ...]:
 
 def _write(population: Population, settings: SimulationSettings, common: SimulationOptions) -> None:
     """Write a population with its progress and its contact sheet."""
-    from radiologycnn.simulation.population import write_contact_sheet, write_population
+    from radiologycnn.simulation.population import SHEET_ROWS, write_contact_sheet, write_population
     from radiologycnn.terminal import show_progress
 
     output, count = common.output, common.count
@@ -191,5 +193,9 @@ def _write(population: Population, settings: SimulationSettings, common: Simulat
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on with the scans that are missing.", err=True)
         raise
-    sheet = write_contact_sheet(population, output)
-    typer.echo(f"{made} new scans of {count} in {output}; truth in truth.csv, pictures in {sheet.name}.")
+    sheet, left_out = write_contact_sheet(population, output)
+    pictures = f"pictures of the first {SHEET_ROWS}" if left_out else "pictures"
+    typer.echo(
+        f"{made} new {population.unit}s of {count} in {output}; truth in truth.csv, "
+        f"{pictures} in the same order in {sheet.name}."
+    )

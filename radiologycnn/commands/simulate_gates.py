@@ -32,7 +32,7 @@ def head_ct(
     preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
     network: bool = typer.Option(True, help="Segment the scans with a network too, which the forest must stay below."),
-    model: str = typer.Option("", help="Id, name or path of its model [the one that comes with the program]."),
+    model: str = typer.Option("", help="Id, name or path of its model (default: the one that comes with the program)."),
 ) -> None:
     """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
     from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
@@ -55,7 +55,7 @@ def head_ct(
 
 @gates_app.command("shoulder-mr")
 def shoulder_mr(
-    count: int = typer.Option(200, min=1, help="How many scans; every class needs five."),
+    count: int = typer.Option(200, min=1, help="How many scans; every class that is among them needs five."),
     seed: int = typer.Option(0, min=0, help="Seed of the population."),
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 SUFFIXES = ("mask", "masks", "label", "labels", "seg", "segmentation", "prediction", "truth", "reference")
 #: The mask in a case's own folder, as ``radiologycnn segment`` writes it.
 MASK_IN_FOLDER = "mask.nii.gz"
+#: Beside it, from the same command; says what the mask's values mean.
+REPORT_NAME = "report.json"
 
 _SAME_PLACE_MM = 0.01
 
@@ -149,6 +152,47 @@ def evaluate_masks(
         ours, theirs = (marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference))
         yield {"case": case, **case_metrics(ours, theirs, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
+
+
+def check_types_stated(pairs: list[tuple[str, Path, Path]]) -> None:
+    """Refuse predictions of blood or none where references hold types: each 1 of theirs would count as ``iph``.
+
+    Masks that hold 1 alone may still be of types, where a file beside them says so.
+
+    Raises:
+        InputError: no prediction holds anything but 1, nothing says that 1 is a type, and references hold others.
+    """
+    blood = False
+    for _, path, _ in pairs:
+        values = _values(path)
+        if values and (values != {1} or stated_values(path.parent) is not None or _reports_types(path.parent)):
+            return
+        blood = blood or bool(values)
+    others = {label.value for kind, label in BLEED_TYPES.items() if kind != "iph"}
+    other = next((case for case, _, path in pairs if blood and others & _values(path, stated_values(path.parent))), "")
+    if other:
+        raise InputError(
+            "no-types",
+            f"The predictions hold no value but 1, and nothing beside them says that it is a type of bleed, while the "
+            f"reference of case “{other}” holds other types.",
+            f'If 1 is a type, say so in {DESCRIPTION_NAME} beside them ({{"MaskValues": {{"1": "iph"}}}}); masks of '
+            "blood or none are compared without --types.",
+        )
+
+
+def _values(path: Path, stated: dict[int, str] | None = None) -> set[int]:
+    """What a mask holds beside 0, in standard values where its own are stated."""
+    return set(np.unique(standard_labels(read_volume(path).array, stated)).tolist()) - {0}
+
+
+def _reports_types(folder: Path) -> bool:
+    """Whether the report that lies beside a mask, as ``radiologycnn segment`` writes it, says that 1 is ``iph``."""
+    try:
+        record = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+        labels = {label["value"]: label["name"] for label in record["labels"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return False  # there is none, or it is of something else
+    return labels.get(1) == BLEED_TYPES["iph"].name
 
 
 def evaluate_types(

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from radiologycnn.errors import InputError
 
+#: Tables that a folder may hold which is given in their place: of results of several scans, of a study, of its network.
+_TABLES_OF_FOLDERS = ("scans.csv", "truth.csv", "predictions.csv")
+
 
 class TableRow(dict[str, str]):
     """The cells of a row by column; a cell that the row lacks is empty.
@@ -50,10 +53,20 @@ def read_table(path: Path) -> tuple[list[str], list[TableRow]]:
     """The columns' names, in small letters, and the rows, without spaces around cells.
 
     Raises:
-        InputError: it cannot be read as such a table.
+        InputError: it is not there or a folder, may not be read, or is no such table.
     """
+    if path.is_dir():
+        inside = next((name for name in _TABLES_OF_FOLDERS if (path / name).is_file()), None)
+        hint = f"Give the table in it: {path / inside}." if inside else "Give a CSV file."
+        raise InputError("not-a-file", f"{path} is a folder, not a CSV table.", hint)
     try:
         lines = table_lines(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InputError("no-such-file", f"There is no file {path}.", "Check the path.") from error
+    except PermissionError as error:
+        raise InputError(
+            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             "unreadable-table", f"{path.name} cannot be read as a CSV table.", "Export it as CSV in UTF-8."

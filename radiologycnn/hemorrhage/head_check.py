@@ -56,11 +56,14 @@ def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = Fa
     Raises:
         InputError: this is certainly not a head CT in Hounsfield units.
     """
-    if volume.modality not in ("", "CT"):
+    check_hounsfield_units(volume)
+    low, high = float(volume.array.min()), float(volume.array.max())
+    if high < BONE_ABOVE_HU:
         raise InputError(
-            "not-a-ct", f"This scan's modality is {volume.modality}, but a head CT is needed.", CHOOSE_HEAD
+            "not-a-head-ct",
+            f"There is no bone in this scan: its values run from {low:g} to {high:g} HU, so it cannot show a head.",
+            CHOOSE_HEAD,
         )
-    _check_hounsfield_units(volume)
     (to_left, to_back, to_head), _ = axes_to_lps(volume.ijk_to_lps)
     spacing_mm, size = volume.spacing_mm, volume.array.shape[::-1]
     extent = [float(spacing_mm[axis] * size[axis]) for axis in (to_left, to_back)]
@@ -137,24 +140,26 @@ def _has_metal(volume: Volume, skull: Skull) -> bool:
     return bool(np.count_nonzero(bright) * volume.voxel_volume_mm3 >= LEAST_METAL_MM3)
 
 
-def _check_hounsfield_units(volume: Volume) -> None:
+def check_hounsfield_units(volume: Volume) -> None:
+    """Raises InputError where this is certainly no CT in Hounsfield units, whatever it shows."""
+    if volume.modality not in ("", "CT"):
+        raise InputError(
+            "not-a-ct", f"This scan's modality is {volume.modality}, but a head CT is needed.", CHOOSE_HEAD
+        )
     low, high = float(volume.array.min()), float(volume.array.max())
     stated = f"its values run from {low:g} to {high:g}"
     if low >= -100 and high >= 1500 and _share(volume, lambda hu: (hu > 850) & (hu < 1250)) > 0.1:
         raise InputError(
             "not-hounsfield",
-            f"This scan is not in Hounsfield units: {stated}, as the scanner stores them before its offset is applied.",
-            "Apply the rescale intercept (often -1024), or load the original DICOM files.",
+            f"This scan is not in Hounsfield units: {stated}. It may be no CT at all (an MRI, say), or its values are "
+            "as the scanner stores them before its offset is applied.",
+            "Choose a CT; if this is one, apply the rescale intercept (often -1024), or load the original DICOM files.",
         )
     if low > AIR_BELOW_HU:
         raise InputError(
             "not-hounsfield",
             f"This scan is not a CT in Hounsfield units: {stated}, and no air (-1000 HU) is among them.",
-            "Choose the original CT, not an MRI and not a windowed or skull-stripped image.",
-        )
-    if high < BONE_ABOVE_HU:
-        raise InputError(
-            "not-a-head-ct", f"There is no bone in this scan: {stated} HU, so it cannot show a head.", CHOOSE_HEAD
+            "Choose the original CT, not a mask, an MRI, or a windowed or skull-stripped image.",
         )
 
 

@@ -18,6 +18,7 @@ from radiologycnn.images.source_slices import SourceSlices
 from radiologycnn.images.volume import Volume
 
 _CT_AIR_HU = -1024
+NO_DICOM_ADVICE = "Give a folder with DICOM files, or a scan file."
 
 
 def list_dicom(path: Path) -> tuple[list[Series], FolderScan]:
@@ -128,13 +129,7 @@ def _nothing_found(path: Path, scan: FolderScan) -> InputError:
         )
     if not scan.other_files:
         return InputError("empty-folder", f"The folder {path.name} is empty.", "Give a folder with DICOM files.")
-    scans = [name for name in scan.other_files if name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))]
-    hint = (
-        f"Give the file itself, for instance {scans[0]}."
-        if scans
-        else "Give a folder with DICOM files, or a scan file."
-    )
-    return InputError("no-dicom", f"The folder {path.name} holds no DICOM images.", hint)
+    return InputError("no-dicom", f"The folder {path.name} holds no DICOM images.", NO_DICOM_ADVICE)
 
 
 def _name(series: Series) -> str:

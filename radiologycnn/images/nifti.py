@@ -84,7 +84,7 @@ def read_nifti(path: Path) -> Volume:
     """Reads .nii, .nii.gz or a .hdr/.img pair.
 
     Raises:
-        InputError: ``damaged-file``, ``not-three-dimensional``, ``not-numbers``.
+        InputError: ``damaged-file``, ``no-permission``, ``not-three-dimensional``, ``not-numbers``.
     """
     header_path = _sibling(path, ".hdr") if path.suffix == ".img" else path
     try:
@@ -99,6 +99,10 @@ def read_nifti(path: Path) -> Volume:
                     raw = _read_voxels(data, header.vox_offset, bytes_wanted)
             else:
                 raw = _read_voxels(stream, max(header.vox_offset, 352), bytes_wanted)
+    except PermissionError as error:
+        raise InputError(
+            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise damaged_file(path.name) from error
     if len(raw) < bytes_wanted:

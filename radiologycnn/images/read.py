@@ -11,8 +11,8 @@ import SimpleITK as sitk
 
 from radiologycnn.errors import InputError, damaged_file
 from radiologycnn.images.checks import check_array
-from radiologycnn.images.dicom import list_dicom, read_dicom
-from radiologycnn.images.dicom_headers import looks_like_dicom
+from radiologycnn.images.dicom import NO_DICOM_ADVICE, list_dicom, read_dicom
+from radiologycnn.images.dicom_headers import files_below, looks_like_dicom
 from radiologycnn.images.dicom_series import Series
 from radiologycnn.images.nifti import read_nifti
 from radiologycnn.images.volume import Volume
@@ -109,7 +109,12 @@ def _read(path: Path, series: str | int | None) -> Volume:
     # Raw voxels of a NIfTI pair can begin as an old DICOM file does: a known ending goes first.
     known = name.endswith((*_NIFTI[:3], *_ITK)) or (name.endswith(".img") and path.with_suffix(".hdr").exists())
     if path.is_dir() or (not known and looks_like_dicom(path)):
-        return read_dicom(path, series)
+        try:
+            return read_dicom(path, series)
+        except InputError as error:
+            if error.code != "no-dicom":
+                raise
+            raise InputError(error.code, error.message, _advice_on_folder(path)) from error
     if not path.is_file():
         raise InputError("not-an-image", f"{path.name} is neither a file nor a folder.", _HINT)
     if path.stat().st_size == 0:
@@ -126,6 +131,21 @@ def _read(path: Path, series: str | int | None) -> Volume:
     if name.endswith((".dcm", ".ima", ".dicom")):
         raise InputError("not-an-image", f"{path.name} is not a DICOM file, whatever its name says.", _HINT)
     raise InputError("not-an-image", f"{path.name} is not an image in a format that can be read.", _HINT)
+
+
+def _advice_on_folder(folder: Path) -> str:
+    """What to give instead of a folder without DICOM images; a mask that lies beside its scan is no example."""
+    scans = []
+    for path in files_below(folder):
+        ending = next((one for one in (*_NIFTI[:2], *_ITK) if path.name.lower().endswith(one)), "")
+        if ending and not path.name[: -len(ending)].lower().endswith("-mask"):
+            scans.append((path, ending))
+    if not scans:
+        return NO_DICOM_ADVICE
+    path, ending = scans[0]
+    if len(scans) == 1:
+        return f"Give the file itself, {path.name}."
+    return f"Give the file itself, for instance {path.name}, or {path.parent / f'*{ending}'} for all of them."
 
 
 def _read_with_itk(path: Path, image_io: str) -> Volume:

@@ -32,17 +32,19 @@ def install_model(
     sha256: str | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    replace: bool = False,
 ) -> ModelPackage:
-    """Install a model; one with the same id is replaced.
+    """Install a model; the same one, which has the same id and weights, is replaced, and so is a damaged one.
 
     Args:
         source: a folder, a zip, the ``model.json`` of a folder, or an https URL of a zip.
         sha256: of the zip, where it was announced; a zip with another one is refused.
         progress: called with a fraction, 0-1, and the stage's name.
         cancelled: asked between pieces; a download may be continued later.
+        replace: also another model with the same id.
 
     Raises:
-        InputError: it is not a model, is damaged, or is not what was announced.
+        InputError: it is not a model, is damaged, is not what was announced, or another one has its id.
         ResourceError: no connection, no space, no permission.
         Cancelled: as ``cancelled`` said.
     """
@@ -54,11 +56,11 @@ def install_model(
         folder.mkdir(parents=True, exist_ok=True)
         text = str(source)
         if "://" in text:
-            return _from_url(text, expected, folder, report, stop)
+            return _from_url(text, expected, folder, report, stop, replace)
         path = Path(text).expanduser()
         if path.name == DESCRIPTION_NAME and path.is_file():
             path = path.parent
-        return _from_path(path, expected, folder, report, stop)
+        return _from_path(path, expected, folder, report, stop, replace)
     except OSError as error:
         raise ResourceError(
             "cannot-install",
@@ -97,7 +99,9 @@ def remove_model(model_id: str) -> None:
     raise InputError("model-not-found", f"No model {model_id} is installed.", "See the list of models for its id.")
 
 
-def _from_url(url: str, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool]) -> ModelPackage:
+def _from_url(
+    url: str, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool
+) -> ModelPackage:
     downloads = folder / ".downloads"
     downloads.mkdir(exist_ok=True)
     # One name for one source, so that a later attempt finds what an earlier one left.
@@ -106,13 +110,13 @@ def _from_url(url: str, sha256: str | None, folder: Path, report: Progress, stop
     download(url, archive, sha256, lambda fraction: report(0.9 * fraction, "Downloading the model"), stop)
     try:
         name = Path(urlsplit(url).path).name or "the download"
-        return _install_zip(archive, folder, lambda f, stage: report(0.9 + 0.1 * f, stage), stop, name)
+        return _install_zip(archive, folder, lambda f, stage: report(0.9 + 0.1 * f, stage), stop, replace, name)
     finally:
         archive.unlink(missing_ok=True)
 
 
 def _from_path(
-    path: Path, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool]
+    path: Path, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool
 ) -> ModelPackage:
     if not path.exists():
         raise InputError("model-not-found", f"There is no file or folder {path}.", "Check the path.")
@@ -125,7 +129,7 @@ def _from_path(
         try:
             for name in (DESCRIPTION_NAME, WEIGHTS_NAME, *([ONNX_NAME] if (path / ONNX_NAME).is_file() else [])):
                 shutil.copyfile(path / name, staging / name)
-            return _finish(staging, folder, report, stop)
+            return _finish(staging, folder, report, stop, replace)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     if sha256:
@@ -136,10 +140,12 @@ def _from_path(
                 f"{path.name} is not the file that was announced (its SHA-256 is {found[:12]}…, not {sha256[:12]}…).",
                 "Download it again from its source.",
             )
-    return _install_zip(path, folder, report, stop, path.name)
+    return _install_zip(path, folder, report, stop, replace, path.name)
 
 
-def _install_zip(path: Path, folder: Path, report: Progress, stop: Callable[[], bool], shown_name: str) -> ModelPackage:
+def _install_zip(
+    path: Path, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool, shown_name: str
+) -> ModelPackage:
     report(0.0, "Unpacking the model")
     staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
     try:
@@ -159,7 +165,7 @@ def _install_zip(path: Path, folder: Path, report: Progress, stop: Callable[[], 
             raise InputError(
                 "not-a-model", f"{shown_name} is encrypted or packed in an unknown way.", "Pack it as an ordinary zip."
             ) from error
-        return _finish(staging, folder, report, stop)
+        return _finish(staging, folder, report, stop, replace)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -172,13 +178,15 @@ def _copy_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, sto
             file.write(chunk)
 
 
-def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bool]) -> ModelPackage:
+def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool) -> ModelPackage:
     """Check what was staged, and put it in place."""
     report(0.7, "Checking the model")
     package = load_package(staging)
     if stop():
         raise Cancelled
     place = folder / package.id
+    if not replace:
+        _check_same(place, package)
     if place.exists():
         old = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder))
         os.replace(place, old / "model")
@@ -190,6 +198,21 @@ def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bo
     place.chmod(0o755)
     report(1.0, "Installed")
     return load_package(place)
+
+
+def _check_same(place: Path, package: ModelPackage) -> None:
+    """Refuse to put a model in the place of another one: results that name the id could come from either."""
+    try:
+        installed = load_package(place)
+    except InputError:
+        return  # there is none, or it is damaged
+    if installed.weights_sha256 != package.weights_sha256:
+        raise InputError(
+            "model-exists",
+            f"Another model {package.id} is installed: its weights are not those of this one.",
+            "Give this one another name or version, or remove the installed one first (on the command line, models "
+            "install --replace puts this one in its place).",
+        )
 
 
 def file_sha256(path: Path) -> str:

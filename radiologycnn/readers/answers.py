@@ -13,12 +13,12 @@ import csv
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.readers.marks import PeakCheck, TearMark
-from radiologycnn.readers.study import Study, checked_reader
+from radiologycnn.readers.study import Study, StudySettings, checked_reader, settings_words
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
 COLUMNS = (
@@ -207,6 +207,24 @@ def readers_of(study: Study) -> dict[str, dict[str, Answer]]:
     """All readers' answers: reader to case to answer. Readers without answers are left out."""
     found = {path.stem: read_answers(path) for path in sorted(study.readers_folder.glob("*.csv"))}
     return {reader: answers for reader, answers in found.items() if answers}
+
+
+def check_settings(study: Study, settings: StudySettings) -> None:
+    """Refuse to change a study's settings once there are answers: orders and what readers see would be mixed.
+
+    A study without a title may still get one.
+
+    Raises:
+        InputError: there are answers, and the settings in force are others.
+    """
+    before = study.settings if study.settings.title else replace(study.settings, title=settings.title)
+    if before != settings and (readers := list(readers_of(study))):
+        names = ", ".join(readers[:5]) + " …" * (len(readers) > 5)
+        raise InputError(
+            "study-begun",
+            f"This study has answers already ({names}), and other settings: {settings_words(before, settings)}.",
+            "Leave them as they are, or read the scans as a study of its own in another folder.",
+        )
 
 
 def _parsed(content: bytes, name: str) -> list[Answer]:

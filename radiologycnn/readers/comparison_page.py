@@ -10,7 +10,7 @@ from typing import Any
 from radiologycnn.evaluation.words import p_words
 from radiologycnn.html_page import RESEARCH_USE, html_page
 from radiologycnn.readers import charts
-from radiologycnn.readers.comparison_words import SHARES, figure_words, quartile_words
+from radiologycnn.readers.comparison_words import SHARES, figure_words, map_words, network_words, quartile_words
 
 _READINGS = (
     "A reader gives one value for each measure, over the cases answered; the median and quartiles are over the readers"
@@ -28,7 +28,8 @@ def comparison_page(comparison: Mapping[str, Any], title: str, made_at: datetime
     """The page as text, to be written as UTF-8.
 
     Args:
-        comparison: from ``comparison.compare``, and ``marks`` from ``mark_checks.check_marks``.
+        comparison: from ``comparison.compare``, and ``marks`` from ``mark_checks.check_marks``; ``networks`` and
+            ``settings`` of the study, as ``comparison.json`` has them, may lack.
         title: of the study.
         made_at: date and time on the page; now where None.
     """
@@ -39,6 +40,8 @@ def comparison_page(comparison: Mapping[str, Any], title: str, made_at: datetime
     parts = [
         f"<header><h1>Reader study: {escape(title)}</h1><p class='research'>{escape(RESEARCH_USE)}</p></header>",
         f"<p class='facts'>{escape(facts)} Made {escape(made_at.strftime('%Y-%m-%d %H:%M %Z').strip())}.</p>",
+        *(_network(one) for one in comparison.get("networks", ())),
+        f"<p class='facts'>{escape(map_words(comparison['settings']))}</p>" if "settings" in comparison else "",
         _notes(comparison["notes"]),
         _table_3(comparison, groups),
         _figures(comparison, groups),
@@ -66,6 +69,11 @@ def _table(caption: str, heading: Sequence[str], rows: Sequence[Sequence[str]], 
         f"<div class='wide'><table class='{kind}'><caption>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _network(network: Mapping[str, Any]) -> str:
+    kind = "warning" if network["simulated"] else "facts"
+    return f"<p class='{kind}'>{escape(network_words(network))}</p>"
 
 
 def _notes(notes: Sequence[str]) -> str:
@@ -266,6 +274,8 @@ header { display: flex; flex-wrap: wrap; gap: 0 6mm; justify-content: space-betw
 h1 { font-size: 14pt; margin: 0 0 1mm; } h2 { font-size: 11pt; margin: 5mm 0 1mm; }
 .research { margin: 0; font-weight: bold; }
 .facts { margin: 2mm 0; color: var(--soft); }
+.warning { background: #fff3cd; color: #1a1a1a; border: 1pt solid #b58105; padding: 1.5mm 3mm; margin: 2mm 0;
+  font-weight: bold; }
 .notes { margin: 2mm 0 3mm; padding: 1.5mm 3mm 1.5mm 7mm; background: var(--note); font-size: 9pt; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin-top: 4mm; font-size: 9pt; break-inside: avoid; }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from radiologycnn.models.package import SIMULATED_NOTE
+
 #: Measures that are shares of cases, and shown in per cent.
 SHARES = ("top1", "top1_within_one", "accuracy")
 
@@ -29,3 +31,16 @@ def quartile_words(measure: str, figures: Mapping[str, Any]) -> str:
     )
     words = median if figures["members"] == 1 else f"{median} ({low}, {high})"
     return f"{words} %" if measure in SHARES else words
+
+
+def network_words(network: Mapping[str, Any]) -> str:
+    """Who a network is: "Network: model rotator-cuff-1.0.0.", and that it is a demonstration where it is one."""
+    model = f"model {network['model']}" if network["model"] else "its table does not name the model"
+    return f"{network['name']}: {model}.{f' {SIMULATED_NOTE}' if network['simulated'] else ''}"
+
+
+def map_words(settings: Mapping[str, Any]) -> str:
+    """Whether a study's readers see the network's map; of readers who worked elsewhere nobody knows."""
+    if settings["show_map"]:
+        return "Readers in this program see the network's map: an aided reading."
+    return "Readers in this program do not see the network's map."

@@ -20,7 +20,8 @@ def classify_study(
     progress: Callable[[float, str], None] = lambda fraction, stage: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, list[str]]:
-    """Write ``network/CASE/`` for every scan, and ``network/predictions.csv`` with the seconds that each took.
+    """Write ``network/CASE/`` for every scan, and ``network/predictions.csv`` with the seconds that each took and
+    the model, which is ``simulated`` where it was trained on simulated scans.
 
     A scan that is refused has neither afterwards: what another model said of it would be compared as this one's.
 
@@ -59,6 +60,8 @@ def classify_study(
                 "tear_class": TEAR_CLASSES[answer.predicted].name,
                 **dict(zip(PROBABILITY_COLUMNS, answer.probabilities)),
                 "seconds": round(seconds, 4),
+                "model": classifier.package.id,
+                "simulated": "yes" if classifier.package.simulated else "no",
             }
         )
     path = study.folder / NETWORK_FOLDER / PREDICTIONS_NAME

@@ -65,11 +65,13 @@ def write_comparison(
         networks = [study.folder / NETWORK_FOLDER / PREDICTIONS_NAME]
     if groups is None and (study.folder / GROUPS_NAME).is_file():
         groups = study.folder / GROUPS_NAME
-    members = members_of(study, read_groups(groups) if groups else {}, [read_predictions(one) for one in networks])
+    predictions = [read_predictions(one) for one in networks]
+    members = members_of(study, read_groups(groups) if groups else {}, predictions)
     record = compare(true_classes, members)
     record["marks"] = check_marks(study, tolerance_mm)
     record["notes"] += record["marks"]["notes"]
-    record = {"study": study.title, "settings": study.settings.to_dict(), **record}
+    who = [{"name": one.name, "model": one.model, "simulated": one.simulated} for one in predictions]
+    record = {"study": study.title, "settings": study.settings.to_dict(), "networks": who, **record}
     output.mkdir(parents=True, exist_ok=True)
     _write_tables(output, record)
     write_record(output / RECORD_NAME, record)

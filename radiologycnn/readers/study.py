@@ -166,6 +166,15 @@ def write_settings(folder: Path, settings: StudySettings) -> Path:
     return path
 
 
+def settings_words(settings: StudySettings, other: StudySettings) -> str:
+    """What settings say where others say something else, as ``study.json`` has it: "title “Spring”, seed 1"."""
+    return ", ".join(
+        f"{name} “{value}”" if isinstance(value, str) else f"{name} {json.dumps(value)}"
+        for name, value in settings.to_dict().items()
+        if value != getattr(other, name)
+    )
+
+
 def reading_order(seed: int, reader: str, cases: Sequence[str]) -> list[str]:
     """The order in which a reader sees the cases: random, but the same whenever it is asked for.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CASE_COLUMNS, read_class_table
 from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.readers.answers import Answer, readers_of, write_answers
 from radiologycnn.readers.study import PREDICTIONS_NAME, Study, checked_reader
 
@@ -17,12 +18,19 @@ SECONDS_COLUMNS = ("seconds", "time_s", "time")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of the cases, with probabilities and seconds where the file has them."""
+    """What a network says of the cases, with probabilities and seconds where the file has them.
+
+    Attributes:
+        model: its id; "" where the file does not say.
+        simulated: whether the file says that it was trained on simulated scans.
+    """
 
     name: str
     classes: Mapping[str, int]
     probabilities: Mapping[str, tuple[float, ...]]
     seconds: Mapping[str, float]
+    model: str = ""
+    simulated: bool = False
 
 
 def import_answers(study: Study, path: Path, reader: str = "", codes: str = "ordinal") -> tuple[str, int, list[str]]:
@@ -61,10 +69,17 @@ def import_answers(study: Study, path: Path, reader: str = "", codes: str = "ord
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A network's table: case, and a class or five probabilities; seconds where they were taken."""
+    """A network's table: case, and a class or five probabilities; seconds where they were taken, model where it says.
+
+    Tables from elsewhere and those of earlier versions name no model; what ``radiologycnn classify`` writes says in its
+    notes what the model learned from.
+    """
     table = read_class_table(path)
     name = "Network" if path.name == PREDICTIONS_NAME else path.stem
-    return Predictions(name, table.classes, table.probabilities, _seconds(path))
+    _heading, rows = read_table(path)
+    models = dict.fromkeys(row["model"] for row in rows if row.get("model"))
+    simulated = any(row.get("simulated") == "yes" or SIMULATED_NOTE in row.get("notes", "") for row in rows)
+    return Predictions(name, table.classes, table.probabilities, _seconds(path), ", ".join(models), simulated)
 
 
 def read_groups(path: Path) -> dict[str, str]:

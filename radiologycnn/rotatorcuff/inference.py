@@ -16,6 +16,7 @@ from radiologycnn.models.preprocessing_record import refuse
 from radiologycnn.networks.activation import METHODS, Activation
 from radiologycnn.networks.backends import NetworkBackend, torch_reference
 from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, folded_grid
+from radiologycnn.rotatorcuff.caution import caution
 from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
 from radiologycnn.rotatorcuff.padding import without_padding
@@ -57,6 +58,11 @@ class ClassificationResult:
     provenance: Mapping[str, Any]
     classes: tuple[Mapping[str, Any], ...]
     model_card: Mapping[str, Any]
+
+    @property
+    def caution(self) -> str:
+        """Why the answer is not to be relied on, as a sentence; "" where nothing of that kind is known."""
+        return caution(self.classification, self.notes, self.provenance)
 
 
 class RotatorCuffClassifier(LoadedModel):

@@ -62,6 +62,7 @@ def report_record(result: ClassificationResult, volume: Volume) -> dict[str, Any
     return {
         "classification": result.classification.to_dict(),
         "answer": result.classification.words,
+        "caution": result.caution,
         "classes": [
             {"index": one.index, "key": one.key, "name": one.name, "definition": one.definition} for one in TEAR_CLASSES
         ],
@@ -143,8 +144,9 @@ def write_result(
         write_image(folder / RAW_MAP_NAME, raw, result.maps_ijk_to_lps),
         write_image(folder / MAP_ON_SCAN_NAME, map_on_scan(result, chosen, volume, method), volume.ijk_to_lps),
     ]
-    for name, rows in ((TABLE_NAME, csv_rows), (EVIDENCE_NAME, evidence_rows)):
-        written.append(_write_text(folder / name, _csv_text(rows(result.classification))))
+    answer = result.classification
+    for name, rows in ((TABLE_NAME, csv_rows(answer, result.caution)), (EVIDENCE_NAME, evidence_rows(answer))):
+        written.append(_write_text(folder / name, _csv_text(rows)))
     written.append(_write_text(folder / PAGE_NAME, page(result, volume, chosen, method, made_at)))
     record = report_record(result, volume)
     record["maps"]["written_target"] = chosen
@@ -172,6 +174,7 @@ def page(
         model_card=result.model_card,
         provenance=result.provenance,
         notes=result.notes,
+        caution=result.caution,
         pictures=slice_pictures(volume, normalized, result.maps_ijk_to_lps, peak, target_name(target)),
         scan_name=volume.name,
         made_at=made_at,

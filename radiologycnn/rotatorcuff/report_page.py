@@ -53,6 +53,7 @@ def html_report(
     model_card: Mapping[str, Any],
     provenance: Mapping[str, Any],
     notes: Sequence[str] = (),
+    caution: str = "",
     pictures: Sequence[Picture] = (),
     scan_name: str = "",
     made_at: datetime | None = None,
@@ -65,6 +66,7 @@ def html_report(
             performance, simulated, weights_sha256; what is absent is left out.
         provenance: of the result: radiologycnn, device_name, precision and so on; what is absent is left out.
         notes: sentences for the reader.
+        caution: why the answer is out of date or not to be relied on, for the box at the top; "" where it is neither.
         pictures: shown in a row; three fit well.
         scan_name: what to call the scan; never a patient's name.
         made_at: date and time on the page; now where None.
@@ -72,7 +74,7 @@ def html_report(
     made_at = made_at or datetime.now().astimezone()
     mirrored = "mirrored for the network; all places are the patient's own"
     side = {"left": "left", "right": "right"}.get(classification.side, "unknown")
-    warning = f'<p class="warning">{escape(SIMULATED_NOTE)}</p>' if model_card.get("simulated") else ""
+    warnings = [caution, SIMULATED_NOTE if model_card.get("simulated") else ""]
     heading = f"Rotator cuff tear: {classification.words}"
     facts = [
         ("Scan", scan_name),
@@ -83,7 +85,7 @@ def html_report(
     ]
     parts = [
         f"<header><h1>Rotator cuff tear classification</h1><p class='research'>{escape(RESEARCH_USE)}</p></header>",
-        warning,
+        *(f'<p class="warning">{escape(one)}</p>' for one in warnings if one),
         "<section class='answer'>",
         f"<div><p class='verdict'>{escape(classification.words)}</p>",
         f"<p class='tear'>Tear of any size: <b>{_percent(classification.tear_probability)}</b></p>",

@@ -218,16 +218,18 @@ def place_text(ras_mm: Sequence[float], digits: int = 1) -> str:
     return ", ".join(f"{pair[value < 0]} {abs(value):.{digits}f}" for pair, value in zip(letters, ras_mm)) + " mm"
 
 
-def csv_rows(classification: Classification) -> list[list[str]]:
+def csv_rows(classification: Classification, caution: str = "") -> list[list[str]]:
     """The answer as text cells, heading first, one row a quantity: for CSV and table views.
 
     Columns: name, value, unit, and the quartiles over the repeats (empty without repeats). Numbers are written with
-    ``repr`` precision, so that the command line and the panel give the same digits.
+    ``repr`` precision, so that the command line and the panel give the same digits. ``caution`` is why the answer is
+    not to be relied on, as ``radiologycnn.rotatorcuff.caution`` says it.
     """
     repeats = classification.repeats
     empty = ("", "", "")
     rows: list[tuple[Any, ...]] = [("name", "value", "unit", "first_quartile", "median", "third_quartile")]
     rows.append(("predicted_class", classification.predicted_class.name, classification.words, *empty))
+    rows.append(("caution", caution, "", *empty))
     for tear_class, probability in zip(TEAR_CLASSES, classification.probabilities, strict=True):
         quartiles = repeats.class_quartiles[tear_class.index] if repeats else empty
         rows.append((f"probability_{tear_class.key}", probability, "1", *quartiles))

@@ -83,11 +83,11 @@ def _check_mr(volume: Volume, facts: Mapping[str, Any]) -> None:
             CHOOSE_SHOULDER,
         )
     sample = volume.array[:, ::4, ::4]
-    count = len(np.unique(sample)) if sample.dtype.kind in "bui" else _FEWEST_VALUES
-    if count < _FEWEST_VALUES:
+    # no count is told: other voxels may hold values that the sample lacks
+    if sample.dtype.kind in "bui" and len(np.unique(sample)) < _FEWEST_VALUES:
         raise InputError(
             "not-an-mr",
-            f"This image holds only {count} different values, as a mask or a label map does.",
+            f"This image holds fewer than {_FEWEST_VALUES} different values, as a mask or a label map does.",
             "Choose the MR that it was drawn on.",
         )
 

@@ -7,10 +7,13 @@ the table says and how its preview looks; this module writes, resumes, runs seve
 from __future__ import annotations
 
 import csv
+import errno
+import itertools
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +27,7 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.settings import SimulationSettings
 
 SETTINGS_NAME = "simulation.json"
+SHEET_ROWS = 24
 
 
 class SimulatedScan(Protocol):
@@ -65,6 +69,7 @@ class Population:
             it repeats.
         description: what ``dataset_description.json`` says; none is written where it is empty.
         people: kind whose fictitious people these are, where several populations show the same ones; else ``kind``.
+        unit: what one of them is called.
     """
 
     kind: str
@@ -79,6 +84,7 @@ class Population:
     manifest: dict[str, str] = field(default_factory=dict)
     description: dict[str, Any] = field(default_factory=dict)
     people: str = ""
+    unit: str = "scan"
 
     def case_id(self, seed: int, index: int) -> str:
         return f"{self.kind}-{seed}-{index:05d}"
@@ -103,12 +109,20 @@ def write_population(
         How many were newly made.
 
     Raises:
-        InputError: ``other-settings``: the folder holds scans of other settings.
-        ResourceError: ``cannot-write``; ``simulation-process``: one of several processes was killed.
+        InputError: ``other-settings``: the folder holds scans of other settings; ``cannot-write``: there can be no
+            such folder, or nobody may write there.
+        ResourceError: ``disk-full``; ``cannot-write``: what else the system refuses; ``simulation-process``: one of
+            several processes was killed.
     """
+    tell = progress or (lambda fraction, stage: None)
+    done = 0
+
+    def stopping() -> None:
+        tell(done / count, "Stopping after what is under way")
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _check_settings(population, folder, seed, config)
+        binds = _check_settings(population, folder, seed, config)
         indices = range(first, first + count)
         todo = [
             (population, folder, i, seed, config)
@@ -116,25 +130,64 @@ def write_population(
             if not (folder / f"{population.case_id(seed, i)}.json").exists()
         ]
         done = count - len(todo)
-        for _ in _run(todo, jobs):
-            done += 1
-            if progress:
-                progress(done / count, f"Scan {done} of {count}")
+        try:
+            for _ in _run(todo, jobs, stopping):
+                done += 1
+                tell(done / count, f"{population.unit.capitalize()} {done} of {count}")
+        finally:
+            # Settings that were refused by the first scan must not bind the folder: the right ones come next.
+            if binds and not any(folder.glob(f"{population.kind}-*")):
+                (folder / SETTINGS_NAME).unlink(missing_ok=True)
         _write_tables(population, folder)
     except OSError as error:
-        raise ResourceError(
-            "cannot-write", f"The scans cannot be written to {folder}: {error.strerror or error}.", "Free some space."
-        ) from error
+        raise _cannot_write(folder, error) from error
     return len(todo)
 
 
-def _run(todo: list[tuple], jobs: int) -> Iterator[None]:
+def _cannot_write(folder: Path, error: OSError) -> InputError | ResourceError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ResourceError(
+            "disk-full",
+            f"There is no space left for the scans in {folder}.",
+            "Free some space, and run the same command again: it goes on with the scans that are missing.",
+        )
+    in_the_way = next((path for path in (folder, *folder.parents) if os.path.isfile(path)), None)
+    if in_the_way:
+        return InputError(
+            "cannot-write", f"The scans need a folder, and {in_the_way} is a file.", "Choose another folder."
+        )
+    if isinstance(error, PermissionError):
+        return InputError(
+            "cannot-write",
+            f"There is no permission to write to {folder}.",
+            "Choose another folder, or change the rights on this one.",
+        )
+    return ResourceError(
+        "cannot-write",
+        f"The scans cannot be written to {folder}: {error.strerror or error}.",
+        "Check the folder and the space on its disk, or choose another folder.",
+    )
+
+
+def _run(todo: list[tuple], jobs: int, stopping: Callable[[], None]) -> Iterator[None]:
+    """Write all, and yield after each; ``stopping`` is called where an interrupt waits for the scans under way."""
     if jobs <= 1 or len(todo) < 2:
         yield from map(_write_one, todo)
         return
+    items = iter(todo)
     try:
-        with ProcessPoolExecutor(jobs) as pool:
-            yield from pool.map(_write_one, todo)
+        with ProcessPoolExecutor(jobs, initializer=_let_the_scan_end) as pool:
+            try:
+                # No more than run at once: the pool would begin those that it has queued even when asked to stop.
+                running = {pool.submit(_write_one, item) for item in itertools.islice(items, jobs)}
+                while running:
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        yield future.result()
+                    running |= {pool.submit(_write_one, item) for item in itertools.islice(items, len(ended))}
+            except KeyboardInterrupt:
+                stopping()
+                raise
     except BrokenProcessPool as error:
         raise ResourceError(
             "simulation-process",
@@ -142,6 +195,12 @@ def _run(todo: list[tuple], jobs: int) -> Iterator[None]:
             "512 x 512 takes up to 1.5 GB.",
             "Run the same command with fewer --jobs; it goes on with the scans that are missing.",
         ) from error
+
+
+def _let_the_scan_end() -> None:
+    """For a process of the pool, which hears Ctrl-C too: finish the scan at the first one, end at the second."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as scripts have it for what runs in the background
+        signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def _write_one(item: tuple[Population, Path, int, int, SimulationSettings]) -> None:
@@ -154,17 +213,20 @@ def _write_one(item: tuple[Population, Path, int, int, SimulationSettings]) -> N
     _write_text(folder / f"{name}.json", json.dumps(scan.truth, indent=1))
 
 
-def _check_settings(population: Population, folder: Path, seed: int, config: SimulationSettings) -> None:
+def _check_settings(population: Population, folder: Path, seed: int, config: SimulationSettings) -> bool:
+    """Write the settings beside the scans, or compare them; whether the folder had none."""
     record = {"simulator": population.version, "seed": seed, **population.options, "config": config.to_dict()}
     text = json.dumps(record, indent=1, sort_keys=True)
     path = folder / SETTINGS_NAME
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    is_new = not path.exists()
+    if not is_new and path.read_text(encoding="utf-8") != text:
         raise InputError(
             "other-settings",
             f"{folder} holds scans of another seed, configuration or version of the simulator.",
             "Choose another folder.",
         )
     _write_text(path, text)
+    return is_new
 
 
 def _write_tables(population: Population, folder: Path) -> None:
@@ -219,11 +281,16 @@ def outline(grey: np.ndarray, mask: np.ndarray, color_rgb: tuple[int, int, int] 
     return tile
 
 
-def write_contact_sheet(population: Population, folder: Path, most: int = 24) -> Path:
-    """``contact-sheet.png`` of the folder's first scans, a row each, in the order of their names."""
+def write_contact_sheet(population: Population, folder: Path, most: int = SHEET_ROWS) -> tuple[Path, int]:
+    """``contact-sheet.png`` of the folder's first scans, a row each, in the order of their names, as ``truth.csv``.
+
+    Returns:
+        The file, and how many scans it leaves out.
+    """
     import SimpleITK as sitk
 
-    strips = [np.load(path) for path in sorted(folder.glob(f".{population.kind}-*.preview.npy"))[:most]]
+    previews = sorted(folder.glob(f".{population.kind}-*.preview.npy"))
+    strips = [np.load(path) for path in previews[:most]]
     path = folder / "contact-sheet.png"
     sitk.WriteImage(sitk.GetImageFromArray(np.concatenate(strips), isVector=True), str(path))
-    return path
+    return path, len(previews) - len(strips)

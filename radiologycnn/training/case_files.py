@@ -16,17 +16,22 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.table_files import TableRow, table_lines
 from radiologycnn.images.affine import apart_mm
+from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 
 SPLITS = ("train", "validation", "test")
 MANIFEST_NAME = "cases.csv"
+MOST_LABELS = 255
+"""Different values above 0 in a mask; scans hold more."""
+
 Progress = Callable[[float, str], None]
 
 
@@ -135,8 +140,15 @@ def read_case_file(data: Path, row: Mapping[str, str], column: str) -> Volume:
     """
     from radiologycnn.images import read_volume
 
-    try:
+    with naming_case(row, column):
         return read_volume(data / row[column])
+
+
+@contextmanager
+def naming_case(row: Mapping[str, str], column: str) -> Iterator[None]:
+    """While entered, what cannot be used is said with its case; ``column`` is the manifest's."""
+    try:
+        yield
     except InputError as error:
         raise InputError(
             error.code, f"The {column} of case {row['id']} cannot be used. {error.message}", error.hint
@@ -151,12 +163,20 @@ def mask_fits(volume: Volume, mask: Volume) -> bool:
 
 
 def check_mask_fits(case_id: str, volume: Volume, mask: Volume) -> None:
-    """Raises InputError unless the mask lies on its image's grid."""
+    """Raises InputError unless the mask is a label map that lies on its image's grid."""
     if not mask_fits(volume, mask):
         raise InputError(
             "mask-does-not-fit",
             f"The mask of case {case_id} is not on its image's grid: {_difference(volume, mask)}.",
             "Export the mask with the image as reference geometry.",
+        )
+    low, high = float(mask.array.min()), float(mask.array.max())
+    # Whatever is marked is learned: of a scan in the mask's place, nearly all of it.
+    if round(low) < 0 or len(np.unique(np.rint(mask.array[marked(mask.array)]))) > MOST_LABELS:
+        raise InputError(
+            "no-mask",
+            f"The mask of case {case_id} is no label map: its values run from {low:g} to {high:g}.",
+            f"Name the scan's mask: 0 where nothing is marked, up to {MOST_LABELS} different labels, none below 0.",
         )
 
 
@@ -195,21 +215,29 @@ def simulate_files(
     jobs: int = 1,
     what: str = "scan",
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Paths of the prepared cases ``first`` to ``first + count - 1`` of a population; only missing ones are simulated.
 
     Args:
         simulate_one: writes one file; called, maybe in another process, with (index, seed, *settings, folder).
         what: the word for one of them in ``progress``.
+
+    Raises:
+        Cancelled: as ``cancelled`` said; what is simulated stays.
     """
     indices = range(first, first + count)
     paths = [folder / f"{simulated_id(seed, index)}.npz" for index in indices]
     todo = [(index, seed, *settings, folder) for index, path in zip(indices, paths) if not path.exists()]
     done = count - len(todo)
+    if todo and cancelled():
+        raise Cancelled
     for _ in run_jobs(simulate_one, todo, jobs):
         done += 1
         if progress:
             progress(done / count, f"Simulating {what} {done} of {count}")
+        if done < count and cancelled():
+            raise Cancelled
     return paths
 
 

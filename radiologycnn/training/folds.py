@@ -130,7 +130,7 @@ def cross_validate(
     }
     begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
     report = progress or (lambda part, text: None)
-    cases = task.prepare(output, lambda part, text: report(0.0, text))
+    cases = task.prepare(output, lambda part, text: report(0.0, text), cancelled)
     paths = cases.learning
     fold_of = _folds_of(task, output, paths, cases, folds)
     for fold in range(1, folds + 1):

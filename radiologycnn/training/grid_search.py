@@ -145,7 +145,7 @@ def search(
     report = progress or (lambda part, text: None)
     training, validation = [
         [path.stem for path in paths]
-        for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text)))
+        for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text), cancelled))
     ]
     task.say_if_few(validation, report)
     path = output / RESULTS_NAME
@@ -181,7 +181,7 @@ def _train_point(
 ) -> dict[str, str]:
     """Train at one point; returns its row, without a rank."""
     # Another grid of the network is another form of the same cases.
-    cases = task.prepare(folder.parents[1])
+    cases = task.prepare(folder.parents[1], cancelled=cancelled)
     paths = {path.stem: path for found in cases.found.values() for path in found}
     learned, tried = ([paths[case] for case in part] for part in (training, validation))
     goes_on = (folder / CHECKPOINT_NAME).exists()

@@ -15,6 +15,7 @@ from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
+from radiologycnn.simulation.population import SETTINGS_NAME
 from radiologycnn.training.case_files import Progress, read_manifest, simulated_id
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
@@ -92,7 +93,8 @@ class TrainingTask(ABC):
 
     @property
     def simulated(self) -> bool:
-        return self.data is None
+        """Whether no one's scans are learned from: those simulated here, or a folder that ``simulate`` wrote."""
+        return self.data is None or (self.data / SETTINGS_NAME).is_file()
 
     def with_settings(self, settings: CommonSettings) -> TrainingTask:
         """The same task and cases with other settings."""
@@ -136,8 +138,13 @@ class TrainingTask(ABC):
         """What people read in the list of models, where they gave no title."""
 
     @abstractmethod
-    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
-        """Bring the cases into the network's form, as files in ``folder/cases``; those already there are kept."""
+    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
+        """Bring the cases into the network's form, as files in ``folder/cases``; those already there are kept.
+
+        Raises:
+            InputError: a case that cannot be used.
+            Cancelled: as ``cancelled`` said; the cases prepared by then stay.
+        """
 
     @abstractmethod
     def stratum(self, path: Path) -> str:
@@ -244,7 +251,7 @@ class TrainingTask(ABC):
         weights = self.start_weights(start_from)
         check_start(self.settings, weights, resume)
         self.shared_out(self.listed())  # before the first scan is read, too
-        training, validation = self.split(self.prepare(output, progress))
+        training, validation = self.split(self.prepare(output, progress, cancelled))
         self.say_if_few(validation, progress)
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
         source = self.describe_source(len(training), start_from)

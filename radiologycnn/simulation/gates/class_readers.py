@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import missing_package
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import Volume
+from radiologycnn.simulation.gates.packages import need_scikit_learn
 
 _FOLDS = 5
 _BINS = 32
@@ -79,15 +79,14 @@ def balanced_accuracy(features: np.ndarray, classes: np.ndarray, seed: int = 0) 
         ResourceError: scikit-learn is not installed.
         ValueError: a class has fewer scans than there are folds.
     """
-    try:
-        from sklearn.ensemble import RandomForestClassifier
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.metrics import balanced_accuracy_score
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise missing_package("The classifiers of the gates need", "scikit-learn", "gates") from error
+    need_scikit_learn()
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     classes = np.asarray(classes)
     if np.bincount(classes)[np.unique(classes)].min() < _FOLDS:
         raise ValueError(f"every class needs {_FOLDS} scans")

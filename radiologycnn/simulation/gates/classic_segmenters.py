@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from radiologycnn.baselines.intracranial import intracranial
 from radiologycnn.baselines.threshold import THRESHOLDS_HU, largest_bright_part, smoothed
-from radiologycnn.errors import missing_package
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.simulation.gates.packages import need_scikit_learn
 
 _STRIDE = 2  # the forest looks at every second row and column
 
@@ -42,10 +42,9 @@ def forest_dice(cases: Sequence[Case], seed: int = 0) -> list[float]:
     Raises:
         ResourceError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.ensemble import RandomForestClassifier
-    except ImportError as error:
-        raise missing_package("The classifiers of the gates need", "scikit-learn", "gates") from error
+    need_scikit_learn()
+    from sklearn.ensemble import RandomForestClassifier
+
     rng = np.random.default_rng(seed)
     prepared = []
     for case in cases:

@@ -10,6 +10,7 @@ from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, bleed_figures
 from radiologycnn.simulation.gates.classic_segmenters import THRESHOLDS_HU, Case, forest_dice, threshold_dice
+from radiologycnn.simulation.gates.packages import need_scikit_learn
 from radiologycnn.simulation.gates.table import Gate
 from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
@@ -31,7 +32,11 @@ def head_ct_gates(
     Args:
         network: gives the mask (K, J, I) that a trained network finds in a scan; the forest must stay below it.
         bleeds: receives the figures of every bleed.
+
+    Raises:
+        ResourceError: scikit-learn is not installed.
     """
+    need_scikit_learn()
     cases, network_dice = [], []
     for index in range(count):
         scan = simulate_head_ct(index, seed, config)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.gates.class_readers import (
     balanced_accuracy,
@@ -15,11 +16,13 @@ from radiologycnn.simulation.gates.class_readers import (
     histogram_features,
     intensity_features,
 )
+from radiologycnn.simulation.gates.packages import need_scikit_learn
 from radiologycnn.simulation.gates.table import Gate
 
 OVER_CHANCE = 0.10
 _SMALL_CLASSES = (0, 1, 2, 3)  # None, Partial, Small, Medium; large tears change so much that a histogram may show it
 _LEAST = 5
+_MOST_PLANNED = 2000  # shoulders among which enough of every class are looked for; some seconds
 
 
 def shoulder_mr_gates(
@@ -28,8 +31,16 @@ def shoulder_mr_gates(
     config: Any = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Gate]:
-    """Simulate ``count`` shoulders and try to read their classes from what must not tell them."""
+    """Simulate ``count`` shoulders and try to read their classes from what must not tell them.
+
+    Raises:
+        InputError: ``too-few-scans``: they would give no figures; told before any is simulated.
+        ResourceError: scikit-learn is not installed.
+    """
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig, simulate_shoulder_mr
+
+    need_scikit_learn()
+    _check_count(count, seed, config or ShoulderMrConfig())
 
     def scans() -> Iterable[tuple[Volume, dict[str, Any]]]:
         for index in range(count):
@@ -42,6 +53,37 @@ def shoulder_mr_gates(
     if progress:
         progress(1.0, "Done")
     return gates
+
+
+def _check_count(count: int, seed: int, config: Any) -> None:
+    """Shoulders as plans, which are quick to draw, tell the classes that their scans would have."""
+    from radiologycnn.simulation.shoulder_mr import plan_shoulder
+
+    classes = [plan_shoulder(index, seed, config).tear.tear_class for index in range(count)]
+    if _gives_figures(classes):
+        return
+    while len(classes) < _MOST_PLANNED and not _gives_figures(classes):
+        classes.append(plan_shoulder(len(classes), seed, config).tear.tear_class)
+    raise InputError(
+        "too-few-scans",
+        f"{count} of these shoulders give no figures: the gates need two classes, and {_LEAST} scans of each that is "
+        "there.",
+        f"Give --count {len(classes)} or more."
+        if _gives_figures(classes)
+        else "Give the classes other shares in the settings.",
+    )
+
+
+def _gives_figures(classes: Sequence[int]) -> bool:
+    """Whether all gates can be measured on scans of these classes."""
+    everything = np.asarray(classes)
+    return all(_enough(some) for some in (everything, everything[np.isin(everything, _SMALL_CLASSES)]))
+
+
+def _enough(classes: np.ndarray) -> bool:
+    """Two classes or more, and enough scans of each that is there."""
+    counts = np.unique(classes, return_counts=True)[1]
+    return len(counts) >= 2 and counts.min() >= _LEAST
 
 
 def class_gates(scans: Iterable[tuple[Volume, dict[str, Any]]]) -> list[Gate]:
@@ -69,9 +111,8 @@ def class_gates(scans: Iterable[tuple[Volume, dict[str, Any]]]) -> list[Gate]:
 
 def _gate(name: str, features: list[np.ndarray], classes: np.ndarray, among: np.ndarray, limited: bool = True) -> Gate:
     classes = classes[among]
-    present = np.unique(classes)
-    counts = np.bincount(classes, minlength=1)[present] if len(classes) else np.zeros(0, int)
-    if len(present) < 2 or counts.min() < _LEAST:
+    present, counts = np.unique(classes, return_counts=True)
+    if not _enough(classes):
         short = f"a class has fewer than {_LEAST} scans; simulate more"
         return Gate(name + ", balanced accuracy", None, OVER_CHANCE if limited else None, short)
     length = min(len(row) for row in features)

@@ -42,6 +42,7 @@ def head_ct_pair_population(settings: HeadCtConfig, dicom: dict[str, Any] | None
     population = Population(
         "head-ct-pair", SIMULATOR_VERSION, simulate_head_ct_pair, truth_row, TRUTH_COLUMNS, pair_preview, PairWriter(),
         ("{}-baseline.nii.gz", "{}-baseline-mask.nii.gz"), {"follow_up": FollowUpConfig().__dict__},
+        unit="pair",
     )  # fmt: skip
     if dicom is None:
         return population

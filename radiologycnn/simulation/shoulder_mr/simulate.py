@@ -83,12 +83,7 @@ def simulate_shoulder_mr(
     Raises:
         InputError: ``unknown-plane``, ``unknown-weighting``.
     """
-    if plane not in PLANES:
-        raise InputError("unknown-plane", f"There is no plane “{plane}”.", "Choose one of " + ", ".join(PLANES) + ".")
-    if weighting is not None and weighting not in WEIGHTINGS:
-        raise InputError(
-            "unknown-weighting", f"There is no weighting “{weighting}”.", "Choose one of " + ", ".join(WEIGHTINGS) + "."
-        )
+    plane, weighting = known_series(plane, weighting)
     plan = plan_shoulder(index, seed, config)
     person, tear, confounders = plan.person, plan.tear, plan.confounders
     streams = _streams(seed, index)
@@ -166,6 +161,21 @@ def simulate_shoulder_mr(
         {"simulated": True, **truth, "acquisition": _acquisition(protocol, plane, person)},
     )
     return SimulatedShoulderMr(volume, labels, truth)
+
+
+def known_series(plane: str, weighting: str | None) -> tuple[str, str | None]:
+    """Plane and weighting as the simulator names them, whether they were typed in small letters or in capitals.
+
+    Raises:
+        InputError: ``unknown-plane``, ``unknown-weighting``.
+    """
+    if plane.lower() not in PLANES:
+        raise InputError("unknown-plane", f"There is no plane “{plane}”.", "Choose one of " + ", ".join(PLANES) + ".")
+    if weighting is not None and weighting.upper() not in WEIGHTINGS:
+        raise InputError(
+            "unknown-weighting", f"There is no weighting “{weighting}”.", "Choose one of " + ", ".join(WEIGHTINGS) + "."
+        )
+    return plane.lower(), weighting and weighting.upper()
 
 
 def _streams(seed: int, index: int) -> list[np.random.Generator]:

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.simulation.population import Population, outline, shrunk
-from radiologycnn.simulation.shoulder_mr.simulate import SIMULATOR_VERSION, SimulatedShoulderMr, simulate_shoulder_mr
+from radiologycnn.simulation.shoulder_mr.simulate import (
+    SIMULATOR_VERSION,
+    SimulatedShoulderMr,
+    known_series,
+    simulate_shoulder_mr,
+)
 
 _PROTOCOL = (
     "plane", "weighting", "fat_saturated", "repetition_time_ms", "echo_time_ms", "field_tesla", "pixel_mm",
@@ -23,7 +28,12 @@ _TILE = 192
 
 
 def shoulder_mr_population(plane: str = "coronal", weighting: str | None = None) -> Population:
-    """Shoulders seen in one plane and weighting, to be written with :func:`..population.write_population`."""
+    """Shoulders seen in one plane and weighting, to be written with :func:`..population.write_population`.
+
+    Raises:
+        InputError: ``unknown-plane``, ``unknown-weighting``.
+    """
+    plane, weighting = known_series(plane, weighting)
     return Population(
         kind="shoulder-mr" if plane == "coronal" else f"shoulder-mr-{plane}",
         version=SIMULATOR_VERSION,

@@ -6,13 +6,14 @@ counts as blood. To learn types of bleed, what the labels mean must be known, to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.hemorrhage.head_check import check_hounsfield_units
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY, standard_labels, stated_values, types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -22,6 +23,7 @@ from radiologycnn.training.case_files import (
     SPLITS,
     Progress,
     check_mask_fits,
+    naming_case,
     read_case_file,
     read_manifest,
     save_arrays,
@@ -30,8 +32,6 @@ from radiologycnn.training.case_files import (
     simulated_numbers,
 )
 from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
-
-_DARKER_THAN_BLOOD = 10  # HU; masks and images scaled to 0-1 hold nothing brighter
 
 MANIFEST_FILES = (("image", "mask"), ())
 """Columns that name a file in every row, and those that may."""
@@ -97,17 +97,13 @@ def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
     """A manifest's scan, and its label map, uint8 (K, J, I) on its grid, as :func:`.mask_values.standard_labels`.
 
     Raises:
-        InputError: a file cannot be read, or the mask does not fit.
+        InputError: a file cannot be read, the image is no CT in Hounsfield units, or the mask does not fit.
     """
-    volume, mask = read_case_file(data, row, "image"), read_case_file(data, row, "mask")
+    volume = read_case_file(data, row, "image")
+    with naming_case(row, "image"):
+        check_hounsfield_units(volume)  # what cannot be segmented is nothing to learn from
+    mask = read_case_file(data, row, "mask")
     check_mask_fits(row["id"], volume, mask)
-    if float(volume.array.max()) <= _DARKER_THAN_BLOOD:
-        raise InputError(
-            "not-hounsfield",
-            f"The image of case {row['id']} is no CT in Hounsfield units: its values run from "
-            f"{volume.array.min():g} to {volume.array.max():g}.",
-            "Give the original scan, neither a mask nor an image whose values were scaled.",
-        )
     return volume, standard_labels(mask.array, stated_values(data))
 
 
@@ -145,14 +141,18 @@ def simulate_cases(
     types: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Simulate scans ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
 
     Args:
         types: scans to learn types from, see :func:`simulated_scan`.
+
+    Raises:
+        Cancelled: as ``cancelled`` said.
     """
     settings = (preprocessing, types)
-    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "scan", progress)
+    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "scan", progress, cancelled)
 
 
 def _simulate_one(item: tuple) -> None:
@@ -178,7 +178,12 @@ def simulated_scan(case_id: str, types: bool = False) -> tuple[Volume, np.ndarra
 
 
 def prepare_folder(
-    data: Path, cache: Path, preprocessing: Preprocessing, progress: Progress | None = None, types: bool = False
+    data: Path,
+    cache: Path,
+    preprocessing: Preprocessing,
+    progress: Progress | None = None,
+    types: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, list[Path]]:
     """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
@@ -189,11 +194,15 @@ def prepare_folder(
         Prepared files by split; the key "" holds cases without one.
 
     Raises:
-        InputError: no manifest, a file missing, a mask that does not fit its image, or types that are not known.
+        InputError: no manifest, a file missing, an image that is no CT, a mask that does not fit its image, or types
+            that are not known.
+        Cancelled: as ``cancelled`` said; what is prepared stays.
     """
     rows, values = read_manifest(data, *MANIFEST_FILES), stated_values(data)
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, row in enumerate(rows, start=1):
+        if cancelled():
+            raise Cancelled
         path = cache / f"{row['id']}.npz"
         stated = {"values": values, "types": row.get("types") if types else None}
         fingerprint = fingerprint_of([data / row["image"], data / row["mask"]], **stated)

@@ -37,8 +37,8 @@ from radiologycnn.training.hemorrhage.cases import (
     simulate_cases,
     simulated_scan,
 )
-from radiologycnn.training.hemorrhage.settings import TrainingSettings
-from radiologycnn.training.hemorrhage.trainer import TrainingResult, architecture_of, train
+from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
+from radiologycnn.training.hemorrhage.trainer import TrainingResult, train
 from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 
 
@@ -100,7 +100,7 @@ class HemorrhageTask(TrainingTask):
 
     def describe_cases(self, count: int) -> str:
         if self.data is not None:
-            return f"{count} cases of {self.data.resolve().name}"
+            return f"{count} {'simulated scans' if self.simulated else 'cases'} of {self.data.resolve().name}"
         types = ", each type of bleed as often as the others" if self.settings.types else ""
         return f"{count} simulated head CTs{types} (seed {self.settings.seed})"
 
@@ -116,15 +116,16 @@ class HemorrhageTask(TrainingTask):
     def default_title(self) -> str:
         return f"Hemorrhage{', five types' * self.settings.types}{', simulated scans' * self.simulated}"
 
-    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
+    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
         cache, preprocessing = folder / "cases" / cache_name(self.settings), preprocessing_of(self.settings)
         if self.data is None:
             return CaseSet.without_splits(
                 simulate_cases(
-                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.settings.types, self.jobs, progress
+                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.settings.types, self.jobs,
+                    progress, cancelled,
                 )
-            )
-        found = prepare_folder(self.data, cache, preprocessing, progress, self.settings.types)
+            )  # fmt: skip
+        found = prepare_folder(self.data, cache, preprocessing, progress, self.settings.types, cancelled)
         return CaseSet(found, self.listed().patients)
 
     def stratum(self, path: Path) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.training.settings import CommonSettings
 
 LOSSES = ("dice", "dice_ce", "dice_focal", "dice_hard")
@@ -67,7 +69,7 @@ class TrainingSettings(CommonSettings):
             found += self._grid_problems()
         if self.validation_share == 0:
             found.append("Validation cases are needed: the validation share is greater than 0.")
-        return found
+        return found or CnnDsOptions.problems(architecture_of(self)["parameters"])
 
     def _grid_problems(self) -> list[str]:
         # The network halves the grid at each level but the first, the coarse passes once more.
@@ -84,6 +86,17 @@ class TrainingSettings(CommonSettings):
                 "So small a grid leaves no coarser one: double a side, or set coarse_epochs to 0 (--coarse-epochs 0)."
             ]
         return []
+
+
+def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
+    """The ``architecture`` record of the model package."""
+    parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
+    for option in ("depth", "pixel_unshuffle"):  # left out otherwise, as packages from before them leave them out
+        if getattr(settings, option) != getattr(CnnDsOptions(), option):
+            parameters[option] = getattr(settings, option)
+    if settings.types:
+        parameters.update(out_labels=len(BLEED_TYPES), extent_output=True)
+    return {"name": "cnn_ds", "parameters": parameters}
 
 
 PRESETS: dict[str, TrainingSettings] = {

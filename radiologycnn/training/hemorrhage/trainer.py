@@ -13,27 +13,15 @@ from torch.nn import functional
 
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.networks.architectures import build_network
-from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
 from radiologycnn.training.hemorrhage.losses import segmentation_loss, types_loss
-from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
 from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
-
-
-def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
-    """The ``architecture`` record of the model package."""
-    parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
-    for option in ("depth", "pixel_unshuffle"):  # left out otherwise, as packages from before them leave them out
-        if getattr(settings, option) != getattr(CnnDsOptions(), option):
-            parameters[option] = getattr(settings, option)
-    if settings.types:
-        parameters.update(out_labels=len(BLEED_TYPES), extent_output=True)
-    return {"name": "cnn_ds", "parameters": parameters}
 
 
 def train(

@@ -15,14 +15,14 @@ Cases hold a margin around the network's cube, so that shifts and turns in train
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.table_files import TableRow
 from radiologycnn.images.grid import resample
 from radiologycnn.images.masks import marked
@@ -134,14 +134,18 @@ def simulate_cases(
     matrix: int = 256,
     jobs: int = 1,
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Simulate shoulders ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
 
     Args:
         matrix: in-plane size that the scans are drawn at; the cube's voxels are coarser than those of 256.
+
+    Raises:
+        Cancelled: as ``cancelled`` said.
     """
     settings = (preprocessing, matrix)
-    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "shoulder", progress)
+    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "shoulder", progress, cancelled)
 
 
 def _simulate_one(item: tuple) -> None:
@@ -160,7 +164,12 @@ def _simulate_one(item: tuple) -> None:
 
 
 def prepare_folder(
-    data: Path, cache: Path, preprocessing: Preprocessing, codes: str = "ordinal", progress: Progress | None = None
+    data: Path,
+    cache: Path,
+    preprocessing: Preprocessing,
+    codes: str = "ordinal",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, list[Path]]:
     """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
@@ -172,12 +181,15 @@ def prepare_folder(
 
     Raises:
         InputError: no manifest, a class or centre that cannot be read, a file missing, or a mask that does not fit.
+        Cancelled: as ``cancelled`` said; what is prepared stays.
     """
     rows = read_manifest(data, *MANIFEST_FILES)
     # Every line is read before the first scan, so that a mistake in the last one costs no hour.
     facts = [manifest_facts(row, codes) for row in rows]
     found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
     for number, (row, (tear_class, centre, side)) in enumerate(zip(rows, facts), start=1):
+        if cancelled():
+            raise Cancelled
         path = cache / f"{row['id']}.npz"
         files = [data / row[column] for column in ("image", "mask") if row.get(column)]
         fingerprint = fingerprint_of(files, tear_class=tear_class, centre=centre, side=side)

@@ -33,8 +33,8 @@ from radiologycnn.training.rotatorcuff.cases import (
     prepare_folder,
     simulate_cases,
 )
-from radiologycnn.training.rotatorcuff.settings import TrainingSettings
-from radiologycnn.training.rotatorcuff.trainer import TrainingResult, architecture_of, train
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
+from radiologycnn.training.rotatorcuff.trainer import TrainingResult, train
 from radiologycnn.training.task import Cancelled, Figure, TrainingTask
 
 
@@ -118,7 +118,7 @@ class RotatorCuffTask(TrainingTask):
 
     def describe_cases(self, count: int) -> str:
         if self.data is not None:
-            text = f"{count} shoulder MRs of {self.data.resolve().name}"
+            text = f"{count} {'simulated ' * self.simulated}shoulder MRs of {self.data.resolve().name}"
         else:
             text = f"{count} simulated shoulder MRs (seed {self.settings.seed}, {self.matrix} x {self.matrix})"
         taught = self.settings.localization_weight > 0
@@ -136,16 +136,17 @@ class RotatorCuffTask(TrainingTask):
     def default_title(self) -> str:
         return "Rotator cuff, simulated shoulders" if self.simulated else "Rotator cuff"
 
-    def prepare(self, folder: Path, progress: Progress | None = None) -> CaseSet:
-        cache = folder / "cases" / cache_name(self.settings, self.matrix if self.simulated else None)
+    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
+        cache = folder / "cases" / cache_name(self.settings, self.matrix if self.data is None else None)
         preprocessing = self.settings.preprocessing()
         if self.data is None:
             return CaseSet.without_splits(
                 simulate_cases(
-                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.matrix, self.jobs, progress
+                    cache, 0, self.simulate, self.settings.seed, preprocessing, self.matrix, self.jobs, progress,
+                    cancelled,
                 )
-            )
-        found = prepare_folder(self.data, cache, preprocessing, self.codes, progress)
+            )  # fmt: skip
+        found = prepare_folder(self.data, cache, preprocessing, self.codes, progress, cancelled)
         return CaseSet(found, self.listed().patients)
 
     def stratum(self, path: Path) -> str:

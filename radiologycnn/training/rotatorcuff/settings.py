@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from radiologycnn.networks.vrn_options import VRN_UNITS_PER_BLOCK, VrnOptions
 from radiologycnn.rotatorcuff.preprocessing import IN_PLANE_FACTORS, SCAN_THICKNESS, Preprocessing
+from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from radiologycnn.training.settings import CommonSettings
 
 SMALLEST_BATCH = 2
 LOSSES = ("cross_entropy", "focal")
+LARGEST_GRID = int(VrnOptions.RANGES["input_size"][1])
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,31 @@ class TrainingSettings(CommonSettings):
             found.append("The drop scale lies between 0 and 1.")
         if self.pixel_unshuffle not in IN_PLANE_FACTORS:
             found.append("The pixel unshuffle is 1, 2 or 4.")
-        if self.grid_size % 8 or self.grid_size < 16:
-            found.append("The grid's size is a multiple of 8, at least 16.")
-        return found
+        if self.grid_size % 8 or not 16 <= self.grid_size <= LARGEST_GRID:
+            found.append(f"The grid's size is a multiple of 8, 16 to {LARGEST_GRID}.")
+        return found or VrnOptions.problems(architecture_of(self)["parameters"])
+
+
+def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
+    """The ``architecture`` record of the model package."""
+    parameters: dict[str, Any] = {
+        "preset": settings.network_preset,
+        "classes": len(TEAR_CLASSES),
+        "input_size": settings.grid_size,
+        "base_filters": settings.base_filters,
+        **({"pixel_unshuffle": settings.pixel_unshuffle} if settings.pixel_unshuffle > 1 else {}),
+        "dropout": settings.dropout,
+    }
+    if settings.drop_scale != 1 and settings.network_preset in VrnOptions.PRESETS:
+        preset = VrnOptions.PRESETS[settings.network_preset]
+
+        def kept(probability: float) -> float:
+            return round(1 - settings.drop_scale * (1 - probability), 4)
+
+        units = VRN_UNITS_PER_BLOCK * preset.blocks
+        parameters["keep_probabilities"] = [kept(value) for value in preset.keep_probabilities[:units]]
+        parameters["final_keep_probability"] = kept(preset.final_keep_probability)
+    return {"name": "vrn", "parameters": parameters}
 
 
 PRESETS: dict[str, TrainingSettings] = {

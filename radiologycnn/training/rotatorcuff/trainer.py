@@ -16,7 +16,6 @@ from torch.nn import functional
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.networks.feature_grid import feature_stride
-from radiologycnn.networks.vrn_options import PRESETS, VRN_UNITS_PER_BLOCK
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from radiologycnn.training.distributed import current_team
@@ -36,31 +35,9 @@ from radiologycnn.training.rotatorcuff.losses import (
     tear_maps,
     tear_targets,
 )
-from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings
+from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings, architecture_of
 
 RUNNING_SHARE = 0.02  # of each batch in the statistics of ``head_norm="running"``
-
-
-def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
-    """The ``architecture`` record of the model package."""
-    parameters: dict[str, Any] = {
-        "preset": settings.network_preset,
-        "classes": len(TEAR_CLASSES),
-        "input_size": settings.grid_size,
-        "base_filters": settings.base_filters,
-        **({"pixel_unshuffle": settings.pixel_unshuffle} if settings.pixel_unshuffle > 1 else {}),
-        "dropout": settings.dropout,
-    }
-    if settings.drop_scale != 1 and settings.network_preset in PRESETS:
-        preset = PRESETS[settings.network_preset]
-
-        def kept(probability: float) -> float:
-            return round(1 - settings.drop_scale * (1 - probability), 4)
-
-        units = VRN_UNITS_PER_BLOCK * preset.blocks
-        parameters["keep_probabilities"] = [kept(value) for value in preset.keep_probabilities[:units]]
-        parameters["final_keep_probability"] = kept(preset.final_keep_probability)
-    return {"name": "vrn", "parameters": parameters}
 
 
 def train(
