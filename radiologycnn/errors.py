@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+#: Numbers with which systems say that a disk, or the space that a person may use on it, is full.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
+
 #: How torch and the libraries under it say that memory ended; the last is oneDNN's, which convolves on CPUs.
 MEMORY_WORDS = (
     "out of memory",
@@ -57,6 +62,11 @@ def missing_package(what: str, package: str, extra: str, otherwise: str = "") ->
         f"{what} the Python package {package}, which is not installed.",
         f'Install it with: pip install "radiologycnn[{extra}]"{otherwise and f", or {otherwise}"}.',
     )
+
+
+def no_permission(name: str) -> InputError:
+    """The error for a file that its owner does not let be read."""
+    return InputError("no-permission", f"{name} may not be read: there is no permission.", "Ask its owner.")
 
 
 def damaged_file(name: str, detail: str = "") -> InputError:

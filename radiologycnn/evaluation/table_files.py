@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, no_permission
 
 #: Tables that a folder may hold which is given in their place: of results of several scans, of a study, of its network.
 _TABLES_OF_FOLDERS = ("scans.csv", "truth.csv", "predictions.csv")
@@ -64,9 +64,7 @@ def read_table(path: Path) -> tuple[list[str], list[TableRow]]:
     except FileNotFoundError as error:
         raise InputError("no-such-file", f"There is no file {path}.", "Check the path.") from error
     except PermissionError as error:
-        raise InputError(
-            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
-        ) from error
+        raise no_permission(path.name) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             "unreadable-table", f"{path.name} cannot be read as a CSV table.", "Export it as CSV in UTF-8."

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from radiologycnn.errors import InputError, damaged_file
+from radiologycnn.errors import InputError, damaged_file, no_permission
 from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 #: Code of each type of number, and its name in numpy.
@@ -100,9 +100,7 @@ def read_nifti(path: Path) -> Volume:
             else:
                 raw = _read_voxels(stream, max(header.vox_offset, 352), bytes_wanted)
     except PermissionError as error:
-        raise InputError(
-            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
-        ) from error
+        raise no_permission(path.name) from error
     except (OSError, EOFError, zlib.error) as error:
         raise damaged_file(path.name) from error
     if len(raw) < bytes_wanted:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from radiologycnn.errors import InputError, damaged_file
+from radiologycnn.errors import InputError, damaged_file, no_permission
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.dicom import NO_DICOM_ADVICE, list_dicom, read_dicom
 from radiologycnn.images.dicom_headers import files_below, looks_like_dicom
@@ -64,9 +64,7 @@ def _readable(path: Path, series: str | int | None = None) -> Volume:
     try:
         return _narrowed(_read(path, series))
     except PermissionError as error:
-        raise InputError(
-            "no-permission", f"{path.name} may not be read: there is no permission.", "Ask its owner."
-        ) from error
+        raise no_permission(path.name) from error
     except MemoryError as error:
         raise InputError(
             "too-large",

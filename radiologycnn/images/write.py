@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gzip
 import os
 import re
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import DISK_FULL, InputError, ResourceError
 from radiologycnn.images.nifti_writing import nifti_bytes, nifti_header
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ def _synced(stream: BinaryIO) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError | ResourceError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in DISK_FULL:
         return ResourceError(
             "disk-full",
             f"The file {path.name} could not be written: there is no space left for it in {path.parent}.",

@@ -7,7 +7,6 @@ the table says and how its preview looks; this module writes, resumes, runs seve
 from __future__ import annotations
 
 import csv
-import errno
 import itertools
 import json
 import os
@@ -21,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import DISK_FULL, InputError, ResourceError
 from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.settings import SimulationSettings
@@ -145,7 +144,7 @@ def write_population(
 
 
 def _cannot_write(folder: Path, error: OSError) -> InputError | ResourceError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in DISK_FULL:
         return ResourceError(
             "disk-full",
             f"There is no space left for the scans in {folder}.",

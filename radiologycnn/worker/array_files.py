@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import InputError, ResourceError
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
+from radiologycnn.errors import DISK_FULL, InputError, ResourceError
 
 
 def disk_full_error(path: str | os.PathLike[str]) -> ResourceError:

@@ -6,9 +6,9 @@ import errno
 import traceback
 from typing import Any
 
-from radiologycnn.errors import MEMORY_WORDS, InputError, RadiologyCNNError
+from radiologycnn.errors import DISK_FULL, MEMORY_WORDS, InputError, RadiologyCNNError
 from radiologycnn.worker import protocol
-from radiologycnn.worker.array_files import DISK_FULL, disk_full_error
+from radiologycnn.worker.array_files import disk_full_error
 
 #: Names under which packages are installed, where they differ from the names under which they are imported.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
