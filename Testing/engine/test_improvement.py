@@ -123,6 +123,9 @@ def test_cancelled_run_goes_on_to_the_same_end(model, tmp_path) -> None:
         return improve_model(tmp_path / "data", model, settings, "cpu", output=tmp_path / "two", **report, **more)
 
     with pytest.raises(Cancelled):
+        run(cancelled=lambda: len(stages) >= 2)
+    assert stages[-1].startswith("Preparing case 2 of 6")
+    with pytest.raises(Cancelled):
         run(cancelled=stop_in_the_second_epoch)
     assert not (tmp_path / "two").exists()
     resumed = run()

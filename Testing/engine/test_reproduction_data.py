@@ -59,6 +59,13 @@ def test_a_changed_manifest_does_not_draw_new_test_cases(heads: Path, tmp_path: 
     reproduce("arab2020", run, Path(heads.name), "--methods", "threshold")
     assert {path.stem for path in (run / "masks" / "threshold").glob("*.json")} == tested
 
+    kept = shutil.copy2(heads / "mask-3.nii", tmp_path / "mask-3.nii")
+    write_image(heads / "mask-3.nii", np.zeros((32, 52, 52), np.uint8), np.diag([4.0, 4.5, 5.8, 1.0]))
+    with pytest.raises(InputError, match=r"mask that it names, is not .*\(changed: head-3\)"):
+        reproduce("arab2020", run, heads, "--methods", "threshold")
+    shutil.copy2(kept, heads / "mask-3.nii")
+    reproduce("arab2020", run, heads, "--methods", "threshold")
+
     others = [{**rows[1], "patient": "z"}, *rows[2:], {**rows[0], "id": "head-9"}]
     write_rows(heads / "cases.csv", others)
     with pytest.raises(InputError) as refused:

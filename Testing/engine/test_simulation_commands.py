@@ -271,6 +271,9 @@ def test_command_says_what_it_made_and_how_much_of_it_is_shown(simulate, monkeyp
     with (folder / "truth.csv").open() as file:
         indices = [int(row["index"]) for row in csv.DictReader(file)]
     assert read_picture(folder / "contact-sheet.png")[::2, 0, 0].tolist() == indices[:24]
+    told = len(shown)
+    simulate("head-ct-pairs", "--count", "26", "--quiet")
+    assert len(shown) == told + 1 and shown[-1].startswith("1 new pairs")
 
 
 def read_picture(path) -> np.ndarray:

@@ -37,6 +37,7 @@ class SimulationOptions:
         help="Of DICOM: explicit, implicit, deflated, rle, jpeg-lossless or jpeg-2000.",
     )
     lost_slice: bool = typer.Option(False, "--lost-slice", help="DICOM: leave one slice out of each series.")
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress.")
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _write(population: Population, settings: SimulationSettings, common: Simulat
 
     output, count = common.output, common.count
     try:
-        with show_progress() as report:
+        with show_progress(common.quiet) as report:
             made = write_population(population, output, count, common.seed, settings, common.first, common.jobs, report)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on with the scans that are missing.", err=True)

@@ -9,6 +9,8 @@ import typer
 
 from radiologycnn.commands.simulate import simulate_app
 
+QUIET = typer.Option(False, "--quiet", "-q", help="No progress.")
+
 gates_app = typer.Typer(
     help="Try what must not solve the simulated scans: thresholds, forests, histograms, files.", no_args_is_help=True
 )
@@ -31,6 +33,7 @@ def head_ct(
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    quiet: bool = QUIET,
     network: bool = typer.Option(True, help="Segment the scans with a network too, which the forest must stay below."),
     model: str = typer.Option("", help="Id, name or path of its model (default: the one that comes with the program)."),
 ) -> None:
@@ -50,6 +53,7 @@ def head_ct(
             count, seed, settings, segmenter and (lambda scan: segmenter.segment(scan).mask), progress, bleeds
         ),
         lambda: format_quantiles(bleeds),
+        quiet=quiet,
     )
 
 
@@ -59,20 +63,21 @@ def shoulder_mr(
     seed: int = typer.Option(0, min=0, help="Seed of the population."),
     matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
+    quiet: bool = QUIET,
 ) -> None:
     """Histograms, intensities and files must not tell the class of the tear. Exit code 1 where one does."""
     from radiologycnn.simulation.gates.shoulder_mr import shoulder_mr_gates
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 
     settings = (ShoulderMrConfig.read(config) if config else ShoulderMrConfig()).with_matrix(matrix)
-    _report(lambda progress: shoulder_mr_gates(count, seed, settings, progress))
+    _report(lambda progress: shoulder_mr_gates(count, seed, settings, progress), quiet=quiet)
 
 
-def _report(measure: Callable, further: Callable[[], str] = str) -> None:
+def _report(measure: Callable, further: Callable[[], str] = str, quiet: bool = False) -> None:
     from radiologycnn.simulation.gates import format_table
     from radiologycnn.terminal import show_progress
 
-    with show_progress() as report:
+    with show_progress(quiet) as report:
         gates = measure(report)
     typer.echo(format_table(gates))
     typer.echo(further())

@@ -17,6 +17,7 @@ from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.workspace import Workspace
 from radiologycnn.training.case_files import read_manifest
+from radiologycnn.training.prepared_files import written
 
 Row = Mapping[str, str]
 
@@ -46,7 +47,7 @@ def shared_out(
     """
     report = workspace.stage("Checking the scans")
     rows = {row["id"]: row for row in read_manifest(data, *files)}
-    facts = {name: {fact: (row.get(fact) or "").strip() for fact in _FACTS} for name, row in rows.items()}
+    facts = {name: _facts(row, data, files) for name, row in rows.items()}
 
     def draw() -> dict[str, object]:
         learns = workspace.settings.models != BUNDLED
@@ -68,6 +69,13 @@ def shared_out(
     if kept["cases"] != facts:
         raise _changed(kept["cases"], facts)
     return {part: [rows[name] for name in names] for part, names in kept["parts"].items()}
+
+
+def _facts(row: Row, data: Path, files: tuple[Sequence[str], Sequence[str]]) -> dict[str, object]:
+    """What a case is, JSON-able, with size and time of the files that it consists of."""
+    stated = {fact: (row.get(fact) or "").strip() for fact in _FACTS}
+    named = [stated[column] for columns in files for column in columns if stated.get(column)]
+    return stated | {"files": [[list(part) for part in written(data / name)] for name in named]}
 
 
 def _refusal(refused: Sequence[tuple[str, InputError]]) -> InputError:
@@ -106,7 +114,8 @@ def _changed(before: Mapping[str, Row], now: Mapping[str, Row]) -> InputError:
     told = "; ".join(f"{word}: {_listed(names)}" for word, names in differing.items() if names)
     return InputError(
         "other-data",
-        f"cases.csv is not as it was when this run began ({told}); test cases could be some that were learned from.",
+        f"cases.csv, or a scan or mask that it names, is not as it was when this run began ({told}). Test cases could "
+        "be some that were learned from, and finished parts be of other scans or masks.",
         "Put it back to go on, or begin in another folder.",
     )
 

@@ -27,11 +27,11 @@ def fingerprint_of(files: Sequence[Path], **stated: object) -> str:
         files: scans and masks; of a folder, such as a DICOM series, all files in it and below.
         stated: JSON-able, such as the class that a manifest names.
     """
-    record = {"files": [[str(path.resolve()), *_written(path)] for path in files], "stated": stated}
+    record = {"files": [[str(path.resolve()), *written(path)] for path in files], "stated": stated}
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _written(path: Path) -> list[tuple[str, int, int]]:
+def written(path: Path) -> list[tuple[str, int, int]]:
     """Name, size in bytes and time of change in ns of each file that a scan consists of; of those that are there."""
     if path.is_dir():
         parts = path.rglob("*")

@@ -16,7 +16,7 @@ from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.json_files import json_bytes, read_json
 from radiologycnn.annotation.settled import settle_all
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.hemorrhage.inference import labels_of
 from radiologycnn.hemorrhage.mask_values import are_types, stated_values
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -117,12 +117,13 @@ def _improve(
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
     preprocessing = Preprocessing.from_dict(base.preprocessing)
     cache = work / "cases" / f"{grid_name(preprocessing)}{'-types' if types else ''}"  # simulated scans differ
-    paths = _prepare(dataset, [*training, *held_out], cache, preprocessing, _part(progress, 0.0, _PREPARED / 2))
+    prepared = _part(progress, 0.0, _PREPARED / 2)
+    paths = _prepare(dataset, [*training, *held_out], cache, preprocessing, prepared, cancelled)
     learning, checking = paths[: len(training)], paths[len(training) :]
     mixed, check = choices.simulated_scans(base.simulated)
     simulated = simulate_cases(
         cache, 0, mixed + check, _SIMULATED_SEED + choices.seed, preprocessing, types,
-        progress=_part(progress, _PREPARED / 2, _PREPARED),
+        progress=_part(progress, _PREPARED / 2, _PREPARED), cancelled=cancelled,
     ) if mixed + check else []  # fmt: skip
 
     progress(_PREPARED, "Testing the present model")
@@ -235,8 +236,13 @@ def _prepare(
     cache: Path,
     preprocessing: Preprocessing,
     progress: Progress,
+    cancelled: Callable[[], bool],
 ) -> list[Path]:
-    """Prepared files, in the corrections' order; those of masks that have been replaced are removed."""
+    """Prepared files, in the corrections' order; those of masks that have been replaced are removed.
+
+    Raises:
+        Cancelled: as ``cancelled`` said; those that are made stay.
+    """
     from radiologycnn.training.hemorrhage.cases import prepare_case, read_scan, save_case
 
     paths = [cache / f"{one.key}.npz" for one in corrections]
@@ -245,6 +251,8 @@ def _prepare(
             remove(path)
     values = stated_values(dataset.folder)
     for number, (one, path) in enumerate(zip(corrections, paths)):
+        if cancelled():
+            raise Cancelled
         progress(number / len(paths), f"Preparing case {number + 1} of {len(paths)}")
         check_mask_file(dataset, one)
         fingerprint = fingerprint_of([dataset.folder / one.image, dataset.folder / one.mask], values=values)
