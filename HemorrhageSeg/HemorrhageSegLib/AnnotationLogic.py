@@ -3,20 +3,21 @@
 import logging
 import time
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib.AnnotationRecords import ijkToLps, maskInLabelsOf, networkMessage, voxelsFingerprint
-from HemorrhageSegLib.CaseScans import CaseScans
-from HemorrhageSegLib.SceneResult import maskKey
+from HemorrhageSegLib import BlindReading
+from HemorrhageSegLib.AnnotationRecords import maskInLabelsOf, networkMessage, voxelsFingerprint
+from HemorrhageSegLib.CaseScans import CaseScans, maskGrid
+from HemorrhageSegLib.SceneResult import SceneResult, maskKey
 from radiologycnn.annotation.records import (
     ACCEPTED,
     FLAGGED,
     IN_PROGRESS,
     REJECTED,
-    TO_DO,
     Decision,
     EditStatistics,
     Mask,
@@ -27,7 +28,6 @@ from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.hemorrhage.mask_values import are_types, types_text
 from radiologycnn.images.volume import LPS_TO_RAS
 from RadiologyCNNLib import VolumeExchange
-from RadiologyCNNLib.CaseTable import CaseRow
 from RadiologyCNNLib.WorkClock import WorkClock
 
 #: Folder for the annotations within the folder of the scans, where the person has chosen no other.
@@ -46,10 +46,11 @@ class AnnotationLogic:
         self.store = None
         self.scans = CaseScans()
         self.caseId = self.volumeId = ""  # of the open case
+        self._segmentationId = ""  # of its result, once that was taken
         self.isUnreadable = False  # the case was to be opened, and could not
         self.changes = 0  # of the mask, since the case was made
         self.notes = ()  # what the reader has done to the open case's scan, for the person; never kept
-        self._savedKey = ""
+        self._savedKey = None  # of the mask that was saved last; that of an empty one is ""
         self._network = self._unkeptNetwork = None
         self._scanParts = iter(())  # of the open case's scan, as far as they are still to be written
 
@@ -102,20 +103,7 @@ class AnnotationLogic:
 
     def rows(self) -> list:
         """A CaseRow for each scan of the list, by id."""
-        if not self.isOpen:
-            return []
-        predictions = self.store.predictions()
-        return [self._row(caseId, predictions.get(caseId)) for caseId in self.scans.ids]
-
-    def _row(self, caseId, prediction):
-        word = self.store.annotation(caseId)
-        name = self.scans.name(caseId)
-        network = (None, None, None)
-        if prediction:
-            network = (prediction.volume_ml, prediction.uncertainty, prediction.correction_ml)
-        if word is None:
-            return CaseRow(caseId, TO_DO, name, None, 0.0, "", *network)
-        return CaseRow(caseId, word.status, name, word.volume_ml, word.seconds, word.comment, *network)
+        return self.scans.rows() if self.isOpen else []
 
     # A case
 
@@ -137,14 +125,16 @@ class AnnotationLogic:
         volumeNode, self.notes, isWritten = self.scans.load(caseId, prepared, isBrainWindow)
         try:
             VolumeExchange.checkVolumeNode(volumeNode)
-            array, matrix = slicer.util.arrayFromVolume(volumeNode), ijkToLps(volumeNode)
+            array, ijkToRas, parts = maskGrid(volumeNode)
+            matrix = LPS_TO_RAS @ ijkToRas
             self.store.check_grid(caseId, array.shape, matrix)
             word = self.store.begin(caseId)
         except Exception:
-            if self.scans.unload():
+            if self.scans.unload()[0]:
                 slicer.mrmlScene.RemoveNode(volumeNode)
             raise
-        self._scanParts = self.store.write_scan_in_parts(caseId, array, matrix, isWritten)
+        parts = parts if self.scans.missingImage(caseId) else ()
+        self._scanParts = chain(parts, self.store.write_scan_in_parts(caseId, array, matrix, isWritten))
         self.isUnreadable, self.volumeId = False, volumeNode.GetID()
         self.changes = int(word.edits.get("changes", 0))
         self.clock.restart(word.seconds)
@@ -168,13 +158,24 @@ class AnnotationLogic:
             self.keepNetwork()
         except RadiologyCNNError as error:  # it can be computed again
             logging.warning("HemorrhageSeg: the network's result of %s was not kept: %s", self.caseId, error)
-        self.caseId = self.volumeId = self._savedKey = ""
+        self.caseId = self.volumeId = self._segmentationId = ""
+        self._savedKey = None
         self.isUnreadable = False
         self.notes = ()
         self._network = self._unkeptNetwork = None
         self._scanParts = iter(())
         self.clock.pause()
         self.clock.restart()
+
+    @property
+    def result(self):
+        """The open case's SceneResult, whichever scan is chosen in the panel; None before it was taken."""
+        node = slicer.mrmlScene.GetNodeByID(self._segmentationId) if self._segmentationId else None
+        return SceneResult.ofSegmentation(node)
+
+    def isOfCase(self, result) -> bool:
+        """Whether a result is the open case's, and was taken."""
+        return bool(self._segmentationId) and result.segmentationNode.GetID() == self._segmentationId
 
     def keptNetworkResult(self, modelSha256=""):
         """(message, probability) of an earlier run of the network on the open case, of any rater; None without."""
@@ -187,6 +188,7 @@ class AnnotationLogic:
     def takeResult(self, result) -> bool:
         """A network's result is in the scene: put the rater's own mask on it, where there is one.
 
+        Also where the person has run the network anew: the mask that is theirs goes only where they say so.
         The result itself is written by :meth:`keepNetwork`, which can wait until it is on the screen.
 
         Returns:
@@ -195,9 +197,15 @@ class AnnotationLogic:
         self._checkGrid(result)
         self._network, self._unkeptNetwork = None, result
         word = self.store.annotation(self.caseId)
+        isRunAnew = self.isOfCase(result)
+        BlindReading.noteRater(result, self.store.rater)
+        self._segmentationId, self._savedKey = result.segmentationNode.GetID(), maskKey(result)
+        self.scans.noteResult(self._segmentationId)
         own = self.store.read_mask(word) if word else None
         if own is not None:
             own, note = maskInLabelsOf(result, own, bool(word.types))
+            if isRunAnew and not note:
+                note = _("Your mask stays. “Back to the network's mask” shows what the network has found now.")
             self.notes += (note,) if note and note not in self.notes else ()
             result.setMask(own.crop, own.offset_kji)
         self._savedKey = maskKey(result)
@@ -224,14 +232,40 @@ class AnnotationLogic:
 
     def isUnsaved(self, result) -> bool:
         """Whether the mask is another one than was saved last."""
-        return bool(self.caseId and result is not None and self._savedKey and maskKey(result) != self._savedKey)
+        return result is not None and self._savedKey is not None and maskKey(result) != self._savedKey
 
-    def saveDraft(self, result, comment="") -> bool:
-        """Keep what has been drawn so far; whether there was anything to keep."""
-        if not self.isUnsaved(result):
+    def saveDraft(self, comment="", keepsTime=False) -> bool:
+        """Keep what has been drawn and typed so far; whether there was anything to keep.
+
+        Args:
+            comment: as it stands in the panel. A decided case stays decided where nothing but this is another one.
+            keepsTime: whether the clock alone is worth it, as when a case that is in progress is left.
+
+        Raises:
+            InputError, ResourceError: it could not be written; nothing has changed.
+        """
+        result = self.result
+        if self.isUnsaved(result):
+            self._write(result, IN_PROGRESS, comment)
+            return True
+        word, seconds = self.store.annotation(self.caseId), self.clock.seconds
+        isTimed = keepsTime and word is not None and not word.is_decided and abs(seconds - word.seconds) >= 1.0
+        if comment == (word.comment.strip() if word is not None else "") and not isTimed:
             return False
-        self._write(result, IN_PROGRESS, comment)
+        self.store.submit_remark(self.caseId, comment, seconds)
         return True
+
+    def takeOthersAway(self, remove) -> list:
+        """Take what other raters have drawn off the list's scans; names of segmentations that stay, not shown.
+
+        Args:
+            remove: function (SceneResult) that takes a result out of the scene.
+        """
+        names = [
+            BlindReading.takeAway(SceneResult.ofVolume(node), self.store, caseId, remove)
+            for caseId, node in self.scans.sceneNodes().items()
+        ]
+        return [name for name in names if name]
 
     def decide(self, result, status, comment=""):
         """Say the rater's word on the open case; when this returns, it is on the disk. Its files are made later.

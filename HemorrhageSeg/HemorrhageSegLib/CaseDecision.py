@@ -3,6 +3,7 @@
 import logging
 
 import qt
+from slicer.i18n import tr as _
 
 from HemorrhageSegLib.DecisionKeys import DecisionKeys
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, REJECTED
@@ -19,7 +20,7 @@ class CaseDecision:
 
     Signals:
         decided(caseId): the rater's word is on the disk.
-        draftKept(): so is what was drawn so far.
+        draftKept(): so is what was drawn or typed so far.
 
     Args:
         ui: the panel's widgets.
@@ -32,8 +33,9 @@ class CaseDecision:
         self.ui, self.panel, self.cases, self.opening = ui, panel, cases, opening
         self.decided, self.draftKept = Signal("caseId"), Signal()
         self._isPanelShown = False
+        self.notKept = ""  # what was lost or is in danger, by the last draft, as a sentence
         self._keys = DecisionKeys(self.decide)
-        self._autosaveTimer = self._timer(AUTOSAVE_MS, self.saveDraft)
+        self._autosaveTimer = self._timer(AUTOSAVE_MS, lambda: self.saveDraft(isLeaving=False))
         self._tickTimer = self._timer(TICK_MS, self._tick)
         ui.acceptButton.connect("clicked(bool)", lambda: self.decide(ACCEPTED))
         ui.flagButton.connect("clicked(bool)", lambda: self.decide(FLAGGED))
@@ -72,16 +74,28 @@ class CaseDecision:
         self.decided.emit(caseId)
         return True
 
-    def saveDraft(self) -> None:
-        """Keep what was drawn so far, where it has not been kept."""
-        result = self.opening.result
-        if self.cases.caseId and result is not None:
-            try:
-                if self.cases.saveDraft(result, self.ui.commentLineEdit.text.strip()):
-                    self.draftKept.emit()
-            except RadiologyCNNError as error:
-                logging.warning("HemorrhageSeg: the draft of %s was not kept: %s", self.cases.caseId, error)
-                self.panel.showMessage(error.message, error.hint)
+    def saveDraft(self, isLeaving=True) -> bool:
+        """Keep what was drawn and typed so far on the open case, whichever scan is on the screen.
+
+        Args:
+            isLeaving: the case is about to be left; else it is only a precaution.
+
+        Returns:
+            Whether nothing is left that is not kept; else the person was told, and must not lose it.
+        """
+        self.notKept = ""
+        if not self.cases.caseId:
+            return True
+        try:
+            if self.cases.saveDraft(self.ui.commentLineEdit.text.strip(), keepsTime=isLeaving):
+                self.draftKept.emit()
+        except RadiologyCNNError as error:
+            logging.warning("HemorrhageSeg: the draft of %s was not kept: %s", self.cases.caseId, error)
+            text = _("What was drawn or typed on {case} could not be kept: {message}")
+            self.notKept = text.format(case=self.cases.caseId, message=error.message)
+            hint = _("Undo it, or close the scene, to go on without it.")
+            self.panel.showMessage(self.notKept, f"{error.hint} {hint}".strip())
+        return not self.notKept
 
     def update(self) -> None:
         """Bring buttons, keys and clock in line with what is on the screen."""
@@ -95,12 +109,15 @@ class CaseDecision:
             widget.enabled = isOpen
         if isShown and self._isPanelShown:
             self.cases.clock.resume()
-            self._autosaveTimer.start()
             self._tickTimer.start()
         else:
             self.cases.clock.pause()
-            self._autosaveTimer.stop()
             self._tickTimer.stop()
+        # also while another scan is on the screen, or another module: the mask can be drawn on there
+        if not self.cases.caseId:
+            self._autosaveTimer.stop()
+        elif not self._autosaveTimer.active:
+            self._autosaveTimer.start()
         if isOpen and self._isPanelShown:
             self._keys.take()
         else:

@@ -39,7 +39,7 @@ class CaseOpening:
         self._hasMadeRoom = False
         self._isOpening = False
         self._prepared = None  # of the case that has just been opened, until its result is shown
-        self._scanBefore = ""  # identifier of the scan that it has taken the place of
+        self._scanBefore = ("", "")  # identifiers of scan and segmentation that it has taken the place of
         self._beginTimer = delayedCall(0, self._begin)
         self._removeTimer = delayedCall(0, self._removeScanBefore)
         self._keepTimer = delayedCall(KEEP_MS, self._keepNetwork)
@@ -50,9 +50,27 @@ class CaseOpening:
         for timer in (self._keepTimer, self._writeTimer, self._beginTimer, self._removeTimer):
             timer.stop()
         self._dropPrepared()
-        self._scanBefore = self.readingId = ""
+        self._scanBefore, self.readingId = ("", ""), ""
         self._hasMadeRoom = False
         self.nextCase.drop()
+
+    def leaveList(self, hadCase) -> None:
+        """Another list is open, or the same one for another rater: of the one before nothing is read, prepared or
+        shown any more. Cases of two lists have the same names.
+
+        Args:
+            hadCase: whether a case of it was open.
+        """
+        hadCase = hadCase or bool(self.readingId)
+        self._keepTimer.stop()
+        self._writeTimer.stop()
+        self._finishOpening()
+        self.nextCase.drop()
+        if hadCase:
+            self.panel.showNoScan()
+            self.stopNetwork()
+        self._scanBefore = self.cases.scans.unload()
+        self._removeScanBefore()
 
     # What is on the screen
 
@@ -155,8 +173,8 @@ class CaseOpening:
             self._prepared = None
 
     def _removeScanBefore(self) -> None:
-        before, self._scanBefore = self._scanBefore, ""
-        self.panel.removeScan(before)
+        before, self._scanBefore = self._scanBefore, ("", "")
+        self.panel.removeScan(*before)
 
     def _finishOpening(self) -> None:
         """Nothing of the case that was opened before is left to be done."""

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from HemorrhageSegLib import NetworkOutline
 from HemorrhageSegLib.EditorSetup import BLOOD_HU, EmbeddedEditor
 from HemorrhageSegLib.ResultTexts import volumeText
+from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.annotation.records import EditStatistics, Mask
 from RadiologyCNNLib.PanelTexts import scaledFont
 
@@ -81,6 +82,7 @@ class CorrectSection:
         ui, before = self.ui, self._result
         if before is not None and (result is None or before.segmentationNode is not result.segmentationNode):
             ui.networkOutlineCheckBox.checked = False  # hides that of the result before
+            self._savedAt = -ONE_CHANGE_SECONDS  # and its last change goes on in no other mask
         self._result = result
         ui.correctCollapsibleButton.enabled = result is not None
         for widget in (ui.networkOutlineCheckBox, ui.networkMaskButton):
@@ -119,16 +121,17 @@ class CorrectSection:
             self.editor.close(keepsEffect=isShown)
 
     def _segmentId(self, result) -> str:
-        """The segment that is being edited, where it is one of this result's; else its first."""
-        ids = [result.segmentId(label) for label in result.labels]
+        """The segment that is being edited, where this result has it, the person's own too; else its first label's."""
         current = self.editor.widget.currentSegmentID() if self.editor.widget is not None else ""
-        return current if current in ids else ids[0]
+        has = bool(current) and result.segmentationNode.GetSegmentation().GetSegment(current) is not None
+        return current if has else result.segmentId(result.labels[0])
 
     def _takeKeys(self) -> None:
         if self._shortcuts or slicer.util.mainWindow() is None:
             return
         for keys, function in ((OUTLINE_KEY, self.ui.networkOutlineCheckBox.toggle), (TYPE_KEY, self._toggleType)):
             shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
+            shortcut.autoRepeat = False  # a key that is held would switch on and off
             shortcut.connect("activated()", function)
             self._shortcuts.append(shortcut)
 
@@ -163,9 +166,10 @@ class CorrectSection:
 
     def _saveStateForUndo(self, segmentationNode) -> None:
         """The network, the threshold or "Back to the network's mask" is about to replace the mask."""
-        now = time.monotonic()
+        now, result = time.monotonic(), SceneResult.ofSegmentation(segmentationNode)
+        isContinued = now - self._savedAt < ONE_CHANGE_SECONDS and result.isAsApplied  # else a stroke came between
         # a change before the editor was opened is in no history, so that the next one is not its continuation
-        if now - self._savedAt < ONE_CHANGE_SECONDS or self.editor.saveStateForUndo(segmentationNode):
+        if isContinued or self.editor.saveStateForUndo(segmentationNode):
             self._savedAt = now
 
     def onNetworkMaskButton(self, clicked=False) -> None:

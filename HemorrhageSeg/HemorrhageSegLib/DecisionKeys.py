@@ -25,6 +25,7 @@ class DecisionKeys:
             return
         for status, keys in KEYS.items():
             shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow())
+            shortcut.autoRepeat = False  # a key that is held would decide the next case before it was seen
             shortcut.connect("activated()", self._decider(status))
             self._shortcuts.append(shortcut)
 

@@ -53,7 +53,7 @@ class EmbeddedEditor(VTKObservationMixin):
         """Edit a segment from now on: effects, keys and views belong to the editor until :meth:`close`."""
         self._ensureWidget()
         editor = self.widget
-        effect = self._heldEffect
+        effect, self._heldEffect = self._heldEffect, ""  # it comes back once: the person may put it down again
         editor.setSegmentationNode(segmentationNode)
         editor.setSourceVolumeNode(volumeNode)
         editor.setCurrentSegmentID(segmentId)
@@ -110,12 +110,13 @@ class EmbeddedEditor(VTKObservationMixin):
     def saveStateForUndo(self, segmentationNode) -> bool:
         """To be called before a program changes a mask, so that Undo takes that back as it does a stroke.
 
-        Whether it was saved: a mask that is not being edited has no history.
+        Whether it was saved: a mask that is not in the editor has no history. One that is keeps it while the part is
+        folded or the panel is left: nothing was asked when the network was started, and its answer may come then.
         """
-        isEdited = self._isOpen and self.widget.segmentationNode() is segmentationNode
-        if isEdited:
+        isHeld = self.widget is not None and self.widget.segmentationNode() is segmentationNode
+        if isHeld:
             self.widget.saveStateForUndo()
-        return isEdited
+        return isHeld
 
     def limitTo(self, minimumHu, maximumHu, isLimited) -> None:
         """Let effects change only voxels within a range of HU, or all."""

@@ -107,7 +107,7 @@ class ResultSection(VTKObservationMixin):
             nodes = result.probabilityNodes if result else []
             parameters.probability = nodes[0] if nodes else None
             if result is not None:
-                parameters.threshold = min(max(result.record["threshold"], 0.01), 0.99)
+                parameters.threshold = _onSlider(result.record["threshold"])
         self._observeSegmentation(result)
         self.watch.watch(volumeNode)
         self.brainWindow.setVolume(volumeNode)
@@ -207,7 +207,7 @@ class ResultSection(VTKObservationMixin):
             return
         threshold = result.record["operating_threshold"]
         self._applyThreshold(result, threshold)
-        self._parameterNode.threshold = min(max(threshold, 0.01), 0.99)
+        self._parameterNode.threshold = _onSlider(threshold)
 
     def confirmLossOfCorrections(self, canTakeBack=None) -> bool:
         """Ask before a mask that was corrected by hand goes; True where there is nothing to lose.
@@ -260,8 +260,14 @@ class ResultSection(VTKObservationMixin):
     def onMaskEdited(self) -> None:
         """A segment was changed, which may be no more than its name."""
         result = self.result
+        labels = result.record["labels"] if result is not None else None
         if result is None or slicer.mrmlScene.IsClosing() or not self._noteMask(result):
             return
+        if result.record["labels"] != labels:  # Undo has brought the mask of another model back
+            self.resultShown.emit(result)
+        if not result.record["edited"]:  # Undo has brought the network's mask at an earlier threshold back
+            with self._ownChange():
+                self._parameterNode.threshold = _onSlider(result.record["threshold"])
         self._measureTimer.start()
         self._show(result, result.totalMl())
         self.maskEdited.emit(result)
@@ -291,3 +297,8 @@ class ResultSection(VTKObservationMixin):
             self.brainWindow.apply(askedFor=True)
         else:
             self.brainWindow.restore()
+
+
+def _onSlider(threshold: float) -> float:
+    """The nearest value that the slider has."""
+    return min(max(threshold, 0.01), 0.99)

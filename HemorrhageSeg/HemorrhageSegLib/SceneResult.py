@@ -127,6 +127,7 @@ class SceneResult:
         """
         numbers = mask_from_probability(self._probabilities(), threshold)
         offset, ijkToRas = self.offsetKji(), self.gridMatrix()
+        self._rememberThreshold()
         volumeMl = {}
         with slicer.util.NodeModify(self.segmentationNode):
             LabelSegments.addMissing(self)
@@ -136,6 +137,7 @@ class SceneResult:
                 volumeMl[label.value] = voxels * self.voxelVolumeMm3() / 1000.0
                 writeSegment(self.segmentationNode, self.segmentId(label), mask, offset, ijkToRas)
         self.updateRecord(threshold=float(threshold), edited=False, mask_key=maskKey(self))
+        LabelSegments.describeOrigin(self)
         return sum(volumeMl.values())
 
     def networkMask(self, threshold: float | None = None) -> tuple[np.ndarray, tuple[int, int, int]] | None:
@@ -148,7 +150,7 @@ class SceneResult:
             return None
         state, operating = self.networkState(threshold), self.record["operating_threshold"]
         name = "network's mask" if state[0] == operating else "network's mask at another threshold"
-        return self._remembered(name, state, lambda: self._labelValues(state[0])).copy(), self.offsetKji()
+        return self.remembered(name, state, lambda: self._labelValues(state[0])).copy(), self.offsetKji()
 
     def networkState(self, threshold: float | None = None) -> tuple:
         """What is another one whenever :meth:`networkMask` is: its threshold, and VTK's counts of changes."""
@@ -159,7 +161,7 @@ class SceneResult:
         values = np.array([0, *(label.value for label in self.labels)], np.uint8)
         return values[mask_from_probability(self._probabilities(), threshold)]
 
-    def _remembered(self, name: str, state: tuple, workOut):
+    def remembered(self, name: str, state: tuple, workOut):
         """What was worked out of the nodes in their present state: a stroke asks for the same several times."""
         memo = getattr(self.segmentationNode, _MEMO, None)
         if memo is None:
@@ -169,25 +171,46 @@ class SceneResult:
             memo[name] = (state, workOut())
         return memo[name][1]
 
-    def isNetworkMask(self) -> bool:
-        """Whether the mask is exactly what the network says at the present threshold."""
-        found = self.networkMask(self.record["threshold"])
-        return found is not None and _cropKey(*found) == maskKey(self)
+    @property
+    def isAsApplied(self) -> bool:
+        """Whether the mask is still what a threshold has made it."""
+        return not self.record.get("edited") and self.record.get("mask_key") == maskKey(self)
+
+    def _rememberThreshold(self) -> None:
+        """Undo may bring the mask that the record tells of back; which threshold it was of is not in the mask."""
+        key = self.record.get("mask_key")
+        if key and not self.record.get("edited"):  # an empty mask is that of many thresholds, and of an eraser
+            self.remembered("thresholds", None, dict)[key] = self.record["threshold"]
+
+    def _thresholdOfMask(self) -> float | None:
+        """The threshold at which the mask is exactly what the network says, of those that it was shown at."""
+        record, key = self.record, maskKey(self)
+        earlier = self.remembered("thresholds", None, dict).get(key, record["threshold"])
+        for threshold in dict.fromkeys((record["threshold"], earlier, record["operating_threshold"])):
+            found = self.networkMask(threshold)
+            if found is not None and _cropKey(*found) == key:
+                return threshold
+        return None
 
     def noteMask(self) -> bool:
         """Take note of the mask as it is now; whether it is another one than the record tells of.
 
         Its key is saved with the scene: a mask may be changed where nobody watches it.
         """
-        key, known = maskKey(self), self.record.get("mask_key")
-        if key == known:
-            return False
-        isNetworkMask = self.isNetworkMask()
-        if known is None and (isNetworkMask or self.record.get("edited") or not self.canThreshold):
-            self.updateRecord(mask_key=key)  # of an earlier version's scene, which tells nothing else
-            return False
-        self.updateRecord(mask_key=key, edited=not isNetworkMask)
-        return True
+        self._rememberThreshold()
+        hasOtherLabels = LabelSegments.followLabels(self)
+        key, known, before = maskKey(self), self.record.get("mask_key"), self.record["threshold"]
+        isChanged = key != known or hasOtherLabels
+        if isChanged:
+            threshold = self._thresholdOfMask()
+            if known is None and (threshold == before or self.record.get("edited") or not self.canThreshold):
+                self.updateRecord(mask_key=key)  # of an earlier version's scene, which tells nothing else
+                isChanged = False
+            else:
+                isEdited = threshold is None
+                self.updateRecord(mask_key=key, edited=isEdited, threshold=before if isEdited else threshold)
+        LabelSegments.describeOrigin(self)
+        return isChanged
 
     def setMask(self, mask: np.ndarray, offsetKji: tuple[int, int, int]) -> None:
         """Replace the segments by label values (K, J, I) that start at voxel ``offsetKji``; nothing is asked."""
@@ -202,7 +225,7 @@ class SceneResult:
 
         The crop holds all segments; an empty segmentation gives one voxel of 0. The array is the caller's own.
         """
-        mask, offset = self._remembered("mask", self.maskState(), self._readMask)
+        mask, offset = self.remembered("mask", self.maskState(), self._readMask)
         return mask.copy(), offset
 
     def _readMask(self) -> tuple[np.ndarray, tuple[int, int, int]]:
@@ -285,7 +308,7 @@ class SceneResult:
 
 def maskKey(result) -> str:
     """A short text that is the same for the same mask, whatever crop it is held in; a saved scene's masks keep it."""
-    return result._remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
+    return result.remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
 
 
 def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:

@@ -15,8 +15,9 @@ from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.WorklistSection import WorklistSection
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.PanelWidget import PanelWidget
-from RadiologyCNNLib.ScanGeometry import ijkToWorld
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import removeWhole
+from RadiologyCNNLib.WarpedScan import warpedScan
 
 
 class HemorrhageSegWidget(PanelWidget):
@@ -44,6 +45,7 @@ class HemorrhageSegWidget(PanelWidget):
         self.results.canTakeBack = lambda: self.correct.isActive
         self.worklist = WorklistSection(self.ui, self)
         self.results.maskEdited.connect(self.worklist.noteChange)
+        self.logic.maskAboutToChange.connect(self.worklist.beforeMaskChange)
         self._setupDatasetParts()
         for signal in (self.results.resultShown, self.logic.failed):
             signal.connect(lambda _what: self.worklist.caseChanged())
@@ -90,9 +92,11 @@ class HemorrhageSegWidget(PanelWidget):
         self.worklist.exit()
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
-        self.worklist.release()
+        lost = self.worklist.release()
         self.correct.release()
         super().onSceneStartClose(caller, event)
+        if lost:  # nothing can stop a scene from closing
+            self.showMessage(lost)
         self.agreement.sceneClosed()
         self.improvement.sceneClosed()
 
@@ -114,7 +118,8 @@ class HemorrhageSegWidget(PanelWidget):
         return None if self.worklist.opening.isCaseShown else super().preparationFields(volumeNode)
 
     def mayRun(self) -> bool:
-        return self.results.confirmLossOfCorrections()
+        """What was drawn on a case is kept first: it is laid over the network's answer."""
+        return self.results.confirmLossOfCorrections() and self.worklist.decision.saveDraft(isLeaving=False)
 
     def startRun(self, volumeNode) -> None:
         self.logic.segment(volumeNode, self.inputs.modelId, self.inputs.deviceId)
@@ -148,10 +153,14 @@ class HemorrhageSegWidget(PanelWidget):
         self._parameterNode.inputVolume = None
         slicer.util.setSliceViewerLayers(background=None, fit=False)
 
-    def removeScan(self, volumeId) -> None:
-        """Take a scan and its result out of the scene."""
+    def removeScan(self, volumeId, segmentationId="") -> None:
+        """Take a scan and its result out of the scene; of a scan that somebody has deleted, the result."""
         volumeNode = slicer.mrmlScene.GetNodeByID(volumeId) if volumeId else None
         if volumeNode is None:
+            segmentationNode = slicer.mrmlScene.GetNodeByID(segmentationId) if segmentationId else None
+            result = SceneResult.ofSegmentation(segmentationNode)
+            if result is not None and result.volumeNode is None:
+                self.logic.removeResult(result)
             return
         result = SceneResult.ofVolume(volumeNode)
         # of a scan that is no longer shown: nothing has to be shown anew for each of its nodes
@@ -166,6 +175,9 @@ class HemorrhageSegWidget(PanelWidget):
     def presentKept(self, message, probability) -> None:
         """Show a network's result that was kept, as if it had just come."""
         volumeNode = self._parameterNode.inputVolume
-        result = self.logic.present(volumeNode, message, probability, ijkToWorld(volumeNode))
+        # under a warp the network was given the resampled scan
+        isWarped = hasNonlinearTransform(volumeNode)
+        matrix = warpedScan(volumeNode).ijkToRas if isWarped else ijkToWorld(volumeNode)
+        result = self.logic.present(volumeNode, message, probability, matrix)
         self.results.showVolume()
         self.showFinished(result)

@@ -44,9 +44,9 @@ class WorklistSection:
         self.decision = CaseDecision(ui, panel, self.cases, self.opening)
         self.decision.decided.connect(self._onDecided)
         self.decision.draftKept.connect(self._onDraftKept)
-        self._scans = self._dataset = ""
+        self._scans = ""  # folder of the open list's; "" for those of the scene
+        self._dataset = ""  # folder that the person has chosen for the annotations; "" for the usual one
         self._problems = []  # of the files that were to be made last
-        self._openAgain = lambda: False
         ui.worklistCollapsibleButton.collapsed = True
         ui.raterLineEdit.text = savedRater()
         ui.openScansButton.connect("clicked(bool)", self.onOpenScansButton)
@@ -68,15 +68,21 @@ class WorklistSection:
         self.decision.saveDraft()
         self.caseChanged()
 
-    def release(self) -> None:
-        """The scene closes, or the panel goes away: keep what was drawn, forget the nodes."""
+    def release(self) -> str:
+        """The scene closes, or the panel goes away: keep what was drawn, forget the nodes.
+
+        Returns:
+            What could not be kept, as a sentence; "" where all is.
+        """
         self.decision.saveDraft()
         self.opening.release()
         self.cases.scans.unload()
         self.cases.forgetCase()
+        self.cases.scans.sceneClosed()
         self.finishWriting()
         self.panel.results.unfoldsResults = True
         self.caseChanged()
+        return self.decision.notKept
 
     # The list
 
@@ -87,35 +93,52 @@ class WorklistSection:
 
     def openFolder(self, scans, dataset="") -> bool:
         """Open a folder of scans as the list; whether that worked."""
+        dataset = dataset or self._dataset
         return self._open(scans, lambda **who: self.cases.openFolder(scans, dataset, **who))
 
     def onSceneScansButton(self, clicked=False) -> None:
         nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         nodes = [node for node in nodes if not self.panel.logic.inputProblem(node)]
-        folder = self._dataset or qt.QFileDialog.getExistingDirectory(
-            slicer.util.mainWindow(), _("Folder for the annotations"), ""
-        )
+        folder = self._dataset or self._openDataset or self._askForDataset()
         if folder:
-            self._open("", lambda **who: self.cases.openScene(nodes, str(folder), **who))
+            self._openScene(nodes, folder)
+
+    def _openScene(self, nodes, dataset) -> bool:
+        return self._open("", lambda **who: self.cases.openScene(nodes, dataset, **who))
+
+    @property
+    def _openDataset(self) -> str:
+        """Where the annotations of the open list are kept; "" without a list."""
+        return str(self.cases.store.folder) if self.cases.isOpen else ""
+
+    def _askForDataset(self) -> str:
+        title, before = _("Folder for the annotations"), self._dataset or self._openDataset
+        return str(qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title, before) or "")
 
     def onDatasetButton(self, clicked=False) -> None:
         """Keep the annotations elsewhere from now on; what lies in the folder before stays there."""
-        folder = qt.QFileDialog.getExistingDirectory(
-            slicer.util.mainWindow(), _("Folder for the annotations"), self._dataset
-        )
-        if folder and self._scans:
-            self.openFolder(self._scans, str(folder))
-        elif folder:
-            self._dataset = str(folder)
+        folder = self._askForDataset()
+        if folder and (not self.cases.isOpen or self._openAgain(folder)):
+            self._dataset = folder
+            self._showDataset()
 
     def onRaterEdited(self) -> None:
         """Another rater has sat down: the list shows their own states."""
         if self.cases.isOpen and self.ui.raterLineEdit.text.strip().lower() != self.cases.store.rater:
-            if not self._openAgain():
+            if not self._openAgain(self._openDataset):
                 self.ui.raterLineEdit.text = self.cases.store.rater  # who it is that decides is never in doubt
 
+    def _openAgain(self, dataset) -> bool:
+        """Open the same scans once more, for another rater or with another folder for the annotations."""
+        if self._scans:
+            return self.openFolder(self._scans, dataset)
+        return self._openScene(list(self.cases.scans.sceneNodes().values()), dataset)
+
     def _open(self, scans, open_) -> bool:
-        self.decision.saveDraft()
+        """Make another list of scans; whether that worked. Without what is drawn being safe, the one before stays."""
+        if not self.decision.saveDraft():
+            return False
+        hadCase = bool(self.cases.caseId)
         self.finishWriting()
         try:
             open_(rater=self.ui.raterLineEdit.text, keepNames=self.ui.keepNamesCheckBox.checked)
@@ -124,16 +147,24 @@ class WorklistSection:
             if error.code == "bad-rater":
                 self.ui.raterLineEdit.setFocus()
             return False
-        self.panel.showMessage("")
+        self.opening.leaveList(hadCase)
+        self.ui.commentLineEdit.text = ""
+        self._tellOfHidden(self.cases.takeOthersAway(self.panel.logic.removeResult))
+        self.panel.results.showVolume()  # a result that was taken away may have been on the screen
         self.writer.start()
         self._problems = self.cases.store.problems
-        self._scans, self._dataset = scans, str(self.cases.store.folder)
-        self._openAgain = lambda: self._open(scans, open_)
+        self._scans = scans
         self.ui.raterLineEdit.text = self.cases.store.rater
         saveRater(self.cases.store.rater)
         self._show()
         self.table.select(self.table.nextOpen(""))
         return True
+
+    def _tellOfHidden(self, names) -> None:
+        """Of other raters' masks that are in the scene, but not in the dataset."""
+        text = _("Hidden, because raters read without seeing each other's masks: {names}.")
+        hint = _("The folder for the annotations does not hold them: save the scene to keep them.")
+        self.panel.showMessage(text.format(names=", ".join(names)) if names else "", hint if names else "")
 
     def _show(self) -> None:
         ui, rows = self.ui, self.cases.rows()
@@ -162,7 +193,11 @@ class WorklistSection:
         if self._problems:
             text += "\n" + " ".join(problemText(self._problems[0]))
         ui.listStatusLabel.text = text
-        ui.datasetButton.toolTip = _("Annotations are kept in {folder}").format(folder=self._dataset)
+        self._showDataset()
+
+    def _showDataset(self) -> None:
+        folder = self._openDataset or self._dataset
+        self.ui.datasetButton.toolTip = _("Annotations are kept in {folder}").format(folder=folder)
 
     def finishWriting(self) -> None:
         """Make all files of what was decided now: another process is about to read them."""
@@ -189,12 +224,11 @@ class WorklistSection:
         self.openCase(self.table.selectedId or self.table.nextOpen(""))
 
     def openCase(self, caseId) -> bool:
-        """Save what is open, show a case; whether that worked."""
-        if not caseId:
+        """Save what is open, show a case; whether that worked. Where it cannot be saved, it stays open."""
+        if not caseId or not self.decision.saveDraft():
             return False
         if self.panel.logic.isRunning:
             self.opening.stopNetwork()
-        self.decision.saveDraft()
         return self.opening.open(caseId)
 
     def _onReadingStarted(self, caseId) -> None:
@@ -231,10 +265,18 @@ class WorklistSection:
         word = self.cases.store.annotation(self.cases.caseId)
         return word is not None and word.is_decided
 
-    def noteChange(self, result=None) -> None:
-        """The mask was changed."""
-        if self.opening.isCaseShown:
+    def noteChange(self, result) -> None:
+        """A mask was changed by hand."""
+        if self.cases.isOfCase(result):
             self.cases.changes += 1
+
+    def beforeMaskChange(self, segmentationNode) -> None:
+        """The network's answer is about to replace a mask: strokes of the time that it took are kept first."""
+        result = self.cases.result
+        if result is None or result.segmentationNode is not segmentationNode or self.panel.results.isUpdating:
+            return
+        if self.panel.logic.isRunning:
+            self.decision.saveDraft(isLeaving=False)
 
     def _onDecided(self, caseId) -> None:
         self.writer.settle(self.cases.store)

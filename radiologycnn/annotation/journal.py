@@ -37,7 +37,7 @@ class Entry:
 
     Attributes:
         file: its own, relative to the dataset's folder.
-        kind: "word" or "network".
+        kind: "word", "remark" or "network".
         about: JSON-able; what it means is up to who wrote it.
         mask: None for none.
         probability: float32 of a network's result.

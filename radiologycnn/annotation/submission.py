@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy as np
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
 from radiologycnn.annotation.manifest import refresh_manifest
-from radiologycnn.annotation.records import NETWORK, Annotation, Case, Decision, Mask, utc_now
+from radiologycnn.annotation.records import IN_PROGRESS, NETWORK, Annotation, Case, Decision, Mask, utc_now
 from radiologycnn.errors import InputError, RadiologyCNNError
 
-_WORD, _NETWORK = "word", "network"
+_WORD, _REMARK, _NETWORK = "word", "remark", "network"
 
 
 class Submissions(AnnotationDataset, ABC):
@@ -37,6 +38,9 @@ class Submissions(AnnotationDataset, ABC):
         self, case_id: str, decision: Decision, software: Mapping[str, str] | None = None, decided_at: str = ""
     ) -> Annotation: ...
 
+    @abstractmethod
+    def _say(self, word: Annotation) -> Annotation: ...
+
     def submit(self, case_id: str, decision: Decision) -> Annotation:
         """Say a word on a case as ``decide`` does, but leave its files to be made later; when this returns, it holds.
 
@@ -50,6 +54,21 @@ class Submissions(AnnotationDataset, ABC):
         about = {**decision.to_dict(), "software": dict(self.software), "decided_at": utc_now()}
         entry = self.journal.add(_WORD, case_id, about, decision.mask)
         word = self._word_of(entry, case)
+        self._submitted[case_id] = (entry.file, word)
+        return word
+
+    def submit_remark(self, case_id: str, comment: str, seconds: float) -> Annotation:
+        """Say another comment and another time on a case, as ``submit`` does; all else of the word stays as it is.
+
+        Raises:
+            InputError, ResourceError: it could not be written; the word before still stands.
+        """
+        before = self.annotation(case_id)
+        if before is None:
+            return self.submit(case_id, Decision(IN_PROGRESS, seconds=seconds, comment=comment))
+        about = {"comment": comment, "seconds": round(float(seconds), 1), "decided_at": utc_now()}
+        entry = self.journal.add(_REMARK, case_id, about)
+        word = _with_remark(before, about)
         self._submitted[case_id] = (entry.file, word)
         return word
 
@@ -118,6 +137,8 @@ class Submissions(AnnotationDataset, ABC):
                 entry = self.journal.read(file)
                 if entry.kind == _WORD:
                     self._submitted[entry.case] = (file, self._word_of(entry, self.case(entry.case)))
+                elif entry.kind == _REMARK and (before := self.annotation(entry.case)) is not None:
+                    self._submitted[entry.case] = (file, _with_remark(before, entry.about))
             except (FileNotFoundError, InputError):
                 continue
 
@@ -160,10 +181,20 @@ class Submissions(AnnotationDataset, ABC):
         if entry.kind == _WORD:
             when = {name: about.pop(name) for name in ("software", "decided_at")}
             self.decide(entry.case, Decision(mask=entry.mask, **about), **when)
+        elif entry.kind == _REMARK:
+            before = self._settled_word(entry.case, self.rater)
+            if before is not None:  # else the word it belongs to was damaged, and its rater was told
+                self._say(_with_remark(before, about))
         elif "message" in about and entry.mask is not None:
             self.save_network(entry.case, entry.mask, about["message"], entry.probability)
         else:
             self.show_mask(self.mask_file_of_network(about.get("file", "")), NETWORK, entry.case)
+
+
+def _with_remark(word: Annotation, about: Mapping[str, Any]) -> Annotation:
+    """A word with another comment and another time; told twice it is the same."""
+    history = word.history if word.comment == about["comment"] else word.as_history()
+    return replace(word, history=history, **about)
 
 
 def _problem(case: str, error: Exception) -> dict[str, str]:
