@@ -169,6 +169,35 @@ def test_midline_follows_the_head_not_the_scanner(turned, head_x):
     assert midline.leftward_mm(np.array([[head_x, 3.0, 0.0]]))[0] == pytest.approx(0, abs=1.5)
 
 
+def turned_head(degrees):
+    """A head with air where the face is, which tells front from back; no bleed."""
+    volume, _ = head_phantom((40, 96, 96), np.diag([2.4, 2.4, 4.2]), turned_degrees=degrees, bleed_radius_mm=0)
+    x, y, z = lps_grid(volume.array.shape, volume.ijk_to_lps)
+    turn = np.radians(degrees)
+    volume.array[(y * np.cos(turn) - x * np.sin(turn) < -55) & (z < -10)] = -1000
+    return volume
+
+
+@pytest.mark.parametrize("turned", [-75, -55, 55, 75])
+def test_left_and_right_are_the_patients_where_the_head_is_turned_far(turned):
+    volume = turned_head(turned)
+    midline = estimate_midline(volume)
+    assert np.degrees(np.arctan2(midline.normal[1], midline.normal[0])) == pytest.approx(turned, abs=2)
+    to_left = 30 * np.array([np.cos(np.radians(turned)), np.sin(np.radians(turned)), 0])
+    for place, side in ((to_left, "left"), (-to_left, "right")):
+        bleed = sum((axis - c) ** 2 for axis, c in zip(lps_grid(volume.array.shape, volume.ijk_to_lps), place)) < 144
+        (lesion,) = measure(bleed, volume, [HEMORRHAGE]).lesions
+        assert lesion.side == side
+
+
+@pytest.mark.parametrize("part", [np.s_[24:, :], np.s_[:, :, 48:], np.s_[:, :, :62]], ids=["vault", "left", "right"])
+def test_what_is_there_of_a_straight_head_is_not_taken_to_be_turned(part):
+    """A part can be more symmetric from front to back than from side to side."""
+    volume, _ = head_phantom((40, 96, 96), np.diag([2.4, 2.4, 4.2]), bleed_centre_lps=(45.0, 0.0, 40.0))
+    midline = estimate_midline(replace(volume, array=volume.array[part]))
+    assert abs(np.degrees(np.arctan2(midline.normal[1], midline.normal[0]))) < 30
+
+
 def test_midline_is_the_same_where_a_registration_has_filled_up_with_0():
     volume, _ = head_phantom(turned_degrees=12, head_centre_lps=(8, 0, 0))
     filled = volume.array.copy()

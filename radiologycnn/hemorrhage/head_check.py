@@ -7,7 +7,6 @@ tissue. Nothing else in the body has: ribs and pelvis leave wide gaps, and limbs
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,10 +17,12 @@ from radiologycnn.images.volume import Volume
 
 CHOOSE_HEAD = "Choose a non-contrast CT of the whole head."
 
-# Height over which a closed ring of bone is usually seen; below it only a part of a head is there.
-USUAL_RING_MM = 60.0
+# Height over which a closed ring of bone is usually seen, and height of a head, against the widest ring's diameter,
+# which is 150 mm in an adult and 85 mm in a newborn. Where an edge of the stack cuts the head off and less of it is
+# there, or the whole stack is lower, only a part of a head is there. After a craniectomy fewer rings are closed.
+USUAL_RING_SHARE = 0.4
+LEAST_EXTENT_SHARE = 0.55
 
-LEAST_EXTENT_MM = 80.0
 MOST_EXTENT_MM = 280.0
 IMPOSSIBLE_EXTENT_MM = 400.0
 WIDEST_FIELD_MM = 350.0
@@ -37,12 +38,19 @@ LEAST_METAL_MM = 2.0
 LEAST_METAL_MM3 = 5.0
 TALLEST_BRAIN_MM = 140.0
 
+# So many voxels that all have the highest value were brighter before a program cut them off: bone, in a head.
+CLIPPED_SHARE = 0.005
+
+# Names of scans, in lower case. "W/WO" names an examination with scans of both kinds; what else a text says decides.
+_ALWAYS_CONTRAST = re.compile(r"\bct[avp]\b|angio|perfusion")
+_BOTH = re.compile(r"\bw(ith)?[ /&+,-]*(and )?(without|w[/ ]?o)\b|\b(without|w[/ ]?o)[ /&+,-]+(and )?w(ith)?\b")
+_NO_CONTRAST = re.compile(r"no[nt]?.?(con|enhanced)|\bunenhanced|without|\bw[/ ]?o\b|nativ|plain|\bohne\b")
 _CONTRAST = re.compile(
-    r"\bcta\b|angio|perfusion|venogra|post.?contrast|with contrast|contrast.?enhanced|\bctv\b|\+c\b|\bkm\b"
+    r"\b(post|with|w).{0,2}(iv )?con(trast)?\b|contrast.?enhanced|\benhanced\b|\bce(ct)?\b|\bc\+|\+c\b|"
+    r"venogra|kontrast|\bkm\b"
 )
-_NO_CONTRAST = re.compile(r"non.?contrast|without|\bw/?o\b|no contrast|nativ|plain|\bohne\b")
 # What stands in the header's field for the agent where there was none.
-_NO_AGENT = re.compile(r"n|n/a|non.?contrast|(no|none|without)\b.*|[-0. ]+(ml)?")
+_NO_AGENT = re.compile(r"n|n/a|c-|non.?contrast|(no|none|without)\b.*|[-0. ]+(ml)?")
 
 
 def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = False) -> list[str]:
@@ -59,10 +67,12 @@ def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = Fa
     check_hounsfield_units(volume)
     low, high = float(volume.array.min()), float(volume.array.max())
     if high < BONE_ABOVE_HU:
+        cut_off = np.count_nonzero(volume.array == volume.array.max()) > CLIPPED_SHARE * volume.array.size
         raise InputError(
             "not-a-head-ct",
-            f"There is no bone in this scan: its values run from {low:g} to {high:g} HU, so it cannot show a head.",
-            CHOOSE_HEAD,
+            f"There is no bone in this scan: its values run from {low:g} to {high:g} HU, "
+            + ("where they seem to be cut off." if cut_off else "so it cannot show a head."),
+            "Choose the original CT, not a windowed image." if cut_off else CHOOSE_HEAD,
         )
     (to_left, to_back, to_head), _ = axes_to_lps(volume.ijk_to_lps)
     spacing_mm, size = volume.spacing_mm, volume.array.shape[::-1]
@@ -83,13 +93,17 @@ def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = Fa
         )
 
     warnings = []
-    if skull.ring_mm < USUAL_RING_MM or height < LEAST_EXTENT_MM:
+    cut_off = ("top",) * (skull.top_share > CUT_VERTEX_SHARE) + skull.cut_off
+    few_rings = skull.ring_mm < USUAL_RING_SHARE * skull.width_mm
+    if height < LEAST_EXTENT_SHARE * skull.width_mm or (few_rings and {"top", "base"} & set(cut_off)):
         warnings.append(
             f"Only part of the head is in this scan ({height:.0f} mm from bottom to top); "
             "what lies outside is not measured."
         )
-    elif skull.top_share > CUT_VERTEX_SHARE:
-        warnings.append("The top of the head seems to be cut off; a bleed there is not measured.")
+    elif cut_off:
+        parts = " and the ".join(cut_off)
+        seems = "seems" if len(cut_off) == 1 else "seem"
+        warnings.append(f"The {parts} of the head {seems} to be cut off; a bleed there is not measured.")
     if height > MOST_EXTENT_MM and not cropped:
         warnings.append(
             f"This scan covers {height:.0f} mm from bottom to top, more than a head; "
@@ -117,12 +131,26 @@ def check_head_ct(volume: Volume, skull: Skull | None = None, cropped: bool = Fa
 def _has_contrast(volume: Volume) -> bool:
     """Whether the name or the DICOM header speaks of contrast medium."""
     facts = volume.provenance.get("acquisition") or {}
-    texts = [volume.name, *(facts.get(key, "") for key in ("SeriesDescription", "ProtocolName"))]
-    described = " ".join(map(str, texts)).lower().replace("_", " ")  # which separates words in file names
     agent = str(facts.get("ContrastBolusAgent", "")).strip().lower()
     if agent and not _NO_AGENT.fullmatch(agent):
         return True
-    return bool(_CONTRAST.search(described)) and not _NO_CONTRAST.search(described)
+    # The protocol is the whole examination's, of which this may be the scan before the contrast medium.
+    for texts in ((volume.name, facts.get("SeriesDescription", "")), (facts.get("ProtocolName", ""),)):
+        described = _says_contrast(" ".join(map(str, texts)))
+        if described is not None:
+            return described
+    return False
+
+
+def _says_contrast(text: str) -> bool | None:
+    """Whether a name speaks of contrast medium; None where it speaks neither of it nor of its absence."""
+    text = text.lower().replace("_", " ")  # which separates words in file names
+    if _ALWAYS_CONTRAST.search(text):
+        return True
+    one_kind = _BOTH.sub(" ", text)
+    if _NO_CONTRAST.search(one_kind):
+        return False
+    return True if one_kind != text or _CONTRAST.search(one_kind) else None
 
 
 def _has_metal(volume: Volume, skull: Skull) -> bool:
@@ -148,12 +176,24 @@ def check_hounsfield_units(volume: Volume) -> None:
         )
     low, high = float(volume.array.min()), float(volume.array.max())
     stated = f"its values run from {low:g} to {high:g}"
-    if low >= -100 and high >= 1500 and _share(volume, lambda hu: (hu > 850) & (hu < 1250)) > 0.1:
+    sample = volume.array[::2, ::8, ::8]
+    soft, stored = _share(sample, 0, 100), _share(sample, 850, 1250)
+    middle = _middle(sample)
+    # Stored values begin at 0, apart from what pads the corners: what fills the middle of the image is tissue.
+    stored_tissue = _share(middle, 850, 1250)
+    if high >= 1500 and stored > 0.1 and (low >= -100 or stored_tissue > max(0.4, _share(middle, 0, 100))):
         raise InputError(
             "not-hounsfield",
             f"This scan is not in Hounsfield units: {stated}. It may be no CT at all (an MRI, say), or its values are "
             "as the scanner stores them before its offset is applied.",
             "Choose a CT; if this is one, apply the rescale intercept (often -1024), or load the original DICOM files.",
+        )
+    if soft < 0.02 and _share(middle, -1100, -850) > 0.3 and _share(sample, -2200, -1850) > 0.1:
+        raise InputError(
+            "not-hounsfield",
+            f"This scan is not in Hounsfield units: {stated}, with air at about -2000 and hardly any soft tissue. The "
+            "scanner's offset seems to have been applied twice.",
+            "Apply the rescale intercept (often -1024) once only, or load the original DICOM files.",
         )
     if low > AIR_BELOW_HU:
         raise InputError(
@@ -163,6 +203,12 @@ def check_hounsfield_units(volume: Volume) -> None:
         )
 
 
-def _share(volume: Volume, condition: Callable[[np.ndarray], np.ndarray]) -> float:
-    sample = volume.array[::2, ::8, ::8]
-    return float(np.count_nonzero(condition(sample)) / sample.size)
+def _middle(sample: np.ndarray) -> np.ndarray:
+    """The middle half of each of a volume's axes, (K, J, I)."""
+    k, j, i = (slice(size // 4, size - size // 4) for size in sample.shape)
+    return sample[k, j, i]
+
+
+def _share(sample: np.ndarray, above: float, below: float) -> float:
+    """Share of voxels with a value between two."""
+    return float(np.count_nonzero((sample > above) & (sample < below)) / sample.size)

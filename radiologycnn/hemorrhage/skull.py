@@ -37,10 +37,24 @@ RING_DIAMETER_MM = (80.0, 215.0)
 # Below this height of rings there is no head.
 LEAST_RING_MM = 15.0
 
+# A slice with less tissue than this shows none of the head.
+LEAST_SLICE_MM2 = 500.0
+
+# Share of a ring slice's rays that reach the edge of the image within the body, without having met bone, from which on
+# the edge cuts through the brain. In whole heads it is 0; where the edge lies 4 mm inside the inner table, 0.1.
+CUT_SHARE = 0.1
+# What a scanner stores outside of the circle that it reconstructs, where that is not the value of air.
+PADDING_BELOW_HU = -1500
+# Where the rays point, as they turn from the patient's left over the back and the right to the front.
+SIDES = ("left side", "back", "right side", "front")
+
 # The box around the brain: this far beyond the inner table, for the bone and for what bulges through a gap in it; so
-# far above the highest ring, over which the vault closes; and no taller than this, so that a neck is left out.
+# far above the highest ring, over which the vault closes; and no taller than this, so that a neck is left out. A wide
+# craniectomy opens all rings of the vault: the box then reaches to where the body ends, but no farther above the
+# lowest ring than a tall head does, so that raised arms are left out.
 BESIDE_INNER_TABLE_MM = 15.0
 ABOVE_HIGHEST_RING_MM = 35.0
+ABOVE_LOWEST_RING_MM = 150.0
 TALLEST_BOX_MM = 190.0
 
 # A ray that ends this much farther out than its slice's median passed through a gap.
@@ -54,12 +68,16 @@ class Skull:
     Attributes:
         ring_mm: height of the slices with a closed ring; 0 where there is no head.
         top_share: cross-section of the uppermost slice against the largest ring's, where the stack ends in the head.
+        cut_off: which parts of the brain the edges of the image cut off, apart from the top: "base", and of ``SIDES``.
+        width_mm: mean inner diameter of the widest ring.
         box: around the brain and the bone beside it, slices K, J, I of ``reorient_to_lps(volume)``; None where too
             little of a skull was found.
     """
 
     ring_mm: float
     top_share: float
+    cut_off: tuple[str, ...] = ()
+    width_mm: float = 0.0
     box: Box | None = None
 
 
@@ -102,6 +120,9 @@ def _find(oriented: Volume, bone_above_hu: float, smooth: bool) -> Skull:
     place = (k * hu.shape[1] + np.clip(j, 0, hu.shape[1] - 1)) * hu.shape[2] + np.clip(i, 0, hu.shape[2] - 1)
     hits = bone.take(place) & ~outside & (radii >= RING_DIAMETER_MM[0] / 4)
     values = hu.take(place)
+    # The last place of each ray within what the scanner has imaged.
+    edge = len(radii) - 1 - (~outside & (values > PADDING_BELOW_HU))[..., ::-1].argmax(axis=2)
+    leaves_in_body = np.take_along_axis(body.take(place), edge[..., None], 2)[..., 0] & (edge < len(radii) - 1)
 
     has_bone = hits.any(axis=2)
     first_bone_mm = np.where(has_bone, radii[hits.argmax(axis=2)], np.nan)
@@ -113,41 +134,67 @@ def _find(oriented: Volume, bone_above_hu: float, smooth: bool) -> Skull:
     within = radii < 0.8 * np.nan_to_num(first_bone_mm)[..., None]
     soft = (values > SOFT_TISSUE_HU[0]) & (values < SOFT_TISSUE_HU[1]) & within
     soft_share = soft.sum(axis=(1, 2)) / np.maximum(within.sum(axis=(1, 2)), 1)
-    ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE)
-    ring |= (closed >= OPENED_CLOSED_SHARE) & (soft_share >= OPENED_SOFT_SHARE)
-    ring &= diameter >= RING_DIAMETER_MM[0]
+    closed_ring = (closed >= CLOSED_SHARE) & (soft_share >= SOFT_SHARE) & (diameter >= RING_DIAMETER_MM[0])
+    ring = (closed >= OPENED_CLOSED_SHARE) & (soft_share >= OPENED_SOFT_SHARE) & (diameter >= RING_DIAMETER_MM[0])
+    ring |= closed_ring
     # By the widest ring: what is wider than a head may still have narrower ends.
     if not ring.any() or diameter[ring].max() > RING_DIAMETER_MM[1]:
         return Skull(0.0, 0.0)
-    # Slices without an image (outside a tilted stack) are not the top of the head.
-    filled = np.flatnonzero(areas * cell_i * cell_j > 500)
+    # Slices without an image (outside a tilted stack) are neither the top of the head nor its base.
+    filled = np.flatnonzero(areas * cell_i * cell_j > LEAST_SLICE_MM2)
     top_share = float(areas[filled[-1]] / areas[ring].max()) if filled.size else 0.0
     top_missing = filled.size and filled[-1] == len(hu) - 1
-    ring_mm = float(ring.sum() * step_k * spacing[2])
+    base_missing = filled.size and closed_ring[filled[0]]
+    cut_off = ("base",) * bool(base_missing) + _cut_sides((leaves_in_body & ~has_bone)[ring])
+    step_mm = float(step_k * spacing[2])
+    ring_mm = float(ring.sum() * step_mm)
+    width_mm = float(diameter[ring].max())
     box = None
     if ring_mm >= LEAST_RING_MM:
         aside, along = middle_i[ring] * cell_i, middle_j[ring] * cell_j
-        highest_mm = float(np.flatnonzero(ring)[-1] * step_k * spacing[2])
-        box = _box_around(oriented, aside, along, angles, first_bone_mm[ring], highest_mm)
-    return Skull(ring_mm, top_share if top_missing else 0.0, box)
+        lowest, highest = np.flatnonzero(ring)[[0, -1]]
+        rows, columns = np.ogrid[: hu.shape[1], : hu.shape[2]]
+        around_mm = np.hypot((rows - middle_j[highest]) * cell_j, (columns - middle_i[highest]) * cell_i)
+        above = body[highest:, around_mm < width_mm / 2].sum(axis=1) * cell_i * cell_j > LEAST_SLICE_MM2
+        end_of_body_mm = float(highest + (len(above) - 1 if above.all() else above.argmin())) * step_mm
+        top_mm = max(
+            float(highest) * step_mm + ABOVE_HIGHEST_RING_MM,
+            min(end_of_body_mm, float(lowest) * step_mm + ABOVE_LOWEST_RING_MM),
+        )
+        box = _box_around(oriented, aside, along, angles, first_bone_mm[ring], top_mm)
+    return Skull(ring_mm, top_share if top_missing else 0.0, cut_off, width_mm, box)
+
+
+def _cut_sides(cut: np.ndarray) -> tuple[str, ...]:
+    """Of ``SIDES``, where the edge of the image cuts through the brain.
+
+    Args:
+        cut: whether a ray reaches the edge within the body without having met bone, shape (rings, rays).
+    """
+    most = cut[cut.mean(axis=1).argmax()]
+    if most.mean() < CUT_SHARE:
+        return ()
+    # The first side lies about the first ray.
+    by_side = np.roll(most, RAYS // len(SIDES) // 2).reshape(len(SIDES), -1).sum(axis=1)
+    return tuple(side for side, rays in zip(SIDES, by_side) if rays >= most.sum() / len(SIDES))
 
 
 def _box_around(
-    oriented: Volume, aside: np.ndarray, along: np.ndarray, angles: np.ndarray, reach: np.ndarray, highest_mm: float
+    oriented: Volume, aside: np.ndarray, along: np.ndarray, angles: np.ndarray, reach: np.ndarray, top_mm: float
 ) -> Box:
     """The box around the brain and the bone beside it, slices K, J, I.
 
     Args:
         aside, along: middle of each ring, mm from the first voxel's centre, to the left and to the back.
         reach: mm from there to the inner table, shape (rings, angles); nan where a ray met none.
-        highest_mm: of the uppermost ring, from the first slice.
+        top_mm: where the box ends above, from the first slice.
     """
     reach = np.where(reach > THROUGH_A_GAP * np.nanmedian(reach, axis=1, keepdims=True), np.nan, reach)
     aside, along = aside[:, None] + np.cos(angles) * reach, along[:, None] + np.sin(angles) * reach
-    top, beside = highest_mm + ABOVE_HIGHEST_RING_MM, BESIDE_INNER_TABLE_MM
+    beside = BESIDE_INNER_TABLE_MM
     spacing, (slices, rows, columns) = oriented.spacing_mm, oriented.array.shape
     return (
-        _part(top - TALLEST_BOX_MM, top, spacing[2], slices),
+        _part(top_mm - TALLEST_BOX_MM, top_mm, spacing[2], slices),
         _part(np.nanmin(along) - beside, np.nanmax(along) + beside, spacing[1], rows),
         _part(np.nanmin(aside) - beside, np.nanmax(aside) + beside, spacing[0], columns),
     )
