@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 TABLE_NAME, REFUSED_NAME = "scans.csv", "refused.csv"
 #: Of several scans some may be such files: what one of them cannot follow is no reason to refuse it.
 NO_SERIES = "The chosen series was left aside: this file holds one scan, and only DICOM has series to choose from."
+
+#: Endings of files that hold scans; the longest first.
+IMAGE_ENDINGS = (
+    ".nii.gz", ".dicom", ".nhdr", ".nrrd", ".nii", ".hdr", ".img", ".mha", ".mhd", ".dcm", ".ima",
+)  # fmt: skip
 
 Network = TypeVar("Network")
 Result = TypeVar("Result", bound="SegmentationResult | ClassificationResult")
@@ -132,6 +138,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
         stopped: Stopped,
     ) -> Result:
         from radiologycnn.images import read_volume
+        from radiologycnn.images.checks import SIZE_LOST
 
         volume = read_volume(scan, series=int(series) if series and series.isdecimal() else series)
         if series and volume.provenance.get("format") != "DICOM":
@@ -139,7 +146,14 @@ class ScanCommand(ABC, Generic[Network, Result]):
         if stopped():
             raise Cancelled
         report(0.05, "Loading the model")
-        return self.look(load(), volume, folder, lambda part, stage: report(0.1 + 0.9 * part, stage), stopped)
+        network = load()
+        try:
+            return self.look(network, volume, folder, lambda part, stage: report(0.1 + 0.9 * part, stage), stopped)
+        except InputError as error:
+            if SIZE_LOST not in volume.notes:
+                raise
+            # at voxels of a wrong size anything is refused as what it is not
+            raise InputError(error.code, f"{error.message} {SIZE_LOST}", error.hint) from error
 
     def _look_at_all(
         self,
@@ -240,20 +254,36 @@ class _Origin:
 def scan_names(scans: Sequence[str]) -> list[str]:
     """What the scans are called: a file's name without its endings, or a folder's.
 
+    Before equal names stands the folder's around, and that one's folder's, as far as needed: p1-DICOM and p2-DICOM.
+
     Raises:
-        InputError: two of one name, as the results of both would go to one folder.
+        InputError: two of one name even so, as the results of both would go to one folder.
     """
-    seen: dict[str, str] = {}
-    names = []
-    for scan in scans:
-        path = Path(scan).resolve()
-        name = path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
-        if name.lower() in seen:
-            raise InputError(
-                "same-name",
-                f"Two of the scans are called {name}: {seen[name.lower()]} and {scan}.",
-                "Give them different names, or take them one at a time.",
-            )
-        seen[name.lower()] = scan
-        names.append(name)
+    paths = [Path(scan).resolve() for scan in scans]
+    own = [path.name if path.is_dir() else without_ending(path.name) for path in paths]
+    names = list(own)
+    for depth in range(max((len(path.parts) for path in paths), default=0)):
+        counts = Counter(name.lower() for name in names)
+        if max(counts.values(), default=0) < 2:
+            return names
+        names = [
+            "-".join([*path.parts[1:-1][-depth - 1 :], name]) if counts[now.lower()] > 1 else now
+            for path, name, now in zip(paths, own, names)
+        ]
+    for number, name in enumerate(own):
+        for earlier in range(number):
+            if names[earlier].lower() == names[number].lower():
+                raise InputError(
+                    "same-name",
+                    f"Two of the scans are called {name}: {scans[earlier]} and {scans[number]}.",
+                    "Give them different names, or take them one at a time.",
+                )
     return names
+
+
+def without_ending(name: str) -> str:
+    """A file's name without the ending of an image; what else stands behind a dot, as in a uid, is part of the name."""
+    for ending in IMAGE_ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name

@@ -95,7 +95,7 @@ def image_dataset(values: np.ndarray, slope: float, intercept: float, series_uid
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = kind
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     dataset.SeriesInstanceUID = series_uid
-    dataset.StudyInstanceUID = generate_uid()
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["study of", series_uid])  # one for all of a series
     dataset.PatientName = "Roentgen^Wilhelm"
     dataset.PatientID = "WCR-1895"
     dataset.Modality = "CT"

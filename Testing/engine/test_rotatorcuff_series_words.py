@@ -1,11 +1,15 @@
 """What the words of real headers and file names say of a shoulder MR: organ, side and plane."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from engine.dicom_phantom import along_z, ball, write_series
 from engine.hand_made import centred_matrix
-from engine.shoulder_phantom import oblique_coronal
+from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
 
 from radiologycnn.errors import InputError
+from radiologycnn.images import read_volume
 from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.rotatorcuff.series_check import check_shoulder_mr
@@ -35,6 +39,23 @@ def test_past_a_wrong_body_part_leads_the_way_that_the_refusal_names():
         check_shoulder_mr(scan(facts, name="5: PD FS COR"))
     assert "shows a head" in refused.value.message and "rename" in refused.value.hint
     assert check_shoulder_mr(scan(facts, name="5: PD FS COR shoulder")) == []
+
+
+@pytest.mark.parametrize(("folder", "passes"), [("shoulder", True), ("Schulter_re", True), ("export-5", False)])
+def test_the_name_of_its_folder_leads_past_a_wrong_body_part(tmp_path, folder, passes):
+    header = {"Modality": "MR", "BodyPartExamined": "NECK", "SeriesDescription": "t2_tse_fs_cor"}
+    shape = ball((0, 0, 40), 30)
+    paths = write_series(tmp_path / folder, along_z(np.arange(0, 80, 4.0)), lambda p: shape(p) + p[..., 0], **header)
+    for given in (tmp_path / folder, paths[3]):
+        volume = read_volume(given)
+        assert volume.name == "t2_tse_fs_cor" and folder not in str((volume.notes, volume.provenance))
+        if passes:
+            warnings = check_shoulder_mr(volume)
+            assert sum("its header this series shows a spine" in warning for warning in warnings) == 1
+            continue
+        with pytest.raises(InputError, match="file or folder") as refused:
+            check_shoulder_mr(volume)
+        assert refused.value.code == "not-a-shoulder"
 
 
 def test_a_study_of_another_organ_is_only_a_warning():
@@ -77,3 +98,27 @@ def test_the_study_tells_nothing_of_plane_and_weighting():
 def test_planes_by_the_names_that_other_languages_have_for_them(name, plane):
     thin = np.diag([1.5, 1.5, 1.5])  # of a 3D sequence, stored from foot to head: only the name tells
     assert describe_series(scan(name=name, steps=thin, shape=(80, 80, 80))).plane == plane
+
+
+@pytest.mark.parametrize("name", ["COR PD FS RE-SCAN", "cor pd fs re-do", "t2 fs cor re run", "COR PD FS Re: motion"])
+def test_what_was_done_again_is_no_right_shoulder(name):
+    facts = {"SeriesDescription": name}
+    assert describe_series(scan(facts, name)).side == "unknown"
+    shoulder = shoulder_phantom("left", shape_kji=(22, 120, 120), steps=oblique_coronal("left", (1.33, 1.33, 4.2)))
+    described = describe_series(replace(shoulder, name=name, provenance={"acquisition": facts}))
+    assert (described.side, described.side_source) == ("left", "picture")
+
+
+@pytest.mark.parametrize("name", ["T2 COR Schulter re", "re Schulter", "MR_re_pd_fs", "PD RE COR", "cor pd re 3mm"])
+def test_re_is_german_for_right_where_a_series_name_goes_on(name):
+    described = describe_series(scan({"SeriesDescription": name}, "scan"))
+    assert (described.side, described.side_source) == ("right", "name")
+    assert describe_series(scan({"StudyDescription": name})).side == "right"
+
+
+def test_a_name_against_the_picture_is_said():
+    shoulder = shoulder_phantom("left", shape_kji=(22, 120, 120), steps=oblique_coronal("left", (1.33, 1.33, 4.2)))
+    described = describe_series(replace(shoulder, name="COR PD RIGHT"))
+    assert described.side == "right"
+    assert sum("the picture looks like one of the other side" in note for note in described.notes) == 1
+    assert describe_series(replace(shoulder, name="COR PD LEFT")).notes == ()

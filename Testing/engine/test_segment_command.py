@@ -19,9 +19,12 @@ from engine.improvable import untrained_model_of_types
 from engine.model_files import change_description
 
 from radiologycnn.cli import app, main
+from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.results import csv_rows
 from radiologycnn.images import list_series, read_volume, write_image
+from radiologycnn.images.checks import SIZE_LOST
+from radiologycnn.scan_command import scan_names
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +318,37 @@ def test_what_no_scan_can_help_is_said_once_for_several(command, workplace, argu
     finished = command("segment", *arguments, "-o", "none", expect=1)
     assert finished.stderr.count("Error: ") == 1 and sentence in finished.stderr
     assert not (workplace / "none").exists()
+
+
+def test_scans_of_equal_names_are_called_after_their_folders_too(command, workplace, tmp_path):
+    for patient, series in (("p1", "DICOM"), ("p2", "DICOM"), ("p2", "1.2.840.1"), ("p2", "1.2.840.2")):
+        (tmp_path / patient / series).mkdir(parents=True)
+    cds = [tmp_path / "p1" / "DICOM", tmp_path / "p2" / "dicom", tmp_path / "other.nii.gz"]
+    assert scan_names(map_to_text(cds)) == ["p1-DICOM", "p2-dicom", "other"]
+    files = [tmp_path / "1.2.840.1", tmp_path / "1.2.840.2", tmp_path / "a.b.NII.GZ", tmp_path / "v1.2.dcm"]
+    assert scan_names(map_to_text(files)) == ["1.2.840.1", "1.2.840.2", "a.b", "v1.2"]
+    nested = [tmp_path / one / "s" / "DICOM" for one in "ab"]
+    assert [name[-9:] for name in scan_names(map_to_text(nested))] == ["a-s-DICOM", "b-s-DICOM"]
+    with pytest.raises(InputError, match="Two of the scans are called x"):
+        scan_names(map_to_text([tmp_path / "x.nii", tmp_path / "x.nrrd", tmp_path / "y.nrrd"]))
+    volume, _ = head_phantom()
+    for patient in ("p1", "p2"):
+        write_image(tmp_path / patient / "head.nrrd", volume.array, volume.ijk_to_lps)
+    command(
+        "segment", tmp_path / "p1" / "head.nrrd", tmp_path / "p2" / "head.nrrd", "-o", "cds", "-m", "hand-made", "-q"
+    )
+    assert {path.name for path in (workplace / "cds").iterdir()} == {"p1-head", "p2-head", "scans.csv"}
+
+
+def map_to_text(paths):
+    return [str(path) for path in paths]
+
+
+def test_a_lost_voxel_size_is_said_where_the_scan_is_refused_for_it(command, workplace):
+    volume, _ = head_phantom((26, 96, 96), np.diag([2.3, 2.6, 7.0]))
+    write_image(workplace / "lost.nii.gz", volume.array, np.eye(4))
+    finished = command("segment", "lost.nii.gz", "-o", "lost", "-m", "hand-made", expect=1)
+    assert "Error: " in finished.stderr and SIZE_LOST in finished.stderr
 
 
 def test_stopped_between_two_scans_what_is_finished_stays(command, workplace, monkeypatch):

@@ -13,6 +13,12 @@ MINIMUM_SPACING_MM = 0.05  # finer than any clinical scanner: such a header is i
 MAXIMUM_SPACING_MM = 15.0
 MAXIMUM_EXTENT_MM = 2500.0
 MINIMUM_SINE_BETWEEN_AXES = 0.1  # flatter than 6 degrees: no scan, and the inverse loses its digits
+_FLAT = 1 / 3  # of the voxels along the longest axis; scans with cubes for voxels are hardly ever so flat
+#: What a file says of its geometry that was saved without any: to be told with whatever comes of its scan.
+SIZE_LOST = (
+    "The file says that its voxels are 1 x 1 x 1 mm, as files do whose voxel size was lost; all measures would then be "
+    "wrong. Check the size, and export the scan again if it is not so."
+)
 
 
 def check_array(volume: Volume, *, allow_constant: bool = False) -> None:
@@ -107,6 +113,17 @@ def check_geometry(volume: Volume) -> None:
     if (extent > MAXIMUM_EXTENT_MM).any():
         listed = " x ".join(f"{value:.0f}" for value in extent)
         raise InputError("extent-too-large", f"The image would measure {listed} mm, more than a person does.", hint)
+
+
+def size_note(volume: Volume) -> str:
+    """``SIZE_LOST`` where a scan seems to have lost its voxel size, else "".
+
+    A program that saves bare numbers writes the identity: voxels of 1 mm, the first of them at 0. A scan with many
+    fewer slices than rows was hardly made so.
+    """
+    bare = np.array_equal(np.abs(np.asarray(volume.ijk_to_lps, float)), np.eye(4))
+    shape = volume.array.shape
+    return SIZE_LOST if bare and min(shape) < _FLAT * max(shape) else ""
 
 
 def _check_finite(array: np.ndarray) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.images.dicom_headers import FolderScan, files_below, hashed_uid, scan_files
-from radiologycnn.images.dicom_pixels import read_slices
+from radiologycnn.images.dicom_headers import FolderScan, files_below, hashed_uid, is_table_of_contents, scan_files
+from radiologycnn.images.dicom_pixels import INVERTED, read_slices
 from radiologycnn.images.dicom_series import Series, sort_into_series
 from radiologycnn.images.regular_grid import to_regular_grid
 from radiologycnn.images.slice_stack import SliceStack
@@ -24,8 +24,10 @@ NO_DICOM_ADVICE = "Give a folder with DICOM files, or a scan file."
 def list_dicom(path: Path) -> tuple[list[Series], FolderScan]:
     """Series in a folder (and the folders below it), usable ones first, and what else was found there.
 
-    For a file: the series of its own folder that it belongs to.
+    For a file: the series of its own folder that it belongs to. The table of contents of a CD (its DICOMDIR) stands
+    for its folder.
     """
+    path = _folder_of_contents(path)
     if path.is_dir():
         scan = scan_files(files_below(path))
         return sort_into_series(scan.frames), scan
@@ -33,25 +35,31 @@ def list_dicom(path: Path) -> tuple[list[Series], FolderScan]:
     if not own.frames or own.frames[0].index is not None:
         return sort_into_series(own.frames), own
     scan = scan_files(files_below(path.parent, recursive=False))
-    uid = own.frames[0].series_uid
-    series = sort_into_series([frame for frame in scan.frames if frame.series_uid == uid])
+    first = own.frames[0]
+    series = sort_into_series([frame for frame in scan.frames if frame.series_uid == first.series_uid])
     mine = [one for one in series if any(frame.path == path for frame in one.frames)]
     scan.other_files.clear()
     # The file itself may be the duplicate that was left out: then its whole series is what the person means.
-    return mine or series, scan
+    return mine or [one for one in series if one.frames[0].study_uid == first.study_uid] or series, scan
+
+
+def _folder_of_contents(path: Path) -> Path:
+    """The folder that a table of contents lies in; any other path as it is."""
+    return path.parent if is_table_of_contents(path) else path
 
 
 def read_dicom(path: Path, series: str | int | None = None) -> Volume:
     """Reads one series into a volume.
 
     Args:
-        path: a file of the series, or a folder in which it lies, perhaps among others.
+        path: a file of the series, a folder in which it lies, perhaps among others, or such a folder's DICOMDIR.
         series: its number, as :func:`radiologycnn.images.list_series` lists it, or uid; needed where there are several.
 
     Raises:
         InputError: no such series, several to choose from, or one that is no volume; see
             :func:`radiologycnn.images.read_volume`.
     """
+    path = _folder_of_contents(path)
     listed, scan = list_dicom(path)
     if not listed:
         raise _nothing_found(path, scan)
@@ -157,6 +165,8 @@ def _assemble(slices: np.ndarray, series: Series, stack: SliceStack) -> Volume:
     }
     if series.modality == "CT" and not all(frame.rescaled for frame in series.frames):
         notes.append("The headers do not say how to turn the stored numbers into HU; they were taken as they are.")
+    if series.modality == "MR" and any(frame.photometric == INVERTED for frame in series.frames):
+        notes.append("The headers say that the pictures are stored as negatives (MONOCHROME1); they were turned back.")
     nominal_tilt = max((abs(frame.tilt_degrees or 0) for frame in series.frames), default=0.0)
     if nominal_tilt > 0.5 and not stack.sheared:
         notes.append(

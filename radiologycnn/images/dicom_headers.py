@@ -27,7 +27,8 @@ DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 SECONDARY_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds below it
 
 _TAGS = [
-    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "ImageType", "SeriesDescription", "SeriesNumber",
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Modality", "ImageType",
+    "SeriesDescription", "SeriesNumber",
     "InstanceNumber", "AcquisitionNumber", "TemporalPositionIdentifier", "EchoTime", "TriggerTime", "AcquisitionTime",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "GantryDetectorTilt",
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
@@ -48,6 +49,7 @@ class Frame:
     path: Path
     index: int | None
     series_uid: str
+    study_uid: str
     instance_uid: str
     sop_class: str
     modality: str
@@ -101,6 +103,18 @@ def looks_like_dicom(path: Path) -> bool:
     return start[128:132] == b"DICM" or (
         start[:2] == b"\x08\x00" and start[2:4] in (b"\x00\x00", b"\x05\x00", b"\x08\x00")
     )
+
+
+def is_table_of_contents(path: Path) -> bool:
+    """Whether a file is the DICOMDIR of a CD (DICOM PS3.10 chapter 8), by whatever name."""
+    if not (path.is_file() and looks_like_dicom(path)):
+        return False
+    try:
+        with quiet_pydicom():
+            meta = pydicom.filereader.read_file_meta_info(path)
+            return str(meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR_CLASS
+    except Exception:  # old or damaged files, in which pydicom stumbles over anything
+        return False
 
 
 def scan_files(paths: Iterable[Path]) -> FolderScan:
@@ -200,6 +214,7 @@ def _frame(path: Path, dataset: Dataset, index: int | None, groups: list[Dataset
         path=path,
         index=index,
         series_uid=str(dataset.get("SeriesInstanceUID") or ""),
+        study_uid=str(dataset.get("StudyInstanceUID") or ""),
         instance_uid=str(dataset.get("SOPInstanceUID") or ""),
         sop_class=str(dataset.get("SOPClassUID") or ""),
         modality=modality,

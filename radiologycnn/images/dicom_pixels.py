@@ -20,8 +20,11 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError, damaged_file
 from radiologycnn.images.dicom_headers import Frame, quiet_pydicom
 
+#: Photometric interpretation of pictures whose lowest values are shown white (DICOM PS3.3 C.7.6.3.1.2).
+INVERTED = "MONOCHROME1"
+
 _PIXEL_TAGS = [
-    "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PixelData",
 ]  # fmt: skip
 
@@ -60,15 +63,28 @@ def read_slices(frames: Sequence[Frame]) -> np.ndarray:
 
 
 def _stored_values(path: Path) -> np.ndarray:
-    """Stored values of a file, shape (frames, rows, columns), before any scaling."""
+    """Stored values of a file, shape (frames, rows, columns), before any scaling; of an MR never a negative."""
     try:
         with quiet_pydicom():
-            pixels = _unpack(pydicom.dcmread(path, force=True), path)
+            dataset = pydicom.dcmread(path, force=True)
+            pixels = _unpack(dataset, path)
+            # How a picture is shown says nothing of HU, which the modality LUT gives (DICOM PS3.3 C.11.1). An MR has no
+            # such scale, and what is bright in it is what is shown bright.
+            if dataset.get("Modality") == "MR" and dataset.get("PhotometricInterpretation") == INVERTED:
+                pixels = _inverted(pixels, dataset)
     except RadiologyCNNError:
         raise
     except Exception as error:  # pydicom raises whatever its stage of decoding raises
         raise damaged_file(path.name) from error
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _inverted(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """The negative within the range that the stored bits have (DICOM PS3.3 C.7.6.3.1); fractions are left alone."""
+    if pixels.dtype.kind not in "iu":
+        return pixels
+    lowest_and_highest = -1 if dataset.PixelRepresentation else (1 << int(dataset.BitsStored)) - 1  # added up
+    return lowest_and_highest - pixels.astype(np.int64)
 
 
 def _unpack(dataset: Dataset, path: Path) -> np.ndarray:
@@ -89,6 +105,9 @@ def _unpack_with_itk(dataset: Dataset, path: Path) -> np.ndarray:
     for keyword in _PIXEL_TAGS:
         if keyword in dataset:
             bare[keyword] = dataset[keyword]
+    # GDCM inverts the negatives that it unpacks, which no other way here does.
+    shown = dataset.get("PhotometricInterpretation")
+    bare.PhotometricInterpretation = "MONOCHROME2" if shown in (None, INVERTED) else shown
     # Secondary capture: the one class for which GDCM applies no scaling and wants no geometry.
     several = int(dataset.get("NumberOfFrames") or 1) > 1
     bare.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.3" if several else "1.2.840.10008.5.1.4.1.1.7"

@@ -23,10 +23,15 @@ from radiologycnn.images.volume import LPS_TO_RAS, Volume
 
 #: Code of each type of number, and its name in numpy.
 DATATYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+#: The note on a file without the directions of its axes; to be filled in with those that are assumed.
+UNKNOWN_ORIENTATION = (
+    "The file does not say how the patient lies in it: left and right, front and back, and the order of the slices are "
+    "assumed ({axes})."
+)
 _COLOURS = {128, 2304}
 _COMPLEX = {32, 1792, 2048}
 _UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
-_CHUNK_BYTES = 1 << 26
+_CHUNK_BYTES = 1 << 17  # what is lost of a packed file that is cut off, at most; larger ones read no faster
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
 
 
@@ -237,10 +242,7 @@ def _affine(header: _Header) -> tuple[np.ndarray, str, list[str]]:
     else:
         affine[:3, :3] = np.diag(np.abs(header.pixdim[1:4]))
         source = "voxel sizes"
-        notes.append(
-            "The file does not say how the patient lies in it: left and right, front and back, and the order of the "
-            "slices are assumed (RAS)."
-        )
+        notes.append(UNKNOWN_ORIENTATION.format(axes="RAS"))
     factor = _UNIT_MM.get(header.units, 1.0)
     if factor != 1.0:
         affine[:3] *= factor

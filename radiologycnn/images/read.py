@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +11,21 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiologycnn.errors import InputError, damaged_file, no_permission
-from radiologycnn.images.checks import check_array
+from radiologycnn.images.checks import check_array, size_note
 from radiologycnn.images.dicom import NO_DICOM_ADVICE, list_dicom, read_dicom
 from radiologycnn.images.dicom_headers import files_below, looks_like_dicom
 from radiologycnn.images.dicom_series import Series
-from radiologycnn.images.nifti import read_nifti
+from radiologycnn.images.nifti import UNKNOWN_ORIENTATION, read_nifti
 from radiologycnn.images.volume import Volume
 
 _NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
 _ITK = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+# What says in the text at the beginning of such a file how the patient lies; without it ITK takes the axes for LPS.
+_ORIENTED = {
+    "NrrdImageIO": re.compile(rb"^space\s*:", re.IGNORECASE | re.MULTILINE),
+    "MetaImageIO": re.compile(rb"^(transformmatrix|rotation|orientation)\s*=", re.IGNORECASE | re.MULTILINE),
+}
+_LONGEST_TEXT_BYTES = 1 << 16
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pdf")
 _HINT = "Give a scan as NIfTI, NRRD, MHA or a DICOM folder."
 
@@ -38,9 +45,15 @@ def read_volume(path: str | os.PathLike[str], series: str | int | None = None) -
     Raises:
         InputError: with a sentence on what is wrong and one on what to do.
     """
-    volume = _readable(Path(path).expanduser(), series)
+    path = Path(path).expanduser()
+    volume = _readable(path, series)
     check_array(volume, allow_constant=True)
-    return volume
+    of_dicom = volume.provenance.get("format") == "DICOM"
+    note = "" if of_dicom else size_note(volume)
+    named = path.resolve()
+    # A file of a DICOM series is called IM0001: there the folder is what a person names.
+    called = f"{named.parent.name} {named.name}" if of_dicom and path.is_file() else named.name
+    return replace(volume, notes=(*volume.notes, note) if note else volume.notes, path_name=called)
 
 
 def read_map(path: str | os.PathLike[str]) -> Volume:
@@ -191,6 +204,16 @@ def _read_with_itk(path: Path, image_io: str) -> Volume:
     ijk_to_lps = np.eye(4)
     ijk_to_lps[:3, :3] = direction * np.array(image.GetSpacing()[:3])
     ijk_to_lps[:3, 3] = image.GetOrigin()[:3]
-    volume = Volume(array.reshape(array.shape[-3:]), ijk_to_lps, "", path.stem, (), {"format": path.suffix[1:].upper()})
+    notes = () if _says_orientation(path, image_io) else (UNKNOWN_ORIENTATION.format(axes="LPS"),)
+    provenance = {"format": path.suffix[1:].upper()}
+    volume = Volume(array.reshape(array.shape[-3:]), ijk_to_lps, "", path.stem, notes, provenance)
     modality = image.GetMetaData("modality") if "modality" in image.GetMetaDataKeys() else ""
     return replace(volume, modality=modality.strip().upper()) if modality else volume
+
+
+def _says_orientation(path: Path, image_io: str) -> bool:
+    """Whether the header of a NRRD (fields up to an empty line) or MetaImage (up to ElementDataFile) has the axes."""
+    with path.open("rb") as stream:
+        text = stream.read(_LONGEST_TEXT_BYTES)
+    text = re.split(rb"\r?\n\r?\n|^ElementDataFile", text, maxsplit=1, flags=re.MULTILINE)[0]
+    return bool(_ORIENTED[image_io].search(text))

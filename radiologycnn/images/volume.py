@@ -26,6 +26,8 @@ class Volume:
         notes: sentences for the person: what was done to the data on reading (resampled, slices missing, ...).
         provenance: JSON-able facts about the source (format, series, original spacing, tilt, gaps).
         source_slices: the slices as acquired, where ``array`` was resampled from uneven or tilted ones.
+        path_name: what the person called the file or folder, to look for words in; never shown or stored, as it may be
+            a patient's name.
     """
 
     array: np.ndarray
@@ -35,6 +37,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     source_slices: SourceSlices | None = None
+    path_name: str = field(default="", repr=False)
 
     @property
     def spacing_mm(self) -> np.ndarray:

@@ -104,6 +104,9 @@ def describe_series(volume: Volume) -> SeriesDescription:
     elif source and _side_by_position(volume) not in ("unknown", side):
         notes.append(f"By its {source} this is a {side} shoulder, but it lies on the other side of the scanner. "
                      "Check the side.")  # fmt: skip
+    elif source.endswith("name") and _side_by_picture(volume, plane) not in ("unknown", side):
+        notes.append(f"By its {source} this is a {side} shoulder, but the picture looks like one of the other side. "
+                     "Check the side.")  # fmt: skip
     if side == "unknown":
         notes.append("Nothing tells which shoulder this is; set the side.")
     elif source == "picture":
@@ -211,10 +214,12 @@ def _side(volume: Volume, facts: Mapping[str, Any], words: str, plane: str) -> t
     side = _side_by_position(volume)
     if side != "unknown":
         return side, "position in the scanner"
-    if plane == "sagittal":
-        return "unknown", ""
-    side = side_by_picture(volume)
+    side = _side_by_picture(volume, plane)
     return side, "picture" if side != "unknown" else ""
+
+
+def _side_by_picture(volume: Volume, plane: str) -> str:
+    return "unknown" if plane == "sagittal" else side_by_picture(volume)
 
 
 def _side_by_position(volume: Volume) -> str:

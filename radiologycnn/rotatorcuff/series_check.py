@@ -15,6 +15,7 @@ from radiologycnn.rotatorcuff.series_words import (
     SHOULDER,
     acquisition_facts,
     other_organ,
+    path_says_shoulder,
     series_words,
     study_words,
     tag_words,
@@ -22,7 +23,10 @@ from radiologycnn.rotatorcuff.series_words import (
 
 CHOOSE_SHOULDER = "Choose an oblique-coronal MR series of a shoulder, best T2- or PD-weighted."
 # BodyPartExamined was wrong in 15 % of the images that Gueld 2002 looked at: there must be a way past it.
-CHOOSE_OR_RENAME = f"{CHOOSE_SHOULDER} If the header is wrong, rename the scan so that its name says shoulder."
+CHOOSE_OR_RENAME = (
+    f"{CHOOSE_SHOULDER} If the header is wrong, rename the scan (its file or folder; in Slicer the volume) so that its "
+    "name says shoulder."
+)
 
 _FEWEST_SLICES = 6
 _EXTENT_MM = (40.0, 110.0, 260.0, 450.0)  # refused below, warned below, warned above, refused above
@@ -47,9 +51,14 @@ def check_shoulder_mr(volume: Volume) -> list[str]:
     words = f"{series_words(volume, facts)} {study_words(facts)}"
     if not SHOULDER.search(words):
         tagged, named = other_organ(" ".join(tag_words(facts))), other_organ(words)
-        if tagged:
+        if tagged and path_says_shoulder(volume):
+            warnings.append(
+                f"By its header this series shows {tagged}, but its file or folder is called a shoulder, and that was "
+                "believed. Check that it is one."
+            )
+        elif tagged:
             raise InputError("not-a-shoulder", f"This series shows {tagged}, as its header says.", CHOOSE_OR_RENAME)
-        if named:  # a study may have series of several organs
+        elif named:  # a study may have series of several organs
             warnings.append(f"By its name this series shows {named}{NOT_A_SHOULDER}")
     description = describe_series(volume)
     if description.plane != "coronal":

@@ -25,9 +25,15 @@ PLANE_WORDS = (
     ("sagittal", re.compile(r"\b(para|\w{0,3})sag(i|itt?ale?)?\b")),
     ("axial", re.compile(r"\b\w{0,3}(ax|axl|axial)\b|\btra(ns|nsverse|nsversal)?\b")),
 )
+# Behind the German "re" for right may stand what a series is called, but nothing else: "re-scan" and "re: motion" are
+# English.
+_AFTER_RE = (
+    r"(?= ?$| ?/| (schult|shoul|arm\b|gelenk|oberarm|humer|obl|para|sag|[ck]or|ax|tra|t1|t2|pd|dp|ir\b|stir|tirm|fs\b|"
+    r"fat|spa?ir|dixon|dess|vibe|gre|tse|fse|se\b|me?dic|3d|2d|iso|nativ|ohne|mit|km|w\b|wo\b|\d+ ?mm\b))"
+)
 SIDE_WORDS = (
     ("left", re.compile(r"\bleft\b|\blt\b|\blinks?\b|\bgauche\b|\bli\b|\bl\b")),
-    ("right", re.compile(r"\bright\b|\brt\b|\brechts?\b|\bdroite?\b|\bre\b|\br\b")),
+    ("right", re.compile(r"\bright\b|\brt\b|\brechts?\b|\bdroite?\b|\br\b|\bre\b" + _AFTER_RE)),
 )
 WEIGHTING_WORDS = (
     ("T2", re.compile(r"\bt2|stir\b|tirm\b")),
@@ -74,13 +80,18 @@ def tag_words(facts: Mapping[str, Any]) -> list[str]:
 
 
 def series_words(volume: Volume, facts: Mapping[str, Any]) -> str:
-    """All that is said of the series, in plain words: the header's texts and the volume's name."""
-    return " ".join([*tag_words(facts), _plain(volume.name)])
+    """All that is said of the series, in plain words: the header's texts and the volume's name, a stroke between."""
+    return " / ".join([*tag_words(facts), _plain(volume.name)])
+
+
+def path_says_shoulder(volume: Volume) -> bool:
+    """Whether the person called the file or folder of the scan a shoulder."""
+    return bool(SHOULDER.search(_plain(volume.path_name)))
 
 
 def study_words(facts: Mapping[str, Any]) -> str:
     """What is said of the whole study, in plain words: the organ and often the side, but nothing of one series."""
-    return " ".join(_plain(text) for text in listed(facts.get("StudyDescription")))
+    return " / ".join(_plain(text) for text in listed(facts.get("StudyDescription")))
 
 
 def only_meaning(patterns: tuple[tuple[str, re.Pattern[str]], ...], words: str) -> str:
