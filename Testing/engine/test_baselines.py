@@ -1,19 +1,25 @@
 """Baselines: the networks are the published ones, each method learns behind one interface, resumes, and segments."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from radiologycnn.baselines import cnn_ds
 from radiologycnn.baselines.cnn_ds import CnnDsSegmenter, prepared_on_grid
-from radiologycnn.baselines.forest import FEATURES, LEFT_OUT, ForestSegmenter, voxel_features
-from radiologycnn.baselines.interface import Learning, ScanCase, ShoulderCase
+from radiologycnn.baselines.forest import FEATURES, LEFT_OUT, ForestSegmenter, _new_forest, voxel_features
+from radiologycnn.baselines.interface import Learning, ScanCase, Segmenter, ShoulderCase
+from radiologycnn.baselines.operating_point import THRESHOLDS, MaskAt, best_threshold
 from radiologycnn.baselines.tear_networks import VARIANTS, architecture, prepared_cubes
 from radiologycnn.baselines.threshold import ThresholdSegmenter
+from radiologycnn.baselines.trained_segmenter import WEIGHTS_NAME
 from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.segmentation_metrics import overlap
@@ -32,6 +38,7 @@ from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearS
 SETTINGS = TrainingSettings.from_preset(
     "default", {"grid_shape_ijk": (32, 32, 16), "base_filters": 2, "epochs": 2, "coarse_epochs": 0, "augment": False}
 )
+AUGMENTED = replace(SETTINGS, pixel_unshuffle=1, coarse_epochs=1, augment=True)
 SMALL_3D = UNetOptions(base_filters=2, depth=3)
 SMALL_2D = UNetOptions(dimensions=2, base_filters=2, depth=3, doubled_before_pooling=False, dropout=0.5)
 
@@ -123,15 +130,42 @@ def test_threshold_learns_the_brightness_of_blood(cases, tmp_path) -> None:
 
 def test_forest_finds_blood_and_names_what_is_left_out(cases, tmp_path) -> None:
     segmenter = ForestSegmenter((32, 32, 16), trees=10)
-    fit = segmenter.fit(cases[:3], [], tmp_path)
-    assert list(LEFT_OUT) == ["zscore_template"] and fit.facts["left_out"] == list(LEFT_OUT.values())
+    fit = segmenter.fit(cases[:3], cases[3:4], tmp_path)
+    assert list(LEFT_OUT) == ["zscore_template", "augmentation"] and fit.facts["left_out"] == list(LEFT_OUT.values())
     assert set(fit.facts["importance"]) == set(FEATURES)
+    assert list(fit.facts["seconds_by_stage"]) == ["features", "trees", "threshold"]
+    assert fit.seconds == pytest.approx(sum(fit.facts["seconds_by_stage"].values()))
     volume, mask = cases[4].read()
     found = segmenter.predict(volume)
     assert overlap(found, mask).dice > 0.7
     again = ForestSegmenter((32, 32, 16), trees=10)
-    again.fit([], [], tmp_path)
+    assert again.fit([], [], tmp_path).facts == fit.facts  # read, not learned
     assert np.array_equal(again.predict(volume), found)
+
+
+def test_forest_is_the_same_on_one_core_and_on_several(cases, tmp_path, monkeypatch) -> None:
+    volume, _ = cases[4].read()
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        segmenter = ForestSegmenter((32, 32, 16), trees=15)
+        segmenter.fit(cases[:2], [], tmp_path / str(cores))
+        learned, shares = segmenter._forest, []
+        assert _new_forest(15, 0).n_jobs == cores
+        segmenter._forest = SimpleNamespace(
+            predict_proba=lambda share, learned=learned, shares=shares: (
+                shares.append(len(share)) or learned.predict_proba(share)
+            )
+        )
+        found.append(segmenter._probability(segmenter.preprocessing.prepare(volume)))
+        assert len(shares) == cores and max(shares) - min(shares) <= 1
+    assert found[0].any() and np.array_equal(*found)
+
+
+def test_forest_of_an_earlier_version_chooses_its_threshold_anew(cases, tmp_path) -> None:
+    ForestSegmenter((32, 32, 16), trees=10).fit(cases[:3], cases[3:4], tmp_path)
+    (tmp_path / "forest.json").write_text(json.dumps({"threshold": 0.95, "seconds": 1.0}))
+    assert ForestSegmenter((32, 32, 16), trees=10).fit(cases[:3], cases[3:4], tmp_path).facts["threshold"] < 0.95
 
 
 def test_forest_features_are_what_their_names_say() -> None:
@@ -155,9 +189,11 @@ def test_slice_recipe_windows_then_scores_then_smooths() -> None:
     recipe = SliceRecipe(32)
     ready = recipe.grid(volume).prepare(volume)
     assert ready.array.shape == (16, 32, 32)
-    assert ready.array.min() >= 30 and ready.array.max() <= 130
+    assert ready.array.min() == 0 and ready.array.max() == 1  # 0 and 130 HU
     smooth = recipe.denoised(ready.array)
-    scored = (ready.array - ready.array.mean()) / ready.array.std()
+    windowed = (ready.array * 130).clip(30, 130)
+    scored = (windowed - windowed.mean()) / windowed.std()
+    assert np.allclose(replace(recipe, flow_steps=0).denoised(ready.array), scored, atol=1e-4)
     assert abs(float(smooth.mean())) < 0.1
     assert np.abs(np.diff(smooth, axis=2)).sum() < np.abs(np.diff(scored, axis=2)).sum()
     holed = mask.astype(np.uint8)
@@ -166,30 +202,165 @@ def test_slice_recipe_windows_then_scores_then_smooths() -> None:
     assert SliceRecipe(32, closing_mm=6).closed(holed, 6.0)[k, j, i] == 1
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: CnnDsSegmenter("cnn_ds_without", "without", SETTINGS, deep_supervision=False),
-        lambda: PatchUNetSegmenter(SETTINGS, SMALL_3D, patch_size=16),
-        lambda: SliceUNetSegmenter(SETTINGS, SMALL_2D, SliceRecipe(32), slices_a_step=4),
-    ],
-    ids=["cnn_ds_without", "patch_unet", "slice_unet"],
-)
-def test_networks_go_on_after_a_stop_with_the_same_result(make, cases, tmp_path) -> None:
-    volume, _ = cases[4].read()
+NETWORKS = {
+    "cnn_ds_without": lambda settings: CnnDsSegmenter("cnn_ds_without", "without", settings, deep_supervision=False),
+    "patch_unet": lambda settings: PatchUNetSegmenter(settings, SMALL_3D, patch_size=16),
+    "slice_unet": lambda settings: SliceUNetSegmenter(settings, SMALL_2D, SliceRecipe(32), slices_a_step=4),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_go_on_after_a_stop_with_the_same_result(name, cases, tmp_path) -> None:
+    def make() -> Segmenter:
+        return NETWORKS[name](AUGMENTED)
+
+    volume, _ = cases[2].read()
     whole = make()
-    fit = whole.fit(cases[:3], cases[3:4], tmp_path / "whole" / "m")
+    fit = whole.fit(cases[:2], cases[3:5], tmp_path / "whole" / "m")
     assert fit.log.exists() and fit.facts["parameters"] > 0
     expected = whole.predict(volume)
     assert expected.shape == volume.array.shape and expected.dtype == bool
-    asked = count()  # stopped in the second epoch
-    with pytest.raises(Cancelled):
-        make().fit(cases[:3], cases[3:4], tmp_path / "cut" / "m", cancelled=lambda: next(asked) >= 10)
+    folder, asked, said = tmp_path / "cut" / "m", count(), [""]
+    with pytest.raises(Cancelled):  # within the second epoch, the first of the fine stage
+        make().fit(cases[:2], cases[3:5], folder, cancelled=lambda: (folder / "log.csv").exists() and next(asked) >= 2)
+    with pytest.raises(Cancelled):  # all is learned but the threshold
+        make().fit(
+            cases[:2], cases[3:5], folder, lambda _, text: said.append(text), lambda: said[-1].startswith("Operating")
+        )
     resumed = make()
-    again = resumed.fit(cases[:3], cases[3:4], tmp_path / "cut" / "m")
+    again = resumed.fit(cases[:2], cases[3:5], folder)
     assert np.array_equal(resumed.predict(volume), expected)
     losses = [[row.split(",")[3:5] for row in f.log.read_text().splitlines()] for f in (fit, again)]
-    assert losses[0] == losses[1]
+    assert losses[0] == losses[1] and len(losses[0]) == 4
+    assert fit.facts == again.facts == make().fit([], [], folder).facts  # the last one is read, not learned
+
+
+@pytest.mark.parametrize("name", ["patch_unet", "slice_unet"])
+def test_unets_learn_from_parts_of_augmented_heads(name, cases, tmp_path) -> None:
+    learning = Learning(cases[:1], [], tmp_path / "m", lambda part, text: None, lambda: False)
+    samples = {}
+    for augment in (False, True):
+        segmenter = NETWORKS[name](replace(AUGMENTED, augment=augment))
+        assert segmenter.settings.augment == augment and segmenter.settings.coarse_epochs == 1
+        ((path,), _) = segmenter.prepared(learning)
+        loop = segmenter.make_loop(segmenter.network, None, segmenter.settings, [path], [path], tmp_path / "m")
+        for loop.epoch in (0, 1):  # the coarse stage, and the fine one
+            first, again = (loop.prepare(path, torch.Generator().manual_seed(7)) for _ in range(2))
+            assert all(torch.equal(*both) for both in zip(first, again))
+            samples[augment, loop.coarse] = first
+    # Every part changes, and the blood lies elsewhere.
+    plain, (image, mask) = samples[False, False], samples[True, False]
+    assert image.shape == plain[0].shape and not torch.equal(mask, plain[1])
+    assert all((one != other).float().mean() > 0.2 for one, other in zip(image, plain[0]))
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    if name == "patch_unet":  # four patches cover the grid, one the coarse grid of 8 slices
+        assert image.shape == (4, 1, 16, 16, 16) and samples[True, True][0].shape == (1, 1, 8, 16, 16)
+    else:  # the case's 16 slices, in groups
+        assert image.shape == (4, 1, 4, 32, 32) and samples[True, True][0].shape == (4, 1, 4, 16, 16)
+
+
+def test_unets_learn_as_the_default_settings_say() -> None:
+    default = TrainingSettings()
+    patches, slices = PatchUNetSegmenter(default, SMALL_3D), SliceUNetSegmenter(default, SMALL_2D)
+    assert patches.settings == default and default.augment and default.coarse_epochs
+    assert slices.settings == replace(default, learning_rate=1e-4)
+    grid = np.zeros(default.grid_shape_ijk[::-1], np.float32)
+    drawn, _ = patches.draw(grid, grid, torch.Generator())
+    assert drawn.shape == (12, 64, 64, 64) and drawn.size >= grid.size
+    assert len(PatchUNetSegmenter(default, SMALL_3D, patches=3).draw(grid, grid, torch.Generator())[0]) == 3
+
+
+def test_parts_of_a_case_are_learned_from_a_few_at_once(cases, tmp_path) -> None:
+    """So that the memory that a step takes does not hang on how many parts a case has; validation takes all of them."""
+
+    class Counting(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.seen = torch.nn.Parameter(torch.ones(())), []
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            self.seen.append((self.training, len(image)))
+            return image * self.weight
+
+    segmenter = NETWORKS["patch_unet"](replace(AUGMENTED, coarse_epochs=0, epochs=1, weight_average=0.0))
+    segmenter.network = network = Counting()
+    paths = segmenter.prepared(Learning(cases[:1], cases[1:2], tmp_path / "m", lambda *_: None, lambda: False))
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    loop = segmenter.make_loop(network, optimizer, segmenter.settings, *paths, tmp_path / "m")
+    loop.run()
+    assert network.seen == [(True, 2)] * 2 + [(False, 2)] * 2
+    (path,) = paths[1]
+    image, mask = loop.parts(*loop.load(path), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        few, logits = loop._loss(image, mask)
+        loop.parts_a_step = 4
+        whole, expected = loop._loss(image, mask)
+    assert float(few) == pytest.approx(float(whole), rel=1e-5) and torch.equal(logits, expected)
+
+
+def dynunet(settings: TrainingSettings) -> Segmenter:
+    pytest.importorskip("monai", reason="MONAI, whose DynUNet is a peer, is not installed")
+    from radiologycnn.baselines.monai_reference import DynUNetSegmenter
+
+    return DynUNetSegmenter(settings)
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("name", [*NETWORKS, "dynunet", "forest"])
+def test_every_method_takes_the_threshold_that_is_best_on_the_validation_cases(
+    name, preset, cases, tmp_path, monkeypatch
+) -> None:
+    settings = replace(SETTINGS, preset=preset, epochs=1)
+    makers = {**NETWORKS, "dynunet": dynunet, "forest": lambda settings: ForestSegmenter((32, 32, 16), trees=5)}
+    asked = []
+
+    def outlined(*arguments: object) -> MaskAt:
+        """Right from 0.65 on to 0.8 for the first case that is asked for, from 0.75 on for the others."""
+        volume = next(one for one in arguments if isinstance(one, Volume))
+        truth = next(mask for case in cases for same, mask in [case.read()] if np.array_equal(same.array, volume.array))
+        asked.append(volume)
+        low = 0.65 if len(asked) == 1 else 0.75
+        return lambda threshold: truth if low <= threshold <= 0.8 else ~truth
+
+    segmenter = makers[name](settings)
+    for owner in (cnn_ds, type(segmenter)):
+        for attribute in ("outlined", "outlined_on_grid"):
+            if hasattr(owner, attribute):
+                monkeypatch.setattr(owner, attribute, outlined)
+    fit = segmenter.fit(cases[:2], cases[2:4], tmp_path / "m")
+    has_own = preset == "paper" and name != "forest"
+    assert fit.facts["threshold"] == (0.5 if has_own else 0.75)
+    assert len(asked) == (0 if has_own else 2)
+    assert makers[name](settings).fit([], [], tmp_path / "m").facts["threshold"] == fit.facts["threshold"]
+
+
+def test_best_threshold_is_that_of_the_mean_dice(cases, tmp_path) -> None:
+    def learning(count: int) -> Learning:
+        return Learning([], cases[:count], tmp_path, lambda part, text: None, lambda: False)
+
+    def outlined(volume: Volume) -> MaskAt:
+        """Blood has 0.625, as much round it 0.4."""
+        blood = (volume.array > 50) & (volume.array < 100)
+        probability = np.where(ndimage.binary_dilation(blood), 0.4, 0.0)
+        probability[blood] = 0.625
+        return lambda threshold: probability >= threshold
+
+    assert best_threshold(learning(0), outlined) == 0.5
+    for count_of_cases in (1, 3):
+        found = best_threshold(learning(count_of_cases), outlined)
+        scores = [
+            np.mean([overlap(outlined(case.read()[0])(t), case.read()[1]).dice for case in cases[:count_of_cases]])
+            for t in THRESHOLDS
+        ]
+        assert scores[THRESHOLDS.index(found)] == max(scores) and found == 0.5  # 0.45 to 0.6 are as good
+
+
+def test_weights_of_an_earlier_version_are_refused(cases, tmp_path) -> None:
+    """They were learned otherwise, and were used at 0.5 whatever the validation cases said."""
+    segmenter = NETWORKS["patch_unet"](SETTINGS)
+    torch.save(segmenter.network.state_dict(), tmp_path / WEIGHTS_NAME)
+    with pytest.raises(InputError, match="earlier version"):
+        segmenter.fit(cases[:2], cases[2:3], tmp_path)
 
 
 def test_methods_learn_from_cases_as_they_are_now(cases, tmp_path) -> None:
@@ -248,10 +419,7 @@ def test_sliding_window_puts_a_volume_together_without_seams() -> None:
 
 
 def test_dynunet_learns_where_monai_is(cases, tmp_path) -> None:
-    pytest.importorskip("monai", reason="MONAI, whose DynUNet is a peer, is not installed")
-    from radiologycnn.baselines.monai_reference import DynUNetSegmenter
-
-    segmenter = DynUNetSegmenter(SETTINGS)
+    segmenter = dynunet(SETTINGS)
     assert segmenter.fit(cases[:3], cases[3:4], tmp_path / "m").facts["parameters"] > 0
     volume, mask = cases[4].read()
     assert segmenter.predict(volume).shape == mask.shape

@@ -195,6 +195,8 @@ def test_summary_keeps_bleed_scans_and_bleed_free_ones_apart() -> None:
     ]
     summary = summarize(rows)
     assert (summary["dice_mean"], summary["invented_ml_median"]) == (0.7, 0.4)
+    assert summary["dice_sd"] == 0.141  # n - 1
+    assert summarize(rows[1:])["dice_sd"] is None  # of one scan
     assert summary["dice_mean_by_main_kind"] == {"iph": 0.8, "sdh": 0.6}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
+from radiologycnn.baselines.operating_point import operating_threshold, outlined_on_grid
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 from radiologycnn.images.volume import Volume
@@ -19,14 +20,11 @@ from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
-from radiologycnn.training.hemorrhage.assess import choose_threshold
 from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
 from radiologycnn.training.hemorrhage.run import cache_name, preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop, architecture_of
 from radiologycnn.training.packages import describe
-
-PAPER_THRESHOLD = 0.5
 
 
 def prepared_on_grid(learning: Learning[ScanCase], settings: TrainingSettings) -> list[list[Path]]:
@@ -44,8 +42,7 @@ class CnnDsSegmenter(Segmenter):
     """The paper's network, used as the panel and ``segment`` use it.
 
     Args:
-        settings: of the training; its preset "paper" keeps the paper's threshold of 0.5, others choose it on the
-            validation cases.
+        settings: of the training.
         deep_supervision: False is the ablation of Table 4.
         simulated: the scans that it learns from, for the model's card.
     """
@@ -92,12 +89,14 @@ class CnnDsSegmenter(Segmenter):
         optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
         loop = SegmentationLoop(network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
         result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
-        threshold = PAPER_THRESHOLD
-        if settings.preset != "paper":
-            network.load_state_dict(result.state_dict)
-            threshold, _ = choose_threshold(network, paths[1], self.device)
+        network.load_state_dict(result.state_dict)
+        network.eval()
+        preprocessing = preprocessing_of(settings)
+        threshold = operating_threshold(
+            settings, learning, lambda volume: outlined_on_grid(network, preprocessing, volume, self.device)
+        )
         record = describe(
-            HEMORRHAGE_TASK, settings, self.architecture, preprocessing_of(settings).to_dict(), [HEMORRHAGE.to_dict()],
+            HEMORRHAGE_TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
             self.name.replace("_", "-"), "0.1.0", self.title, learning.description,
             self.simulated, threshold, {},
         )  # fmt: skip

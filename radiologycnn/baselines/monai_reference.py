@@ -1,7 +1,7 @@
 """A present-day reference: MONAI's DynUNet, the network of nnU-Net, on the grid that CNN-DS sees; where MONAI is there.
 
-Learns as CNN-DS does: the same cases, loss, schedule and augmentation. nnU-Net's own planning and its ensemble of folds
-are not part of it.
+Learns as CNN-DS does: the same cases, loss, schedule, augmentation and rule for the threshold. nnU-Net's own planning
+and its ensemble of folds are not part of it.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import nn
 
 from radiologycnn.baselines.cnn_ds import prepared_on_grid
 from radiologycnn.baselines.interface import Learning, ScanCase
-from radiologycnn.baselines.unets import TrainedSegmenter
+from radiologycnn.baselines.operating_point import MaskAt, outlined_on_grid
+from radiologycnn.baselines.trained_segmenter import TrainedSegmenter
 from radiologycnn.errors import missing_package
-from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.volume import Volume
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 
 _LEVELS = 5
-_THRESHOLD = 0.5
 
 
 class DynUNetSegmenter(TrainedSegmenter):
@@ -56,9 +53,8 @@ class DynUNetSegmenter(TrainedSegmenter):
     def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
         return prepared_on_grid(learning, self.settings)
 
-    @torch.no_grad()
-    def predict(self, volume: Volume) -> np.ndarray:
-        ready = preprocessing_of(self.settings).prepare(volume)
-        logits = self.network(torch.from_numpy(ready.array)[None, None].to(self.device))
-        probability = torch.sigmoid(logits.float())[0, 0].cpu().numpy()
-        return mask_from_probability(ready.to_scan(probability), _THRESHOLD) > 0
+    def outlined(self, volume: Volume) -> MaskAt:
+        return outlined_on_grid(self.network, preprocessing_of(self.settings), volume, self.device)
+
+    def facts(self) -> dict[str, Any]:
+        return {"left_out": ["deep supervision, nnU-Net's own planning and its ensemble"]}

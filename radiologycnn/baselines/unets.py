@@ -1,12 +1,14 @@
 """The two U-Nets that Arab 2020 compares with: of patches (Cicek 2016) and of slices (Ironside 2019).
 
 Both learn through the training loop of CNN-DS, with its loss (the originals' are not stated, or are a weighted
-cross-entropy) and from the same cases. The patches are cut from the grid that CNN-DS sees whole, so that only the field
-of view differs; the slices keep their number and a finer grid in plane.
+cross-entropy), its coarse passes and its augmentation, and from the same cases. The patches are cut from the grid that
+CNN-DS sees whole, so that only the field of view differs; the slices keep their number and a finer grid in plane. Their
+scale reaches 130 HU instead of 100, so that the augmentation's steps in HU are 1.3 times CNN-DS's.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,120 +20,113 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from radiologycnn.baselines.cnn_ds import prepared_on_grid
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
+from radiologycnn.baselines.interface import Learning, ScanCase
+from radiologycnn.baselines.operating_point import MaskAt
+from radiologycnn.baselines.trained_segmenter import TrainedSegmenter
+from radiologycnn.errors import Cancelled
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
+from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.grid import reorient_to_lps
 from radiologycnn.images.volume import Volume
 from radiologycnn.networks.unet import SliceWise, UNet
 from radiologycnn.networks.unet_options import UNetOptions
-from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
-from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case, save_case
+from radiologycnn.training.hemorrhage.cases import PreparedCase, save_case
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
-
-WEIGHTS_NAME = "weights.pt"
-_THRESHOLD = 0.5
+from radiologycnn.training.loading import Sample
 
 Draw = Callable[[np.ndarray, np.ndarray, torch.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 class DrawnPartsLoop(SegmentationLoop):
-    """Learns from parts that are drawn from each case anew, such as patches or some slices.
+    """Learns from parts that are drawn from each case anew, such as patches or groups of slices, a few of them a step.
+
+    A case is augmented as a whole before parts are drawn from it, and made ready once for all of them.
 
     Args:
         draw: image and mask (K, J, I) of a case to parts of them, shape (parts, k, j, i).
+        parts_a_step: of each case of a batch, as many as memory is to hold.
+        coarse_step_kji: as of the base.
     """
 
-    def __init__(self, draw: Draw, *args: Any) -> None:
+    def __init__(self, draw: Draw, parts_a_step: int, coarse_step_kji: tuple[int, int, int], *args: Any) -> None:
         super().__init__(*args)
-        self.draw = draw
+        self.draw, self.parts_a_step, self.coarse_step_kji = draw, parts_a_step, coarse_step_kji
 
-    def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        case = load_case(path)
-        image, mask = self.draw(case.image.astype(np.float32), case.mask.astype(np.float32), generator)
-        return tuple(torch.from_numpy(np.ascontiguousarray(parts))[:, None] for parts in (image, mask))
+    def parts(self, image: Tensor, mask: Tensor, generator: torch.Generator) -> Sample:
+        found = self.draw(image[0, 0].numpy(), mask[0, 0].numpy(), generator)
+        return tuple(torch.from_numpy(np.ascontiguousarray(one))[:, None] for one in found)
 
+    def _step(self, samples: Sequence[Sample], cases: int) -> Tensor:
+        """So many steps of the optimizer as the parts need; returns their mean loss."""
+        most = max(self.team.gather(max((len(sample[0]) for sample in samples), default=0)))
+        losses = []
+        for first in range(0, most, self.parts_a_step):
+            if any(self.team.gather(self.cancelled())):
+                raise Cancelled
+            few = slice(first, first + self.parts_a_step)
+            share = [tuple(column[few] for column in sample) for sample in samples if len(sample[0]) > first]
+            losses.append(super()._step(share, cases))
+        return torch.stack(losses).mean()
 
-class TrainedSegmenter(Segmenter):
-    """What they share: training, weights on disk, facts. A subclass says how cases are prepared and what is learned."""
-
-    settings: TrainingSettings
-    device: str
-
-    def build(self) -> None:
-        """Make the network, its weights drawn by the seed."""
-        torch.manual_seed(self.settings.seed)
-        self.network = self.make_network().to(self.device)
-
-    def make_network(self) -> nn.Module:
-        raise NotImplementedError
-
-    def make_loop(self, *args: Any) -> SegmentationLoop:
-        """The training loop; arguments as of :class:`radiologycnn.training.loop.TrainingLoop`."""
-        raise NotImplementedError
-
-    def facts(self) -> dict[str, Any]:
-        """For the report, beside the number of parameters."""
-        return {}
-
-    def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
-        """Files of the training and of the validation cases."""
-        raise NotImplementedError
-
-    def learn(self, learning: Learning[ScanCase]) -> Fit:
-        folder, settings = learning.folder, self.settings
-        path = folder / WEIGHTS_NAME
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            paths = self.prepared(learning)
-            optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-7)
-            loop = self.make_loop(self.network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
-            result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
-            partial = path.with_suffix(".part")
-            torch.save(result.state_dict, partial)
-            partial.replace(path)
-        self.network.load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
-        self.network.eval()
-        log = folder / LOG_NAME
-        return Fit(logged_seconds(log), log, {"parameters": network_size(self.network), **self.facts()})
+    def _loss(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        if torch.is_grad_enabled():
+            return super()._loss(image, mask)
+        # All parts of a validation case come at once; memory holds no more of them than while training.
+        total, logits = torch.zeros((), device=self.device), []
+        for few in zip(image.split(self.parts_a_step), mask.split(self.parts_a_step)):
+            loss, found = super()._loss(*few)
+            total += loss * len(found)
+            logits.append(found.cpu())
+        return total / len(image), torch.cat(logits)
 
 
 class _DrawnUNetSegmenter(TrainedSegmenter):
     """A U-Net that learns from parts which :meth:`draw` draws."""
 
     options: UNetOptions
-
-    def build(self) -> None:
-        # Patches and slices are not halved before, and their augmentation would need whole heads.
-        self.settings = replace(self.settings, coarse_epochs=0, augment=False)
-        super().build()
+    parts_a_step: int
+    coarse_step_kji = (2, 2, 2)
 
     def make_network(self) -> nn.Module:
         network = UNet(self.options)
         return SliceWise(network) if self.options.dimensions == 2 else network
 
     def make_loop(self, *args: Any) -> SegmentationLoop:
-        return DrawnPartsLoop(self.draw, *args)
+        return DrawnPartsLoop(self.draw, self.parts_a_step, self.coarse_step_kji, *args)
 
+    @abstractmethod
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """As of :class:`DrawnPartsLoop`."""
 
     def facts(self) -> dict[str, Any]:
         return {"options": self.options.to_dict()}
 
 
 class PatchUNetSegmenter(_DrawnUNetSegmenter):
-    """3D U-Net on patches, put together from overlapping ones with weights that fall off from their middle."""
+    """3D U-Net on patches, put together from overlapping ones with weights that fall off from their middle.
+
+    Args:
+        patch_size: voxels of the grid a side.
+        patches: of a case and epoch; None takes as many as cover the grid, so that the network sees as many voxels in
+            an epoch as CNN-DS does.
+    """
 
     name = "patch_unet"
     title = "Patch-wise 3D U-Net"
+    parts_a_step = 2
 
     def __init__(
-        self, settings: TrainingSettings, options: UNetOptions, patch_size: int = 64, device: str = "cpu"
+        self,
+        settings: TrainingSettings,
+        options: UNetOptions,
+        patch_size: int = 64,
+        device: str = "cpu",
+        patches: int | None = None,
     ) -> None:
-        self.settings, self.options, self.device = settings, options, device
+        self.settings, self.options, self.device, self.patches = settings, options, device, patches
         shape = settings.grid_shape_ijk[::-1]
         self.patch = tuple(min(patch_size, side) for side in shape)
         self.build()
@@ -139,25 +134,30 @@ class PatchUNetSegmenter(_DrawnUNetSegmenter):
     def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
         return prepared_on_grid(learning, self.settings)
 
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "left_out": ["the original's weighted cross-entropy, SGD and elastic deformation"]}
+
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Two patches: one around a voxel of blood where there is blood, one anywhere."""
+        """Patches by turns around a voxel of blood, where there is blood, and anywhere."""
+        shape = np.array(image.shape)
+        patch = np.minimum(self.patch, shape)  # the coarse grid may be smaller
         places = np.argwhere(mask > 0)
         images, masks = [], []
-        for on_blood in (True, False):
-            room = np.array(image.shape) - self.patch
-            if on_blood and len(places):
+        for number in range(self.patches or int(np.prod(-(-shape // patch)))):
+            if number % 2 == 0 and len(places):
                 centre = places[int(torch.randint(len(places), (), generator=generator))]
-                start = np.clip(centre - np.array(self.patch) // 2, 0, room)
+                start = np.clip(centre - patch // 2, 0, shape - patch)
             else:
-                start = np.array([int(torch.randint(int(r) + 1, (), generator=generator)) for r in room])
-            box = tuple(slice(s, s + n) for s, n in zip(start, self.patch))
+                start = [int(torch.randint(int(room) + 1, (), generator=generator)) for room in shape - patch]
+            box = tuple(slice(s, s + n) for s, n in zip(start, patch))
             images.append(image[box])
             masks.append(mask[box])
         return np.stack(images), np.stack(masks)
 
-    def predict(self, volume: Volume) -> np.ndarray:
-        prepared = preprocessing_of(self.settings).prepare(volume)
-        return prepared.to_scan(self.sliding_window(prepared.array)) >= _THRESHOLD
+    def outlined(self, volume: Volume) -> MaskAt:
+        ready = preprocessing_of(self.settings).prepare(volume)
+        probability = ready.to_scan(self.sliding_window(ready.array))
+        return lambda threshold: mask_from_probability(probability, threshold) > 0
 
     @torch.no_grad()
     def sliding_window(self, image: np.ndarray) -> np.ndarray:
@@ -195,6 +195,7 @@ class SliceRecipe:
         window_hu: 30-130.
         flow_steps, flow_time: of the curvature flow; common values, not the paper's.
         closing_mm: of the reference masks, in plane; the size is not stated.
+        learning_rate: of Adam, far below CNN-DS's.
     """
 
     size: int = 512
@@ -202,21 +203,30 @@ class SliceRecipe:
     flow_steps: int = 5
     flow_time: float = 0.125
     closing_mm: float = 1.0
+    learning_rate: float = 1e-4
 
     def grid(self, volume: Volume) -> Preprocessing:
-        """The scan's own slices at the recipe's size."""
-        slices = reorient_to_lps(volume).array.shape[0]
-        return Preprocessing((self.size, self.size, slices), self.window_hu, "clamp_then_resample", True, 1.0)
+        """The scan's own slices at the recipe's size; 0 is 0 HU, 1 the window's upper end.
 
-    def denoised(self, windowed: np.ndarray) -> np.ndarray:
-        """Slices (K, J, I) with mean 0 and standard deviation 1 over the scan, smoothed along their edges."""
+        What lies below the window is kept, as augmentation brings some of it into the window.
+        """
+        slices, upper = reorient_to_lps(volume).array.shape[0], self.window_hu[1]
+        return Preprocessing((self.size, self.size, slices), (0.0, upper), "clamp_then_resample", True, upper)
+
+    def denoised(self, array: np.ndarray) -> np.ndarray:
+        """Slices (K, J, I) with mean 0 and standard deviation 1 over the scan, smoothed along their edges.
+
+        Args:
+            array: slices on :meth:`grid`.
+        """
         import SimpleITK as sitk
 
+        windowed = np.clip(array.astype(np.float32) * self.window_hu[1], *self.window_hu)
         scored = (windowed - windowed.mean()) / max(float(windowed.std()), 1e-6)
         flow = sitk.CurvatureFlowImageFilter()
         flow.SetTimeStep(self.flow_time)
         flow.SetNumberOfIterations(self.flow_steps)
-        slices = (flow.Execute(sitk.GetImageFromArray(one.astype(np.float32))) for one in scored)
+        slices = (flow.Execute(sitk.GetImageFromArray(one)) for one in scored)
         return np.stack([sitk.GetArrayFromImage(one) for one in slices]).astype(np.float32)
 
     def closed(self, mask: np.ndarray, pixel_mm: float) -> np.ndarray:
@@ -231,10 +241,16 @@ class SliceRecipe:
 
 
 class SliceUNetSegmenter(_DrawnUNetSegmenter):
-    """2D U-Net on each slice, stacked."""
+    """2D U-Net on each slice, stacked.
+
+    Args:
+        slices_a_step: a group of them is a part; a case has as many groups an epoch as hold all its slices.
+    """
 
     name = "slice_unet"
     title = "Slice-based 2D U-Net"
+    parts_a_step = 1
+    coarse_step_kji = (1, 2, 2)  # slices lie far apart already
 
     def __init__(
         self,
@@ -244,35 +260,41 @@ class SliceUNetSegmenter(_DrawnUNetSegmenter):
         slices_a_step: int = 8,
         device: str = "cpu",
     ) -> None:
-        self.settings, self.options, self.device = settings, options, device
+        self.settings = replace(settings, learning_rate=recipe.learning_rate)
+        self.options, self.device = options, device
         self.recipe, self.slices_a_step = recipe, slices_a_step
         self.build()
 
     def prepared(self, learning: Learning[ScanCase]) -> list[list[Path]]:
-        cache = learning.folder.parent / f"cases-slices-{self.recipe.size}"
+        cache = learning.folder.parent / f"cases-slices-{self.recipe.size}-hu"
 
         def prepare(case: ScanCase) -> None:
             volume, mask = case.read()
             ready = self.recipe.grid(volume).prepare(volume)
             pixel = float(np.linalg.norm(ready.ijk_to_lps[:3, 0]))
             closed = self.recipe.closed(ready.labels_to_network(mask.astype(np.uint8)), pixel)
-            image = self.recipe.denoised(ready.array).astype(np.float16)
-            save_case(PreparedCase(case.id, image, closed, voxel_ml(ready.ijk_to_lps)), cache)
+            save_case(PreparedCase(case.id, ready.array.astype(np.float16), closed, voxel_ml(ready.ijk_to_lps)), cache)
 
         return learning.prepared(cache, prepare)
 
+    def facts(self) -> dict[str, Any]:
+        rate = f"the learning rate of the other networks ({self.settings.learning_rate:g} here)"
+        return {**super().facts(), "left_out": [rate]}
+
     def draw(self, image: np.ndarray, mask: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Some slices as one part, half of them with blood where there is blood."""
-        with_blood = np.flatnonzero(mask.any(axis=(1, 2)))
+        """Groups of slices, half of each with blood where there is blood."""
+        image, with_blood = self.recipe.denoised(image), np.flatnonzero(mask.any(axis=(1, 2)))
+        groups = -(-len(image) // self.slices_a_step)
         chosen = []
-        for number in range(self.slices_a_step):
+        for number in range(groups * self.slices_a_step):
             among = with_blood if number % 2 == 0 and len(with_blood) else np.arange(len(image))
             chosen.append(int(among[int(torch.randint(len(among), (), generator=generator))]))
-        return image[chosen][None], mask[chosen][None]
+        shape = (groups, self.slices_a_step, *image.shape[1:])
+        return image[chosen].reshape(shape), mask[chosen].reshape(shape)
 
     @torch.no_grad()
-    def predict(self, volume: Volume) -> np.ndarray:
+    def outlined(self, volume: Volume) -> MaskAt:
         ready = self.recipe.grid(volume).prepare(volume)
-        batch = torch.from_numpy(self.recipe.denoised(ready.array))[None, None].to(self.device)
-        probability = torch.sigmoid(self.network(batch).float())[0, 0].cpu().numpy()
-        return ready.to_scan(probability) >= _THRESHOLD
+        image = torch.from_numpy(self.recipe.denoised(ready.array))[None, None].to(self.device)
+        probability = ready.to_scan(torch.sigmoid(self.network(image).float())[0, 0].cpu().numpy())
+        return lambda threshold: mask_from_probability(probability, threshold) > 0

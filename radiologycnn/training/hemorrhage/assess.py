@@ -137,7 +137,7 @@ def summarize(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "scans": len(rows),
         "bleed_scans": len(bleeds),
         "dice_mean": round(float(np.mean(scores)), 3) if scores else None,
-        "dice_sd": round(float(np.std(scores)), 3) if scores else None,
+        "dice_sd": round(float(np.std(scores, ddof=1)), 3) if len(scores) > 1 else None,
         "dice_median": round(float(np.median(scores)), 3) if scores else None,
         "dice_mean_by_main_kind": {kind: round(float(np.mean(values)), 3) for kind, values in sorted(by_kind.items())},
         "bleed_free_scans": len(free),

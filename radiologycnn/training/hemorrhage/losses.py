@@ -12,8 +12,6 @@ PAPER_SMOOTHING = 1e-5
 # Voxels; about 0.2 mL on the default grid over a cropped head. Keeps the Dice of scans with hardly any blood steady.
 SMOOTHING = 100.0
 VOXEL_LOSS_WEIGHT = 8.0
-# Blood is under 1 % of the voxels; weighing it up keeps a small bleed from being ignored.
-BLOOD_WEIGHT = 8.0
 HARD_VOXEL_WEIGHT = 0.5
 # Voxels without blood that count in a scan with less blood than this, or none.
 FEWEST_HARD_VOXELS = 500
@@ -60,31 +58,35 @@ def _hard_voxel_loss(entropy: Tensor, truth: Tensor) -> Tensor:
     return (entropy * truth).sum() / (blood + FEW_VOXELS) + hardest.mean()
 
 
-def segmentation_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2.0) -> Tensor:
+def segmentation_loss(
+    logits: Tensor, truth: Tensor, kind: str, gamma: float = 2.0, blood_weight: float = 8.0
+) -> Tensor:
     """One of :data:`radiologycnn.training.hemorrhage.settings.LOSSES`, the mean over the batch.
 
     Args:
         logits, truth: shape (batch, labels, K, J, I); truth is 0 or 1.
         gamma: of "dice_focal".
+        blood_weight: of a voxel of blood in "dice_ce" and "dice_focal", where any other voxel has 1.
     """
     if kind == "dice":
         return dice_loss(logits, truth, PAPER_SMOOTHING)
     if kind == "dice_hard":
         return dice_loss(logits, truth, SMOOTHING) + HARD_VOXEL_WEIGHT * hard_voxel_loss(logits, truth)
-    voxels = focal_loss(logits, truth, gamma if kind == "dice_focal" else 0.0, BLOOD_WEIGHT)
+    voxels = focal_loss(logits, truth, gamma if kind == "dice_focal" else 0.0, blood_weight)
     return dice_loss(logits, truth, SMOOTHING) + VOXEL_LOSS_WEIGHT * voxels
 
 
-def types_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2.0) -> Tensor:
+def types_loss(logits: Tensor, truth: Tensor, kind: str, gamma: float = 2.0, blood_weight: float = 8.0) -> Tensor:
     """Where there is blood, as :func:`segmentation_loss`, and, within true blood, of which type it is.
 
     A voxel's highest logit says whether it is blood. Dice of each type would ask a rare type's few voxels to outweigh
     all others, and in a scan without that type would teach nothing but its absence.
 
     Args:
-        logits, truth, kind, gamma: as of :func:`segmentation_loss`, a label for each type.
+        logits, truth, kind, gamma, blood_weight: as of :func:`segmentation_loss`, a label for each type.
     """
-    extent = segmentation_loss(logits.amax(dim=1, keepdim=True), truth.amax(dim=1, keepdim=True), kind, gamma)
+    any_blood = logits.amax(dim=1, keepdim=True), truth.amax(dim=1, keepdim=True)
+    extent = segmentation_loss(*any_blood, kind, gamma, blood_weight)
     named = torch.stack([_type_loss(*case) for case in zip(logits, truth)]).mean()
     return extent + TYPE_WEIGHT * named
 

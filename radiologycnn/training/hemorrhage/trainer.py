@@ -58,6 +58,8 @@ class SegmentationLoop(TrainingLoop):
 
     figure_names = ("validation_loss", "validation_dice")
     settings: TrainingSettings
+    # Voxels of the network's grid that are one of the coarse stage's, along K, J and I.
+    coarse_step_kji: tuple[int, int, int] = (2, 2, 2)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -82,11 +84,22 @@ class SegmentationLoop(TrainingLoop):
         self.rate, self.since_halved = state["rate"], state["since_halved"]
 
     def prepare(self, path: Path, generator: torch.Generator) -> Sample:
-        image, mask = self.load(path, generator)
-        return augment(image, mask, generator) if self.settings.augment else (image, mask)
+        image, mask = self.load(path)
+        if self.settings.augment:
+            image, mask = augment(image, mask, generator)
+        return self.parts(image, mask, generator)
+
+    def parts(self, image: Tensor, mask: Tensor, generator: torch.Generator) -> Sample:
+        """What the network is shown of a case: all of it here, in other loops parts that they draw.
+
+        Args:
+            image, mask: of the whole case, as :meth:`load` gives them, augmented where a training case is.
+            generator: the case's own.
+        """
+        return image, mask
 
     def batch_loss(self, share: Sample, cases: int) -> Tensor:
-        # Every case has the same number of parts, so that the mean over parts is that over cases.
+        # The mean over parts is that over cases, where every case has as many of them.
         return self._loss(*share)[0] * (len(self.team.share(range(cases))) / cases)
 
     def validate(self) -> dict[str, float]:
@@ -102,7 +115,8 @@ class SegmentationLoop(TrainingLoop):
         """Loss and Dice of a case."""
         number, path = item
         # The same parts after every epoch, so that epochs can be compared, where a case is drawn from.
-        image, mask = self.load(path, torch.Generator().manual_seed(self.settings.seed + number))
+        generator = torch.Generator().manual_seed(self.settings.seed + number)
+        image, mask = self.parts(*self.load(path), generator)
         loss, logits = self._loss(image, mask)
         if not mask.any():
             return float(loss), None
@@ -110,19 +124,15 @@ class SegmentationLoop(TrainingLoop):
         found = found.float().cpu()
         return float(loss), float(2 * (found * mask).sum() / (found.sum() + mask.sum()))
 
-    def load(self, path: Path, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Image, (parts, 1, K, J, I), and a mask a label, (parts, labels, K, J, I), on half the grid while coarse.
-
-        Args:
-            generator: for loops that draw parts of a case; as many of each case.
-        """
+    def load(self, path: Path) -> tuple[Tensor, Tensor]:
+        """Image, (1, 1, K, J, I), and a mask a label, (1, labels, K, J, I), on a coarser grid while coarse."""
         case = load_case(path)
         image = torch.from_numpy(case.image).float()[None, None]
         masks = [case.labels == label.value for label in BLEED_TYPES.values()] if self.settings.types else [case.mask]
         mask = torch.from_numpy(np.stack(masks)).float()[None]
         if self.coarse:
-            image = functional.avg_pool3d(image, 2)
-            mask = (functional.avg_pool3d(mask, 2) >= 0.5).float()
+            image = functional.avg_pool3d(image, self.coarse_step_kji)
+            mask = (functional.avg_pool3d(mask, self.coarse_step_kji) >= 0.5).float()
         return image, mask
 
     def _loss(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,4 +142,5 @@ class SegmentationLoop(TrainingLoop):
             logits = self.network(image)
         logits = logits.float()
         loss = types_loss if logits.shape[1] > 1 else segmentation_loss
-        return loss(logits, mask, self.settings.loss, self.settings.focal_gamma), logits
+        settings = self.settings
+        return loss(logits, mask, settings.loss, settings.focal_gamma, settings.blood_weight), logits
