@@ -10,8 +10,16 @@ from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.agreement import bland_altman, intraclass_correlation
+from radiologycnn.evaluation.agreement_report import (
+    TABLE_COLUMNS,
+    agreement_of_raters,
+    pair_plots,
+    paper_table,
+    write_agreement,
+)
 from radiologycnn.evaluation.consensus import consensus
-from radiologycnn.evaluation.rater_agreement import compare_with_experts
+from radiologycnn.evaluation.rater_agreement import agreement_by_pair, compare_with_experts, find_raters
 from radiologycnn.images import read_volume, write_image
 
 MATRIX = np.diag([1.0, 1.0, 2.5, 1.0])
@@ -85,6 +93,55 @@ def test_comparison_needs_experts() -> None:
         compare_with_experts(rows, "network")
     with pytest.raises(InputError, match="no rater nobody"):
         compare_with_experts(rows, "nobody")
+
+
+def rows_of(x: list[float], y: list[float]) -> list[dict]:
+    return [
+        {"case": str(n), "first": "a", "second": "b", "kappa": 0.9, "dice": 0.9, "first_ml": one, "second_ml": other}
+        for n, (one, other) in enumerate(zip(x, y))
+    ]
+
+
+def pair_of(x: list[float], y: list[float]) -> dict:
+    return agreement_by_pair(rows_of(x, y))[0]
+
+
+def test_raters_of_one_volume_have_no_line_but_all_else() -> None:
+    volumes = [10.0, 14.0, 21.0]
+    for x, y in ((volumes, [0.0] * 3), ([5.0] * 3, volumes)):
+        pair = pair_of(x, y)
+        assert pair["slope"] is pair["slope_p"] is pair["intercept_p"] is None
+        icc, limits = intraclass_correlation(np.column_stack((x, y))), bland_altman(x, y)
+        assert [pair[f"icc{end}"] for end in ("", "_lower_95", "_upper_95")] == [icc.value, icc.lower, icc.upper]
+        assert (pair["bias_ml"], pair["upper_limit_ml"]) == (limits.bias, limits.upper_limit)
+        assert (pair["bias_lower_95"], pair["bias_upper_95"]) == limits.bias_interval
+        assert (pair["lower_limit_lower_95"], pair["lower_limit_upper_95"]) == limits.lower_limit_interval
+        cells = dict(zip(TABLE_COLUMNS, paper_table([pair])["rows"][0]))
+        assert cells["Slope (p)"] == cells["Intercept, mL (p)"] == "–" and cells["ICC (95 %)"].count(" to ") == 1
+        assert cells["95 % of bias; lower limit; upper limit, mL"].count(" to ") == 3
+        (plot,) = pair_plots(rows_of(x, y), [pair])
+        assert plot["line"] is None and plot["limits"]["bias"] == limits.bias
+    constant = pair_of([5.0] * 3, [7.0] * 3)
+    assert constant["icc"] is None and constant["bias_ml"] == 2.0
+    assert paper_table([constant])["rows"][0][-1] == "–"
+
+
+def test_one_case_has_no_spread() -> None:
+    pair = pair_of([10.0], [12.0])
+    assert all(np.isnan(pair[f"{name}_sd"]) for name in ("kappa", "dice", "disagreement"))
+    assert paper_table([pair])["rows"][0][2:6] == ["0.90 (one case)", "0.90 (one case)", "0.18 (one case)", "-0.18"]
+
+
+def test_intervals_stand_in_the_tables(study, tmp_path) -> None:
+    record = agreement_of_raters(find_raters(study), "network")
+    figures, table = record["comparison"], dict(record["comparison_table"]["rows"])
+    assert figures["mixed_model_lower_95"] < figures["mixed_model_effect"] < figures["mixed_model_upper_95"] < 0
+    words = f"{figures['mixed_model_lower_95']:+.3f} to {figures['mixed_model_upper_95']:+.3f}"
+    assert table["The same, 95 % interval"] == words
+    write_agreement(tmp_path, record)
+    with (tmp_path / "pairs.csv").open(newline="") as file:
+        for row, pair in zip(csv.DictReader(file), record["pairs"]):
+            assert float(row["icc_lower_95"]) == pair["icc_lower_95"] < pair["icc"] < pair["icc_upper_95"]
 
 
 def test_consensus_methods() -> None:

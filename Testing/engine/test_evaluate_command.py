@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,46 @@ def test_how_empty_masks_count_is_said(tmp_path) -> None:
             folder.mkdir(exist_ok=True)
             write_image(folder / f"{case}.nii.gz", holds * box(3), MATRIX)
     printed = run("masks", found, reference, "-o", tmp_path / "out")
-    assert "Note: 1 case with both masks empty: overlap 1, distance 0\n" in printed
-    assert "Note: 2 cases with one of the masks empty: overlap 0, no distance\n" in printed
+    words = "with an empty reference: in the means of volumes only; in 1 nothing was found"
+    assert f"Note: 2 cases {words}\n" in printed
+    assert "Note: 1 case with an empty prediction of something: overlap 0, no distance\n" in printed
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert len(summary["settings"]["notes"]) == 2 and summary["metrics"]["dice"]["mean"] == 0.5
-    assert summary["metrics"]["hausdorff_95_mm"]["cases"] == 2
+    assert summary["metrics"]["hausdorff_95_mm"]["cases"] == 1
+
+
+def test_nothing_to_outline_is_no_overlap(tmp_path) -> None:
+    """Right negatives do not raise a Dice of 0.5 on the other scans."""
+    found, reference = tmp_path / "found", tmp_path / "reference"
+    for folder in (found, reference):
+        folder.mkdir()
+    for number in range(8):
+        empty = number < 4
+        write_image(found / f"{number}.nii.gz", box(5) * (not empty or number == 0), MATRIX)
+        write_image(reference / f"{number}.nii.gz", box(3) * (not empty), MATRIX)
+    printed = run("masks", found, reference, "-o", tmp_path / "out", "--against", found)
+    metrics = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]
+    for name in ("dice", "precision", "recall", "f1", "surface_dice", "lesion_f1", "hausdorff_95_mm"):
+        assert metrics[name]["cases"] == 4, name
+    assert metrics["dice"]["mean"] == pytest.approx(0.5)
+    assert metrics["found_ml"]["cases"] == 8 and metrics["invented_ml"]["cases"] == 4
+    assert metrics["invented_ml"]["mean"] == pytest.approx(metrics["found_ml"]["mean"] * 2 / 5)
+    assert [line.split()[:4] for line in printed.splitlines() if line.startswith("invented")] == [
+        ["invented", "(mL)", "4", f"{metrics['invented_ml']['mean']:.3f}"],
+        ["invented", "(mL)", "4", "+0.000"],
+    ]
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["dice"]["cases"] == 4
+
+
+def test_cases_of_one_value_have_no_interval(tmp_path) -> None:
+    for case in "ab":
+        for folder in ("found", "reference"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            write_image(tmp_path / folder / f"{case}.nii.gz", box(3), MATRIX)
+    printed = run("masks", tmp_path / "found", tmp_path / "reference", "-o", tmp_path / "out")
+    dice = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]["dice"]
+    assert (dice["mean"], dice["sd"]) == (1.0, 0.0) and dice["mean_lower_95"] is dice["mean_upper_95"] is None
+    assert re.search(r"Dice +2 +1\.000 .* –\n", printed)
 
 
 def test_one_label_of_two_single_files(folders, tmp_path) -> None:
@@ -164,6 +200,9 @@ def test_classes_by_name_number_and_probability(tmp_path) -> None:
     assert summary["tear_sensitivity"] == 1.0 and summary["tear_specificity"] == 0.5
     assert summary["tear_auc"] == 1.0 and summary["left_out"] == ["x"]
     assert summary["confusion"][3] == [0, 0, 1, 0, 0]
+    assert re.search(r"top-1 +0\.600  \(95 % 0\.231 to 0\.882\)", printed)  # Wilson
+    assert "tear_auc_95" not in summary and re.search(r"tear AUC +1\.000\n", printed)
+    assert summary["kappa"] == pytest.approx(0.5) and re.search(r"\nkappa +0\.500  \(95 %", printed)
     assert "1 case in one table only: x" in printed and "0.600" in printed
 
 
@@ -308,6 +347,8 @@ def test_maps_are_scored_on_grids_of_their_own(tmp_path) -> None:
         rows = {row["case"]: row for row in csv.DictReader(file)}
     assert [float(rows[case]["distance_mm"]) for case in "ab"] == [0, pytest.approx(10.0)]
     assert float(rows["a"]["energy_inside"]) == 1
+    assert summary["peak_in_tear_95"] == pytest.approx([0.0945, 0.9055], abs=1e-4)
+    assert re.search(r"peak in tear +0\.5  \(95 % 0\.0945 to 0\.9055\)", printed)
     assert "Left out, as the mask is empty (1): c." in printed
     write_image(maps / "a" / "cam_raw.nii.gz", np.zeros((70, 70, 70), np.float32), np.eye(4))
     with pytest.raises(InputError, match="343,000 voxels"):

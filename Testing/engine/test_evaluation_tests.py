@@ -17,6 +17,7 @@ from radiologycnn.evaluation.hypothesis_tests import (
     mixed_model,
     pairwise_mann_whitney,
     wilcoxon,
+    wilson,
 )
 
 GROUPS = {"network": [69, 67, 70, 71, 68, 69], "specialists": [46, 41, 47, 45], "generalists": [30, 25, 36, 33, 46, 29]}
@@ -137,8 +138,22 @@ def test_bootstrap_covers_the_mean() -> None:
     # Sequences are drawn together: of paired values the difference never varies.
     shifted = bootstrap(lambda a, b: float((a - b).mean()), values, values - 1)
     assert (shifted.lower, shifted.upper) == pytest.approx((1.0, 1.0))
+    assert shifted.ends is None and found.ends == [found.lower, found.upper]
+    assert bootstrap(lambda v: np.nan, values).ends is None
     with pytest.raises(ValueError, match="as many"):
         bootstrap(lambda a, b: 0.0, [1, 2], [1])
+
+
+def test_wilson_is_statsmodels_and_has_a_width_where_all_are_right() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    for part, whole in ((0, 26), (7, 26), (26, 26), (1, 1)):
+        found = wilson(part, whole)
+        assert found.estimate == part / whole
+        assert found.ends == pytest.approx(list(proportion_confint(part, whole, method="wilson")), abs=1e-12)
+    assert wilson(26, 26).lower == pytest.approx(0.8713, abs=1e-4)
+    with pytest.raises(ValueError, match="at least one"):
+        wilson(0, 0)
 
 
 def test_mcnemar_counts_discordant_pairs() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from radiologycnn.evaluation.hypothesis_tests import wilson
 from radiologycnn.evaluation.localization import distances_mm, localization, summarize_localization
 from radiologycnn.networks.activation import peak_place
 
@@ -87,16 +88,43 @@ def test_chance_is_the_share_of_places_that_would_hit() -> None:
     assert np.mean([case.hit for case in found]) == pytest.approx(0.25, abs=0.06)
     assert np.mean([case.hit_within for case in found]) == pytest.approx((9 / 16) ** 2, abs=0.06)
     # A map without preference has the share of its energy in the lesion that chance says.
-    assert found[0].energy_inside == pytest.approx(found[0].chance_voxel, abs=0.02)
+    assert found[0].energy_inside == pytest.approx(found[0].chance_within, abs=0.02)
 
 
 def test_map_that_is_the_lesion_has_all_energy_and_full_overlap() -> None:
     mask = np.zeros((16, 16, 16), np.uint8)
     mask[4:7, 5:9, 6:8] = 1
-    found = localization(mask.astype(float), MAP_GRID, mask, MAP_GRID)
+    found = localization(mask.astype(float), MAP_GRID, mask, MAP_GRID, tolerance_mm=2)
     assert found.dice == 1 and found.energy_inside == 1 and found.hit
-    # On the same grid the half voxel around the lesion reaches no other centre.
-    assert found.chance_voxel == pytest.approx(mask.mean())
+    # On the same grid neither 2 mm nor the half voxel of 2.5 mm around the lesion reach another centre.
+    assert found.chance_voxel == found.chance_within == pytest.approx(mask.mean())
+    # 5 mm do: the centres beside the lesion's faces and edges are no lesion's.
+    wider = localization(mask.astype(float), MAP_GRID, mask, MAP_GRID, tolerance_mm=5)
+    assert wider.energy_inside == 1 and wider.dice < 1
+
+
+@pytest.mark.parametrize(("beside_mm", "near"), [(8, False), (3, True)])
+def test_coarse_maps_are_measured_as_fine_ones_are(beside_mm, near) -> None:
+    """Maps of 1 to 4 blocks over 80 mm, their peak beside a tear of 4 mm: half a voxel of the coarsest is 10 mm."""
+    found = []
+    for size in (32, 16, 8, 4):
+        voxel = 80 / size
+        grid = np.diag([voxel, voxel, voxel, 1.0])
+        grid[:3, 3] = voxel / 2
+        middle = size // 2
+        peak = voxel * (middle + 0.5)
+        tear_grid = np.eye(4)
+        tear_grid[:3, 3] = (peak + beside_mm + 0.5, peak - 1.5, peak - 1.5)
+        tear = np.ones((4, 4, 4), np.uint8)
+        found.append(localization(map_with_peak((middle,) * 3, (size,) * 3), grid, tear, tear_grid, tolerance_mm=5))
+        assert found[-1].distance_mm == pytest.approx(beside_mm)
+    scores = {(one.hit, one.hit_within, one.energy_inside) for one in found}
+    assert scores == {(False, near, float(near))}
+    assert [one.dice > 0 for one in found] == [near] * 4
+    assert near or {one.dice for one in found} == {0.0}
+    # A coarse map is no easier by chance.
+    assert max(one.chance_within for one in found) < 0.02
+    assert [one.hit_voxel for one in found] == [False, False, near, True]  # why it is not compared between networks
 
 
 def test_nothing_to_find_is_refused() -> None:
@@ -115,3 +143,26 @@ def test_summary_gives_rates_beside_chance() -> None:
     assert summary["peak_in_tear"] == pytest.approx(1 / 3, abs=1e-3)
     assert summary["peak_within_5_mm"] == pytest.approx(2 / 3, abs=1e-3)
     assert 0 < summary["peak_in_tear_chance"] < summary["peak_within_5_mm_chance"] < 0.02
+
+
+def test_summary_has_intervals_over_the_tears() -> None:
+    mask = np.zeros((80, 80, 80), np.uint8)
+    mask[39:42, 38:43, 28:34] = 1
+    places = [(6, 8, 8), (7, 8, 8), (6, 8, 2), (6, 8, 8), (5, 8, 8), (6, 7, 8)]
+    cases = []
+    for number, at in enumerate(places):
+        raw = map_with_peak(at)
+        raw[8, 8, 6 + number % 2] += 2.5  # some energy at the tear
+        cases.append(localization(raw, MAP_GRID, mask, np.eye(4)))
+    summary = summarize_localization(cases)
+    hits = sum(case.hit for case in cases)
+    assert 0 < hits < 6 and summary["peak_in_tear_95"] == [round(end, 4) for end in wilson(hits, 6).ends]
+    for name in ("peak_within_5_mm", "energy_inside", "dice", "distance_mm_90th_percentile"):
+        lower, upper = summary[f"{name}_95"]
+        assert lower <= summary[name] <= upper and lower < upper, name
+    assert not [name for name in summary if name.endswith("_chance_95")]
+    assert summary["energy_inside_chance"] == summary["peak_within_5_mm_chance"]
+    # Of tears that are all alike the rates alone have one.
+    alike = summarize_localization(cases[:1] * 3)
+    assert alike["peak_in_tear"] == 1 and alike["peak_in_tear_95"] == pytest.approx([0.4385, 1.0], abs=1e-4)
+    assert not {"energy_inside_95", "dice_95", "distance_mm_median_95"} & alike.keys()

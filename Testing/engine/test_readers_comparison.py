@@ -170,6 +170,20 @@ def test_readers_below_the_curve_by_hand() -> None:
     assert (curve["readers_below"], curve["readers"]) == (1, 2)
 
 
+def test_a_reader_who_is_always_right_may_err_on_other_cases() -> None:
+    score = {case: 0.2 + 0.6 * (value > 0) for case, value in TRUTH.items()}
+    network = Member("Network", "Network", TRUTH, {}, score, is_network=True)
+    result = compare(TRUTH, [network, Member("R", "Readers", TRUTH, {})])
+    for row in result["members"]:
+        for name in ("top1", "top1_within_one", "accuracy"):
+            assert row[name] == 1.0 and row[f"{name}_95"] == pytest.approx([0.8865, 1.0], abs=1e-4)
+    # All areas are 1: no case tells how they vary.
+    assert result["roc"][0]["auc"] == 1.0 and result["roc"][0]["auc_95"] == [None, None]
+    assert result["paired"][0]["auc_difference"] == 0.0 and result["paired"][0]["auc_delong_p"] is None
+    page = comparison_page(result | {"marks": None}, "Right")
+    assert "area 1.000 (95 % –)" in page and "(89–100)" in page and "Wilson" in page
+
+
 def test_equal_values_are_no_difference() -> None:
     members = [Member(f"R{n}", f"G{n % 2}", {"a": 0, "b": 3}, {"a": 2.0, "b": 2.0}) for n in range(6)]
     result = compare({"a": 0, "b": 3}, members)

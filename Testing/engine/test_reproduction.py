@@ -7,23 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from typer.testing import CliRunner
 
-from radiologycnn.baselines.interface import ScanCase
+from radiologycnn.baselines.interface import ScanCase, network_size
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.classification_metrics import BinaryMetrics
 from radiologycnn.evaluation.hypothesis_tests import mann_whitney
+from radiologycnn.evaluation.rater_agreement import agreement_by_pair
+from radiologycnn.networks.architectures import build_network
 from radiologycnn.reproduction import arab2020, shim2020
+from radiologycnn.reproduction.arab2020_agreement import pair_rows
 from radiologycnn.reproduction.arab2020_raters import read_raters
-from radiologycnn.reproduction.arab2020_tables import _pair_rows
 from radiologycnn.reproduction.data_cases import split_rows
 from radiologycnn.reproduction.readers import PROFILES, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.reproduce import reproduce
-from radiologycnn.reproduction.settings import ARAB_METHODS, ReproductionSettings
+from radiologycnn.reproduction.settings import ARAB_METHODS, SHIM_METHODS, ReproductionSettings
 from radiologycnn.reproduction.shim2020_readers import figures_of
+from radiologycnn.reproduction.shim2020_run import make_classifier
 from radiologycnn.reproduction.tables import mean_sd, median_quartiles, number, p_value, with_p
+from radiologycnn.reproduction.workspace import Workspace
 
 # The papers' own numbers
 
@@ -132,15 +137,18 @@ def test_figures_are_written_as_the_papers_write_them() -> None:
     assert p_value(0.0004) == "< 0.001" and p_value(0.0226) == "0.023" and p_value(None) == ""
     assert with_p(1.1349, 7.99e-10) == "1.13 (p = 7.99e-10)" and with_p(-2.3, 0.141) == "-2.30 (p = 0.141)"
     assert mean_sd([-0.001, 0.001]) == "0.00 ± 0.00" and number(-0.0001) == "0.00"
+    assert mean_sd([0.8, np.nan]) == "0.80 (one case)" and median_quartiles([np.nan]) == ""
+    assert with_p(0.0, np.nan) == "0.00"
     assert mean_sd([0.7]) == "0.70 (one case)" and mean_sd([0.7], of="pair") == "0.70 (one pair)"
 
 
 def test_raters_of_two_cases_have_no_line_and_the_note_says_so() -> None:
-    own = {"kappa_mean": -0.001, "kappa_sd": 0.001, "slope": None, "slope_p": None, "intercept_ml": None, "icc": None}
-    kappa, *line = _pair_rows("Anna, M", None, own)
-    assert kappa.run == "0.00 ± 0.00"  # no -0.00
+    rated = {"first": "Anna", "second": "M", "dice": 0.0, "first_ml": 2.0, "second_ml": 2.0}
+    own = agreement_by_pair([{**rated, "case": case, "kappa": kappa} for case, kappa in (("a", 0.0), ("b", -0.002))])
+    kappa, *line, dice, absolute, signed = pair_rows("Anna, M", None, own[0])
+    assert kappa.run == dice.run == absolute.run == "0.00 ± 0.00" and signed.run == "0.00"  # no -0.00
     assert [(row.run, row.note) for row in line] == [("", "too few different volumes for a line")] * 2
-    assert not any(row.note for row in _pair_rows("E1, E2", arab2020.AGREEMENT[0], None))  # not rated at all
+    assert not any(row.note for row in pair_rows("E1, E2", arab2020.AGREEMENT[0], None))  # not rated at all
 
 
 def test_splits_keep_what_the_manifest_says_and_draw_the_rest() -> None:
@@ -216,11 +224,23 @@ def test_unknown_methods_are_refused() -> None:
 def test_reduced_run_trains_every_method_of_the_paper_and_is_no_quick_one(tmp_path) -> None:
     reduced = ReproductionSettings.of("arab2020", "reduced", training=40)
     assert (reduced.training, reduced.methods, reduced.quick) == (40, ARAB_METHODS, False)
-    with pytest.raises(InputError, match="no preset “reduced” of “shim2020”"):
-        ReproductionSettings.of("shim2020", "reduced")
-    with pytest.raises(InputError, match="two runs"):
-        words = ["reproduce", "arab2020", "--quick", "--reduced", "-o", str(tmp_path)]
-        CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
+    shim = ReproductionSettings.of("shim2020", "reduced")
+    assert (shim.methods, shim.quick) == (SHIM_METHODS, False) and shim.training + shim.test < 1000
+    for paper in ("arab2020", "shim2020"):
+        with pytest.raises(InputError, match="two runs"):
+            words = ["reproduce", paper, "--quick", "--reduced", "-o", str(tmp_path)]
+            CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
+
+
+def test_every_rival_of_a_reduced_shim_run_is_a_small_network_of_its_grid(tmp_path) -> None:
+    settings = ReproductionSettings.of("shim2020", "reduced")
+    workspace = Workspace(tmp_path, settings, {})
+    for name in settings.methods:
+        classifier = make_classifier(name, workspace, "cpu")
+        assert (classifier.settings.grid_size, classifier.settings.epochs) == (32, 40)
+        network = build_network(classifier.architecture).eval()
+        assert network_size(network) < 1_000_000
+        assert network(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 5)
 
 
 # Whole runs
@@ -281,6 +301,8 @@ def test_arab_writes_every_table_and_figure(arab) -> None:
     assert by_what["CNN-DS: Dice"]["paper"] == "0.84 ± 0.06" and "±" in by_what["CNN-DS: Dice"]["run"]
     assert by_what[forest]["run"] == "" and "not run" in by_what[forest]["note"]
     assert "Threshold + largest component: Dice" in by_what
+    with (arab / "cases.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["method"] for row in csv.DictReader(file)] == [name for name in ARAB.methods for _ in range(3)]
 
 
 def test_a_finished_run_is_only_read(arab) -> None:

@@ -123,6 +123,47 @@ def test_a_finished_model_is_tested_on_all_that_is_not_kept_for_learning(heads: 
         reproduce("arab2020", tmp_path / "none", heads, *untrained)
 
 
+def test_people_and_scans_without_a_bleed(tmp_path: Path) -> None:
+    """No CNN-DS: the threshold's masks are those of no rater M, and tables of both kinds of scans are written."""
+    heads = write_head_folder(tmp_path / "heads", tuple("abcdef"), without_bleed=(4, 5))
+    rows = rows_of(heads / "cases.csv")
+    for number, row in enumerate(rows):
+        types = "none" if number > 3 else "iph+ivh" if number == 0 else "iph"
+        row.update(age=str(60 + number), sex="Male" if number % 2 else "Female", types=types)
+        row["split"] = "validation" if number == 1 else "train" if number == 2 else "test"
+    write_rows(heads / "cases.csv", rows)
+    run = tmp_path / "run"
+    reproduce("arab2020", run, heads, "--methods", "threshold")
+    assert [row["case"] for row in rows_of(run / "cases.csv")] == ["head-0", "head-3", "head-4", "head-5"]
+
+    def figures(name: str) -> dict[str, dict[str, str]]:
+        return {row["what"]: row for row in rows_of(run / "tables" / f"{name}.csv")}
+
+    def own(name: str) -> dict[str, str]:
+        return {
+            what: next(row[one] for one in row if one.startswith("This run")) for what, row in figures(name).items()
+        }
+
+    people = own("table-1-demographics")
+    assert people["Age (years, mean ± SD), training set"] == "61.5 ± 0.7"
+    assert (
+        people["Sex (male, %), testing set"] == "50" and people["Intraventricular hemorrhage (%), testing set"] == "50"
+    )
+    methods = figures("table-3-methods")
+    title = next(what for what in methods if what.endswith("invented without a bleed (mL)"))
+    assert methods[title]["note"].startswith("2 cases without a bleed")
+    assert "2 cases with a bleed" in methods[title.replace("invented without a bleed (mL)", "Dice")]["note"]
+    pairs = own("table-2-agreement")
+    assert pairs["E1, E2: kappa"] != "–" and pairs["E1, M: kappa"] == "–"
+    # Two cases have a bleed, and no line goes through the two others, which nobody outlines.
+    assert figures("table-2-agreement")["E1, E2: slope"]["note"] == "too few different volumes for a line"
+    text = own("text-figures")
+    assert text["Kappa among experts"] != "–" and text["Age, training less testing set: t"] != "–"
+    for what in ("Dice on the training set", "Kappa of expert and method", "Training time (h)"):
+        assert text[what] == "–"
+    assert "CNN-DS (M)" not in (run / "report.html").read_text(encoding="utf-8")
+
+
 def test_an_empty_mask_cell_of_a_rater_is_a_missing_mask(heads: Path, tmp_path: Path) -> None:
     raters = tmp_path / "raters.csv"
     lines = [f"E1,head-{n},{heads / f'mask-{n}.nii'}" for n in range(5)]

@@ -69,18 +69,19 @@ def _write_consensus(found: Any, kind: str, folder: Path) -> None:
 
 
 def _print_pairs(pairs: list[dict[str, Any]]) -> None:
+    from radiologycnn.evaluation.agreement_report import with_sd
     from radiologycnn.evaluation.words import p_words
 
-    typer.echo(f"{'x':>12} {'y':>12} {'cases':>6} {'kappa':>14} {'slope (p)':>18} {'intercept mL (p)':>20} {'ICC':>6}")
+    typer.echo(f"{'x':>12} {'y':>12} {'cases':>6} {'kappa':>15} {'slope (p)':>18} {'intercept mL (p)':>20} {'ICC':>6}")
     for row in pairs:
-        line = icc = intercept = "-"
+        line = intercept = "-"
         if row["slope"] is not None:
             line = f"{row['slope']:.2f} ({p_words(row['slope_p'])})"
             intercept = f"{row['intercept_ml']:.2f} ({p_words(row['intercept_p'])})"
-            icc = f"{row['icc']:.2f}"
-        kappa = f"{row['kappa_mean']:.2f} ± {row['kappa_sd']:.2f}"
+        icc = "-" if row["icc"] is None else f"{row['icc']:.2f}"
+        kappa = with_sd(row["kappa_mean"], row["kappa_sd"])
         names = f"{row['first']:>12} {row['second']:>12} {row['cases']:>6}"
-        typer.echo(f"{names} {kappa:>14} {line:>18} {intercept:>20} {icc:>6}")
+        typer.echo(f"{names} {kappa:>15} {line:>18} {intercept:>20} {icc:>6}")
 
 
 def _print_disagreement(matrix: dict[str, Any]) -> None:

@@ -44,13 +44,15 @@ def masks(
     """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all.
 
     Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
-    segment writes it; of a folder to train on, its cases.csv names the masks. With --against, comparison.json has the
-    differences on the same cases, with Wilcoxon's signed-rank test. With --types, types.csv and
+    segment writes it; of a folder to train on, its cases.csv names the masks. Where the reference is empty, a case
+    counts in the summary's volumes only, among them the volume invented; cases.csv has its overlap too. With --against,
+    comparison.json has the differences on the same cases, with Wilcoxon's signed-rank test. With --types, types.csv and
     the summary tell how well each type was found; a dataset_description.json beside masks with other values says what
     these mean: {"MaskValues": {"1": "edh", ...}}.
     """
     with show_progress(quiet) as report:
         from radiologycnn.evaluation.mask_files import check_types_stated, evaluate_masks, evaluate_types, pair_cases
+        from radiologycnn.evaluation.segmentation_summary import averaged_rows
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
 
         pairs, notes = pair_cases(predictions, references)
@@ -63,8 +65,9 @@ def masks(
 
             other_pairs, other_notes = pair_cases(against, references)
             notes += [f"{against.name}: {note}" for note in other_notes]
-            compared = paired_differences(rows, list(evaluate_masks(other_pairs, label, tolerance, report)))
-        summary = summarize_metrics(rows)
+            others = list(evaluate_masks(other_pairs, label, tolerance, report))
+            compared = paired_differences(averaged_rows(rows), averaged_rows(others))
+        summary = summarize_metrics(averaged_rows(rows))
         type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
         notes += _empty_notes(rows)
         output.mkdir(parents=True, exist_ok=True)
@@ -90,17 +93,16 @@ def masks(
 
 def _empty_notes(rows: list[dict[str, Any]]) -> list[str]:
     """How cases count in which there was nothing to outline, or nothing was outlined."""
-    from radiologycnn.evaluation.words import counted
+    from radiologycnn.evaluation.segmentation_summary import with_reference, without_reference
 
-    empty = [(row["reference_ml"] == 0) + (row["found_ml"] == 0) for row in rows]
-    return [
-        f"{counted(empty.count(masks), 'case')} {words}"
-        for masks, words in (
-            (2, "with both masks empty: overlap 1, distance 0"),
-            (1, "with one of the masks empty: overlap 0, no distance"),
-        )
-        if masks in empty
-    ]
+    empty = without_reference(rows)
+    missed = [row for row in with_reference(rows) if row["found_ml"] == 0]
+    right = sum(row["found_ml"] == 0 for row in empty)
+    sentences = (
+        (empty, f"with an empty reference: in the means of volumes only; in {right} nothing was found"),
+        (missed, "with an empty prediction of something: overlap 0, no distance"),
+    )
+    return [f"{counted(len(cases), 'case')} {words}" for cases, words in sentences if cases]
 
 
 def _difference_lines(compared: dict[str, dict[str, Any]]) -> list[str]:
@@ -134,6 +136,7 @@ def _metric_line(name: str, figures: dict[str, Any]) -> str:
     spread, interval = f"{'–':>9}", "–"
     if figures["sd"] is not None:
         spread = f"{figures['sd']:>9.3f}"
+    if figures.get("mean_lower_95") is not None:
         interval = f"{figures['mean_lower_95']:.3f} to {figures['mean_upper_95']:.3f}"
     numbers = f"{figures['cases']:>6}{figures['mean']:>10.3f}{spread}{figures['median']:>10.3f}"
     return f"{words:28}{numbers}  {quartiles:<18}  {interval}"
@@ -224,7 +227,7 @@ def maps(
     references: Path = typer.Argument(..., help="Mask of the lesion, or folder with files of the same cases."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for cases.csv and summary.json; made if needed."),
     label: int = typer.Option(None, help="Which label is the lesion. Default: everything that is not 0."),
-    tolerance: float = typer.Option(5.0, min=0, help="Of the pointing game, in mm; about one voxel of the map."),
+    tolerance: float = typer.Option(5.0, min=0, help="Around the lesion, in mm: a peak so near is a hit."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Whether activation maps point at the lesions: pointing game, energy inside, Dice and distance, beside chance.
@@ -254,5 +257,8 @@ def maps(
     for note in notes:
         typer.echo(f"Note: {note}")
     for name, value in summary.items():
-        typer.echo(f"{figure_words(name):34}{value:>8}")
+        if not isinstance(value, list):
+            low, high = summary.get(f"{name}_95", (None, None))
+            interval = f"  (95 % {low:g} to {high:g})" if low is not None else ""
+            typer.echo(f"{figure_words(name):34}{value:>8}{interval}")
     typer.echo(f"Results: {output}")

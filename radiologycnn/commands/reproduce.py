@@ -67,6 +67,9 @@ def arab2020(
 @with_groups
 def shim2020(
     common: ReproductionOptions,
+    reduced: bool = typer.Option(
+        False, "--reduced", help="Every network trained, small, in about three hours of two cores."
+    ),
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, class, ...) instead of simulated scans."),
     readers: Path = typer.Option(
         None,
@@ -82,7 +85,7 @@ def shim2020(
     ),
 ) -> None:
     """Rotator cuff tears on shoulder MRI: VRN against its rivals and readers."""
-    _run("shim2020", common, data, readers, repeats=repeats, repeat_method=repeat_method, codes=codes)
+    _run("shim2020", common, data, readers, reduced, repeats=repeats, repeat_method=repeat_method, codes=codes)
 
 
 def _run(
@@ -90,7 +93,7 @@ def _run(
     common: ReproductionOptions,
     data: Path | None,
     readers: Path | None,
-    reduced: bool = False,
+    reduced: bool,
     **more: object,
 ) -> None:
     from radiologycnn.errors import InputError

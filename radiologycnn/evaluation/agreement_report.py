@@ -18,7 +18,7 @@ from radiologycnn.evaluation.rater_agreement import (
     agreement_by_pair,
     compare_with_experts,
 )
-from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.evaluation.summary import plain_record, write_record, write_rows
 from radiologycnn.evaluation.words import p_words
 
 TABLE_COLUMNS = (
@@ -27,10 +27,12 @@ TABLE_COLUMNS = (
     "Kappa",
     "Dice",
     "Disagreement",
+    "Disagreement, signed",
     "Slope (p)",
     "Intercept, mL (p)",
     "Bias (limits), mL",
-    "ICC",
+    "95 % of bias; lower limit; upper limit, mL",
+    "ICC (95 %)",
 )
 
 
@@ -73,7 +75,7 @@ def write_agreement(folder: Path, record: dict[str, Any]) -> None:
     """Write pairs.csv, cases.csv, disagreement.csv and agreement.json; the folder is made if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "cases.csv", record["case_rows"])
-    write_rows(folder / "pairs.csv", record["pairs"])
+    write_rows(folder / "pairs.csv", plain_record(record["pairs"]))
     matrix = record["matrix"]
     rows = [
         {"measure": measure, "first": rater, **dict(zip(matrix["raters"], cells))}
@@ -92,21 +94,34 @@ def paper_table(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         cells = [
             f"{row['first']}, {row['second']}",
             str(row["cases"]),
-            f"{row['kappa_mean']:.2f} ± {row['kappa_sd']:.2f}",
-            f"{row['dice_mean']:.2f} ± {row['dice_sd']:.2f}",
-            f"{row['disagreement']:.2f} ± {row['disagreement_sd']:.2f}",
+            *(with_sd(row[name], row[f"{sd}_sd"]) for name, sd in _SPREADS),
+            f"{round(row['disagreement_signed'], 2) + 0.0:+.2f}",  # 0, not -0
         ]
         if row["slope"] is None:
-            cells += ["–"] * 4
+            cells += ["–"] * 2
         else:
-            cells += [
-                f"{row['slope']:.2f} ({p_words(row['slope_p'])})",
-                f"{row['intercept_ml']:.2f} ({p_words(row['intercept_p'])})",
-                f"{row['bias_ml']:.2f} ({row['lower_limit_ml']:.2f} to {row['upper_limit_ml']:.2f})",
-                f"{row['icc']:.2f}" if row["icc"] is not None else "–",
-            ]
+            cells.append(f"{row['slope']:.2f} ({p_words(row['slope_p'])})")
+            cells.append(f"{row['intercept_ml']:.2f} ({p_words(row['intercept_p'])})")
+        if row["bias_ml"] is None:
+            cells += ["–"] * 2
+        else:
+            cells.append(f"{row['bias_ml']:.2f} ({row['lower_limit_ml']:.2f} to {row['upper_limit_ml']:.2f})")
+            cells.append("; ".join(_interval(row, name) for name in ("bias", "lower_limit", "upper_limit")))
+        cells.append("–" if row["icc"] is None else f"{row['icc']:.2f} ({_interval(row, 'icc')})")
         rows.append(cells)
     return {"columns": list(TABLE_COLUMNS), "rows": rows}
+
+
+_SPREADS = (("kappa_mean", "kappa"), ("dice_mean", "dice"), ("disagreement", "disagreement"))
+
+
+def with_sd(mean: float, sd: float) -> str:
+    """ "0.84 ± 0.06", "0.84 (one case)" where there is no SD (nan)."""
+    return f"{mean:.2f} ± {sd:.2f}" if np.isfinite(sd) else f"{mean:.2f} (one case)"
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    return f"{row[f'{name}_lower_95']:.2f} to {row[f'{name}_upper_95']:.2f}"
 
 
 def comparison_table(comparison: dict[str, Any], method: str) -> dict[str, Any]:
@@ -117,11 +132,15 @@ def comparison_table(comparison: dict[str, Any], method: str) -> dict[str, Any]:
         method: the rater that is the network.
     """
     effect, margin = comparison["mixed_model_effect"], comparison["equivalence_margin"]
-    model = "–" if effect is None else f"{effect:+.3f} ({p_words(comparison['mixed_model_p'])})"
+    model = interval = "–"
+    if effect is not None:
+        model = f"{effect:+.3f} ({p_words(comparison['mixed_model_p'])})"
+        interval = f"{comparison['mixed_model_lower_95']:+.3f} to {comparison['mixed_model_upper_95']:+.3f}"
     rows = [
         ["Raters with each other, mean kappa", f"{comparison['kappa_experts']:.2f}"],
         [f"{method} with the raters, mean kappa", f"{comparison['kappa_method']:.2f}"],
         ["Difference, mixed model over cases (p)", model],
+        ["The same, 95 % interval", interval],
         ["Difference, Mann-Whitney p", p_words(comparison["mann_whitney_p"])],
         [f"Equivalent within {margin:g} of kappa, p", p_words(comparison["equivalence_p"])],
     ]
@@ -162,6 +181,7 @@ def pair_plots(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) 
         if pair["slope"] is not None:
             ends = np.array([x.min(), x.max()])
             line = {"x": ends.tolist(), "y": (pair["slope"] * ends + pair["intercept_ml"]).tolist()}
+        if pair["bias_ml"] is not None:
             limits = {"bias": pair["bias_ml"], "lower": pair["lower_limit_ml"], "upper": pair["upper_limit_ml"]}
         plots.append(
             {

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from radiologycnn.evaluation.agreement import cohen_kappa, confusion_matrix
 
 TEAR_CLASS_COUNT = 5
 NO_TEAR = 0
+#: Figures of :class:`BinaryMetrics` that are a share of cases.
+BINARY_SHARES = ("accuracy", "sensitivity", "specificity", "precision")
+
+# Of areas under the curve: below it only rounding is left.
+_NO_VARIANCE = 1e-15
 
 
 @dataclass(frozen=True)
@@ -26,29 +31,38 @@ class BinaryMetrics:
     @property
     def accuracy(self) -> float | None:
         """Share of right decisions."""
-        right = self.true_positive + self.true_negative
-        return _share(right, right + self.false_positive + self.false_negative)
+        return _share(*self.counts("accuracy"))
 
     @property
     def sensitivity(self) -> float | None:
         """Share of the positive cases that are called positive."""
-        return _share(self.true_positive, self.true_positive + self.false_negative)
+        return _share(*self.counts("sensitivity"))
 
     @property
     def specificity(self) -> float | None:
         """Share of the negative cases that are called negative."""
-        return _share(self.true_negative, self.true_negative + self.false_positive)
+        return _share(*self.counts("specificity"))
 
     @property
     def precision(self) -> float | None:
         """Share of the cases called positive that are."""
-        return _share(self.true_positive, self.true_positive + self.false_positive)
+        return _share(*self.counts("precision"))
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and sensitivity."""
         wrong = self.false_positive + self.false_negative
         return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
+
+    def counts(self, name: str) -> tuple[int, int]:
+        """What a share of cases is made of: so many, of so many; ``name`` is one of :data:`BINARY_SHARES`."""
+        positive, negative = self.true_positive, self.true_negative
+        return {
+            "accuracy": (positive + negative, positive + negative + self.false_positive + self.false_negative),
+            "sensitivity": (positive, positive + self.false_negative),
+            "specificity": (negative, negative + self.false_positive),
+            "precision": (positive, positive + self.false_positive),
+        }[name]
 
 
 def binary_metrics(truth: ArrayLike, found: ArrayLike) -> BinaryMetrics:
@@ -76,7 +90,8 @@ class TearClassMetrics:
         top1_within_one_strict: the same, but None for Partial and Partial for None are wrong: they decide about a tear.
         tear: the decision tear or none.
         recall: per class; None for classes without cases.
-        quadratic_kappa: agreement beyond chance with quadratic weights.
+        kappa: agreement beyond chance, every wrong class as wrong as another.
+        quadratic_kappa: the same with quadratic weights, where a neighbouring class is less wrong than a distant one.
     """
 
     confusion: np.ndarray
@@ -85,6 +100,7 @@ class TearClassMetrics:
     top1_within_one_strict: float
     tear: BinaryMetrics
     recall: tuple[float | None, ...]
+    kappa: float
     quadratic_kappa: float
 
 
@@ -108,6 +124,7 @@ def tear_class_metrics(truth: ArrayLike, predicted: ArrayLike) -> TearClassMetri
         float((near & ~crosses).mean()),
         binary_metrics(truth != NO_TEAR, predicted != NO_TEAR),
         recall,
+        cohen_kappa(confusion),
         cohen_kappa(confusion, "quadratic"),
     )
 
@@ -147,36 +164,48 @@ def roc_curve(truth: ArrayLike, score: ArrayLike) -> RocCurve:
 
 @dataclass(frozen=True)
 class Auc:
-    """Area under the ROC curve with DeLong's standard error and 95 % confidence interval."""
+    """Area under the ROC curve with DeLong's standard error and 95 % confidence interval.
+
+    The last three are None where the cases cannot tell how the area varies: fewer than two of them in a class, or all
+    of them in the same place among the others, as with an area of 1.
+    """
 
     value: float
-    standard_error: float
-    lower: float
-    upper: float
+    standard_error: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 def delong_auc(truth: ArrayLike, score: ArrayLike) -> Auc:
-    """AUC with its 95 % interval (DeLong 1988); arguments and errors as of :func:`roc_curve`."""
+    """AUC with its 95 % interval (DeLong 1988); arguments and errors as of :func:`roc_curve`.
+
+    The interval is symmetric in the logit of the area (Pepe 2003, section 5.2.5): near 1, where an area of few cases
+    varies downwards alone, it covers the true one as often as it says.
+    """
     truth, score = _scored(truth, score)
     areas, covariance = _delong(truth, score[np.newaxis])
-    error = float(np.sqrt(max(covariance[0, 0], 0.0)))
-    reach = 1.959963984540054 * error
     value = float(areas[0])
-    return Auc(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
+    if covariance is None or covariance[0, 0] <= _NO_VARIANCE:
+        return Auc(value)
+    error = float(np.sqrt(covariance[0, 0]))
+    reach = stats.norm.ppf(0.975) * error / (value * (1 - value))
+    lower, upper = special.expit(special.logit(value) + np.array((-reach, reach)))
+    return Auc(value, error, float(lower), float(upper))
 
 
-def delong_test(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
+def delong_test(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[float, float | None, float | None]:
     """Two scores on the same cases: difference of their AUCs (first - second), z, two-sided p (DeLong 1988).
 
-    Arguments and errors as of :func:`roc_curve`.
+    z and p are None where the cases cannot tell how the difference varies: fewer than two of them in a class, or no
+    variance. Arguments and errors as of :func:`roc_curve`.
     """
     truth, first = _scored(truth, first)
     _, second = _scored(truth, second)
     areas, covariance = _delong(truth, np.stack((first, second)))
     difference = float(areas[0] - areas[1])
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    if variance <= 1e-15:
-        return difference, 0.0, 1.0 if abs(difference) < 1e-12 else 0.0
+    variance = 0.0 if covariance is None else float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    if variance <= _NO_VARIANCE:
+        return difference, None, None
     z = difference / np.sqrt(variance)
     return difference, float(z), float(2 * stats.norm.sf(abs(z)))
 
@@ -238,19 +267,19 @@ def _scored(truth: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     return truth, score
 
 
-def _delong(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AUC of each score, shape (scores,), and their covariance by the ranks (Sun and Xu 2014)."""
+def _delong(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """AUC of each score, shape (scores,), and their covariance by the ranks (Sun and Xu 2014).
+
+    Without a covariance where a class has a single case: how much that case decides cannot be seen.
+    """
     positive, negative = scores[:, truth], scores[:, ~truth]
     m, n = positive.shape[1], negative.shape[1]
     among_all = np.stack([stats.rankdata(np.concatenate(pair)) for pair in zip(positive, negative)])
     among_positive = np.stack([stats.rankdata(row) for row in positive])
     among_negative = np.stack([stats.rankdata(row) for row in negative])
     areas = (among_all[:, :m].sum(axis=1) - m * (m + 1) / 2) / (m * n)
+    if min(m, n) < 2:
+        return areas, None
     of_positive = (among_all[:, :m] - among_positive) / n
     of_negative = 1 - (among_all[:, m:] - among_negative) / m
-    parts = []
-    for values in (of_positive, of_negative):
-        # One case of a kind has no spread to estimate.
-        count = values.shape[1]
-        parts.append(np.atleast_2d(np.cov(values)) / count if count > 1 else np.zeros((len(scores), len(scores))))
-    return areas, parts[0] + parts[1]
+    return areas, np.atleast_2d(np.cov(of_positive)) / m + np.atleast_2d(np.cov(of_negative)) / n

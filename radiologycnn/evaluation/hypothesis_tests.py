@@ -182,6 +182,17 @@ class Interval:
     lower: float
     upper: float
 
+    @property
+    def ends(self) -> list[float] | None:
+        """Lower and upper end, as records hold them; None where there are none, or both are the same.
+
+        Cases that are all alike, such as Dice 1 in each, make every draw of them alike: an interval of no width would
+        say that the figure is certain, however few they are.
+        """
+        if not self.upper - self.lower > 1e-12 * max(1.0, abs(self.estimate)):
+            return None
+        return [self.lower, self.upper]
+
 
 def bootstrap(
     statistic: Callable[..., float],
@@ -213,6 +224,18 @@ def bootstrap(
     tail = (1 - level) / 2
     lower, upper = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (np.nan, np.nan)
     return Interval(float(statistic(*arrays)), float(lower), float(upper))
+
+
+def wilson(part: int, whole: int, level: float = 0.95) -> Interval:
+    """The share ``part / whole`` of independent cases (Wilson 1927): with a width also where it is none or all of them.
+
+    Raises:
+        ValueError: a share of nothing.
+    """
+    if whole < 1:
+        raise ValueError("A share needs at least one case.")
+    found = stats.binomtest(part, whole).proportion_ci(level, method="wilson")
+    return Interval(part / whole, float(found.low), float(found.high))
 
 
 def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> HypothesisTest:

@@ -131,7 +131,9 @@ def agreement_by_case(
 def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each pair of raters (Arab 2020, Table 2 and Figure 1): x is the first rater, y the second.
 
-    Regression, limits of agreement and ICC need three cases; with fewer they are None.
+    Regression, limits of agreement and ICC need three cases, the regression also two volumes of each rater that differ;
+    what does not exist is None. Standard deviations (n - 1) of one case are nan. ``..._lower_95`` and ``..._upper_95``
+    are 95 % intervals, those of bias and limits in mL.
     """
     pairs = list(dict.fromkeys((row["first"], row["second"]) for row in rows))
     table = []
@@ -139,36 +141,50 @@ def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         own = [row for row in rows if (row["first"], row["second"]) == (first, second)]
         x, y = (np.array([row[f"{name}_ml"] for row in own]) for name in ("first", "second"))
         kappa, dice = (np.array([row[name] for row in own]) for name in ("kappa", "dice"))
-        apart = disagreement(x, y)
-        row: dict[str, Any] = {
-            "first": first,
-            "second": second,
-            "cases": len(own),
-            "kappa_mean": float(kappa.mean()),
-            "kappa_sd": float(kappa.std(ddof=1)) if len(own) > 1 else 0.0,
-            "dice_mean": float(dice.mean()),
-            "dice_sd": float(dice.std(ddof=1)) if len(own) > 1 else 0.0,
-            "disagreement": apart.absolute,
-            "disagreement_sd": apart.absolute_sd,
-            "disagreement_signed": apart.signed,
-        }
-        names = ("slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p", "icc")
-        row.update(dict.fromkeys((*names, "bias_ml", "lower_limit_ml", "upper_limit_ml")))
-        if len(own) >= 3 and np.ptp(x) > 0:
-            line, limits = regression(x, y), bland_altman(x, y)
-            row.update(
-                slope=line.slope,
-                slope_p=line.slope_p,
-                slope_from_one_p=line.slope_from_one_p,
-                intercept_ml=line.intercept,
-                intercept_p=line.intercept_p,
-                icc=intraclass_correlation(np.column_stack((x, y))).value,
-                bias_ml=limits.bias,
-                lower_limit_ml=limits.lower_limit,
-                upper_limit_ml=limits.upper_limit,
-            )
-        table.append(row)
+        apart, several = disagreement(x, y), len(own) > 1
+        table.append(
+            {
+                "first": first,
+                "second": second,
+                "cases": len(own),
+                "kappa_mean": float(kappa.mean()),
+                "kappa_sd": float(kappa.std(ddof=1)) if several else np.nan,
+                "dice_mean": float(dice.mean()),
+                "dice_sd": float(dice.std(ddof=1)) if several else np.nan,
+                "disagreement": apart.absolute,
+                "disagreement_sd": apart.absolute_sd if several else np.nan,
+                "disagreement_signed": apart.signed,
+                **_line(x, y),
+                **_intraclass(x, y),
+                **_limits(x, y),
+            }
+        )
     return table
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    names = ("slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p")
+    if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
+        return dict.fromkeys(names)
+    line = regression(x, y)
+    return dict(zip(names, (line.slope, line.slope_p, line.slope_from_one_p, line.intercept, line.intercept_p)))
+
+
+def _intraclass(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    names = ("icc", "icc_lower_95", "icc_upper_95")
+    if len(x) < 3 or not (np.ptp(x) or np.ptp(y)):  # cases that are all the same cannot be told apart
+        return dict.fromkeys(names)
+    found = intraclass_correlation(np.column_stack((x, y)))
+    return dict(zip(names, (found.value, found.lower, found.upper)))
+
+
+def _limits(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    found = bland_altman(x, y) if len(x) >= 3 else None
+    figures: dict[str, float | None] = {}
+    for name in ("bias", "lower_limit", "upper_limit"):
+        lower, upper = getattr(found, f"{name}_interval", (None, None))
+        figures |= {f"{name}_ml": getattr(found, name, None), f"{name}_lower_95": lower, f"{name}_upper_95": upper}
+    return figures
 
 
 def compare_with_experts(
@@ -182,7 +198,8 @@ def compare_with_experts(
 
     Returns:
         Mean kappa among experts and with the method, p of Mann-Whitney, of equivalence within the margin (case means,
-        paired) and of the mixed model with its effect; these are None without statsmodels or without a fit.
+        paired) and of the mixed model with its effect and the 95 % interval of that; these are None without statsmodels
+        or without a fit.
 
     Raises:
         InputError: there is no such rater, or no pair without it.
@@ -211,12 +228,19 @@ def compare_with_experts(
         "equivalence_margin": margin,
         "equivalence_p": equivalence(of_method, of_experts, margin).p if len(cases) > 1 else None,
         "mixed_model_effect": None,
+        "mixed_model_lower_95": None,
+        "mixed_model_upper_95": None,
         "mixed_model_p": None,
     }
     if len(cases) > 2 and np.ptp(kappa) > 0:
         try:
             model = mixed_model(kappa, with_method, case)
-            figures.update(mixed_model_effect=model.effect, mixed_model_p=model.p)
+            figures.update(
+                mixed_model_effect=model.effect,
+                mixed_model_lower_95=model.lower,
+                mixed_model_upper_95=model.upper,
+                mixed_model_p=model.p,
+            )
         except (ResourceError, ValueError):  # a singular fit is a ValueError too
             pass  # the other two stand without it
     return figures

@@ -70,7 +70,8 @@ def performance_texts(performance: Mapping[str, Any]) -> Iterator[tuple[str, str
 def _row(figures: Mapping[str, Any], holds_tables: bool = False) -> Iterator[str]:
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            if holds_tables and len(value) <= LONGEST_ROW and (row := ", ".join(_row(value))):
+            figures_there = sum(not isinstance(one, list | tuple) for one in value.values())  # intervals are none
+            if holds_tables and figures_there <= LONGEST_ROW and (row := ", ".join(_row(value))):
                 yield f"{figure_words(name)}: {row}"
         elif isinstance(value, str):
             yield value if name == "data" else f"{figure_words(name)}: {value}"

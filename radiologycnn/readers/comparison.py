@@ -21,10 +21,10 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.classification_metrics import tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import (
     HypothesisTest,
-    bootstrap,
     dunn,
     kruskal_wallis,
     pairwise_mann_whitney,
+    wilson,
 )
 from radiologycnn.readers.members import Member, classes_of
 from radiologycnn.readers.network_comparison import paired_tests, roc_curves
@@ -121,19 +121,9 @@ def _member_row(truth: Mapping[str, int], member: Member, notes: list[str]) -> d
         "confusion": metrics.confusion.tolist(),
     }
     for name in ("top1", "top1_within_one", "accuracy"):
-        row[f"{name}_95"] = _interval(name, true, said)
+        # Over the cases: how much the figure depends on which there are.
+        row[f"{name}_95"] = wilson(round(row[name] * len(cases)), len(cases)).ends
     return row
-
-
-def _interval(name: str, true: np.ndarray, said: np.ndarray) -> list[float]:
-    """95 % by bootstrap over cases: how much the figure depends on which cases there are."""
-    right = {
-        "top1": true == said,
-        "top1_within_one": np.abs(true - said) <= 1,
-        "accuracy": (true > 0) == (said > 0),
-    }[name]
-    found = bootstrap(lambda drawn: float(drawn.mean()), right.astype(float), resamples=1000)
-    return [found.lower, found.upper]
 
 
 # ---- groups --------------------------------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ _READINGS = (
     "Groups: Kruskal-Wallis; pairs: Mann-Whitney U, and Dunn's test, each p multiplied by the number of pairs"
     " (Bonferroni). An asterisk stands for an adjusted p (Mann-Whitney) below 0.05.",
     "Same cases: McNemar's exact test of who is right more often; DeLong's test of the areas under the ROC curves, in"
-    " which a reader's five classes count as a rating of severity.",
+    " which a reader's five classes count as a rating of severity. It needs two cases with a tear and two without.",
+    "95 % intervals over cases: Wilson's for shares of cases, DeLong's in the logit for the area under the ROC curve;"
+    " none for an area of 1, whose cases do not tell how it varies.",
 )
 
 
@@ -147,7 +149,8 @@ def _roc_words(curves: Sequence[Mapping[str, Any]]) -> str:
         return "Sensitivity and specificity of each reader; the network's ROC curve needs its probabilities."
     first = curves[0]
     low, high = first["auc_95"]
-    words = f"ROC curve of the network: area {first['auc']:.3f} (95 % {low:.3f} to {high:.3f})"
+    interval = "–" if low is None else f"{low:.3f} to {high:.3f}"
+    words = f"ROC curve of the network: area {first['auc']:.3f} (95 % {interval})"
     if not first["readers"]:
         return words + "."
     return f"{words}. {first['readers_below']} of {first['readers']} readers lie below it."

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from radiologycnn.evaluation.segmentation_summary import with_reference
 from radiologycnn.images import read_volume
 from radiologycnn.reproduction.arab2020_groups import KIND_TITLES, main_kind
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
@@ -50,9 +51,10 @@ def _disagreement(results: ArabResults, folder: Path) -> FigureEntry | None:
         axes.tick_params(length=0)
         figure.colorbar(image, ax=axes, label="Disagreement of volumes (%)", shrink=0.9)
         raters_are = "Simulated raters" if results.simulated_raters else "Raters"
+        method = " and CNN-DS (M)" if results.has_method else ""
         caption = (
-            f"{raters_are} (E) and CNN-DS (M): mean of |difference| / mean of the two volumes, in per cent. Darker: "
-            "more disagreement. The paper prints its matrix as grey blocks without numbers."
+            f"{raters_are} (E){method}: mean of |difference| / mean of the two volumes, in per cent. Darker: more "
+            "disagreement. The paper prints its matrix as grey blocks without numbers."
         )
         return save_figure(
             figure, folder, "figure-1-disagreement", "Figure 1. Disagreement of each pair of raters", caption
@@ -151,8 +153,8 @@ def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
         places = np.arange(len(names))[::-1]
         for place, name in zip(places, names):
             color = COLORS[0] if name == MAIN else COLORS[6]
-            dice = [row["dice"] for row in results.metrics[name]]
-            axes[0].barh(place, np.mean(dice), color=color, alpha=0.35, height=0.6)
+            dice = [row["dice"] for row in with_reference(results.metrics[name])]
+            axes[0].barh(place, np.mean(dice) if dice else 0.0, color=color, alpha=0.35, height=0.6)
             axes[0].plot(dice, place + np.linspace(-0.18, 0.18, len(dice)), ".", color=color, ms=5, clip_on=False)
         axes[0].set_yticks(places, [results.titles[name] for name in names])
         axes[0].set_xlim(0, 1)
@@ -166,18 +168,21 @@ def _methods(results: ArabResults, folder: Path) -> FigureEntry | None:
         else:
             axes[1].barh(places, times, color=colors, alpha=0.6, height=0.6)
         axes[1].set_xlabel("Time for a case (s)")
-        caption = f"{_source(results)} Dice and time of every method on the test cases, on {results.device_name}."
+        caption = (
+            f"{_source(results)} Dice of every method on the test cases with a bleed, and time on all of them, on "
+            f"{results.device_name}."
+        )
         return save_figure(figure, folder, "figure-methods", "Methods side by side", caption)
 
 
 def _by_kind(results: ArabResults, folder: Path) -> FigureEntry | None:
     truths = {case.id: results.truths[case.id] for case in results.cases["test"] if case.id in results.truths}
-    if not truths or MAIN not in results.metrics:
-        return None
     by_kind: dict[str, list[float]] = {}
-    for row in results.metrics[MAIN]:
+    for row in with_reference(results.metrics.get(MAIN, ())) if truths else ():
         by_kind.setdefault(main_kind(truths[row["case"]]), []).append(row["dice"])
     kinds = [kind for kind in KIND_TITLES if kind in by_kind]
+    if not kinds:
+        return None
     with new_figure(5.6, 3.4) as (figure, axes):
         for place, kind in enumerate(kinds):
             scores = by_kind[kind]

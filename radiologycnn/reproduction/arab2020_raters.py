@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,30 @@ from radiologycnn.reproduction.workspace import Workspace, test_seed
 
 
 def rater_agreement(
-    workspace: Workspace, cases: Sequence[ScanCase], method: dict[str, Path], raters: Path | None
+    workspace: Workspace,
+    cases: Sequence[ScanCase],
+    bleeding: Set[str],
+    method: dict[str, Path] | None,
+    raters: Path | None,
 ) -> tuple[list[dict[str, Any]], dict[str, float | None], list[float]]:
     """Figures of every two raters, the main method among them, its comparison with the experts, and its Dice with their
     majority, by case.
 
     Args:
-        method: its masks by case.
+        bleeding: cases that have a bleed. Only they count: where all outline nothing, kappa is 1 and tells nothing.
+        method: its masks by case; None where it was not run.
         raters: CSV with ``rater, case, mask`` (paths relative to it); None draws three raters.
     """
     report = workspace.stage("Agreement of raters")
     files = read_raters(raters, cases) if raters else draw_raters(workspace, cases)
-    folder = RaterFolder({**files, METHOD: method}, tuple(case.id for case in cases), ())
-    rows = workspace.step("agreement-cases", lambda: agreement_by_case(folder, report))
-    pairs = workspace.step("agreement-pairs", lambda: agreement_by_pair(rows))
-    compared = len(files) > 1
-    comparison = workspace.step("agreement-comparison", lambda: compare_with_experts(rows, METHOD) if compared else {})
+    judges = {**files, METHOD: method} if method else files
+    folder = RaterFolder(judges, tuple(case.id for case in cases), ())
+    kept = workspace.step("agreement-cases", lambda: agreement_by_case(folder, report))
+    # Older runs have kept another method in the place of the one that was not run.
+    rows = [row for row in kept if row["case"] in bleeding and {row["first"], row["second"]} <= judges.keys()]
+    comparison = compare_with_experts(rows, METHOD) if rows and method and len(files) > 1 else {}
+    if not method:
+        return agreement_by_pair(rows), comparison, []
 
     def against_majority() -> list[float]:
         scores = []
@@ -50,7 +58,9 @@ def rater_agreement(
             scores.append(overlap(read_volume(method[case.id]).array, majority).dice)
         return scores
 
-    return pairs, comparison, workspace.step("agreement-majority", against_majority)
+    scores = workspace.step("agreement-majority", against_majority)
+    of_bleeding = [score for case, score in zip(cases, scores) if case.id in bleeding]
+    return agreement_by_pair(rows), comparison, of_bleeding
 
 
 def draw_raters(workspace: Workspace, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:

@@ -14,12 +14,16 @@ import numpy as np
 from radiologycnn.baselines.interface import Fit, ScanCase, Segmenter
 from radiologycnn.evaluation.mask_files import evaluate_masks
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.evaluation.segmentation_summary import with_reference
+from radiologycnn.evaluation.summary import write_rows
 from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
+from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
 from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
+from radiologycnn.reproduction.brief import CASES_NAME
 from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
@@ -40,12 +44,13 @@ class ArabResults:
         simulated: the scans; ``simulated_raters``: the raters.
         cases: by "train", "validation", "test".
         truths: of simulated scans by case id; empty for others.
+        people: whose scans they are, by case id.
         fits: by method; ``titles`` are what people read.
         metrics: by method, a row a test case (``case_metrics``).
         seconds: by method, of one test case each; ``cold_seconds`` of the very first one, before anything is warm.
-        training_metrics: of the main method on some training cases: dice and seconds by case.
-        pairs, comparison: agreement of raters; None without raters.
-        consensus_dice: of the main method against the raters' majority, by test case.
+        training_metrics: of the main method on some training cases: dice, seconds and whether it bleeds, by case.
+        pairs, comparison: agreement of raters; the comparison is empty without the main method.
+        consensus_dice: of the main method against the raters' majority, by test case with a bleed.
         masks: by method, then case: the mask file.
         types: of the main method, ``arab2020_types.type_figures``; None where it or the references tell no types.
     """
@@ -55,11 +60,12 @@ class ArabResults:
     simulated_raters: bool
     cases: dict[str, list[ScanCase]]
     truths: dict[str, dict[str, Any]]
+    people: dict[str, Person]
     fits: dict[str, Fit]
     titles: dict[str, str]
     metrics: dict[str, list[dict[str, Any]]]
     seconds: dict[str, list[float]]
-    training_metrics: list[dict[str, float]]
+    training_metrics: list[dict[str, Any]]
     pairs: list[dict[str, Any]]
     comparison: dict[str, float | None]
     consensus_dice: list[float]
@@ -68,11 +74,16 @@ class ArabResults:
     cold_seconds: dict[str, float] = field(default_factory=dict)
     types: dict[str, Any] | None = None
 
+    @property
+    def has_method(self) -> bool:
+        """Whether the paper's method is one of the run's; no other one stands in its place."""
+        return MAIN in self.metrics
+
 
 def run_arab2020(
     workspace: Workspace, data: Path | None = None, raters: Path | None = None, device: str = "cpu", jobs: int = 1
 ) -> ArabResults:
-    """Do what is not done yet.
+    """Do what is not done yet; the figures of each case are written beside the steps, as ``cases.csv``.
 
     Args:
         data: folder with ``cases.csv``; None simulates.
@@ -87,7 +98,7 @@ def run_arab2020(
     where = resolve_device(device)
     settings = workspace.settings
     workspace.plan(2 + 2 * len(settings.methods) + 2)
-    cases, truths = _cases(workspace, data, jobs)
+    cases, truths, people = _cases(workspace, data, jobs)
     if raters:  # a mistake in the table is better known before the first network than after the last
         read_raters(raters, cases["test"])
     methods: dict[str, RunMethod[Segmenter]] = {}
@@ -99,15 +110,23 @@ def run_arab2020(
     for name in methods:
         pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
         metrics[name] = workspace.step(f"metrics-{name}", lambda pairs=pairs: list(evaluate_masks(pairs)))
-    main = methods.get(MAIN) or next(iter(methods.values()))
-    types = _types(workspace, main.name, cases["test"], masks) if main.fit.facts.get("types") else None
-    on_training = [] if settings.models == BUNDLED else _on_training(workspace, main, cases["train"])
-    by_pair, comparison, consensus_dice = rater_agreement(workspace, cases["test"], masks[main.name], raters)
-    return ArabResults(
-        workspace, data is None, raters is None, cases, truths, {name: one.fit for name, one in methods.items()},
-        {name: one.title for name, one in methods.items()}, metrics, seconds, on_training, by_pair, comparison,
-        consensus_dice, masks, workspace.step("device", lambda: describe_device(where)), cold, types,
+    main, types, on_training = methods.get(MAIN), None, []
+    if main and main.fit.facts.get("types"):
+        types = _types(workspace, main.name, cases["test"], masks)
+    if main and settings.models != BUNDLED:
+        on_training = _on_training(workspace, main, cases["train"])
+    bleeding = {row["case"] for row in with_reference(next(iter(metrics.values())))}
+    by_pair, comparison, consensus_dice = rater_agreement(workspace, cases["test"], bleeding, masks.get(MAIN), raters)
+    results = ArabResults(
+        workspace, data is None, raters is None, cases, truths, people,
+        {name: one.fit for name, one in methods.items()}, {name: one.title for name, one in methods.items()}, metrics,
+        seconds, on_training, by_pair, comparison, consensus_dice, masks,
+        workspace.step("device", lambda: describe_device(where)), cold, types,
     )  # fmt: skip
+    from radiologycnn.reproduction.arab2020_groups import case_rows
+
+    write_rows(workspace.folder / CASES_NAME, case_rows(results))
+    return results
 
 
 def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
@@ -151,7 +170,8 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
 
 def _cases(
     workspace: Workspace, data: Path | None, jobs: int
-) -> tuple[dict[str, list[ScanCase]], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, list[ScanCase]], dict[str, dict[str, Any]], dict[str, Person]]:
+    """Cases by part, and by case id the truth of simulated ones and whose they are."""
     settings = workspace.settings
     if data is not None:
 
@@ -166,14 +186,15 @@ def _cases(
             part: [ScanCase(row["id"], data / row["image"], data / row["mask"]) for row in rows]
             for part, rows in parts.items()
         }
-        return found, {}
+        return found, {}, {row["id"]: stated_person(row) for rows in parts.values() for row in rows}
     from radiologycnn.simulation.head_ct import HeadCtConfig
     from radiologycnn.simulation.head_ct.writer import head_ct_population
 
     config = HeadCtConfig.from_dict({part: dict(values) for part, values in settings.simulation.items()})
     made = simulated_cases(workspace, head_ct_population(), config, jobs, "Simulating head CTs")
     found = {part: [ScanCase(one.id, one.image, one.mask) for one in own] for part, own in made.items()}
-    return found, {one.id: one.truth for own in made.values() for one in own}
+    truths = {one.id: one.truth for own in made.values() for one in own}
+    return found, truths, {case: simulated_person(case, truth) for case, truth in truths.items()}
 
 
 def _predict(
@@ -218,15 +239,14 @@ def _types(
     return workspace.step(f"types-{name}", lambda: type_figures(pairs))
 
 
-def _on_training(
-    workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]
-) -> list[dict[str, float]]:
-    def measured(case: ScanCase) -> dict[str, float]:
+def _on_training(workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]) -> list[dict[str, Any]]:
+    def measured(case: ScanCase) -> dict[str, Any]:
         segmenter, (volume, mask) = method.ready(), case.read()
         started = time.perf_counter()
         with naming(case.id):
             found = segmenter.predict(volume)
-        return {"dice": overlap(found, mask).dice, "seconds": time.perf_counter() - started}
+        seconds = time.perf_counter() - started
+        return {"dice": overlap(found, mask).dice, "seconds": seconds, "bleeds": bool(np.any(mask))}
 
     report = workspace.stage("Training cases")
     chosen = cases[:2] if workspace.settings.quick else cases

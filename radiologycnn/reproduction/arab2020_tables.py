@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_ind
 
 from radiologycnn.evaluation.hypothesis_tests import friedman, wilcoxon
+from radiologycnn.evaluation.segmentation_summary import averaged_rows, with_reference, without_reference
 from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import arab2020 as paper
+from radiologycnn.reproduction.arab2020_agreement import agreement, agreement_figures
 from radiologycnn.reproduction.arab2020_groups import by_case_kind, interval_words
+from radiologycnn.reproduction.arab2020_people import age_test, demographics
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.arab2020_types import by_type
 from radiologycnn.reproduction.settings import BUNDLED
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value, plain, with_p
+from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value
 
 _METRICS = (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
 _BEYOND = (
@@ -34,8 +36,8 @@ def arab2020_tables(results: ArabResults) -> list[Table]:
     if not results.simulated_raters:
         rated = run
     return [
-        _demographics(results, run),
-        _agreement(results, rated),
+        demographics(results, run),
+        agreement(results, rated),
         _methods(results, run),
         _ablation(results, run),
         _hyper_parameters(results),
@@ -47,88 +49,25 @@ def arab2020_tables(results: ArabResults) -> list[Table]:
     ]
 
 
-def _demographics(results: ArabResults, run: str) -> Table:
-    parts = (("training", [*results.cases["train"], *results.cases["validation"]]), ("testing", results.cases["test"]))
-    rows = []
-    for label, *printed in paper.DEMOGRAPHICS:
-        for (part, cases), figure in zip(parts, printed):
-            value, note = _demographic(label, [results.truths.get(case.id) for case in cases], len(cases))
-            rows.append(Row(f"{label}, {part} set", figure, value, note))
-    return Table("table-1-demographics", "Table 1. Patients", rows, run)
-
-
-def _demographic(label: str, truths: Sequence[dict[str, Any] | None], count: int) -> tuple[str, str]:
-    if label == "N":
-        return str(count), ""
-    known = [truth for truth in truths if truth]
-    if not known:
-        return "", "not in the data"
-    if label.startswith("Age"):
-        return mean_sd([truth["age_years"] for truth in known], 1), ""
-    found = {
-        "Deep-seated": lambda bleed: bleed["place"] == "deep",
-        "Intraventricular": lambda bleed: bleed["kind"] == "ivh",
-    }
-    for start, matches in found.items():
-        if label.startswith(start):
-            share = np.mean([any(matches(bleed) for bleed in truth["bleeds"]) for truth in known])
-            return f"{100 * share:.0f}", ""
-    return "", "not simulated"
-
-
-def _agreement(results: ArabResults, run: str) -> Table:
-    by_raters = {(row["first"], row["second"]): row for row in results.pairs}
-    rows = []
-    for pair in paper.AGREEMENT:
-        own = by_raters.pop((pair.first, pair.second), None)
-        rows += _pair_rows(f"{pair.first}, {pair.second}", pair, own)
-    for (first, second), own in by_raters.items():  # human raters with names of their own
-        rows += _pair_rows(f"{first}, {second}", None, own)
-    notes = [
-        "E: expert, M: method (CNN-DS). y = slope x + intercept with x the first rater and y the second, in mL; "
-        "only so do the paper's 1.45 (E1, E3) and 0.69 (E3, M) agree. Bias: y less x.",
-    ]
-    if results.simulated_raters:
-        notes.append("Raters of this run are simulated: they draw on the known truth with errors of chosen size.")
-    return Table("table-2-agreement", "Table 2. Agreement of raters on the testing set", rows, run, notes)
-
-
-def _pair_rows(what: str, printed: paper.PairFigures | None, own: dict[str, Any] | None) -> list[Row]:
-    own = own or {}
-    kappa = f"{plain(own['kappa_mean'])} ± {plain(own['kappa_sd'])}" if own else ""
-    # Of one's own raters: two points, or volumes without any spread.
-    why = "too few different volumes for a line" if own and own.get("slope") is None else ""
-    rows = [
-        Row(f"{what}: kappa", f"{printed.kappa:.2f} ± {printed.kappa_sd:.2f}" if printed else "", kappa),
-        Row(
-            f"{what}: slope",
-            with_p(printed.slope, printed.slope_p) if printed else "",
-            with_p(own.get("slope"), own.get("slope_p")),
-            why,
-        ),
-        Row(
-            f"{what}: intercept (mL)",
-            with_p(printed.intercept, printed.intercept_p) if printed else "",
-            with_p(own.get("intercept_ml"), own.get("intercept_p")),
-            why,
-        ),
-    ]
-    if own.get("icc") is not None:
-        bias, low, high = (plain(own[name], 1) for name in ("bias_ml", "lower_limit_ml", "upper_limit_ml"))
-        rows.append(Row(f"{what}: ICC of volumes", "", number(own["icc"]), "not in the paper"))
-        rows.append(
-            Row(f"{what}: bias and limits of agreement (mL)", "", f"{bias} ({low} to {high})", "not in the paper")
-        )
-    return rows
-
-
 def _method_rows(results: ArabResults, name: str, title: str, printed: paper.MethodFigures | None) -> list[Row]:
+    """Overlap over the cases with a bleed, as the paper's patients all have one; what is invented in the others; time.
+
+    Args:
+        name: of the method, whose figures are left empty where it was not run.
+    """
     own = results.metrics.get(name)
+    bleeding, others = with_reference(own or ()), without_reference(own or ())
     rows = []
     for key, label in _METRICS:
-        values = [row[key] for row in own] if own else []
-        words = interval_words(values) if own else ["not run"]
-        rows.append(_figure_row(f"{title}: {label}", key, mean_sd(values), printed, words))
+        values = [row[key] for row in bleeding]
+        words = [] if own else ["not run"]
+        if others:
+            words.append(f"{counted(len(bleeding), 'case')} with a bleed")
+        rows.append(_figure_row(f"{title}: {label}", key, mean_sd(values), printed, [*words, *interval_words(values)]))
+    if others:
+        invented = [row["found_ml"] for row in others]
+        words = f"{counted(len(others), 'case')} without a bleed, in {sum(one == 0 for one in invented)} nothing found"
+        rows.append(Row(f"{title}: invented without a bleed (mL)", "", mean_sd(invented), f"{words}; not in the paper"))
     value = mean_sd(results.seconds[name]) if own else ""
     rows.append(_figure_row(f"{title}: time (s)", "seconds", value, printed, [] if own else ["not run"]))
     return rows
@@ -155,7 +94,8 @@ def _methods(results: ArabResults, run: str) -> Table:
         f"Times of this run: from scan in memory to mask on its grid, after one run to warm up, {results.device_name}; "
         "the paper's are of one GPU, for PItcHPERFeCT of a CPU.",
         "95 %: interval of the mean by bootstrap over cases.",
-        "Both masks empty: overlap 1; one of them empty: overlap 0. Overlaps are taken case by case, then averaged.",
+        "Overlaps are taken case by case, then averaged over the cases with a bleed, as the paper's patients all bled; "
+        "nothing found of a bleed: overlap 0.",
     ]
     cold = [f"{results.titles[name]} {number(value)} s" for name, value in results.cold_seconds.items() if value > 0]
     if cold:
@@ -202,39 +142,20 @@ def _hyper_parameters(results: ArabResults) -> Table:
 
 
 def _text_figures(results: ArabResults, run: str) -> Table:
-    own: dict[str, str] = {}
+    own, words = agreement_figures(results)
     if results.training_metrics:
-        own["train_dice"] = mean_sd([row["dice"] for row in results.training_metrics])
+        # All of the paper's patients bled; what older runs have kept does not say who did.
+        bleeding = [row["dice"] for row in results.training_metrics if row.get("bleeds", True)]
+        own["train_dice"] = mean_sd(bleeding)
         own["train_seconds"] = mean_sd([row["seconds"] for row in results.training_metrics])
-    for group, in_group in (("experts", False), ("method", True)):
-        pairs = [row for row in results.pairs if (paper.METHOD in (row["first"], row["second"])) == in_group]
-        for key, name in (
-            ("kappa", "kappa_mean"), ("disagreement", "disagreement"), ("disagreement_signed", "disagreement_signed"),
-        ):  # fmt: skip
-            own[f"{key}_{group}"] = mean_sd([row[name] for row in pairs], of="pair")
-    slopes = [row["slope_p"] for row in results.pairs if row["slope_p"] is not None]
-    intercepts = [row["intercept_p"] for row in results.pairs if row["intercept_p"] is not None]
-    own["slope_p_largest"] = f"{max(slopes):.2g}" if slopes else ""
-    own["intercept_p_smallest"] = f"{min(intercepts):.3f}" if intercepts else ""
-    ages = [
-        [
-            results.truths[case.id]["age_years"]
-            for part in parts
-            for case in results.cases[part]
-            if case.id in results.truths
-        ]
-        for parts in (("train", "validation"), ("test",))
-    ]
-    if min(map(len, ages)) > 1:
-        test = ttest_ind(*ages)
-        own["age_t"] = with_p(float(test.statistic), float(test.pvalue), 1)
-    for key in ("mann_whitney_p", "equivalence_p", "mixed_model_p"):
-        own[key] = p_value(results.comparison.get(key))
-    own["mixed_model_effect"] = number(results.comparison.get("mixed_model_effect"), 3)
+    own["age_t"] = age_test(results)
     seconds = results.fits[MAIN].seconds if MAIN in results.fits else None
     if seconds is not None:
         own["training_hours"] = number(seconds / 3600, 2) if seconds >= 360 else f"{seconds:.0f} s"
-    rows = [Row(label, printed, own.get(key, ""), note) for key, label, printed, note in paper.TEXT_FIGURES]
+    rows = [
+        Row(label, printed, own.get(key, ""), "; ".join(filter(None, (words.get(key), note))))
+        for key, label, printed, note in paper.TEXT_FIGURES
+    ]
     if results.consensus_dice:
         rows.append(
             Row(
@@ -244,20 +165,22 @@ def _text_figures(results: ArabResults, run: str) -> Table:
                 "Table 3's reference",
             )
         )
-    return Table("text-figures", "Figures of the text", rows, run)
+    notes = [] if results.has_method else ["CNN-DS is none of this run's methods: figures of it are missing."]
+    return Table("text-figures", "Figures of the text", rows, run, notes)
 
 
 def _between_methods(results: ArabResults, run: str) -> Table:
+    """On the cases with a bleed."""
     rows = []
-    if MAIN in results.metrics:
-        main = [row["dice"] for row in results.metrics[MAIN]]
-        others = [name for name in results.metrics if name != MAIN]
+    every = {name: [row["dice"] for row in with_reference(own)] for name, own in results.metrics.items()}
+    main = every.get(MAIN)
+    if main:
+        others = [name for name in every if name != MAIN]
         if len(others) > 1:
-            every = {name: [row["dice"] for row in own] for name, own in results.metrics.items()}
             words = f"{len(every)} methods on {counted(len(main), 'case')}"
             rows.append(Row("Dice of all methods: Friedman p", "", p_value(friedman(every).p), words))
         for name in others:
-            theirs = [row["dice"] for row in results.metrics[name]]
+            theirs = every[name]
             test = wilcoxon(main, theirs)
             adjusted = min(test.p * len(others), 1.0)
             difference = float(np.mean(np.subtract(main, theirs)))
@@ -284,9 +207,13 @@ def _between_methods(results: ArabResults, run: str) -> Table:
 
 def _beyond(results: ArabResults, run: str) -> Table:
     rows = []
-    for name, own in results.metrics.items():
+    for name, metrics in results.metrics.items():
+        own = averaged_rows(metrics)
         for key, label, digits in _BEYOND:
-            missing = sum(row[key] is None for row in own)
+            missing = sum(row[key] is None for row in with_reference(own))
             note = f"{counted(missing, 'case')} without one: an empty mask" if missing else ""
             rows.append(Row(f"{results.titles[name]}: {label}", "", mean_sd([row[key] for row in own], digits), note))
-    return Table("beyond-overlap", "Beyond overlap", rows, run, ["None of these is in the paper."])
+    notes = [
+        "None of these is in the paper. Distances, surfaces and lesions of the cases with a bleed, volumes of all."
+    ]
+    return Table("beyond-overlap", "Beyond overlap", rows, run, notes)

@@ -25,8 +25,8 @@ class ReproductionSettings:
 
     Attributes:
         paper: "arab2020" or "shim2020".
-        preset: "default", "reduced" (Arab 2020 only: every method trained, small, in about an hour of one core) or
-            "quick".
+        preset: "default", "reduced" (every method trained, small: Arab 2020 in about an hour of one core, Shim 2020 in
+            about three hours of two) or "quick".
         models: "train", or "bundled": evaluate the demonstration model that comes with the program.
         model: id, name or path of the model that "bundled" evaluates; empty takes the newest that comes with it.
         training, validation, test: simulated cases; ignored for a data folder with splits.
@@ -204,6 +204,21 @@ PRESETS: dict[str, dict[str, ReproductionSettings]] = {
                 "augment": False,
             },
             repeats=6,
+        ),
+        "reduced": ReproductionSettings(
+            "shim2020",
+            "reduced",
+            training=400,
+            validation=40,
+            test=100,
+            methods=SHIM_METHODS,
+            simulation={"scanner": {"matrix": 128}},
+            training_changes={
+                "grid_size": 32,
+                "base_filters": 8,
+                "epochs": 40,
+                "coarse_epochs": 0,  # half the grid is too small for four blocks
+            },
         ),
     },
 }

@@ -106,16 +106,16 @@ def localization_by_shoulder(results: ShimResults, run: str) -> Table:
         if own:
             rows.append(Row(title, "", _where(own), counted(len(own), "tear")))
     notes = [
-        "Peak in the tear · tear within half a voxel of the map from it (pointing game) · share of the positive map at "
-        "the tear · Dice of the map above half its peak and the tear · median distance of the peak to the tear. Not in "
-        "the paper.",
+        "Peak in the tear · within 5 mm of it (pointing game) · share of the positive map within 5 mm of the tear · "
+        "Dice of the map above half its peak and the tear with 5 mm around it · median distance of the peak to the "
+        "tear. Not in the paper.",
     ]
     return Table("localization-by-shoulder", "Where the activation map points, by kind of tear", rows, run, notes)
 
 
 def _where(maps: list[Localization]) -> str:
     found = summarize_localization(maps)
-    shares = (found[name] for name in ("peak_in_tear", "peak_voxel_at_tear", "energy_inside", "dice"))
+    shares = (found[name] for name in ("peak_in_tear", "peak_within_5_mm", "energy_inside", "dice"))
     return " · ".join(f"{share:.2f}" for share in shares) + f" · {found['distance_mm_median']:.1f} mm"
 
 
@@ -150,7 +150,7 @@ def case_rows(results: ShimResults) -> list[dict[str, Any]]:
                     "side": case.side,
                     "confounders": "+".join(truth["confounders"]) if truth else "",
                     "peak_in_tear": place.hit if place else None,
-                    "peak_voxel_at_tear": place.hit_voxel if place else None,
+                    "peak_within_5_mm": place.hit_within if place else None,
                     "energy_inside": round(place.energy_inside, 4) if place else None,
                     "map_dice": round(place.dice, 4) if place else None,
                     "peak_distance_mm": round(place.distance_mm, 2) if place else None,

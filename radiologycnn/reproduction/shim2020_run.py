@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
+from radiologycnn.images.volume import Volume
 from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
@@ -25,6 +26,8 @@ from radiologycnn.training.case_files import check_mask_fits, read_case_file, re
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM
 
 MAIN = "vrn"
+# In the file of an answer: what was measured with this tolerance; one of older versions is measured again.
+_MEASURED = f"localization_within_{TOLERANCE_MM:g}_mm"
 _TEST_SHARE, _VALIDATION_SHARE = 200 / 2124, 0.05
 
 
@@ -255,19 +258,20 @@ def _answers(
                 "map": answer.maps["tear_versus_none"],
                 "map_ijk_to_lps": answer.maps_ijk_to_lps,
             }
-            if mask is not None and mask.any():
-                found = localization(arrays["map"], answer.maps_ijk_to_lps, mask, volume.ijk_to_lps, TOLERANCE_MM)
-                arrays["localization"] = json.dumps(found.to_dict())
             if repeats:
                 arrays["runs"] = classifier.repeated(volume, repeats)
-            save_arrays(path, **arrays)
+            save_arrays(path, **arrays, **_measured(arrays, volume, mask))
         with np.load(path) as kept:
-            rows.append({name: kept[name] for name in kept.files})
+            row = {name: kept[name] for name in kept.files}
+        if _MEASURED not in row:
+            row |= _measured(row, *case.read())
+            save_arrays(path, **row)
+        rows.append(row)
         map_files[case.id] = path
     maps = {}
     for case, row in zip(cases, rows):
-        if "localization" in row:
-            record = json.loads(str(row["localization"]))
+        record = json.loads(str(row[_MEASURED]))
+        if record:
             maps[case.id] = Localization(**{**record, "peak_lps_mm": tuple(record["peak_lps_mm"])})
     return Answers(
         np.stack([row["probabilities"] for row in rows]),
@@ -276,3 +280,11 @@ def _answers(
         np.stack([row["runs"] for row in rows], axis=1) if repeats else None,
         map_files,
     )
+
+
+def _measured(answer: Mapping[str, Any], volume: Volume, mask: np.ndarray | None) -> dict[str, str]:
+    """The map of an answer against the tear, as text of JSON under its name in the file; null without a mask."""
+    found = None
+    if mask is not None and mask.any():
+        found = localization(answer["map"], answer["map_ijk_to_lps"], mask, volume.ijk_to_lps, TOLERANCE_MM).to_dict()
+    return {_MEASURED: json.dumps(found)}

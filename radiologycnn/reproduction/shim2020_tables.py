@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from radiologycnn.evaluation.classification_metrics import binary_metrics, delong_test, tear_class_metrics
-from radiologycnn.evaluation.hypothesis_tests import mcnemar
-from radiologycnn.evaluation.localization import summarize_localization
-from radiologycnn.evaluation.summary import summarize_classes
+from radiologycnn.evaluation.hypothesis_tests import mcnemar, wilson
+from radiologycnn.evaluation.localization import Localization, summarize_localization
+from radiologycnn.evaluation.summary import share_figures, summarize_classes
 from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.repeats import WITHOUT, repeat_words, repeats_table
@@ -21,7 +24,13 @@ from radiologycnn.reproduction.shim2020_readers import (
     repeated_figures,
 )
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
-from radiologycnn.reproduction.tables import Row, Table, mean_sd, number, p_value
+from radiologycnn.reproduction.tables import MISSING, Row, Table, mean_sd, number, p_value
+
+_OWN_VOXELS = "depends on the size of the map's voxels: not to be compared between networks"
+_MAP_INTERVALS = (
+    "In parentheses: 95 % interval over cases, Wilson's of the rates, by bootstrap of distances, share and Dice; "
+    f"{MISSING} where all cases are alike."
+)
 
 
 def shim2020_tables(results: ShimResults) -> list[Table]:
@@ -95,6 +104,7 @@ def _one_run(results: ShimResults, run: str) -> Table:
         "top1": "Top-1 accuracy",
         "top1_within_one": "Top-1±1 accuracy",
         "top1_within_one_strict": "Top-1±1, None for Partial not forgiven",
+        "kappa": "Unweighted kappa",
         "quadratic_kappa": "Quadratic kappa",
         "tear_calibration_error": "Expected calibration error",
         "tear_brier": "Brier score",
@@ -104,18 +114,21 @@ def _one_run(results: ShimResults, run: str) -> Table:
         if own.get(name) is None:
             rows.append(Row(title, printed.get(name, ""), "", "no such cases"))
             continue
-        low, high = own.get(f"{name}_95", (None, None))
-        value = number(own[name], 3) + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
         note = "" if name in printed else "not in the paper"
         if " and " in printed.get(name, ""):
             note = "Table 2 and Table 3a"
-        rows.append(Row(title, printed.get(name, ""), value, note))
+        rows.append(Row(title, printed.get(name, ""), _with_interval(own, name, 3), note))
     rows += _at_threshold(results)
-    for name, recall in own["recall_by_class"].items():
-        rows.append(
-            Row(f"Recall of {name}", "", number(recall, 2), "not in the paper" if recall is not None else "no cases")
-        )
-    notes = ["In parentheses: 95 % interval by bootstrap over cases (AUC: DeLong)."]
+    for index, (name, counts) in enumerate(zip(paper.CLASSES, own["confusion"])):
+        found = wilson(counts[index], sum(counts)) if any(counts) else None
+        value = _with_interval({name: found.estimate, f"{name}_95": found.ends}, name, 2) if found else ""
+        rows.append(Row(f"Recall of {name}", "", value, "not in the paper" if found else "no cases"))
+    notes = [
+        "In parentheses: 95 % interval over cases. Accuracies, sensitivity, specificity, precision, recall: Wilson; "
+        "AUC: DeLong, on the logit scale; F1, kappa, Brier score: percentiles of the bootstrap; calibration error: "
+        f"basic bootstrap. {MISSING} where all cases are alike, which does not tell how a figure varies.",
+        "Few cases have a calibration error by chance alone; its interval takes that off and may reach far below it.",
+    ]
     return Table("one-run", "The plain run, with intervals over cases", rows, run, notes)
 
 
@@ -125,10 +138,10 @@ def _at_threshold(results: ShimResults) -> list[Row]:
     if threshold is None:
         return []
     tear = 1 - results.answers[MAIN].probabilities[:, 0]
-    found = binary_metrics(results.truth > 0, tear >= threshold)
+    names = ("accuracy", "sensitivity", "specificity")
+    own = share_figures(binary_metrics(results.truth > 0, tear >= threshold), names)
     note = f"not in the paper; a tear from a probability of {threshold:g}"
-    figures = ((name, getattr(found, name)) for name in ("accuracy", "sensitivity", "specificity"))
-    return [Row(f"At the model's threshold: {name}", "", number(value, 3), note) for name, value in figures]
+    return [Row(f"At the model's threshold: {name}", "", _with_interval(own, name, 3), note) for name in names]
 
 
 def _confusion(results: ShimResults, run: str) -> Table:
@@ -154,10 +167,7 @@ def _networks(results: ShimResults, run: str) -> Table:
             Row(f"{title}: top-1±1", "87.5 %" if name == MAIN else "", number(100 * own["top1_within_one"], 1) + " %")
         )
         if answers.maps:
-            figures = summarize_localization(list(answers.maps.values()))
-            size = " x ".join(map(str, _map_shape(results, name)))
-            value = f"{figures['peak_voxel_at_tear']:.2f} (chance {figures['peak_voxel_at_tear_chance']:.2f})"
-            rows.append(Row(f"{title}: tear within half a map voxel of the CAM's peak", "", value, f"map of {size}"))
+            rows += _map_rows(title, list(answers.maps.values()), _map_shape(results, name))
         seconds = f"{np.median(answers.seconds):.2f} s"
         parameters = results.fits[name].facts.get("parameters")
         rows.append(
@@ -169,14 +179,34 @@ def _networks(results: ShimResults, run: str) -> Table:
             words = f"McNemar {p_value(test.p)}"
             if is_tear.any() and not is_tear.all():
                 difference, _, p = delong_test(is_tear, 1 - main.probabilities[:, 0], 1 - answers.probabilities[:, 0])
-                words += f"; DeLong {p_value(p)} (AUC {difference:+.3f})"
+                words += f"; DeLong {p_value(p) or MISSING} (AUC {difference:+.3f})"
             rows.append(Row(f"{title}: p against VRN, 2 blocks", "", words, "AUC: VRN's less this one's"))
     rows += chance_rows(results)
     notes = [
         "The paper has VRN with 2 blocks alone and names 2D, DenseNet and squeeze-and-excitation as work to be done.",
         "More blocks: fewer, coarser map voxels; two of them cost accuracy for a finer map, the paper says.",
+        f"Maps: within 5 mm of the tear for every network, whatever its voxels. {_MAP_INTERVALS}",
+        "DeLong's p needs two cases with a tear and two without, and areas that vary.",
     ]
     return Table("networks", "VRN and its rivals", rows, run, notes)
+
+
+def _map_rows(title: str, maps: list[Localization], shape: tuple[int, ...]) -> list[Row]:
+    """Where a network's maps point, measured alike for coarse and fine ones."""
+    figures = summarize_localization(maps)
+    names = {
+        "peak_in_tear": "CAM's peak in the tear",
+        "peak_within_5_mm": "CAM's peak within 5 mm of the tear",
+        "energy_inside": "share of the positive CAM within 5 mm of the tear",
+        "dice": "Dice of the CAM above half its peak and the tear with 5 mm around it",
+    }
+    size = " x ".join(map(str, shape))
+    rows = []
+    for name, words in names.items():
+        chance = figures.get(f"{name}_chance")
+        note = f"map of {size}" + (f"; by chance {chance:.2f}" if chance is not None else "")
+        rows.append(Row(f"{title}: {words}", "", _with_interval(figures, name, 2), note))
+    return rows
 
 
 def _map_shape(results: ShimResults, name: str) -> tuple[int, ...]:
@@ -190,24 +220,33 @@ def _localization(results: ShimResults, run: str) -> Table:
         "tears": ("Tears", "with a mask, found or not"),
         "peak_in_tear": ("Pointing game: peak, a point, in the tear", ""),
         "peak_in_tear_chance": ("… by chance", ""),
-        "peak_voxel_at_tear": ("Pointing game: tear within half a map voxel of the peak", ""),
-        "peak_voxel_at_tear_chance": ("… by chance", ""),
+        "peak_voxel_at_tear": ("Pointing game: tear within half a map voxel of the peak", _OWN_VOXELS),
+        "peak_voxel_at_tear_chance": ("… by chance", _OWN_VOXELS),
         "peak_within_5_mm": ("Peak within 5 mm of the tear", ""),
         "peak_within_5_mm_chance": ("… by chance", ""),
         "distance_mm_median": ("Distance of the peak to the tear, median (mm)", ""),
         "distance_mm_90th_percentile": ("… 90th percentile (mm)", ""),
-        "energy_inside": ("Share of the positive map at the tear", ""),
+        "energy_inside": ("Share of the positive map within 5 mm of the tear", ""),
         "energy_inside_chance": ("… by chance", ""),
-        "dice": ("Dice of the map above half its peak and the tear", ""),
+        "dice": ("Dice of the map above half its peak and the tear with 5 mm around it", ""),
     }
     maps = list(results.answers[MAIN].maps.values()) if MAIN in results.answers else []
     if maps:
         figures = summarize_localization(maps)
-        rows += [Row(title, "", _short(figures[name]), note) for name, (title, note) in titles.items()]
-    notes = ["Map of tear versus none against the tear's mask; the comparison that the paper leaves to future work."]
+        rows += [Row(title, "", _with_interval(figures, name, 2), note) for name, (title, note) in titles.items()]
+    notes = [
+        "Map of tear versus none against the tear's mask; the comparison that the paper leaves to future work.",
+        _MAP_INTERVALS,
+    ]
     return Table("localization", "Where the activation map points (Figs. 5 and 6)", rows, run, notes)
 
 
-def _short(value: float) -> str:
-    """Two digits after the point, none for counts."""
-    return str(value) if isinstance(value, int) else f"{value:.2f}"
+def _with_interval(figures: Mapping[str, Any], name: str, digits: int) -> str:
+    """ "0.925 (0.880 to 0.954)"; "1.000 (–)" for a figure without an interval; counts and chances stand alone."""
+    value, ends = figures[name], figures.get(f"{name}_95")
+    if isinstance(value, int):
+        return str(value)
+    text = number(value, digits)
+    if not text or name.endswith("_chance"):
+        return text
+    return f"{text} ({f'{number(ends[0], digits)} to {number(ends[1], digits)}' if ends else MISSING})"

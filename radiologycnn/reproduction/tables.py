@@ -61,24 +61,33 @@ def plain(value: float, digits: int = 2) -> str:
 
 
 def mean_sd(values: Sequence[float | None], digits: int = 2, percent: bool = False, of: str = "case") -> str:
-    """ "0.84 ± 0.06" over cases that have a value, sample standard deviation; empty without any.
+    """ "0.84 ± 0.06" over cases that have a value and a finite one, sample standard deviation; empty without any.
 
     Args:
         of: what has a value, for the words that stand in the place of a single one's SD.
     """
-    known = np.array([value for value in values if value is not None], float)
+    known = _known(values) * (100 if percent else 1)
     if not len(known):
         return ""
-    known = known * 100 if percent else known
-    unit = " %" if percent else ""
-    if len(known) == 1:
-        return f"{plain(known[0], digits)}{unit} (one {of})"
-    return f"{plain(known.mean(), digits)} ± {plain(known.std(ddof=1), digits)}{unit}"
+    sd = known.std(ddof=1) if len(known) > 1 else np.nan
+    return with_sd(known.mean(), sd, digits, " %" if percent else "", of)
+
+
+def with_sd(mean: float, sd: float, digits: int = 2, unit: str = "", of: str = "case") -> str:
+    """ "0.84 ± 0.06", "0.84 (one case)" where there is no SD (nan)."""
+    if not np.isfinite(sd):
+        return f"{plain(mean, digits)}{unit} (one {of})"
+    return f"{plain(mean, digits)} ± {plain(sd, digits)}{unit}"
+
+
+def _known(values: Sequence[float | None]) -> np.ndarray:
+    known = np.array([np.nan if value is None else value for value in values], float)
+    return known[np.isfinite(known)]
 
 
 def median_quartiles(values: Sequence[float | None], digits: int = 2, percent: bool = False) -> str:
     """ "69.0 (67.0, 70.1)", quartiles linear between ranks."""
-    known = np.array([value for value in values if value is not None], float)
+    known = _known(values)
     if not len(known):
         return ""
     low, middle, high = np.percentile(known * (100 if percent else 1), (25, 50, 75))
@@ -96,6 +105,6 @@ def p_value(value: float | None) -> str:
 
 
 def with_p(value: float | None, p: float | None, digits: int = 2) -> str:
-    """ "1.13 (p = 7.99e-10)", "-1.24 (p = 0.600)"; empty without a value."""
+    """ "1.13 (p = 7.99e-10)", "-1.24 (p = 0.600)"; empty without a value, and no p where that is no number."""
     text = number(value, digits)
-    return f"{text} (p = {p:#.3g})" if text and p is not None else text
+    return f"{text} (p = {p:#.3g})" if text and p is not None and np.isfinite(p) else text

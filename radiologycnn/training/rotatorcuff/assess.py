@@ -13,7 +13,7 @@ from torch import nn
 from radiologycnn.errors import Cancelled
 from radiologycnn.evaluation.classification_metrics import binary_metrics
 from radiologycnn.evaluation.localization import Localization, localization, summarize_localization
-from radiologycnn.evaluation.summary import summarize_classes
+from radiologycnn.evaluation.summary import share_figures, summarize_classes
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
@@ -126,7 +126,7 @@ def assess(
 
 
 def summarize(rows: Sequence[dict[str, Any]], threshold: float) -> dict[str, Any]:
-    """Figures for a model card, with 95 % bootstrap intervals; see the evaluation package for what they mean.
+    """Figures for a model card, with 95 % intervals; see the evaluation package for what they mean.
 
     Args:
         threshold: of the tear probability, for the figures "at the operating point".
@@ -139,7 +139,7 @@ def summarize(rows: Sequence[dict[str, Any]], threshold: float) -> dict[str, Any
     summary: dict[str, Any] = {name: _rounded(value) for name, value in figures.items()}
     summary["at_operating_point"] = {
         "threshold": threshold,
-        **{name: _rounded(getattr(decision, name)) for name in ("accuracy", "sensitivity", "specificity")},
+        **_rounded(share_figures(decision, ("accuracy", "sensitivity", "specificity"))),
     }
     errors = [row["centre_error_mm"] for row in rows]
     summary["humeral_head_error_mm_median"] = round(float(np.median(errors)), 1)
