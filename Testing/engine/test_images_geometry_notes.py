@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from radiologycnn.errors import InputError
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.checks import SIZE_LOST
+from radiologycnn.worker.volumes import read_volume_field
 
 FLAT = np.random.default_rng(3).integers(0, 900, (20, 64, 64)).astype(np.int16)
 
@@ -57,3 +59,11 @@ def test_of_a_packed_file_cut_in_half_about_half_is_there(tmp_path):
         read_volume(path)
     (share,) = re.findall(r"ends after (\d+) %", error.value.message)
     assert 40 <= int(share) <= 55
+
+
+def test_a_scan_from_the_panel_that_lost_its_voxel_size_says_so(tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", np.zeros((10, 64, 64), np.int16))
+    field = {"array": str(tmp_path / "scan.npy"), "ijk_to_lps": np.diag([-1.0, -1.0, 1.0, 1.0]).tolist()}
+    assert read_volume_field(field).notes == (SIZE_LOST,)
+    field["ijk_to_lps"] = np.diag([0.9, 0.9, 5.0, 1.0]).tolist()
+    assert read_volume_field(field).notes == ()

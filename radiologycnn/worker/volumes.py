@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.images.checks import size_note
 from radiologycnn.images.volume import Volume
 from radiologycnn.worker.array_files import read_array
 
@@ -29,10 +31,12 @@ def read_volume_field(field: dict[str, Any]) -> Volume:
     acquisition = field.get("acquisition")
     if acquisition is not None and not isinstance(acquisition, dict):
         raise InputError("bad-request", "The volume's field 'acquisition' must be an object or null.")
-    return Volume(
+    volume = Volume(
         array=read_array(path),
         ijk_to_lps=ijk_to_lps,
         modality=str(field.get("modality") or ""),
         name=str(field.get("name") or ""),
         provenance={"acquisition": acquisition} if acquisition else {},
     )
+    note = size_note(volume)
+    return replace(volume, notes=(note,)) if note else volume
