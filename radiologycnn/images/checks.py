@@ -16,8 +16,8 @@ MINIMUM_SINE_BETWEEN_AXES = 0.1  # flatter than 6 degrees: no scan, and the inve
 _FLAT = 1 / 3  # of the voxels along the longest axis; scans with cubes for voxels are hardly ever so flat
 #: What a file says of its geometry that was saved without any: to be told with whatever comes of its scan.
 SIZE_LOST = (
-    "This scan says that its voxels are 1 x 1 x 1 mm, as scans do whose voxel size was lost; all measures would then be "
-    "wrong. Check the size, and export the scan again if it is not so."
+    "This scan says that its voxels are 1 x 1 x 1 mm, as scans do whose voxel size was lost; all measures would then "
+    "be wrong. Check the size, and export the scan again if it is not so."
 )
 
 
