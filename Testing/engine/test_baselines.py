@@ -263,7 +263,11 @@ def test_unets_learn_as_the_default_settings_say() -> None:
     default = TrainingSettings()
     patches, slices = PatchUNetSegmenter(default, SMALL_3D), SliceUNetSegmenter(default, SMALL_2D)
     assert patches.settings == default and default.augment and default.coarse_epochs
-    assert slices.settings == replace(default, learning_rate=1e-4)
+    assert slices.settings == default and not slices.facts()["left_out"]
+    paper = TrainingSettings.from_preset("paper", {})
+    slices_of_paper = SliceUNetSegmenter(paper, SMALL_2D)
+    assert slices_of_paper.settings == replace(paper, learning_rate=1e-4)
+    assert "(0.0001 here)" in slices_of_paper.facts()["left_out"][0]
     grid = np.zeros(default.grid_shape_ijk[::-1], np.float32)
     drawn, _ = patches.draw(grid, grid, torch.Generator())
     assert drawn.shape == (12, 64, 64, 64) and drawn.size >= grid.size

@@ -58,7 +58,7 @@ def test_arab_compares_every_method(tmp_path) -> None:
     assert is_number(tables["table-4-ablation"]["With DS: Dice"])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     # What each method learns otherwise than CNN-DS, and where its threshold lies.
-    for words in ("the learning rate of the other networks (0.0001 here)", "the augmentation that the networks learn"):
+    for words in ("deep supervision, nnU-Net", "the augmentation that the networks learn"):
         assert words in page
     for method in methods:
         facts = json.loads((tmp_path / "steps" / f"fit-{method}.json").read_text(encoding="utf-8"))["value"]["facts"]
