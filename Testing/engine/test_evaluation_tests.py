@@ -19,6 +19,7 @@ from radiologycnn.evaluation.hypothesis_tests import (
     wilcoxon,
     wilson,
 )
+from radiologycnn.evaluation.paired import paired_differences
 
 GROUPS = {"network": [69, 67, 70, 71, 68, 69], "specialists": [46, 41, 47, 45], "generalists": [30, 25, 36, 33, 46, 29]}
 
@@ -124,6 +125,16 @@ def test_mixed_model_of_cases_that_differ_by_chance_alone_is_the_difference_of_t
     found = mixed_model(experts + method, [False] * 5 + [True] * 10, [*range(5), *np.repeat(range(5), 2)])
     assert found.effect == pytest.approx(np.mean(method) - np.mean(experts), abs=1e-6)
     assert found.lower < found.effect < found.upper < 0 and found.p < 1e-6
+
+
+def test_methods_that_differ_alike_in_all_cases_have_no_interval_without_width() -> None:
+    rows = [{"case": str(n), "dice": 0.1 * n, "recall": 0.5} for n in range(1, 6)]
+    others = [{"case": row["case"], "dice": row["dice"] - 0.02 * n, "recall": 0.25} for n, row in enumerate(rows)]
+    found = paired_differences(rows, others)
+    assert found["recall"]["difference"] == 0.25 and found["recall"]["difference_95"] is None
+    lower, upper = found["dice"]["difference_95"]
+    assert found["dice"]["difference"] == pytest.approx(0.04) and lower < 0.04 < upper
+    assert paired_differences(rows[:1], others)["dice"]["difference_95"] is None
 
 
 def test_bootstrap_covers_the_mean() -> None:

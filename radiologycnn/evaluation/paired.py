@@ -13,7 +13,7 @@ from radiologycnn.evaluation.hypothesis_tests import bootstrap, wilcoxon
 def paired_differences(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """By metric: first less second on the cases where both have it, with a 95 % bootstrap interval and Wilcoxon's p.
 
-    A single case has no interval: None.
+    A single case, and cases that all differ by the same, have no interval: None.
 
     Args:
         rows, others: a row of metrics a case, with its name in ``case``.
@@ -34,13 +34,13 @@ def paired_differences(rows: Sequence[Mapping[str, Any]], others: Sequence[Mappi
         if not pairs:
             continue
         first, second = np.array(pairs, float).T
-        interval = bootstrap(lambda drawn: float(drawn.mean()), first - second) if len(pairs) > 1 else None
+        drawn = bootstrap(lambda differences: float(differences.mean()), first - second)
         found[name] = {
             "cases": len(pairs),
             "first": float(first.mean()),
             "second": float(second.mean()),
             "difference": float((first - second).mean()),
-            "difference_95": [interval.lower, interval.upper] if interval else None,
+            "difference_95": drawn.ends,
             "wilcoxon_p": wilcoxon(first, second).p,
         }
     return found

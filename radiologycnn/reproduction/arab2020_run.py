@@ -15,7 +15,6 @@ from radiologycnn.baselines.interface import Fit, ScanCase, Segmenter
 from radiologycnn.evaluation.mask_files import evaluate_masks
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.evaluation.segmentation_summary import with_reference
-from radiologycnn.evaluation.summary import write_rows
 from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.checks import check_array
@@ -23,7 +22,6 @@ from radiologycnn.images.write import write_atomically
 from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
 from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
-from radiologycnn.reproduction.brief import CASES_NAME
 from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
@@ -83,7 +81,7 @@ class ArabResults:
 def run_arab2020(
     workspace: Workspace, data: Path | None = None, raters: Path | None = None, device: str = "cpu", jobs: int = 1
 ) -> ArabResults:
-    """Do what is not done yet; the figures of each case are written beside the steps, as ``cases.csv``.
+    """Do what is not done yet.
 
     Args:
         data: folder with ``cases.csv``; None simulates.
@@ -117,16 +115,12 @@ def run_arab2020(
         on_training = _on_training(workspace, main, cases["train"])
     bleeding = {row["case"] for row in with_reference(next(iter(metrics.values())))}
     by_pair, comparison, consensus_dice = rater_agreement(workspace, cases["test"], bleeding, masks.get(MAIN), raters)
-    results = ArabResults(
+    return ArabResults(
         workspace, data is None, raters is None, cases, truths, people,
         {name: one.fit for name, one in methods.items()}, {name: one.title for name, one in methods.items()}, metrics,
         seconds, on_training, by_pair, comparison, consensus_dice, masks,
         workspace.step("device", lambda: describe_device(where)), cold, types,
     )  # fmt: skip
-    from radiologycnn.reproduction.arab2020_groups import case_rows
-
-    write_rows(workspace.folder / CASES_NAME, case_rows(results))
-    return results
 
 
 def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:

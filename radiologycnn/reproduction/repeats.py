@@ -123,7 +123,7 @@ def repeats_table(results: ShimResults, run: str) -> Table:
         rows.append(Row(f"{title}: mean ± SD", paper.BINARY.get(name, ""), mean_sd(values, digits, percent), why))
         rows.append(Row(f"{title}: median (quartiles)", median, median_quartiles(values, digits, percent), why))
         for words, one in (("repeats", over_repeats[name]), ("cases and repeats", over_both[name])):
-            low, high = (number(edge * factor, digits) for edge in (one.lower, one.upper))
+            low, high = (number(edge * factor, digits) for edge in one.ends or (np.nan, np.nan))
             value = f"{low} to {high}{' %' if percent else ''}" if low else ""
             rows.append(Row(f"{title}: 95 % of the mean, over {words}", "", value, "not in the paper"))
     notes = [

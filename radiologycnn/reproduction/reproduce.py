@@ -9,8 +9,8 @@ from typing import Any
 from radiologycnn import __version__
 from radiologycnn.baselines.interface import Progress, no_progress
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.summary import write_record
-from radiologycnn.reproduction.brief import write_brief
+from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.reproduction.brief import CASES_NAME, write_brief
 from radiologycnn.reproduction.page import write_page
 from radiologycnn.reproduction.plots import new_figure
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
@@ -42,7 +42,8 @@ def reproduce(
     """Run or go on; returns the report. A finished run is told anew from what it keeps, without any network.
 
     Args:
-        output: gets report.html, tables/*.csv, figures/*, summary.json and the steps that the run goes on from.
+        output: gets report.html, tables/*.csv, figures/*, summary.json, cases.csv (a row a case and method) and the
+            steps that the run goes on from.
         data: folder with a manifest; None simulates.
         readers: CSV of human readers' answers or masks; None simulates readers.
         jobs: processes for simulating.
@@ -98,10 +99,13 @@ def reproduce(
         table.write(output / "tables")
     summary = {table.key: [vars(row) for row in table.rows] for table in tables}
     write_record(output / "summary.json", {"labels": labels, **summary})
+    cases = case_rows(results)
+    if cases:
+        write_rows(output / CASES_NAME, cases)
     facts = _facts(results)
     report = write_page(output / REPORT_NAME, paper.TITLE, paper.CITATION, labels, tables, figures, readings, facts)
     if brief:
-        write_brief(brief, report, paper.TITLE, paper.CITATION, labels, tables, facts, case_rows(results))
+        write_brief(brief, report, paper.TITLE, paper.CITATION, labels, tables, facts, cases)
     progress(1.0, "Done")
     return report
 

@@ -196,7 +196,7 @@ def table_of(task: TrainingTask, rows: Sequence[Mapping[str, Any]]) -> list[dict
         if not used:
             continue
         pooled = figure(used)
-        lower, upper = _interval(figure, used) if pooled.cases else (math.nan, math.nan)
+        lower, upper = (_interval(figure, used) if pooled.cases else None) or (None, None)
         table.append(_line("pooled", name, pooled.cases, pooled.value, pooled.sd, lower, upper))
     order = [*(f"fold {fold}" for fold in sorted(by_fold)), "folds", "pooled"]
     return sorted(table, key=lambda line: order.index(line["part"]))
@@ -241,8 +241,8 @@ def _line(
     return {"part": part, "figure": figure, "cases": cases, **plain}
 
 
-def _interval(figure: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """95 % bootstrap interval by drawing patients, as scans of one patient are not independent."""
+def _interval(figure: Any, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    """95 % bootstrap interval by drawing patients, as scans of one patient are not independent; None without width."""
     by_patient: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_patient.setdefault(row["patient"], []).append(row)
@@ -251,8 +251,7 @@ def _interval(figure: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[float, fl
     def statistic(chosen: np.ndarray) -> float:
         return figure([row for number in chosen for row in groups[number]]).value
 
-    found = bootstrap(statistic, np.arange(len(groups)), resamples=_RESAMPLES)
-    return found.lower, found.upper
+    return bootstrap(statistic, np.arange(len(groups)), resamples=_RESAMPLES).ends
 
 
 def _folds_of(task: TrainingTask, output: Path, paths: Sequence[Path], cases: CaseSet, folds: int) -> dict[str, int]:
