@@ -93,6 +93,8 @@ def test_the_study_tells_nothing_of_plane_and_weighting():
         ("pd_tse_fs_parasag", "sagittal"),
         ("T2 sagital", "sagittal"),
         ("T2 sagittale", "sagittal"),
+        ("PD coronaal", "coronal"),
+        ("T2 axiale", "axial"),
     ],
 )
 def test_planes_by_the_names_that_other_languages_have_for_them(name, plane):
@@ -114,6 +116,30 @@ def test_re_is_german_for_right_where_a_series_name_goes_on(name):
     described = describe_series(scan({"SeriesDescription": name}, "scan"))
     assert (described.side, described.side_source) == ("right", "name")
     assert describe_series(scan({"StudyDescription": name})).side == "right"
+
+
+@pytest.mark.parametrize(
+    ("names", "side"),
+    [
+        (["linke Schulter cor", "linker schouder", "LSHOULDER PD", "Épaule gauche", "EPAULE G DP FS"], "left"),
+        (["Hombro izquierdo", "hombro izq cor", "spalla sinistra", "SPALLA SX", "Ombro esquerdo"], "left"),
+        (["rechtes Schultergelenk", "rechter schouder", "RSHLDR PD", "Épaule droite", "EPAULE D COR DP"], "right"),
+        (["Hombro derecho", "HOMBRO DCHO", "spalla destra", "SPALLA DX", "ombro direito"], "right"),
+        (["T2 der Schulter", "linke und rechte Schulter", "DP FS 3D"], "unknown"),
+    ],
+)
+def test_sides_by_the_names_that_other_languages_have_for_them(names, side):
+    assert {describe_series(scan({"SeriesDescription": name})).side for name in names} == {side}
+
+
+@pytest.mark.parametrize(("name", "passes"), [("Épaule", True), ("schouder", True), ("ombro", True), ("joint", False)])
+def test_a_shoulder_by_its_name_in_other_languages_outweighs_a_wrong_body_part(name, passes):
+    facts = {"BodyPartExamined": "HEAD", "SeriesDescription": "PD FS COR", "StudyDescription": name}
+    if passes:
+        assert check_shoulder_mr(scan(facts)) == []
+    else:
+        with pytest.raises(InputError, match="shows a head"):
+            check_shoulder_mr(scan(facts))
 
 
 def test_a_name_against_the_picture_is_said():

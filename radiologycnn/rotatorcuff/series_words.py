@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from radiologycnn.images.volume import Volume
 
-SHOULDER = re.compile(r"shoulder|\bshldr|\bshou|rotator|cuff|humer|scapul|clavic|gleno|schulter|epaule|spalla|hombro")
+SHOULDER = re.compile(
+    r"shoulder|\bshldr|\bshou|rotator|cuff|humer|scapul|clavic|gleno|schulter|schouder|epaule|spalla|ombro"
+)
 _OTHER_ORGANS = (
-    ("a head", re.compile(r"\bhead\b|brain|skull|cranium|\biac\b|orbit|schaedel|cerebr|\btmj\b|\bjaw|\bface\b")),
+    ("a head", re.compile(r"\bhead\b|brain|skull|cranium|\biac\b|orbit|scha?e?del|cerebr|\btmj\b|\bjaw|\bface\b")),
     ("a spine", re.compile(r"spine|\bneck\b|lumbar|thoracic|cervical|\bsacr")),
     ("a knee", re.compile(r"\bknee|\bknie\b|genou|patell|menisc")),
     ("a hip or pelvis", re.compile(r"\bhips?\b|pelvi|prostat|\buter|femur|thigh")),
@@ -21,9 +24,9 @@ _OTHER_ORGANS = (
     ("an abdomen or chest", re.compile(r"abdom|\bliver|kidney|renal|mrcp|pancrea|heart|cardiac|breast|\blung")),
 )
 PLANE_WORDS = (
-    ("coronal", re.compile(r"\b(para|\w{0,3})[ck]or(o|ona[lr]e?)?\b")),
-    ("sagittal", re.compile(r"\b(para|\w{0,3})sag(i|itt?ale?)?\b")),
-    ("axial", re.compile(r"\b\w{0,3}(ax|axl|axial)\b|\btra(ns|nsverse|nsversal)?\b")),
+    ("coronal", re.compile(r"\b(para|\w{0,3})[ck]or(o|onaa?[lr]e?)?\b")),
+    ("sagittal", re.compile(r"\b(para|\w{0,3})sag(i|itt?aa?le?)?\b")),
+    ("axial", re.compile(r"\b\w{0,3}(ax|axl|axiale?)\b|\btra(ns|nsverse|nsversaa?le?)?\b")),
 )
 # Behind the German "re" for right may stand what a series is called, but nothing else: "re-scan" and "re: motion" are
 # English.
@@ -32,8 +35,21 @@ _AFTER_RE = (
     r"fat|spa?ir|dixon|dess|vibe|gre|tse|fse|se\b|me?dic|3d|2d|iso|nativ|ohne|mit|km|w\b|wo\b|\d+ ?mm\b))"
 )
 SIDE_WORDS = (
-    ("left", re.compile(r"\bleft\b|\blt\b|\blinks?\b|\bgauche\b|\bli\b|\bl\b")),
-    ("right", re.compile(r"\bright\b|\brt\b|\brechts?\b|\bdroite?\b|\br\b|\bre\b" + _AFTER_RE)),
+    (
+        "left",
+        re.compile(
+            r"\bleft\b|\blt\b|\bl\b|\bl(t|eft)?(?=should|shldr)|\blink(s|e[mnrs]?)?\b|\bli\b|\bgauche\b|"
+            r"\bepaule g(che)?\b|\bizq(uierd[ao])?\b|\bizd[ao]\b|\bsinistr[ao]\b|\bspalla s(x|in)\b|\besq(uerd[ao])?\b"
+        ),
+    ),
+    (
+        "right",
+        re.compile(
+            r"\bright\b|\brt\b|\br\b|\br(t|ight)?(?=should|shldr)|\brecht(s|e[mnrs]?)?\b|\bre\b" + _AFTER_RE + "|"
+            r"\bdroite?\b|\bepaule d(r?te?|r)?\b|\bderech[ao]\b|\bdch[ao]?\b|\bhombro der\b|\bdestr[ao]\b|"
+            r"\bspalla d[xs]\b|\bdireit[ao]\b|\bombro dir\b"
+        ),
+    ),
 )
 WEIGHTING_WORDS = (
     ("T2", re.compile(r"\bt2|stir\b|tirm\b")),
@@ -69,8 +85,9 @@ def positive_number(facts: Mapping[str, Any], keyword: str) -> float | None:
 
 
 def _plain(text: str) -> str:
-    """Lower case with blanks for what separates words in series names, so that word boundaries are seen."""
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", text.lower()).split())
+    """Lower case, letters without their accents, blanks for what separates words, so that word boundaries are seen."""
+    letters = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return " ".join(re.sub(r"[^0-9a-z]+", " ", letters.lower()).split())
 
 
 def tag_words(facts: Mapping[str, Any]) -> list[str]:
