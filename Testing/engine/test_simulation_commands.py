@@ -164,6 +164,15 @@ def small_population(simulate=small_scan, **fields) -> Population:
     return Population("small", "1", simulate, dict, ("index",), small_preview, **fields)
 
 
+#: Python with Ctrl-C heard, also where the tests were started with it ignored, as scripts do in the background.
+HEARS_INTERRUPTS = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+    sys.executable,
+)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_interrupt_begins_no_further_scan_and_keeps_those_under_way(tmp_path) -> None:
     """In a session of its own, all of which hears Ctrl-C, as in a terminal."""
@@ -171,7 +180,7 @@ def test_interrupt_begins_no_further_scan_and_keeps_those_under_way(tmp_path) ->
     out = tmp_path / "out"
     words = ["simulate", "head-ct", "-o", out, "--config", tmp_path / "coarse.json", "--matrix", "64", "--count", "200"]
     with subprocess.Popen(
-        [sys.executable, "-m", "radiologycnn", *map(str, words), "--jobs", "2"],
+        [*HEARS_INTERRUPTS, "-m", "radiologycnn", *map(str, words), "--jobs", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         end = time.monotonic() + 120
@@ -199,7 +208,7 @@ _let_the_scan_end()
 assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 print("went on")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([*HEARS_INTERRUPTS, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout == "went on\n", done.stderr
 
 
