@@ -1,9 +1,10 @@
-"""An empty frame around a shoulder's picture changes nothing that is said of it."""
+"""What is stored around a shoulder's picture, and in which order it is stored, changes nothing of the answer."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine.hand_made import centred_matrix
 from engine.shoulder_phantom import oblique_coronal, shoulder_phantom
 
 from radiologycnn.errors import InputError
@@ -43,6 +44,21 @@ def test_what_is_no_frame_stays():
     for array in (island, np.zeros_like(island), np.zeros((0, 4, 4)), np.zeros((4, 4))):
         volume = replace(PICTURE, array=array)
         assert without_padding(volume) is volume
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (0, 2, 1)])
+def test_grey_values_are_those_of_all_slices_whichever_axis_they_lie_on(order):
+    noise = np.random.default_rng(1).normal(100, 20, (20, 210, 210))
+    noise[1::2] *= 5  # slices after each other are not alike: none may be left out
+    matrix = centred_matrix(oblique_coronal("right", (0.6, 0.6, 4.2)), noise.shape)
+    turn = np.eye(4)[:, [*order, 3]]
+    stored = noise.transpose([2 - axis for axis in order[::-1]])
+    preprocessing = Preprocessing(grid_size=16)
+    greys = [
+        preprocessing.prepare(one, preprocessing.region(one, (0, 0, 0)), "right").grey
+        for one in (Volume(noise, matrix, "MR"), Volume(stored, matrix @ turn, "MR"))
+    ]
+    assert np.allclose(*greys, atol=1.0)
 
 
 def test_voxels_marked_as_empty_do_not_make_a_ct_of_an_mr_without_a_header():

@@ -22,6 +22,7 @@ from radiologycnn.models.preprocessing_record import is_number, read_fields, ref
 from radiologycnn.rotatorcuff.cube import cube_directions, cube_matrix, sample_cube
 from radiologycnn.rotatorcuff.humeral_head import find_humeral_head
 from radiologycnn.rotatorcuff.results import RegionRecord
+from radiologycnn.rotatorcuff.series import through_plane_axis
 
 SCAN_THICKNESS = "scan_thickness"
 INTENSITIES = ("percentile", "min_max")
@@ -196,7 +197,8 @@ class Preprocessing:
 
     def _limits(self, volume: Volume, cube: np.ndarray | None) -> tuple[float, float]:
         """The values that become 0 and 255; they differ, so that an empty scan is not divided by zero."""
-        values = volume.array if cube is None else cube
+        # a scan stored the other way round has its slices on another axis: of them none is left out
+        values = np.moveaxis(volume.array, 2 - through_plane_axis(volume), 0) if cube is None else cube
         if self.intensity == "percentile":
             low, high = np.percentile(_thinned(values), self.percentiles)
         else:
@@ -235,7 +237,7 @@ class PreparedShoulder:
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:
-    """Evenly picked values, as float32: enough for percentiles, a few ms instead of hundreds."""
+    """Evenly picked values of all slices (first axis), as float32: enough for percentiles, a few ms, not hundreds."""
     if values.ndim == 3:
         step = max(1, int(np.sqrt(values.size / _PERCENTILE_SAMPLES)))
         values = values[:, step // 2 :: step, step // 2 :: step]
