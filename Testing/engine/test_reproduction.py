@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine.reproduced_folder import check_report, contents
 from scipy import stats
 from typer.testing import CliRunner
 
@@ -249,40 +250,11 @@ ARAB = ReproductionSettings.of(
     "arab2020", "quick", training=3, validation=1, test=3, methods=("cnn_ds", "cnn_ds_without", "threshold"),
     training_changes={"epochs": 1, "base_filters": 2},
 )  # fmt: skip
-SHIM = ReproductionSettings.of(
-    "shim2020", "quick", training=2, validation=1, test=3, methods=("vrn", "slice_cnn"), repeats=2,
-    training_changes={"epochs": 1},
-)  # fmt: skip
 ARAB_TABLES = (
     "table-1-demographics", "table-2-agreement", "table-3-methods", "table-4-ablation", "table-5-hyper-parameters",
     "text-figures", "tests-between-methods", "beyond-overlap", "by-bleed",
 )  # fmt: skip
 ARAB_FIGURES = ("figure-1-disagreement", "figure-2-examples", "figure-3-loss", "figure-by-type", "figure-volumes")
-SHIM_TABLES = (
-    "table-1-classes", "table-2-binary", "table-3a-groups", "table-3b-top1", "table-3c-top1-within-one",
-    "table-3d-sensitivity", "table-3e-specificity", "table-3f-seconds", "one-run", "confusion", "against-readers",
-    "networks", "localization", "text-readers-binary", "by-shoulder",
-)  # fmt: skip
-SHIM_FIGURES = ("figure-4-groups", "figure-5-maps", "figure-confusion", "figure-recall", "figure-calibration")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def check_report(folder: Path, tables: tuple[str, ...], figures: tuple[str, ...]) -> str:
-    for table in tables:
-        with (folder / "tables" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-            heading = next(csv.reader(file))
-        assert heading[:2] == ["what", "paper"] and heading[3] == "note", table
-    for figure in figures:
-        assert (folder / "figures" / f"{figure}.svg").stat().st_size > 1000
-        assert (folder / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    assert all(source.startswith("data:image/") for source in re.findall(r'(?:src|href)="([^"]*)"', page))
-    assert "http" not in re.sub(r"base64,[^\"]*", "", page)
-    assert "simulated: no patient" in page and "mean nothing but that every step works" in page
-    return page
 
 
 @pytest.fixture(scope="module")
@@ -336,12 +308,3 @@ def test_a_stopped_run_goes_on_to_the_same_outcome(arab, tmp_path) -> None:
     same += [f"figures/{name}.svg" for name in ARAB_FIGURES]
     assert len(same) > 20
     assert [name for name in same if whole[name] != resumed[name]] == []
-
-
-def test_shim_writes_every_table_and_figure(tmp_path) -> None:
-    reproduce(tmp_path, SHIM, device="cpu")
-    page = check_report(tmp_path, SHIM_TABLES, SHIM_FIGURES)
-    assert "Human readers of this run are simulated" in page and "simulated scans and readers" in page
-    before = contents(tmp_path)
-    reproduce(tmp_path, SHIM, device="cpu")
-    assert contents(tmp_path) == before

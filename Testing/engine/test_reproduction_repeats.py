@@ -1,6 +1,5 @@
 """Repeats of a test: figures against scikit-learn, intervals against what is known of them, networks that repeat."""
 
-import csv
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +7,7 @@ import pytest
 from sklearn import metrics
 
 from radiologycnn.errors import InputError
-from radiologycnn.models.package import WEIGHTS_NAME
 from radiologycnn.reproduction.repeats import FIGURES, figures_by_repeat, repeat_intervals, repeats_table
-from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
 from radiologycnn.reproduction.shim2020_run import MAIN
 
@@ -87,20 +84,3 @@ def test_repeats_that_need_training_are_refused_without_it() -> None:
             ReproductionSettings.of("shim2020", "quick", models="bundled", repeat_method=method)
     with pytest.raises(InputError, match="no repeat “again”"):
         ReproductionSettings.of("shim2020", "quick", repeat_method="again")
-
-
-def test_networks_of_other_seeds_repeat_a_run_from_its_scans_to_its_report(tmp_path) -> None:
-    settings = ReproductionSettings.of(
-        "shim2020", "quick", training=3, validation=1, test=2, methods=("vrn",), repeats=3, repeat_method="seeds",
-        training_changes={"epochs": 1}, simulation={"scanner": {"matrix": 64}},
-    )  # fmt: skip
-    page = reproduce(tmp_path / "run", settings, device="cpu")
-    methods = tmp_path / "run" / "methods"
-    weights = [methods / name / "model" / WEIGHTS_NAME for name in ("vrn", "vrn-seed-1", "vrn-seed-2")]
-    assert len({path.read_bytes() for path in weights}) == 3
-    runs = [np.load(path)["runs"] for path in sorted((tmp_path / "run" / "answers" / "vrn").glob("*.npz"))]
-    assert [one.shape for one in runs] == [(3, 5)] * 2
-    assert all(np.abs(one[0] - one[number]).max() > 0 for one in runs for number in (1, 2))
-    assert "3 repeats by networks trained from other seeds" in page.read_text(encoding="utf-8")
-    with (tmp_path / "run" / "tables" / "repeats.csv").open(newline="", encoding="utf-8") as file:
-        assert any("over cases and repeats" in row[0] for row in csv.reader(file))
