@@ -9,8 +9,11 @@ KEPT_LINES = 40
 #: Words of an installer's output that mark the line with the reason, the most telling first.
 _REASON_MARKS = ("No space left", "ERROR:", "error:", "Error")
 _NO_CONNECTION = "There is no connection to the internet: check network and proxy, then try again."
+_DISK_FULL = "The disk is full: free some gigabytes, then try again."
+_PATH_TOO_LONG = "Slicer's path is too long for Windows: install Slicer into a shorter folder."
 _HINTS = (
-    ("No space left", "The disk is full: free some gigabytes, then try again."),
+    ("No space left", _DISK_FULL),
+    ("[WinError 112]", _DISK_FULL),
     ("getaddrinfo", _NO_CONNECTION),
     ("Name or service not known", _NO_CONNECTION),
     ("Temporary failure in name", _NO_CONNECTION),
@@ -19,8 +22,19 @@ _HINTS = (
     ("connection broken by", _NO_CONNECTION),  # pip's words for all other ways of not getting through
     ("from versions: none", _NO_CONNECTION),  # an index that was reached would have named some
     ("Permission denied", "Slicer's folder may not be written to: install Slicer into your own folder."),
-    ("WinError 5", "A file is in use: restart Slicer and try again before doing anything else."),
-    ("WinError 206", "Slicer's path is too long for Windows: install Slicer into a shorter folder."),
+    (
+        "Read-only file system",
+        "Slicer's folder may not be written to: move Slicer into your own folder, on a Mac into Applications, then try "
+        "again.",
+    ),
+    (
+        "[WinError 5]",  # said of both
+        "A file is in use, or Slicer's folder may not be written to: restart Slicer and try again before doing "
+        "anything else. If that does not help, install Slicer into your own folder.",
+    ),
+    ("[WinError 32]", "Another program, such as a virus scanner, holds a file: restart Slicer, then try again."),
+    ("[WinError 206]", _PATH_TOO_LONG),
+    ("Long Path support", _PATH_TOO_LONG),  # pip's own hint, after an error that only says that a file is not there
     ("ResolutionImpossible", "No version fits this Slicer's own packages: update Slicer, then try again."),
     ("No matching distribution", "No suitable version exists for this Slicer: update Slicer, then try again."),
 )

@@ -11,18 +11,35 @@ from packaging.requirements import Requirement
 
 from RadiologyCNNLib.WorkerRequirements import TORCH_VERSION
 
+#: Installed without what its metadata asks for. Slicer's numpy is there, also where the metadata was written before it:
+#: the last OpenVINO for Intel Macs (2025.4.1), which Slicer for Macs needs, asks for numpy<2.4 and runs with 2.4.6. The
+#: rest is a package that would report to OpenVINO's maker.
+_INSTALLED_ALONE = ("openvino",)
+
 
 @contextlib.contextmanager
 def _numpyKept(requirements):
-    """Path of a constraints file for pip by which Slicer's own numpy stays as it is: a running Slicer, and much of
-    what is built into it, does not bear another. None where numpy itself is to be installed."""
+    """Arguments for pip by which Slicer's own numpy stays as it is: a running Slicer, and much of what is built into
+    it, does not bear another. Empty where numpy itself is to be installed."""
     if any(Requirement(text).name == "numpy" for text in requirements):
-        yield None
+        yield []
         return
     with tempfile.TemporaryDirectory(prefix="RadiologyCNN-pip-") as folder:
         path = Path(folder) / "constraints.txt"
         path.write_text(f"numpy=={importlib.metadata.version('numpy')}\n", encoding="utf-8")
-        yield path
+        yield ["-c", str(path)]
+
+
+def _pip(arguments):
+    """``pip install`` with a progress dialog, where this Slicer has one."""
+    try:
+        from slicer import packaging
+    except ImportError:  # before Slicer 5.12
+        import slicer
+
+        slicer.util.pip_install(arguments)
+    else:
+        packaging.pip_install(arguments, requester="RadiologyCNN")
 
 
 def _listsNvidiaGpu():
@@ -77,15 +94,13 @@ class SlicerSystem:
 
     def pipInstall(self, requirements):
         """Install packages with a progress dialog."""
-        try:
-            from slicer import packaging
-        except ImportError:
-            import slicer
-
-            slicer.util.pip_install(" ".join(f'"{text}"' for text in requirements))
-        else:
-            with _numpyKept(requirements) as constraints:
-                packaging.pip_install(list(requirements), constraints=constraints, requester="RadiologyCNN")
+        alone = [text for text in requirements if Requirement(text).name in _INSTALLED_ALONE]
+        others = [text for text in requirements if text not in alone]
+        if others:
+            with _numpyKept(others) as constraints:
+                _pip([*others, *constraints])
+        if alone:
+            _pip(["--no-deps", *alone])
 
     def torchInstaller(self):
         """A function that installs the torch that fits this computer; None without the PyTorch extension."""
