@@ -1,7 +1,10 @@
 """Pictures for the report: the views as the person has arranged them, or three slices made from the voxels.
 
-The second where no slice view is on the screen: Slicer without a main window, or a layout without slices.
+The second where no slice view shows the scan: Slicer without a main window, a layout without slices, or another scan
+on the screen.
 """
+
+import contextlib
 
 import numpy as np
 import slicer
@@ -19,18 +22,20 @@ SLICE_VIEWS = ("Red", "Green", "Yellow")
 
 
 def reportPictures(result: CuffResult) -> list:
-    """Pictures of the slice views and, where the map is rendered, of the 3D view."""
+    """Pictures of the slice views that show the scan and, where the map is rendered, of the 3D view."""
     heading = CamDisplay.legendTitle(result)
     pictures = []
     manager = slicer.app.layoutManager()
     if manager is not None:
         for name in SLICE_VIEWS:
             widget = manager.sliceWidget(name)
-            if widget is not None and widget.visible:
+            if widget is not None and widget.visible and _showsScan(widget, result):
                 sliceNode = widget.mrmlSliceNode()
                 matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
                 edges = _edges(matrix[:3, 0], -matrix[:3, 1])
-                caption = f"{_planeName(matrix[:3, 2])} · {heading}"
+                caption = _planeName(matrix[:3, 2])
+                if widget.mrmlSliceCompositeNode().GetForegroundVolumeID() == result.camNode.GetID():
+                    caption = f"{caption} · {heading}"
                 pictures.append(Picture(viewPng(widget.sliceView()), caption, edges))
     if not pictures:
         return slicePictures(result)
@@ -40,18 +45,44 @@ def reportPictures(result: CuffResult) -> list:
     return pictures
 
 
+def _showsScan(widget, result: CuffResult) -> bool:
+    """Whether a slice view has the result's scan behind all that it shows: another may be another patient's."""
+    volumeNode = result.volumeNode
+    return volumeNode is not None and widget.mrmlSliceCompositeNode().GetBackgroundVolumeID() == volumeNode.GetID()
+
+
 def viewPng(view) -> bytes:
-    """What a slice or 3D view shows, as the content of a PNG file."""
-    view.forceRender()
-    grabber = vtk.vtkWindowToImageFilter()
-    grabber.SetInput(view.renderWindow())
-    grabber.SetShouldRerender(False)
-    grabber.ReadFrontBufferOff()
-    writer = vtk.vtkPNGWriter()
-    writer.SetWriteToMemory(True)
-    writer.SetInputConnection(grabber.GetOutputPort())
-    writer.Write()
-    return bytes(memoryview(writer.GetResult()))
+    """What a slice or 3D view shows, as the content of a PNG file, without the texts in its corners."""
+    with _withoutCornerTexts(view):
+        view.forceRender()
+        grabber = vtk.vtkWindowToImageFilter()
+        grabber.SetInput(view.renderWindow())
+        grabber.SetShouldRerender(False)
+        grabber.ReadFrontBufferOff()
+        writer = vtk.vtkPNGWriter()
+        writer.SetWriteToMemory(True)
+        writer.SetInputConnection(grabber.GetOutputPort())
+        writer.Write()
+        return bytes(memoryview(writer.GetResult()))
+
+
+@contextlib.contextmanager
+def _withoutCornerTexts(view):
+    """For a ``with`` block: Slicer's slice view annotations may show the patient's name and date of birth."""
+    hidden = []
+    renderers = view.renderWindow().GetRenderers()
+    for number in range(renderers.GetNumberOfItems()):
+        props = renderers.GetItemAsObject(number).GetViewProps()
+        props = [props.GetItemAsObject(each) for each in range(props.GetNumberOfItems())]
+        hidden += [prop for prop in props if prop.IsA("vtkCornerAnnotation") and prop.GetVisibility()]
+    for prop in hidden:
+        prop.SetVisibility(False)
+    try:
+        yield
+    finally:
+        for prop in hidden:
+            prop.SetVisibility(True)
+        view.scheduleRender()
 
 
 def slicePictures(result: CuffResult) -> list:

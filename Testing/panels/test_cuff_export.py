@@ -130,6 +130,7 @@ def testReportNamesTheNearestPlaneOfObliqueViewsAndSaysTheCautionFirst(cuff, res
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     node.SetIJKToRASMatrix(cuff.slicer.util.vtkMatrixFromArray(turn @ cuff.slicer.util.arrayFromVTKMatrix(matrix)))
+    SliceViews.showVolume(node)
     SliceViews.turnTo(node)
     views = cuff.modules.ReportPictures.reportPictures(result)
     SliceViews.turnBack()
@@ -150,6 +151,39 @@ def testReportWithoutSliceViewsHasPicturesFromTheVoxels(cuff, result, tmp_path):
     finally:
         manager.setLayout(before)
     assert len(pictureSizes(page)) == 3
+
+
+def testReportShowsNoOtherScanAndNamesNoMapThatIsNotShown(cuff, result):
+    pictures = cuff.modules.ReportPictures.reportPictures
+    cuff.modules.CamDisplay.setOverlay(result, True)
+    yellow = cuff.slicer.app.layoutManager().sliceWidget("Yellow").mrmlSliceCompositeNode()
+    yellow.SetForegroundVolumeID(None)
+    assert [one.caption for one in pictures(result)] == [
+        "Axial · CAM: Medium tear",
+        "Coronal · CAM: Medium tear",
+        "Sagittal",
+    ]
+    other = cuff.addShoulder(name="Another patient's")
+    yellow.SetBackgroundVolumeID(other.GetID())
+    assert [one.caption.split(" ")[0] for one in pictures(result)] == ["Axial", "Coronal"]
+    cuff.slicer.util.setSliceViewerLayers(background=other)
+    ofVoxels = cuff.modules.ReportPictures.slicePictures(result)
+    assert [one.png for one in pictures(result)] == [one.png for one in ofVoxels] and len(ofVoxels) == 3
+
+
+def testReportLeavesOutTheNamesInTheCornersOfTheViews(cuff, result):
+    cuff.modules.CamDisplay.setOverlay(result, True)
+    plain = [one.png for one in cuff.modules.ReportPictures.reportPictures(result)]
+    view = cuff.slicer.app.layoutManager().sliceWidget("Red").sliceView()
+    annotation = cuff.vtk.vtkCornerAnnotation()
+    annotation.SetText(2, "DOE, JANE")
+    renderer = view.renderWindow().GetRenderers().GetItemAsObject(0)
+    renderer.AddViewProp(annotation)
+    try:
+        assert [one.png for one in cuff.modules.ReportPictures.reportPictures(result)] == plain
+        assert annotation.GetVisibility()
+    finally:
+        renderer.RemoveViewProp(annotation)
 
 
 def testPicturesFromTheVoxelsShowTheMapOnItsPlace(cuff, result):
