@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+import zlib
 from pathlib import Path
 
 #: Overrides the folder in which all caches lie.
@@ -32,6 +33,34 @@ def cache_folder(version: str, cpu_name: str) -> Path:
     return _root() / f"openvino-{machine}-{number.group().rstrip('.') if number else 'x'}-{release}"
 
 
+def network_folder(version: str, cpu_name: str, content: bytes) -> Path:
+    """Where the compiled ways of one network are kept; ``content`` is its ONNX file's."""
+    return cache_folder(version, cpu_name) / hashlib.sha256(content).hexdigest()[:16]
+
+
+def remove_damaged(folder: Path) -> list[Path]:
+    """Remove the compiled networks of a folder that are not as they were written; what was removed.
+
+    OpenVINO checks how long they are and no more: it runs one whose weights are zeros, as a power cut leaves them, and
+    gives another answer without a word. So a checksum lies beside each (:func:`note_checksums`).
+
+    Raises:
+        OSError: one cannot be read or removed, so that the folder must not be used.
+    """
+    damaged = [file for file in folder.glob("*.blob") if _noted(file) != _checksum(file)]
+    for file in damaged:
+        _remove(file)
+    return damaged
+
+
+def note_checksums(folder: Path) -> None:
+    """Write the checksum of each compiled network that was written since that was done last."""
+    for file in folder.glob("*.blob"):
+        note = _note_of(file)
+        if not note.exists() or note.stat().st_mtime_ns < file.stat().st_mtime_ns:
+            note.write_text(_checksum(file), encoding="ascii")
+
+
 def prune(folder: Path, largest_bytes: int = LARGEST_BYTES, now: float | None = None) -> list[Path]:
     """Remove what the cache no longer needs; what was removed.
 
@@ -47,22 +76,53 @@ def prune(folder: Path, largest_bytes: int = LARGEST_BYTES, now: float | None = 
             continue
         days = OLD_VERSION_DAYS if other.name.startswith(machine + "-") else OTHER_MACHINE_DAYS
         if now - _last_use(other) > days * 86400:
-            shutil.rmtree(other, ignore_errors=True)
-            removed.append(other)
+            with contextlib.suppress(OSError):
+                _remove(other)
+                removed.append(other)
     kept = 0
-    for file in sorted((path for path in folder.glob("*") if path.is_file()), key=_last_use, reverse=True):
+    for network in sorted(folder.glob("*"), key=_last_use, reverse=True):
         with contextlib.suppress(OSError):
-            kept += file.stat().st_size
+            kept += sum(path.stat().st_size for path in (network, *network.rglob("*")) if path.is_file())
             if kept > largest_bytes:
-                file.unlink()
-                removed.append(file)
+                _remove(network)
+                removed.append(network)
     return removed
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it.
+
+    OpenVINO leaves its files to be read only, and Windows removes none that is.
+    """
+    for each in (path, *path.rglob("*")):
+        if each.is_file():
+            each.chmod(0o600)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _note_of(file: Path) -> Path:
+    return file.with_suffix(".crc32")
+
+
+def _noted(file: Path) -> str:
+    """The checksum beside a compiled network; "" where there is none."""
+    try:
+        return _note_of(file).read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _checksum(file: Path) -> str:
+    return f"{zlib.crc32(file.read_bytes()):08x}"
 
 
 def _last_use(path: Path) -> float:
     """Seconds since 1970; of a folder, when anything in it was used last."""
     latest = 0.0
-    for each in (path, *(path.glob("*") if path.is_dir() else ())):
+    for each in (path, *path.rglob("*")):
         with contextlib.suppress(OSError):
             status = each.stat()
             latest = max(latest, status.st_mtime, 0.0 if each.is_dir() else status.st_atime)

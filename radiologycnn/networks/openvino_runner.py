@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ import numpy as np
 from radiologycnn.errors import MEMORY_WORDS, InputError, ResourceError
 from radiologycnn.networks.backends import AUTO
 from radiologycnn.networks.onnx_names import FEATURES
-from radiologycnn.networks.openvino_cache import cache_folder, prune
+from radiologycnn.networks.openvino_cache import network_folder, note_checksums, prune, remove_damaged
 from radiologycnn.networks.openvino_graph import do_less_work, make_normalization_exact, restore_weights, take_constants
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -105,7 +106,7 @@ class OpenVinoRunner:
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
             **({"INFERENCE_NUM_THREADS": 1} if small else _thread_option()),
         }
-        self.compiled = compiled = _compile(core, model, options, self.version)
+        self.compiled = compiled = _compile(core, model, options, self.version, content)
         self._request = compiled.create_infer_request()
         self._outputs = {name: number for number, name in enumerate(names)}
         self.output_shapes = {name: tuple(output.shape) for name, output in zip(names, compiled.outputs)}
@@ -183,19 +184,22 @@ def _thread_option() -> dict[str, int]:
     return {"INFERENCE_NUM_THREADS": int(wish)} if wish.isdecimal() and int(wish) > 0 else {}
 
 
-def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str) -> Any:
+def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str, content: bytes) -> Any:
     """Compiled, from the machine's cache where it is there; a cache that cannot be used is done without."""
-    folder = cache_folder(version, str(core.get_property("CPU", "FULL_DEVICE_NAME")))
+    folder = network_folder(version, str(core.get_property("CPU", "FULL_DEVICE_NAME")), content)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_damaged(folder)
         compiled = core.compile_model(model, "CPU", {**options, "CACHE_DIR": str(folder)})
-        prune(folder)
-        return compiled
     except (OSError, RuntimeError):
         try:
             return core.compile_model(model, "CPU", dict(options))
         except (RuntimeError, MemoryError) as error:
             raise _failure(error, "load") from error
+    with contextlib.suppress(OSError):
+        note_checksums(folder)
+        prune(folder.parent)
+    return compiled
 
 
 def _failure(error: RuntimeError | MemoryError, verb: str) -> ResourceError:
