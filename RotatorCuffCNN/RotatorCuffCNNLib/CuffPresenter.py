@@ -66,7 +66,18 @@ def remove(result: CuffResult) -> None:
 
 
 def partsOf(result: CuffResult) -> list:
-    """All nodes of a result with their display and storage nodes, the shown map last."""
+    """All nodes of a result with their display and storage nodes, the shown map last.
+
+    A copy of the map (Crop Volume makes one) refers to what belongs to the map itself, which stays where a copy goes.
+    """
+    maps = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    others = [CuffResult(node) for node in maps if node is not result.camNode and CuffResult.ofNode(node)]
+    used = {part.GetID() for other in others for part in _allParts(other)}
+    return [part for part in _allParts(result) if part.GetID() not in used]
+
+
+def _allParts(result: CuffResult) -> list:
+    """What a map refers to, and itself, with the display and storage nodes of all."""
     rendering = [node for node in CamRendering.nodesOf(result) if node is not None]
     return [*rendering, *withDisplaysAndStorages(reversed(result.nodes))]
 

@@ -167,6 +167,22 @@ def testRemovingAResultTakesEverythingWithIt(cuff):
     assert cuff.modules.CuffResult.CuffResult.ofVolume(volume) is None
 
 
+def testACopyOfTheMapGoesAloneAndLeavesTheResultWhole(cuff):
+    from RadiologyCNNLib.ResultCleaning import ResultCleaning
+
+    result = cuff.present(cuff.addShoulder())
+    cuff.modules.CamDisplay.setVolumeRendering(result, True)
+    cleaning, nodes = ResultCleaning(cuff.modules.CuffPresenter.partsOfNode), cuff.nodeCount()
+    try:
+        copy = cuff.slicer.modules.volumes.logic().CloneVolume(cuff.slicer.mrmlScene, result.camNode, "copy")
+        cuff.slicer.mrmlScene.RemoveNode(copy)
+    finally:
+        cleaning.stop()
+    assert result.canSwitch and result.tableNode and result.evidenceTableNode
+    assert cuff.modules.CamRendering.isVisible(result)
+    assert cuff.nodeCount() == nodes
+
+
 def testTablesSayWhatAClinicianReads(cuff):
     result = cuff.present(cuff.addShoulder())
     assert cuff.headings(result.tableNode) == ["Answer", "Class", "Definition", "Probability (%)"]
