@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from RadiologyCNNLib.ProcessKill import killProcess
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.WorkerClient import (
     CANCEL_GRACE_SECONDS,
@@ -310,13 +309,6 @@ def test_signal_tells_everybody_even_where_one_fails(caplog):
     signal.disconnect(heard.append)
     signal.emit(2)
     assert heard == [1]
-
-
-def test_kill_ends_a_process_by_its_id():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    assert killProcess(process.pid)
-    assert process.wait(20) != 0
-    assert not killProcess(process.pid)
 
 
 def test_panel_side_imports_neither_torch_nor_anything_as_heavy(repository):

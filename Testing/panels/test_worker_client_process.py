@@ -227,3 +227,27 @@ def test_stop_in_the_middle_of_a_deaf_job_leaves_nothing_running(bench):
     assert bench.ends[job] == ["cancelled"]
     assert not isRunning(pid)
     assert bench.client.state == "stopped"
+
+
+def test_kill_ends_a_process_by_its_id():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert killProcess(process.pid)
+    assert process.wait(20) != 0
+    assert not killProcess(process.pid)
+
+
+@pytest.mark.parametrize("taskkill", [PermissionError(13, "blocked by group policy"), 1, 0])
+def test_kill_on_windows_needs_no_program_that_may_be_forbidden(taskkill, monkeypatch):
+    killed = []
+
+    def run(command, **options):
+        if isinstance(taskkill, OSError):
+            raise taskkill
+        return subprocess.CompletedProcess(command, taskkill)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", 0, raising=False)
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
+    assert killProcess(4711)
+    assert killed == ([] if taskkill == 0 else [(4711, signal.SIGTERM)])
