@@ -83,8 +83,9 @@ class _Run:
         self.process.setProgram(program)
         self.process.setArguments(["-u", "-m", "radiologycnn.worker"])
         self.process.setProcessEnvironment(workerEnvironment(isOtherPython))
-        # "-m" puts the working folder first on the path: it must be one that holds nobody else's modules
-        self.process.setWorkingDirectory(str(engine_folder()))
+        # Not the engine's: Windows lets nobody remove a folder that a process works in. Another Slicer, which updates
+        # the extension at its start, would be left without it. Not Slicer's own: that may be any.
+        self.process.setWorkingDirectory(os.path.dirname(program))
         self.process.connect("readyReadStandardOutput()", self._readOutput)
         self.process.connect("readyReadStandardError()", self._readErrors)
         self.process.connect("finished(int,QProcess::ExitStatus)", self._onFinished)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import types
+from pathlib import Path
 
 import psutil
 import pytest
@@ -46,6 +47,8 @@ def test_worker_answers_through_qt(host, client):
     assert host.process_events(until=lambda: job in client.ends)
     assert isinstance(client.ends[job]["models"], list)
     assert isRunning(client.pid)
+    # an extension whose folder a process works in cannot be updated on Windows
+    assert Path(psutil.Process(client.pid).cwd()) == Path(sys.executable).parent
 
 
 def test_an_answer_that_comes_while_a_dialog_is_open_is_heard_after_it(host, client):

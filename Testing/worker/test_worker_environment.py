@@ -22,11 +22,11 @@ def _has_large_pages() -> bool:
     return recent and _SWITCH.exists() and "[never]" not in _SWITCH.read_text()
 
 
-def printed(program: str) -> str:
+def printed(program: str, folder: Path | None = None) -> str:
     """What a program prints that is started as a worker is."""
     environment = {**os.environ, **worker_variables()}
     return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment, cwd=folder, capture_output=True, text=True, check=True
     ).stdout
 
 
@@ -48,6 +48,12 @@ def test_products_in_a_worker_leave_the_cores_to_the_network():
         "print(json.dumps([pool['num_threads'] for pool in threadpoolctl.threadpool_info()]))"
     )
     assert set(json.loads(printed(program))) <= {1}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="older ones always look there")
+def test_nothing_is_imported_from_the_working_folder(tmp_path):
+    (tmp_path / "colorsys.py").write_text("raise ImportError")
+    assert printed("import colorsys; print('its own')", tmp_path) == "its own\n"
 
 
 @pytest.mark.parametrize(
