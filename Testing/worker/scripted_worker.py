@@ -65,6 +65,8 @@ def _run(self, request, progress, cancelled):
         _missing_package()
     elif name == "surprise":
         raise KeyError("something nobody expected")
+    elif name == "gpu":
+        raise RuntimeError("CUDA error: unknown error\nCUDA kernel errors might be asynchronously reported")
     elif name == "exit":
         sys.exit(3)
     elif name == "crash":

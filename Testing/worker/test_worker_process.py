@@ -157,6 +157,15 @@ def test_failures_are_sentences_and_the_worker_goes_on(job: str, code: str, word
     scripted.wait_for("devices", "after")
 
 
+def test_gpu_that_fails_is_told_and_ends_the_process_that_has_lost_it(scripted) -> None:
+    scripted.send(cmd="warm", job="early", task="gpu")  # nobody waits for it, and each process begins with it
+    assert scripted.wait_for("error", "early")["code"] == "gpu-failed"
+    scripted.send(cmd="devices", job="gpu")
+    error = scripted.wait_for("error", "gpu")
+    assert "GPU stopped answering" in error["message"] and "Try again" in error["hint"]
+    assert scripted.wait_for_exit() == 1
+
+
 @pytest.mark.parametrize("job", ["idle", "slow", "deaf"])
 def test_closing_stdin_ends_the_worker_even_in_the_middle_of_a_job(job: str, scripted) -> None:
     if job != "idle":

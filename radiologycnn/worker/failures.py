@@ -10,6 +10,9 @@ from radiologycnn.errors import DISK_FULL, MEMORY_WORDS, InputError, RadiologyCN
 from radiologycnn.worker import protocol
 from radiologycnn.worker.array_files import disk_full_error
 
+#: How torch and the libraries under it say that a GPU failed; then all else fails in that process as well.
+_GPU_WORDS = ("cuda error", "cuda unknown error", "hip error", "cudnn_status_", "cublas_status_")
+
 #: Names under which packages are installed, where they differ from the names under which they are imported.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
 
@@ -33,6 +36,13 @@ def _sentences(error: BaseException) -> tuple[str, str, str]:
             "out-of-memory",
             "There is not enough memory for this scan.",
             "Close other programs or scans, or choose the CPU as device, then try again.",
+        )
+    if isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _GPU_WORDS):
+        return (
+            protocol.GPU_FAILED,
+            "The GPU stopped answering, as it may after the computer has slept.",
+            "Try again: the background process is started anew. If it happens again, choose the CPU as device, or "
+            "restart the computer.",
         )
     if isinstance(error, ImportError):
         package = (error.name or "").split(".")[0]

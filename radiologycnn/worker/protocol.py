@@ -16,6 +16,9 @@ from radiologycnn.errors import InputError
 
 PROTOCOL_VERSION = 1
 
+#: Code of the error after which a process can no longer use its GPU, and leaves.
+GPU_FAILED = "gpu-failed"
+
 #: Longest request line that is read, in bytes: paths and a matrix need a few thousand.
 MAXIMUM_LINE_BYTES = 1 << 20
 

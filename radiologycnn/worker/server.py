@@ -175,6 +175,10 @@ class WorkerServer:
                 self._jobs.pop(job.id, None)
         if outcome is not None:
             self.send(outcome)
+        # Whoever has started this process starts another one, which has a GPU again. Not for a failure that nobody has
+        # waited for: where each start begins with it, that would not end.
+        if outcome is not None and outcome.get("code") == protocol.GPU_FAILED and job.request["cmd"] != "warm":
+            self.leave(1)
 
     def _outcome(self, job: Job, runner: Any) -> dict[str, Any] | None:
         from radiologycnn.worker.progress import JobProgress
