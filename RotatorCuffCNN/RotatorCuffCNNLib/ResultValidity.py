@@ -50,12 +50,13 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
     if record.get("scan_changed"):
         return _("The scan was changed after this result. Classify again.")
     bent = ScanGeometry.hasNonlinearTransform(volumeNode)
-    if result.mapsNode is not None and not _liesWhereItDid(result):
+    nowToRas = ScanGeometry.ijkToWorld(volumeNode) if result.mapsNode is None else _whereItLies(result)
+    if nowToRas is None:
         return _("The scan was moved after this result, so that the map no longer fits it. Classify again.")
     classification = result.classification
     if side != "auto" and side != classification.side:
         return _("Another side was chosen after this result. Classify again.")
-    if roiNode is not None and not bent and _roiMoved(classification.roi, record, roiNode, volumeNode):
+    if roiNode is not None and not bent and _roiMoved(classification.roi, record, roiNode, nowToRas):
         return _("The box was moved after this result. Classify again.")
     return ""
 
@@ -76,23 +77,39 @@ def caution(result: CuffResult) -> str:
     return sentences[code] if code else ""
 
 
-def _liesWhereItDid(result: CuffResult) -> bool:
-    places = result.record.get("warped_places")
+def _whereItLies(result: CuffResult) -> np.ndarray | None:
+    """4x4, index in the scan, counted as when the result was made, to RAS now; None where the map no longer fits it.
+
+    Slicer turns a left-handed grid round when it loads a scene: then one axis is counted from its other end.
+    """
+    volumeNode, record = result.volumeNode, result.record
+    nowToRas, places = ScanGeometry.ijkToWorld(volumeNode), record.get("warped_places")
     if places is not None:  # the map lies in the world itself
-        return ScanGeometry.liesAt(result.volumeNode, places)
-    if ScanGeometry.hasNonlinearTransform(result.volumeNode):
-        return False
-    then = np.array(result.record["scan_ijk_to_maps_ijk"], float)
-    now = np.linalg.inv(ScanGeometry.ijkToWorld(result.mapsNode)) @ ScanGeometry.ijkToWorld(result.volumeNode)
+        return nowToRas if ScanGeometry.liesAt(volumeNode, places) else None
+    if ScanGeometry.hasNonlinearTransform(volumeNode):
+        return None
+    then = np.array(record["scan_ijk_to_maps_ijk"], float)
+    candidates = [nowToRas]
+    if np.linalg.det(record["scan_ijk_to_ras"]) < 0 < np.linalg.det(nowToRas):
+        candidates += [nowToRas @ turn for turn in _turns(volumeNode.GetImageData().GetDimensions())]
+    toMaps = np.linalg.inv(ScanGeometry.ijkToWorld(result.mapsNode))
     corners = np.array([[0, 0, 0, 1], *([*corner, 1] for corner in 99 * np.eye(3))]).T
-    return np.allclose(then @ corners, now @ corners, atol=0.05)  # a twentieth of a voxel of the map
+    fits = (one for one in candidates if np.allclose(then @ corners, toMaps @ one @ corners, atol=0.05))
+    return next(fits, None)  # a twentieth of a voxel of the map
 
 
-def _roiMoved(region, record, roiNode, volumeNode) -> bool:
+def _turns(dimensions) -> list:
+    """For each axis the 4x4 matrix that counts its indices from the other end."""
+    turns = [np.eye(4) for _axis in dimensions]
+    for axis, count in enumerate(dimensions):
+        turns[axis][axis, axis], turns[axis][axis, 3] = -1.0, count - 1.0
+    return turns
+
+
+def _roiMoved(region, record, roiNode, nowToRas: np.ndarray) -> bool:
     """Compared in the scan's own grid, so that a scan that is moved together with its box has not moved it."""
     now = CuffRoi.roiRequest(roiNode)
     thenToRas = np.array(record["scan_ijk_to_ras"], float)
-    nowToRas = ScanGeometry.ijkToWorld(volumeNode)
     thenIjk = np.linalg.inv(thenToRas) @ LPS_TO_RAS @ [*region.centre_lps_mm, 1.0]
     nowIjk = np.linalg.inv(nowToRas) @ LPS_TO_RAS @ [*now["centre_lps_mm"], 1.0]
     distance = np.linalg.norm(nowToRas[:3, :3] @ (nowIjk - thenIjk)[:3])

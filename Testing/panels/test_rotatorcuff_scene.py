@@ -199,3 +199,23 @@ def testSavedSceneKeepsEverythingAlive(clinic, tmp_path, ending):
     nodes = clinic.nodeCount()
     clinic.classify()
     assert clinic.nodeCount() == nodes
+
+
+def testALeftHandedScanThatSlicerTurnsRoundWasNotMoved(clinic, tmp_path):
+    shoulder = clinic.shoulder
+    turn = np.diag([1.0, 1.0, -1.0, 1.0])
+    turn[2, 3] = len(shoulder.array) - 1
+    clinic.addVolume(shoulder.array[::-1].copy(), shoulder.ijkToRas @ turn, "Left-handed")
+    clinic.locate()
+    clinic.classify()
+    path = str(tmp_path / "scene.mrb")
+    clinic.selfTest.saveScene(path)
+    clinic.slicer.mrmlScene.Clear(0)
+    clinic.slicer.util.loadScene(path)
+    volume = clinic.slicer.util.getNode("Left-handed")
+    assert np.array_equal(clinic.slicer.util.arrayFromVolume(volume), shoulder.array)  # turned round
+    assert not clinic.ui.outdatedLabel.visible, clinic.ui.outdatedLabel.text
+    clinic.moveRoi(r=4)
+    assert "box" in clinic.ui.outdatedLabel.text
+    volume.SetOrigin(1.0, 2.0, 3.0)
+    assert "scan was moved" in clinic.ui.outdatedLabel.text
