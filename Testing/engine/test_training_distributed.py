@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ import pytest
 import torch
 from engine.train_together import paths_in, settings
 
+from radiologycnn.errors import Cancelled
+from radiologycnn.training.best_epoch import NothingTrained
+from radiologycnn.training.distributed import Team, joined_team
 from radiologycnn.training.rotatorcuff import trainer
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, save_case
 
@@ -65,8 +69,56 @@ def test_two_processes_give_the_weights_of_one_also_when_one_of_them_was_stopped
     assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
 
 
-def test_a_process_that_fails_ends_the_other_one_at_once(cases, tmp_path) -> None:
+@pytest.mark.parametrize(("kind", "says"), [("fail", "out of luck"), ("full", "out of room")])
+def test_a_process_that_fails_ends_the_other_one_at_once(cases, tmp_path, kind: str, says: str) -> None:
     started = time.monotonic()
-    found = start(*TWO, REPOSITORY / "Testing/engine/train_together.py", cases, tmp_path, "fail", expect=1)
-    assert "out of luck" in found.stderr
+    found = start(*TWO, REPOSITORY / "Testing/engine/train_together.py", cases, tmp_path, kind, expect=1)
+    assert says in found.stderr
     assert time.monotonic() - started < 300  # far less than the processes may wait for each other; busy machines too
+
+
+@pytest.mark.parametrize("ending", [Cancelled, NothingTrained])
+def test_what_ends_a_work_in_all_processes_leaves_them_together(monkeypatch, ending) -> None:
+    done = []
+
+    def work(number: int, **_where: object) -> None:
+        done.append(number)
+        raise ending
+
+    other, words = Team(1, 2), iter([(work, (1,)), (work, (2,)), None])
+    monkeypatch.setattr(other, "_send", lambda _: next(words))
+    other.follow(lambda: False)
+    assert done == [1, 2]
+    leader, said = Team(0, 2), []
+    monkeypatch.setattr(leader, "_send", said.append)
+    with leader.leading(), suppress(ending), leader.common(work, 1) as summon:
+        summon()
+        raise ending
+    assert said == [(work, (1,)), None]
+    with pytest.raises(ValueError), leader.leading(), leader.common(work, 2) as summon:
+        summon()
+        raise ValueError
+    assert said[2:] == [(work, (2,))]  # the others are amid the work and would not hear a word
+
+
+@pytest.mark.parametrize(("has_nccl", "carried_by"), [(True, "cpu:gloo,cuda:nccl"), (False, "gloo")])
+def test_gpus_are_joined_by_what_this_pytorch_has(monkeypatch, has_nccl: bool, carried_by: str) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    asked = []
+    for where, stand_ins in {
+        torch.cuda: {"device_count": lambda: 2, "set_device": lambda device: asked.append(str(device))},
+        torch.distributed: {
+            "is_torchelastic_launched": lambda: True,
+            "is_nccl_available": lambda: has_nccl,
+            "init_process_group": lambda backend, timeout: asked.append(backend),
+            "get_rank": lambda: 1,
+            "destroy_process_group": lambda: asked.append("destroyed"),
+        },
+    }.items():
+        for name, stand_in in stand_ins.items():
+            monkeypatch.setattr(where, name, stand_in)
+    with joined_team("auto") as team:
+        assert (team.rank, team.size, team.device) == (1, 2, "cuda:1")
+    assert asked == ["cuda:1", carried_by, "destroyed"]

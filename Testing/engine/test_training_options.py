@@ -209,6 +209,7 @@ def test_both_networks_learn_with_their_focal_loss(heads, cubes, tmp_path) -> No
         {"loading_threads": -1},
         {"stop_after": -1},
         {"seed": -1},
+        {"seed": 10**18},
     ],
 )
 def test_impossible_settings_are_named(changes) -> None:

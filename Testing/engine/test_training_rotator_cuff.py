@@ -120,6 +120,8 @@ def test_short_epochs_draw_other_cases_each_time(cases, tmp_path) -> None:
 def test_a_single_case_is_refused(cases, tmp_path) -> None:
     with pytest.raises(InputError, match="1 training case is too few"):
         train(cases[:1], [], settings(), tmp_path)
+    with pytest.raises(InputError, match="1 training case in an epoch is too few"):
+        train(cases, [], settings(epoch_cases=1), tmp_path)
 
 
 def test_paper_preset_is_the_papers() -> None:

@@ -45,7 +45,7 @@ def shoulder_folder(folder: Path) -> Path:
     return folder
 
 
-def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -> None:
+def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path, monkeypatch) -> None:
     data = shoulder_folder(tmp_path / "data")
     wanted = settings(epochs=1, coarse_epochs=0, localization_weight=0.2)
     task = RotatorCuffTask(wanted, data, device="cpu")
@@ -59,8 +59,20 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path) -
     assert loaded.preprocessing["grid_size"] == 16
     with torch.no_grad():
         assert load_network(loaded)(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 5)
+    monkeypatch.setattr("radiologycnn.training.task.export_if_possible", lambda package: (package, ""))  # takes long
     again = task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), start_from=package.path)
     assert again.id == "tiny-0.2.0" and again.weights_sha256 != package.weights_sha256
+    # To go on, the model that it started from need not be named, and another one may not be.
+    resumed = task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), resume=True)
+    assert resumed.training_data == again.training_data and "started from the model tiny-0.1.0" in again.training_data
+    with pytest.raises(InputError, match="the model to start from"):
+        task.run(tmp_path / "more", ModelName("tiny", "0.2.0"), resume=True, start_from=again.path)
+    with pytest.raises(InputError, match="the model to start from"):
+        task.run(tmp_path / "run", ModelName("tiny"), resume=True, start_from=again.path)
+    with pytest.raises(InputError, match="other settings: codes"):
+        RotatorCuffTask(wanted, data, device="cpu", codes="paper").run(tmp_path / "run", ModelName("tiny"), resume=True)
+    (tmp_path / "run" / "training-run.json").unlink()  # as runs of earlier versions
+    assert task.run(tmp_path / "run", ModelName("tiny"), resume=True).weights_sha256 == package.weights_sha256
     finer = RotatorCuffTask(replace(wanted, pixel_unshuffle=2), data, device="cpu")
     start, coarse = finer.start_weights(package.path), task.start_weights(package.path)
     assert torch.allclose(start["stem.weight"].sum(dim=1, keepdim=True), coarse["stem.weight"])

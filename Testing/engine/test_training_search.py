@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.training.grid_search import grid_points, parse_grid, search
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearSettings
 from radiologycnn.training.settings_file import read_settings, write_settings
@@ -205,6 +207,28 @@ def test_point_that_diverged_is_last() -> None:
         {"point": "3", "validation_loss": "0.6", "validation_dice": "0.7"},
     ]
     assert [row["point"] for row in _ranked(task, rows)] == ["3", "2", "1"]
+
+
+def test_a_point_that_comes_apart_does_not_end_the_search(heads, tmp_path, monkeypatch) -> None:
+    validate = SegmentationLoop.validate
+
+    def comes_apart(loop: SegmentationLoop) -> dict[str, float]:
+        return validate(loop) | ({"validation_loss": math.nan} if loop.settings.learning_rate > 0.01 else {})
+
+    monkeypatch.setattr(SegmentationLoop, "validate", comes_apart)
+    tiny = {**TINY_HEADS, "grid_shape_ijk": (32, 32, 16), "epochs": 1, "depth": 3}
+    task = HemorrhageTask(TrainingSettings.from_preset("default", tiny), heads, device="cpu")
+    said = []
+    grid = {"learning_rate": (0.02, 0.002)}
+    rows = search(task, tmp_path / "run", grid, progress=lambda _, text: said.append(text))
+    assert [(row["point"], row["rank"]) for row in rows] == [("2", "1"), ("1", "2")]
+    assert "validation_dice" in rows[0] and "validation_dice" not in rows[1]
+    assert any(text.startswith("Point 1") and "come apart" in text for text in said)
+    assert [row["point"] for row in search(task, tmp_path / "run", grid, resume=True)] == ["2", "1"]
+    assert [row["validation_dice"] == "" for row in rows_of(tmp_path / "run")] == [True, False]
+    with pytest.raises(InputError, match="come apart"):
+        search(task, tmp_path / "other", {"learning_rate": (0.02,)})
+    assert not (tmp_path / "other" / "best-settings.json").exists()
 
 
 def test_search_needs_validation_cases(tmp_path) -> None:

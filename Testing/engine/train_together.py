@@ -1,14 +1,16 @@
 """What the processes of ``test_training_distributed.py`` run: VRN trained whole, stopped by one of them, resumed.
 
-Arguments: folder with cases, folder for the results, "learn" or "fail".
+Arguments: folder with cases, folder for the results, "learn", "fail" (the second process does) or "full" (the disk is).
 """
 
+import errno
 import sys
 from pathlib import Path
 
 import torch
 
 from radiologycnn.errors import Cancelled
+from radiologycnn.training import run_files
 from radiologycnn.training.distributed import joined_team
 from radiologycnn.training.rotatorcuff import trainer
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
@@ -44,8 +46,10 @@ def main(cases: Path, output: Path, kind: str) -> None:
     with joined_team("cpu") as team:
         assert (team.size, team.device) == (2, "cpu")
         if not team.leads:  # the only one that looks for the stop
-            team.follow(stop.exists if kind == "learn" else lambda: sys.exit("out of luck"))
+            team.follow(stop.exists if kind != "fail" else lambda: sys.exit("out of luck"))
             return
+        if kind == "full":
+            run_files.save_checkpoint = no_room
         with team.leading():
 
             def train(name: str, resume: bool = False, after_epoch=None, **changes) -> dict[str, torch.Tensor]:
@@ -60,6 +64,10 @@ def main(cases: Path, output: Path, kind: str) -> None:
             except Cancelled:
                 stop.unlink()
                 torch.save(train("cut", resume=True), output / "resumed.pt")
+
+
+def no_room(*_arguments: object) -> None:
+    raise OSError(errno.ENOSPC, "out of room")
 
 
 def threads_of_gloo() -> list[str]:

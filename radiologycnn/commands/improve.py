@@ -32,6 +32,7 @@ def improve(
     Ends with code 1 where it is not. Stopped or killed, the same command goes on from the last whole epoch.
     """
     from radiologycnn.training.improvement.run import improve_model
+    from radiologycnn.training.shortages import shortages_in_words
 
     settings = {
         "epochs": epochs,
@@ -40,7 +41,8 @@ def improve(
         "simulated": simulated,
         "seed": seed,
     }
-    with show_progress(quiet) as report, stop_on_interrupt() as cancelled:
+    in_words = shortages_in_words("Improve it on the CPU, with --device cpu.", "go on with the same command")
+    with in_words, show_progress(quiet) as report, stop_on_interrupt() as cancelled:
         record = improve_model(dataset, model, settings, device, fresh, output, report, cancelled)
     for case, dice in record["before"]["dice_by_case"].items():
         typer.echo(f"{case:>12}  Dice {dice:.3f} -> {record['after']['dice_by_case'][case]:.3f}")

@@ -136,8 +136,10 @@ def _in_team(device: str, lead: Callable[[str], None]) -> None:
     """Do the work on this process's device, together with the processes that ``torchrun`` started beside it, if any."""
     from radiologycnn.terminal import stop_on_interrupt
     from radiologycnn.training.distributed import joined_team
+    from radiologycnn.training.shortages import shortages_in_words
 
-    with joined_team(device) as team:
+    smaller = "Train with a smaller --batch-size or --base-filters, or on the CPU with --device cpu, in a new folder."
+    with shortages_in_words(smaller, "go on with --resume"), joined_team(device) as team:
         if team.leads:
             with team.leading():
                 lead(team.device)

@@ -9,7 +9,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from radiologycnn.errors import InputError
 from radiologycnn.training.settings import CommonSettings
+
+
+class NothingTrained(InputError):
+    """A training after which there are no weights to end with, as no loss was ever a number."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing-trained",
+            "No epoch ended with a validation loss that is a number: the training has come apart.",
+            "Look for scans with odd values, or train with a lower learning rate.",
+        )
 
 
 @dataclass

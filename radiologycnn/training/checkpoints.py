@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Mapping
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import DISK_FULL, InputError, ResourceError
 
 CHECKPOINT_NAME = "checkpoint.pt"
 LOG_NAME = "log.csv"
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
-    """Replace ``checkpoint.pt`` in one step."""
-    partial = folder / f"{CHECKPOINT_NAME}.part"
-    torch.save(dict(state), partial)
-    os.replace(partial, folder / CHECKPOINT_NAME)
+    """Replace ``checkpoint.pt`` in one step.
+
+    Raises:
+        ResourceError: the disk is full; the checkpoint that was there stays.
+    """
+    content = io.BytesIO()  # torch, writing a file itself, would not say that the disk is full
+    torch.save(dict(state), content)
+    _replace(folder / CHECKPOINT_NAME, content.getbuffer())
+
+
+def _replace(path: Path, content: bytes | memoryview) -> None:
+    """The file is there whole, the old or the new one, also after a power cut; its unfinished copy has one name."""
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if error.errno not in DISK_FULL:
+            raise
+        raise ResourceError(
+            "disk-full",
+            f"The training had to stop: there is no space left for {path.name} in {path.parent}.",
+            "Free some space there, then go on from the last whole epoch.",
+        ) from error
 
 
 def check_folder(folder: Path, resume: bool) -> None:
@@ -46,32 +74,44 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """What :func:`save_checkpoint` wrote.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is damaged.
     """
     path = folder / CHECKPOINT_NAME
     if not path.exists():
         raise _nothing_to_resume(folder)
-    # weights_only: a checkpoint can hold numbers, never a program.
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        # weights_only: a checkpoint can hold numbers, never a program.
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+        if isinstance(error, OSError) and error.filename:  # it cannot be opened; torch seeks in vain without a name
+            raise
+        raise InputError(
+            "damaged-checkpoint",
+            f"{path} is cut short or damaged.",
+            "Copy it again from where it is whole, or start in a new folder.",
+        ) from error
 
 
-def append_log(folder: Path, record: Mapping[str, Any]) -> None:
-    """Add an epoch to ``log.csv``; later epochs of a run that was killed after its checkpoint are dropped.
+def append_log(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Add epochs to ``log.csv``; those there from the first of them on are replaced.
 
     Args:
-        record: by column; ``epoch`` counts from 1.
+        records: by column, one an epoch; ``epoch`` counts from 1.
+
+    Raises:
+        PermissionError: another program holds the table, as Excel does with one that it shows.
+        ResourceError: the disk is full.
     """
     path = folder / LOG_NAME
     rows: list[Mapping[str, Any]] = []
-    if record["epoch"] > 1 and path.exists():
+    if records[0]["epoch"] > 1 and path.exists():
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < record["epoch"]]
-    partial = folder / f"{LOG_NAME}.part"
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(record), extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows([*rows, record])
-    os.replace(partial, path)
+            rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < records[0]["epoch"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows([*rows, *records])
+    _replace(path, text.getvalue().encode("utf-8"))
 
 
 def logged_seconds(log: Path) -> float:

@@ -22,9 +22,13 @@ from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.networks.devices import resolve_device
+from radiologycnn.training.best_epoch import NothingTrained
 
 # The others have to wait while the first process simulates cases or tests a model.
 LONGEST_WAIT = timedelta(hours=24)
+
+# What ends a common work in all processes alike, so that they are together afterwards.
+_ENDS_IN_ALL = (Cancelled, NothingTrained)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,6 +46,7 @@ class Team:
 
     def __init__(self, rank: int = 0, size: int = 1, device: str = "auto") -> None:
         self.rank, self.size, self.device = rank, size, device
+        self._amid_work = False
 
     @property
     def leads(self) -> bool:
@@ -50,17 +55,36 @@ class Team:
 
     @contextmanager
     def leading(self) -> Iterator[None]:
-        """The leader's program; when it is over, whatever way, the others stop following."""
+        """The leader's program; when it is over, whatever way, the others stop following.
+
+        Where it fails amid a common work, they would not hear the word: they wait for their part of that work, and each
+        side would wait for the other. Then the end of this process is their end, which ``torchrun`` sees to.
+        """
         try:
             yield
         finally:
-            with suppress(ResourceError):  # a teammate that has stopped needs no word
-                self._send(None)
+            if not self._amid_work:
+                with suppress(ResourceError):  # a teammate that has stopped needs no word
+                    self._send(None)
 
-    def summon(self, work: Callable[..., Any], *args: Any) -> None:
-        """The leader is about to do ``work(*args)`` and wants the others to do the same, on their own devices."""
-        if self.leads:
-            self._send((work, args))
+    @contextmanager
+    def common(self, work: Callable[..., Any], *args: Any) -> Iterator[Callable[[], None]]:
+        """While entered, the leader is at ``work(*args)``.
+
+        What is given summons the others, once nothing stands against beginning: they do the same on their own devices.
+        """
+
+        def summon() -> None:
+            if self.leads:
+                self._send((work, args))
+                self._amid_work = True
+
+        try:
+            yield summon
+        except _ENDS_IN_ALL:
+            self._amid_work = False
+            raise
+        self._amid_work = False
 
     def follow(self, cancelled: Callable[[], bool]) -> None:
         """Do what the leader summons to, until its program is over.
@@ -73,7 +97,7 @@ class Team:
         """
         while (call := self._send(None)) is not None:
             work, args = call
-            with suppress(Cancelled):  # by everyone
+            with suppress(*_ENDS_IN_ALL):
                 work(*args, device=self.device, cancelled=cancelled)
 
     def _send(self, message: Any) -> Any:
@@ -182,8 +206,9 @@ def joined_team(device: str = "auto") -> Iterator[Team]:
     # This module keeps the process group that it finds at its import as its functions' default. The first optimizer
     # imports it: the group would then outlive its end, and its threads now and then abort Python's.
     importlib.import_module("torch.distributed.nn.functional")
-    # Words between the processes go over the CPU in any case.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    # Words between the processes go over the CPU in any case. Windows has no NCCL; gloo carries GPUs' numbers, too.
+    on_gpus = place.type == "cuda" and dist.is_nccl_available()
+    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=LONGEST_WAIT)
     _team = Team(dist.get_rank(), size, str(place))
     in_order = False
     try:
@@ -218,70 +243,6 @@ def _own_device(device: str) -> str:
             "Start as many processes as it has GPUs, or use the CPU with --device cpu.",
         )
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-
-
-def joined_normalization(network: nn.Module, team: Team, device: str) -> nn.Module:
-    """The network with batch normalization over the whole batch, whatever share of it a process has.
-
-    On CUDA this is PyTorch's ``SyncBatchNorm``, which has no CPU form; there :class:`JoinedBatchNorm` stands in. The
-    weights and their names stay.
-    """
-    if team.size == 1:
-        return network
-    if torch.device(device).type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    for module in network.modules():
-        for name, child in module.named_children():
-            if isinstance(child, nn.modules.batchnorm._BatchNorm):
-                setattr(module, name, JoinedBatchNorm.of(child))
-    return network
-
-
-class _TotalWithGradient(torch.autograd.Function):
-    """:meth:`Team.total` that gradients go through; PyTorch's own form of it is deprecated."""
-
-    @staticmethod
-    def forward(_context: Any, value: Tensor) -> Tensor:
-        return _team.total(value)
-
-    @staticmethod
-    def backward(_context: Any, gradient: Tensor) -> Tensor:
-        return _team.total(gradient)
-
-
-class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch normalization whose mean and variance while training are those of all processes' cases together."""
-
-    @classmethod
-    def of(cls, norm: nn.modules.batchnorm._BatchNorm) -> JoinedBatchNorm:
-        """With the same weights and statistics, not copies of them: an optimizer may know them already."""
-        joined = cls(norm.num_features, norm.eps, 0.1 if norm.momentum is None else norm.momentum)
-        joined.weight, joined.bias = norm.weight, norm.bias
-        joined.running_mean, joined.running_var = norm.running_mean, norm.running_var
-        joined.num_batches_tracked = norm.num_batches_tracked
-        return joined.train(norm.training)
-
-    def _check_input_dim(self, features: Tensor) -> None:
-        pass
-
-    def forward(self, features: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(features)
-        axes = [0, *range(2, features.dim())]
-        shape = (1, -1) + (1,) * (features.dim() - 2)
-        values = features.float()
-        own = values.new_tensor([values.numel() / values.shape[1]])
-        sums = _TotalWithGradient.apply(torch.cat([values.sum(axes), own]))
-        count = sums[-1].detach()
-        mean = sums[:-1] / count
-        centred = values - mean.view(shape)
-        variance = _TotalWithGradient.apply(centred.square().sum(axes)) / count
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(features.dtype)
 
 
 @contextmanager

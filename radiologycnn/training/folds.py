@@ -21,7 +21,7 @@ from radiologycnn.training.case_files import Progress
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.frozen import check_start
-from radiologycnn.training.packages import check_model_name
+from radiologycnn.training.packages import check_model_name, mark_of
 from radiologycnn.training.run_record import begin_or_resume
 from radiologycnn.training.task import Cancelled, ModelName, TrainingTask
 
@@ -150,7 +150,7 @@ def cross_validate(
         task.say_if_few(validation, say)
         goes_on = (folder / CHECKPOINT_NAME).exists()
         result = task.train(training, validation, folder, goes_on, say, cancelled, weights)
-        source = f"{task.describe_source(len(training), start_from)}; fold {fold} of {folds} held out"
+        source = f"{task.describe_source(len(training), mark_of(start_from))}; fold {fold} of {folds} held out"
         package = task.finish(folder / model.folder, result, validation, source, model, export=False)
         rows = [
             {"case": row["case"], "patient": cases.patients.get(row["case"], row["case"]), "fold": fold, **row}

@@ -13,6 +13,7 @@ from typing import Any
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.training.best_epoch import NothingTrained
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.frozen import check_start
@@ -123,7 +124,7 @@ def search(
 
     Raises:
         InputError: nothing to validate on, an impossible combination, a combination that is another network than the
-            one to start from, or a folder with another search.
+            one to start from, a folder with another search, or no point whose training did not come apart.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     points = grid_points(task.settings, grid)
@@ -164,6 +165,8 @@ def search(
             rows = _ranked(task, [*rows, row])
             write_rows(path, sorted(rows, key=lambda one: int(one["point"])))
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+    if not _is_trained(rows[0]):
+        raise NothingTrained
     best = points[int(rows[0]["point"]) - 1]
     write_settings(output / BEST_NAME, task.name, best.settings)
     return rows
@@ -179,31 +182,35 @@ def _train_point(
     say: Progress,
     cancelled: Cancelled,
 ) -> dict[str, str]:
-    """Train at one point; returns its row, without a rank."""
+    """Train at one point; returns its row, without a rank, and without figures where the training came apart."""
     # Another grid of the network is another form of the same cases.
     cases = task.prepare(folder.parents[1], cancelled=cancelled)
     paths = {path.stem: path for found in cases.found.values() for path in found}
     learned, tried = ([paths[case] for case in part] for part in (training, validation))
     goes_on = (folder / CHECKPOINT_NAME).exists()
-    result = task.train(learned, tried, folder, goes_on, say, cancelled, task.start_weights(start_from))
-    return {
-        "rank": "",
-        "point": str(point.number),
-        **{name: _text(value) for name, value in point.values.items()},
-        **{name: f"{value:.6g}" for name, value in result.figures.items()},
-        "epoch": str(result.epoch),
-        "seconds": f"{logged_seconds(folder / LOG_NAME):.1f}",
-    }
+    row = {"rank": "", "point": str(point.number), **{name: _text(value) for name, value in point.values.items()}}
+    try:
+        result = task.train(learned, tried, folder, goes_on, say, cancelled, task.start_weights(start_from))
+    except NothingTrained as error:  # a rate that is too large is what a search is to find out
+        say(1.0, error.message)
+    else:
+        row |= {name: f"{value:.6g}" for name, value in result.figures.items()} | {"epoch": str(result.epoch)}
+    return {**row, "seconds": f"{logged_seconds(folder / LOG_NAME):.1f}"}
+
+
+def _is_trained(row: Mapping[str, str]) -> bool:
+    return math.isfinite(float(row.get("validation_loss") or math.nan))
 
 
 def _ranked(task: TrainingTask, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Rows with their rank, the best first; a point whose loss is no number comes last."""
+    """Rows with their rank, the best first; points whose training came apart come last."""
 
     def key(row: Mapping[str, str]) -> tuple[float, ...]:
+        if not _is_trained(row):
+            return (1.0,)
         figures = {name: float(value) for name, value in row.items() if name.startswith("validation_") and value}
         score = task.score(figures)
-        finite = math.isfinite(figures["validation_loss"]) and all(map(math.isfinite, score))
-        return (0.0, *(-value for value in score)) if finite else (1.0,)
+        return (0.0, *(-value for value in score)) if all(map(math.isfinite, score)) else (1.0,)
 
     order = sorted(rows, key=lambda row: (*key(row), int(row["point"])))
     return [{**row, "rank": str(rank)} for rank, row in enumerate(order, start=1)]

@@ -15,11 +15,44 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from radiologycnn.errors import InputError
+from radiologycnn.evaluation.words import counted
+from radiologycnn.training.settings import CommonSettings
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 Sample = tuple[Tensor, ...]
 """A case as tensors whose first axis counts cases (or parts of one), so that a batch is their concatenation."""
+
+
+def check_enough(cases: int, settings: CommonSettings, smallest: int, processes: int) -> None:
+    """Refuse what leaves a batch of fewer cases than it must have.
+
+    Args:
+        cases: to train on.
+        smallest: cases in a batch.
+        processes: that share it.
+
+    Raises:
+        InputError: as said.
+    """
+    drawn = min(settings.epoch_cases or cases, cases)
+    if drawn < smallest:
+        a_pass = " in an epoch" if drawn < cases else ""
+        raise InputError(
+            "too-few-cases",
+            f"{counted(drawn, 'training case')}{a_pass} {'is' if drawn == 1 else 'are'} too few; at least {smallest} "
+            "are needed.",
+            "Raise epoch_cases, or leave it 0 for all." if a_pass else "Add cases.",
+        )
+    sizes = [settings.batch_size] + [settings.coarse_batch_size] * bool(settings.coarse_epochs)
+    if min(sizes) < smallest:
+        raise InputError(
+            "too-many-processes",
+            f"Batches of {min(sizes)} cases are too small for {processes} processes.",
+            "Start fewer processes, or train with larger batches.",
+        )
 
 
 def draw_seeds(count: int, generator: torch.Generator) -> list[int]:

@@ -1,8 +1,8 @@
 """The training loop of every task: epochs, best weights, log, resumable after any interruption.
 
 Every epoch draws its order, augmentation and dropout from (seed, epoch) alone, and ends with an atomic checkpoint, so a
-run that was killed and resumed gives the weights of a run that was not. Several processes share a run as
-:mod:`radiologycnn.training.distributed` says; only their dropout differs from that of one process.
+run that was killed and resumed gives the weights of a run that was not; on a GPU up to rounding, as some of its kernels
+add up in any order. Several processes share a run as :mod:`.distributed` says; only their dropout differs from one's.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.training.averaging import running_average
-from radiologycnn.training.best_epoch import BestEpoch, TrainingResult
-from radiologycnn.training.checkpoints import append_log, load_checkpoint, save_checkpoint
-from radiologycnn.training.distributed import current_team, joined_normalization
+from radiologycnn.training.best_epoch import BestEpoch, NothingTrained, TrainingResult
+from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import freeze
-from radiologycnn.training.loading import Sample, collate, draw_batches, draw_seeds, in_advance
+from radiologycnn.training.joined_normalization import joined_normalization
+from radiologycnn.training.loading import Sample, check_enough, collate, draw_batches, draw_seeds, in_advance
+from radiologycnn.training.run_files import RunFiles
 from radiologycnn.training.run_words import beginning_lines, epoch_words
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
-
-if TYPE_CHECKING:
-    from radiologycnn.training.events import EpochEvents
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,26 +71,11 @@ class TrainingLoop:
         self.epoch = 0
         self.best = BestEpoch(settings)
         self.last_words = ""
-        self.events: EpochEvents | None = None
+        self.files = RunFiles(folder, self.team.leads)
         if self.smallest_batch > 1:  # then a process without a case could not normalize with the others
             self.smallest_batch = max(self.smallest_batch, self.team.size)
-        self._check_enough()
+        check_enough(len(self.train_paths), settings, self.smallest_batch, self.team.size)
         folder.mkdir(parents=True, exist_ok=True)
-
-    def _check_enough(self) -> None:
-        if len(self.train_paths) < self.smallest_batch:
-            raise InputError(
-                "too-few-cases",
-                f"{len(self.train_paths)} training case is too few; at least {self.smallest_batch} are needed.",
-                "Add cases.",
-            )
-        sizes = [self.settings.batch_size] + [self.settings.coarse_batch_size] * bool(self.settings.coarse_epochs)
-        if min(sizes) < self.smallest_batch:
-            raise InputError(
-                "too-many-processes",
-                f"Batches of {min(sizes)} cases are too small for {self.team.size} processes.",
-                "Start fewer processes, or train with larger batches.",
-            )
 
     # What a task gives
 
@@ -168,10 +151,7 @@ class TrainingLoop:
         """
         if resume:
             self._restore()
-        if self.settings.tensorboard and self.team.leads:
-            from radiologycnn.training.events import EpochEvents
-
-            self.events = EpochEvents(self.folder, self.epoch)
+        self.files.begin(self.epoch, self.settings.tensorboard)
         summon()
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
@@ -183,14 +163,9 @@ class TrainingLoop:
             self._one_epoch()
             if progress and self.team.leads:
                 progress(self.part_done, f"Epoch {self.epoch} of {total}: {self.last_words}")
-        if self.events:
-            self.events.close()
+        self.files.close()
         if self.best.result is None:
-            raise InputError(
-                "nothing-trained",
-                "No epoch ended with a validation loss that is a number: the training has come apart.",
-                "Look for scans with odd values, or train with a lower learning rate.",
-            )
+            raise NothingTrained
         return self.best.result
 
     @property
@@ -221,12 +196,7 @@ class TrainingLoop:
             "seconds": f"{time.monotonic() - started:.1f}",
             "best": int(better),
         }
-        if self.team.leads:
-            # Checkpoint first; the log is rewritten to hold the epochs up to it.
-            save_checkpoint(self.folder, self._state())
-            append_log(self.folder, record)
-            if self.events:
-                self.events.add(record)
+        self.files.add(self._state(), record)
         self.last_words = epoch_words(stage, train_loss, figures)
 
     @contextmanager
@@ -311,7 +281,7 @@ class TrainingLoop:
         return [[path.stem for path in paths] for paths in (self.train_paths, self.validation_paths)]
 
     def _restore(self) -> None:
-        state = load_checkpoint(self.folder)
+        state = self.files.last_state()
         differing = self.settings.differing(state["settings"])
         if state["cases"] != self._case_names():
             differing.append("the cases")

@@ -26,6 +26,14 @@ def check_model_name(name: str, version: str) -> None:
         raise InputError("bad-name", f"“{name}” {version} is no model name and version.", "Use hemorrhage-x and 1.0.0.")
 
 
+def mark_of(path: Path | None) -> dict[str, str]:
+    """What tells a package from all others, JSON-able; empty for none."""
+    if path is None:
+        return {}
+    package = load_package(path)
+    return {"id": package.id, "weights_sha256": package.weights_sha256}
+
+
 def weights_of(path: Path, architecture: Mapping[str, Any], free: Collection[str]) -> dict[str, Any]:
     """Weights of a package, to start a training from.
 

@@ -1,9 +1,9 @@
-"""What a run of many trainings in a folder was begun with, so that it goes on only as it began."""
+"""What a run in a folder was begun with, so that it goes on only as it began."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,47 @@ def begin_or_resume(path: Path, record: Mapping[str, Any], settings: CommonSetti
     differing = _differing(_without_settings(begun), _without_settings(wanted))
     differing += settings.differing(begun["settings"])
     if differing:
-        raise InputError(
-            "other-settings",
-            f"The run in {path.parent} was begun with other settings: {', '.join(differing)}.",
-            "Go on with the same settings, or start in a new folder.",
-        )
+        raise _other_settings(path, differing)
+
+
+def begin_or_resume_one(
+    path: Path, source: Mapping[str, Any], started_from: Mapping[str, str], resume: bool
+) -> Mapping[str, str]:
+    """The same of a single training, whose settings are in its checkpoint.
+
+    Args:
+        source: what else decides which cases it learns what from, JSON-able.
+        started_from: the model that gave the first weights, as :func:`.packages.mark_of`; a run that goes on need not
+            name it again.
+
+    Returns:
+        The model that the run was begun with; empty for none.
+
+    Raises:
+        InputError: the run that is to go on had another source, or another model.
+    """
+    wanted = plain_record({"source": dict(source), "started_from": dict(started_from)})
+    # Earlier versions kept no such record: then what is said now counts.
+    if resume and path.exists():
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        wanted["started_from"] = wanted["started_from"] or begun["started_from"]
+        differing = _differing(begun["source"], wanted["source"])
+        if begun["started_from"] != wanted["started_from"]:
+            differing.append("the model to start from")
+        if differing:
+            raise _other_settings(path, differing)
+        return begun["started_from"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_record(path, wanted)
+    return wanted["started_from"]
+
+
+def _other_settings(path: Path, differing: Sequence[str]) -> InputError:
+    return InputError(
+        "other-settings",
+        f"The run in {path.parent} was begun with other settings: {', '.join(differing)}.",
+        "Go on with the same settings, or start in a new folder.",
+    )
 
 
 def _without_settings(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from radiologycnn.errors import InputError
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
 
+LARGEST_SEED = 10**13
+"""What is made of it for each epoch and process still has to fit into 64 bits."""
+
 
 @dataclass(frozen=True)
 class CommonSettings:
@@ -141,8 +144,8 @@ class CommonSettings:
             found.append("Frozen are none or features.")
         if not 0 <= self.focal_gamma <= 10:
             found.append("The focal loss's gamma lies between 0 and 10.")
-        if self.seed < 0:
-            found.append("The seed is not negative.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            found.append(f"The seed lies between 0 and {LARGEST_SEED:,}.")
         if self.loading_threads < 0:
             found.append("There is no negative number of loading threads.")
         if not 0 <= self.validation_share < 1:

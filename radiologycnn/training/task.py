@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.words import counted
 from radiologycnn.models.export import export_if_possible
-from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
 from radiologycnn.simulation.population import SETTINGS_NAME
@@ -20,7 +19,8 @@ from radiologycnn.training.case_files import Progress, read_manifest, simulated_
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.frozen import check_start
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, weights_of
+from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, mark_of, weights_of
+from radiologycnn.training.run_record import begin_or_resume_one
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Cancelled = Callable[[], bool]
 
+RECORD_NAME = "training-run.json"
 _FEW_CASES = 5
 
 
@@ -212,9 +213,9 @@ class TrainingTask(ABC):
             )
         return training, validation
 
-    def describe_source(self, count: int, start_from: Path | None) -> str:
-        """What a model learned from, for its card."""
-        started = f"; started from the model {load_package(start_from).id}" if start_from else ""
+    def describe_source(self, count: int, started_from: Mapping[str, str]) -> str:
+        """What a model learned from, for its card; the model before it as :func:`.packages.mark_of`."""
+        started = f"; started from the model {started_from['id']}" if started_from else ""
         return self.describe_cases(count) + started
 
     def start_weights(self, package: Path | None) -> dict[str, Any] | None:
@@ -239,7 +240,8 @@ class TrainingTask(ABC):
 
         Args:
             test: so many unseen simulated scans try the model at the end.
-            start_from: a model package of the same architecture, whose weights are the first ones.
+            start_from: a model package of the same architecture, whose weights are the first ones; to go on it need
+                not be named again.
 
         Raises:
             InputError: no usable data, a folder with a training where none was to be resumed, or settings that do not
@@ -251,10 +253,13 @@ class TrainingTask(ABC):
         weights = self.start_weights(start_from)
         check_start(self.settings, weights, resume)
         self.shared_out(self.listed())  # before the first scan is read, too
+        # Not where the data lies: a run may be moved with it, and the cases are compared by their names.
+        cases = {name: value for name, value in self.source().items() if name != "data"}
+        started_from = begin_or_resume_one(output / RECORD_NAME, cases, mark_of(start_from), resume)
         training, validation = self.split(self.prepare(output, progress, cancelled))
         self.say_if_few(validation, progress)
         result = self.train(training, validation, output, resume, progress, cancelled, weights)
-        source = self.describe_source(len(training), start_from)
+        source = self.describe_source(len(training), started_from)
         return self.finish(output / model.folder, result, validation, source, model, test, progress)
 
     def finish(

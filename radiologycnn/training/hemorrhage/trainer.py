@@ -50,7 +50,8 @@ def train(
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
     loop = SegmentationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
     same = (train_paths, validation_paths, settings, folder, resume)
-    return loop.run(resume, progress, lambda: loop.team.summon(train, *same))
+    with loop.team.common(train, *same) as summon:
+        return loop.run(resume, progress, summon)
 
 
 class SegmentationLoop(TrainingLoop):

@@ -68,7 +68,8 @@ def train(
     optimizer = make_optimizer(network, settings)
     loop = ClassificationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
     same = (train_paths, validation_paths, settings, folder, resume)
-    return loop.run(resume, progress, lambda: loop.team.summon(train, *same))
+    with loop.team.common(train, *same) as summon:
+        return loop.run(resume, progress, summon)
 
 
 def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
