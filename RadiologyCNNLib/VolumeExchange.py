@@ -2,10 +2,13 @@
 
 import atexit
 import contextlib
+import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,10 @@ from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.WarpedScan import warpedScan
 
 _FOLDER_PREFIX = "RadiologyCNN-"
+#: Temporary folders may be shared by computers, which do not know each other's processes.
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+#: No job of another computer lasts longer than that.
+_OTHER_MACHINES_S = 86400.0
 #: Unit that Slicer's DICOM reader gives to CT volumes (UCUM).
 _HOUNSFIELD_UNIT = "[hnsf'U]"
 _MODALITY_TAG = "0008,0060"
@@ -65,7 +72,7 @@ def temporaryFolder():
     Folders that an earlier, crashed Slicer has left behind are removed on the way: they hold patient images.
     """
     _removeLeftovers()
-    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-{_MACHINE}-"))
 
 
 def removeFolder(path):
@@ -231,12 +238,21 @@ def _removeLeftovers():
         if not folder.exists():
             _stubborn.discard(folder)
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        match = re.fullmatch(rf"{_FOLDER_PREFIX}(\d+)-\w+", folder.name)
-        if match and not _isRunning(int(match.group(1))):
+        match = re.fullmatch(rf"{_FOLDER_PREFIX}(\d+)-(?:([0-9a-f]{{8}})-)?\w+", folder.name)
+        if match and not _isUsed(folder, int(match.group(1)), match.group(2) or _MACHINE):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 atexit.register(_removeLeftovers)
+
+
+def _isUsed(folder, pid, machine):
+    """Whether the Slicer that has made a folder may still need it."""
+    if machine == _MACHINE:
+        return _isRunning(pid)
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime < _OTHER_MACHINES_S
+    return True
 
 
 def _isRunning(pid):

@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -258,14 +257,17 @@ def test_images_left_by_a_crashed_slicer_are_removed(monkeypatch, tmp_path):
     left = tmp_path / f"RadiologyCNN-{ended.pid}-abc"
     running = tmp_path / f"RadiologyCNN-{os.getpid()}-abc"
     foreign = tmp_path / "RadiologyCNN-notes"
-    for path in (left, running, foreign):
+    # in a folder that two computers share, one's processes are unknown to the other
+    other, forgotten = (tmp_path / f"RadiologyCNN-{ended.pid}-01234567-{name}" for name in ("abc", "xyz"))
+    for path in (left, running, foreign, other, forgotten):
         path.mkdir()
         (path / "volume.npy").write_bytes(b"x")
+    os.utime(forgotten, (1_700_000_000,) * 2)
     made = VolumeExchange.temporaryFolder()
-    assert Path(made).parent == tmp_path
-    assert not left.exists()
-    assert running.exists()
-    assert foreign.exists()
+    assert set(tmp_path.iterdir()) == {made, running, foreign, other}
+    made.rename(mine := tmp_path / made.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    VolumeExchange.removeFolder(VolumeExchange.temporaryFolder())
+    assert not mine.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
