@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from radiologycnn.networks.devices import computes_bfloat16, mixed_precision
+from radiologycnn.errors import InputError
+from radiologycnn.networks.devices import computes_bfloat16, is_out_of_memory, mixed_precision, resolve_device
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, **instructions: bool) -> None:
@@ -41,3 +42,38 @@ def test_an_older_pytorch_that_cannot_say_stays_with_float32(monkeypatch) -> Non
 def test_gpus_are_asked_for_their_generation(monkeypatch, capability: tuple[int, int], made_for_it: bool) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert computes_bfloat16("cuda:0") == made_for_it
+
+
+NO_CODE = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might be"
+
+
+@pytest.mark.parametrize(
+    ("answer", "auto"),
+    [(None, "cuda:0"), (NO_CODE, "cpu"), ("CUDA out of memory. Tried to allocate 2.00 MiB.", "cuda:0")],
+)
+def test_a_gpu_that_cannot_compute_is_not_taken(monkeypatch, answer: str | None, auto: str) -> None:
+    """As PyTorch answers where its build has no code for a GPU that it finds, and where that one's memory is full."""
+    ones = torch.ones
+
+    def computed(*shape: int, device: torch.device | str = "cpu") -> torch.Tensor:
+        if torch.device(device).type == "cuda" and answer:
+            raise RuntimeError(answer)
+        return ones(*shape)
+
+    stand_ins = {"is_available": lambda: True, "device_count": lambda: 2, "get_device_name": lambda device: "Old GPU"}
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(torch, "ones", computed)
+    assert str(resolve_device()) == auto
+    if auto == "cpu":
+        with pytest.raises(InputError, match=r"Old GPU \(cuda:1\) cannot compute here: CUDA error: no kernel image"):
+            resolve_device("cuda:1")
+    else:
+        assert str(resolve_device("cuda:1")) == "cuda:1"
+    assert str(resolve_device("cpu")) == "cpu"
+
+
+def test_all_ways_to_say_that_memory_ended_are_known() -> None:
+    for text in ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "std::bad_alloc"):
+        assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(RuntimeError("The size of tensor a must match"))

@@ -10,15 +10,19 @@ from torch import Tensor
 
 from radiologycnn.errors import MEMORY_WORDS, InputError
 
+#: How cuBLAS and cuDNN say that a GPU's memory ended.
+_GPU_MEMORY_WORDS = "status_alloc_failed"
+
 
 def resolve_device(wish: str = "auto") -> torch.device:
-    """The device for "auto" (CUDA if there is one, else CPU), "cpu", "cuda" or "cuda:<number>".
+    """The device for "auto" (CUDA if there is one that computes, else CPU), "cpu", "cuda" or "cuda:<number>".
 
     Raises:
-        InputError: it does not exist here.
+        InputError: it does not exist here, or cannot compute.
     """
     if wish == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        first = torch.device("cuda:0")
+        return first if torch.cuda.is_available() and not _cuda_problem(first) else torch.device("cpu")
     try:
         device = torch.device(wish)
     except RuntimeError as error:
@@ -29,7 +33,30 @@ def resolve_device(wish: str = "auto") -> torch.device:
         raise InputError("no-such-device", f"There is no device {wish}: PyTorch finds {there}.", "Use auto or cpu.")
     if device.type not in ("cpu", "cuda"):
         raise InputError("unknown-device", f"The device {wish!r} is not supported.", "Use auto, cpu or cuda:0.")
-    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+    if device.type == "cpu":
+        return device
+    found = torch.device("cuda", device.index or 0)
+    problem = _cuda_problem(found)
+    if problem:
+        raise InputError(
+            "unusable-device",
+            f"{describe_device(found)} cannot compute here: {problem}.",
+            "Use auto or cpu, or install a PyTorch that is made for this GPU.",
+        )
+    return found
+
+
+def _cuda_problem(device: torch.device) -> str:
+    """Why a CUDA device computes nothing; "" where it does, or only lacks memory now.
+
+    PyTorch also finds GPUs that it holds no code for (older or newer ones than its build), and such as another program
+    has for itself alone.
+    """
+    try:
+        torch.ones(2, device=device).sum().item()
+    except RuntimeError as error:
+        return "" if is_out_of_memory(error) else str(error).strip().splitlines()[0].rstrip(".")
+    return ""
 
 
 def describe_device(device: torch.device) -> str:
@@ -64,7 +91,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return any(words in text for words in MEMORY_WORDS)
+    return any(words in text for words in (*MEMORY_WORDS, _GPU_MEMORY_WORDS))
 
 
 def _numpy_bridge_works() -> bool:
