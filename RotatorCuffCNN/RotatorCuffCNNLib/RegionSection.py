@@ -150,6 +150,8 @@ class RegionSection(VTKObservationMixin):
             self._isPlacing = False
         if self._volumeNode is volumeNode:
             self._observe(roiNode)
+            if confidenceText(self.location)[1]:  # the person is asked to look at it
+                self._parameterNode.showRoi = True
             CuffRoi.setVisible(roiNode, self._parameterNode.showRoi)
             if self._shallJump:
                 self._shallJump = False

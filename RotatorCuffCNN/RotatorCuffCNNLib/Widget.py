@@ -194,6 +194,6 @@ class RotatorCuffCNNWidget(PanelWidget):
         self._parameterNode.target = "predicted"
         self._parameterNode.showRoi = False
         if self.region.roiNode is None:
-            region = result.classification.roi.to_dict()
-            self.region.place(result.volumeNode, {**region, "found": True})
+            region = result.classification.roi
+            self.region.place(result.volumeNode, {**region.to_dict(), "found": region.is_placed})
         self.results.cam.goToPeak()

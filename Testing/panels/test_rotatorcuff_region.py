@@ -113,6 +113,25 @@ def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
     assert not clinic.ui.outdatedLabel.visible
 
 
+def testTheWorkerMayNotFindTheHeadEither(clinic):
+    roi = {**clinic.location()["roi"], "automatic": True, "confidence": 0.1}
+    clinic.classify(classification={"roi": roi})
+    assert clinic.ui.regionStatusLabel.text == "Not found"
+    assert "Drag the box onto the humeral head." in clinic.ui.regionAdviceLabel.text
+    assert "head was not found" in clinic.ui.outdatedLabel.text
+    assert clinic.roi.GetDisplayNode().GetVisibility()
+
+
+@pytest.mark.parametrize(("confidence", "found", "shown"), [(0.9, True, False), (0.7, True, True), (0.1, False, True)])
+def testABoxThatIsToBeLookedAtIsShownAlsoAfterAnEarlierResult(clinic, confidence, found, shown):
+    clinic.locate()
+    clinic.classify()
+    assert not clinic.roi.GetDisplayNode().GetVisibility()  # in the way of the map
+    clinic.addShoulder(clinic.syntheticShoulder(side="left"), "The next patient's")
+    clinic.locate(confidence=confidence, found=found)
+    assert bool(clinic.roi.GetDisplayNode().GetVisibility()) == shown == clinic.ui.showRoiCheckBox.checked
+
+
 def testRefusedScanSaysWhyAndIsNotAskedAgain(clinic):
     clinic.fail(clinic.sent("locate")[0], "not-a-shoulder", "This is a knee.", "Choose a shoulder MRI.")
     assert "This is a knee." in clinic.ui.regionAdviceLabel.text
