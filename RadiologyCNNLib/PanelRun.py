@@ -1,11 +1,11 @@
 """PanelRun: the big button of a panel: what it says, what a click starts or stops, how a run goes on and ends."""
 
 import logging
-import time
 
 import qt
 from slicer.i18n import tr as _
 
+from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import RadiologyCNNError
 from radiologycnn.networks.installed import NEEDS_TORCH
 from RadiologyCNNLib.ExpectedTime import durationText
@@ -106,7 +106,7 @@ class PanelRun:
             self.showMessage(self.notStartedText.format(reason=error))
 
     def onJobStarted(self) -> None:
-        self._startTime = time.monotonic()
+        self._startTime = awake_seconds()
         self.ui.progressBar.value = 0
         self.ui.progressBar.visible = True
         self._updateButtons()
@@ -123,7 +123,7 @@ class PanelRun:
 
     def onFinished(self, result) -> None:
         """Show the result."""
-        self.expectedTime.remember(*self.expectedTimeKey(), time.monotonic() - self._startTime)
+        self.expectedTime.remember(*self.expectedTimeKey(), awake_seconds() - self._startTime)
         self.showIdle()
         if self._parameterNode is None:
             return

@@ -1,6 +1,6 @@
 """WorkClock: how long a person has had something in front of them; it stands still while they look elsewhere."""
 
-import time
+from radiologycnn.awake_clock import awake_seconds
 
 
 class WorkClock:
@@ -10,7 +10,7 @@ class WorkClock:
         now: function that gives seconds that only grow.
     """
 
-    def __init__(self, now=time.monotonic) -> None:
+    def __init__(self, now=awake_seconds) -> None:
         self._now = now
         self._before = 0.0
         self._since = None

@@ -14,6 +14,7 @@ LIGHT_ENGINE = (
     "radiologycnn.annotation.scan_folder",
     "radiologycnn.annotation.store",
     "radiologycnn.annotation.training_masks",
+    "radiologycnn.awake_clock",
     "radiologycnn.errors",
     "radiologycnn.evaluation.words",
     "radiologycnn.hemorrhage.labels",

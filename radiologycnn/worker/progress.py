@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Callable
 
+from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import Cancelled
 
 #: Least time between two progress events of one stage, so that a window loop does not flood the pipe.
@@ -60,7 +60,7 @@ class JobProgress:
         self.kind: object = None
         self.seconds: dict[str, float] = {}
         self.course: list[tuple[float, float]] = []
-        self._start = self._stage_start = time.monotonic()
+        self._start = self._stage_start = awake_seconds()
         self._stage = ""
         self._sent_at = float("-inf")
 
@@ -70,7 +70,7 @@ class JobProgress:
         Raises:
             Cancelled: the person asked for the job to stop.
         """
-        now = time.monotonic()
+        now = awake_seconds()
         is_new_stage = stage != self._stage
         if is_new_stage:
             self._close_stage(now)
@@ -91,7 +91,7 @@ class JobProgress:
 
     def finish(self) -> dict[str, float]:
         """Close the last stage, remember the course; seconds of each stage, in order, and of the whole (``total``)."""
-        now = time.monotonic()
+        now = awake_seconds()
         self._close_stage(now)
         self.course.append((1.0, now - self._start))
         if self._memory is not None and self.kind is not None:
