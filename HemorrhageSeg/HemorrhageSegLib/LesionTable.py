@@ -57,4 +57,4 @@ class LesionTable:
         result = self._shown()
         measurements = result.measurements if result else None
         if measurements and 0 <= index.row() < len(measurements.lesions):
-            SliceViews.jumpTo(measurements.lesions[index.row()].centroid_ras_mm)
+            SliceViews.jumpTo(measurements.lesions[index.row()].place_ras_mm)

@@ -131,7 +131,7 @@ class HemorrhageSegWidget(PanelWidget):
         """Go to the largest bleed."""
         measurements = result.measurements
         if measurements and measurements.lesions:
-            SliceViews.jumpTo(measurements.lesions[0].centroid_ras_mm)
+            SliceViews.jumpTo(measurements.lesions[0].place_ras_mm)
         self.worklist.takeResult(result)
 
     # What the case list needs

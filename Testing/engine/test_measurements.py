@@ -61,6 +61,24 @@ def test_volume_and_place_of_a_shape_are_true_on_every_grid(grid, semi_axes):
     (lesion,) = measured.lesions
     assert lesion.volume_ml == measured.total_volume_ml
     assert lesion.centroid_ras_mm == pytest.approx((-0.31, 0.17, 0.23), abs=0.1)
+    assert lesion.place_ras_mm == lesion.centroid_ras_mm
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_crescent_is_looked_at_where_it_is_not_beside_it(grid):
+    """The centre of mass of a subdural bleed lies in the brain, off the bleed in two of three views."""
+    volume = volume_with(GRIDS[grid])
+    left, _back, _head = lps_grid(volume.array.shape, volume.ijk_to_lps)
+    crescent = ellipsoid(volume, (30.0, 30.0, 25.0)) & ~ellipsoid(volume, (26.0, 26.0, 40.0)) & (left > 5)
+    crescent[0, 0, 0] = True  # another bleed, so that the crop is not the grid
+    lesion, _speck = measure(crescent, volume, [HEMORRHAGE], midline=NO_HEAD).lesions
+
+    def at(place) -> bool:
+        index = np.linalg.solve(volume.ijk_to_ras, [*place, 1.0])[:3]
+        return bool(crescent[tuple(np.rint(index[::-1]).astype(int))])
+
+    assert at(lesion.place_ras_mm) and not at(lesion.centroid_ras_mm)
+    assert np.linalg.norm(np.subtract(lesion.place_ras_mm, lesion.centroid_ras_mm)) < 15
 
 
 @pytest.mark.parametrize("grid", ["isotropic", "anisotropic", "oblique", "sheared"])

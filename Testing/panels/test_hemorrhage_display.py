@@ -21,6 +21,13 @@ def testRowClickJumpsToTheLesion(clinic):
     cell = view.visualRect(view.model().index(0, 1))
     clinic.host.click(view.viewport(), cell.center())
     assert clinic.slicePosition("Red")[2] == pytest.approx(4.0, abs=3.0)
+    measurements = clinic.result.record["measurements"]
+    crescent = {**measurements["lesions"][0], "place_ras_mm": [-60.0, 3.0, 12.0]}  # whose middle is none of its voxels
+    clinic.result.updateRecord(measurements={**measurements, "lesions": [crescent]})
+    clinic.host.click(view.viewport(), cell.center())
+    assert clinic.slicePosition("Red")[2] == pytest.approx(12.0) and clinic.slicePosition("Yellow")[0] == pytest.approx(
+        -60.0
+    )
 
 
 def testThreeDIsBuiltOnDemandAndFollowsTheThreshold(clinic):

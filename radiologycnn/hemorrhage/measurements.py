@@ -139,7 +139,7 @@ def _measure_label(
     centroid_left_mm = midline.leftward_mm(centroids)
 
     lesions = []
-    steps = matrix[:3, :3]
+    steps, to_ras = matrix[:3, :3], LPS_TO_RAS[:3, :3]
     # Specks of one shape measure the same wherever they lie, and a bad mask may have thousands.
     known: dict[tuple[tuple[int, ...], bytes], tuple[float, AbcHalf]] = {}
     for number, place in enumerate(ndimage.find_objects(numbered)):
@@ -154,8 +154,9 @@ def _measure_label(
             abc2 = abc_half(own, matrix)
             if own.size <= LARGEST_SPECK_BOX:
                 known[key] = (diameter_mm, abc2)
-        ras = LPS_TO_RAS[:3, :3] @ centroids[number]
-        first_slice = box[0].start + place[0].start
+        start = np.array(box_start(box)) + box_start(place)
+        look_at = _place_in(own, centroids[number], start, matrix)
+        first_slice = int(start[0])
         lesions.append(
             LesionMeasurement(
                 index=0,
@@ -168,12 +169,29 @@ def _measure_label(
                 sd_hu=float(sd_hu[number]),
                 first_slice=first_slice,
                 last_slice=first_slice + own.shape[0] - 1,
-                centroid_ras_mm=triple(ras),
+                centroid_ras_mm=triple(to_ras @ centroids[number]),
                 side=_side(float(centroid_left_mm[number]), float(left_share[number])),
                 abc2=abc2,
+                place_ras_mm=triple(to_ras @ look_at),
             )
         )
     return lesions, mask
+
+
+def _place_in(own: np.ndarray, centroid: np.ndarray, start: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The centroid, LPS in mm, or the lesion's voxel nearest to it where the voxel about it is none of the lesion's.
+
+    Args:
+        own: bool, (K, J, I), the lesion.
+        centroid: LPS in mm.
+        start: first voxel of ``own`` on the grid, (k, j, i).
+        matrix: 4x4 of the grid, voxel index (i, j, k) to LPS in mm.
+    """
+    middle = np.rint(transform_points(np.linalg.inv(matrix), centroid[None])[0, ::-1]).astype(int) - start
+    if own[tuple(np.clip(middle, 0, np.array(own.shape) - 1))]:
+        return centroid
+    voxels = transform_points(matrix, (np.argwhere(own) + start)[:, ::-1].astype(float))
+    return voxels[np.linalg.norm(voxels - centroid, axis=1).argmin()]
 
 
 def _side(centroid_left_mm: float, left_share: float) -> str:

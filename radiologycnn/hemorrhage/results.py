@@ -40,6 +40,8 @@ class LesionMeasurement:
         centroid_ras_mm: centre of mass in RAS.
         side: "left", "right" or "midline" of the head.
         abc2: ABC/2 of this lesion.
+        place_ras_mm: where to look at it: the centre of mass, or the lesion's voxel nearest to it where that lies
+            outside, as a crescent's does; None in records of earlier versions.
     """
 
     index: int
@@ -55,6 +57,7 @@ class LesionMeasurement:
     centroid_ras_mm: tuple[float, float, float]
     side: str
     abc2: AbcHalf
+    place_ras_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Measurements:
                     **lesion,
                     "centroid_ras_mm": tuple(lesion["centroid_ras_mm"]),
                     "abc2": AbcHalf(**lesion["abc2"]),
+                    "place_ras_mm": tuple(lesion.get("place_ras_mm") or lesion["centroid_ras_mm"]),
                 }
             )
             for lesion in record["lesions"]
@@ -109,7 +113,7 @@ def csv_rows(measurements: Measurements) -> list[list[str]]:
 
     Numbers are written with ``repr`` precision, so that the command line and the panel give the same digits.
     """
-    names = [f.name for f in fields(LesionMeasurement) if f.name not in ("centroid_ras_mm", "abc2")]
+    names = [f.name for f in fields(LesionMeasurement) if f.name not in ("centroid_ras_mm", "abc2", "place_ras_mm")]
     heading = [*names, "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", "abc2_ml", "abc2_simplified_ml"]
     rows = [heading]
     for lesion in measurements.lesions:
