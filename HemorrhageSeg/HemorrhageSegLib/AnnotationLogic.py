@@ -10,18 +10,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import BlindReading
-from HemorrhageSegLib.AnnotationRecords import maskInLabelsOf, networkMessage, voxelsFingerprint
+from HemorrhageSegLib.AnnotationRecords import editsOf, maskInLabelsOf, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.CaseScans import CaseScans, maskGrid
-from HemorrhageSegLib.SceneResult import SceneResult, maskKey
-from radiologycnn.annotation.records import (
-    ACCEPTED,
-    FLAGGED,
-    IN_PROGRESS,
-    REJECTED,
-    Decision,
-    EditStatistics,
-    Mask,
-)
+from HemorrhageSegLib.MaskOrigin import maskKey, networkRun
+from HemorrhageSegLib.SceneResult import SceneResult
+from HemorrhageSegLib.SegmentStatus import showStatus
+from radiologycnn.annotation.records import ACCEPTED, IN_PROGRESS, Decision, Mask
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
 from radiologycnn.errors import InputError, RadiologyCNNError
@@ -61,7 +55,7 @@ class AnnotationLogic:
 
         Args:
             scans: searched with all folders below it.
-            dataset: where masks and decisions are kept; "" for a folder beside the scans.
+            dataset: where masks and decisions are kept; "" for one in the folder of the scans.
             rater: who works.
             keepNames: let the scans' file names into the dataset.
 
@@ -209,7 +203,7 @@ class AnnotationLogic:
             self.notes += (note,) if note and note not in self.notes else ()
             result.setMask(own.crop, own.offset_kji)
         self._savedKey = maskKey(result)
-        self.showStatus(result, word.status if word else IN_PROGRESS)
+        showStatus(result, word.status if word else IN_PROGRESS)
         return own is not None
 
     def keepNetwork(self) -> None:
@@ -287,27 +281,15 @@ class AnnotationLogic:
             return self.store.submit(self.caseId, Decision(status, **about))
         self._checkGrid(result)
         self.keepNetwork()
-        mask, record = Mask(*result.maskCrop()), result.record
+        mask, run = Mask(*result.maskCrop()), networkRun(result.record)
         about["types"] = types_text(mask.crop) if are_types(result.labels) else ""
-        sha = (record.get("provenance") or {}).get("model_sha256", "")
-        about["model"] = {"id": str(record.get("model") or ""), "sha256": str(sha)}
+        sha = (run["provenance"] or {}).get("model_sha256", "")
+        about["model"] = {"id": str(run["model"] or ""), "sha256": str(sha)}
         if self._network is not None:
             found, about["network"] = self._network
             voxelMl = self.store.case(self.caseId).voxel_ml
-            about["edits"] = asdict(EditStatistics.of(found, mask, voxelMl, self.changes))
+            about["edits"] = asdict(editsOf(result, found, mask, voxelMl, self.changes))
         word = self.store.submit(self.caseId, Decision(status, mask, **about))
         self._savedKey = maskKey(result)
-        self.showStatus(result, status)
+        showStatus(result, status, keepsRedo=status == IN_PROGRESS)
         return word
-
-    @staticmethod
-    def showStatus(result, status) -> None:
-        """Slicer's own status of the segments, which its segment lists show."""
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        status = {ACCEPTED: logic.Completed, FLAGGED: logic.Flagged, REJECTED: logic.Flagged}.get(
-            status, logic.InProgress
-        )
-        for label in result.labels:
-            segment = result.segmentationNode.GetSegmentation().GetSegment(result.segmentId(label))
-            if segment is not None:
-                logic.SetSegmentStatus(segment, status)

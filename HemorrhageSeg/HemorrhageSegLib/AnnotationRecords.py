@@ -6,8 +6,9 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib.MaskOrigin import networkRun
 from HemorrhageSegLib.ResultPresenter import KEPT_FIELDS
-from radiologycnn.annotation.records import Mask
+from radiologycnn.annotation.records import EditStatistics, Mask
 from radiologycnn.hemorrhage.mask_values import are_types
 from radiologycnn.images.boxes import box_within, common_box, moved_box, whole_box
 from radiologycnn.images.volume import LPS_TO_RAS
@@ -19,13 +20,28 @@ FINGERPRINT_BYTES = 2_000_000
 
 def networkMessage(result) -> dict:
     """What the worker answered, from what the result keeps of it."""
-    record = result.record
+    record = {**result.record, **networkRun(result.record)}
     message = {field: record.get(field) for field in (*KEPT_FIELDS, "labels", "offset_kji", "shape_kji")}
     message["threshold"] = record["operating_threshold"]
     message["notes"] = []  # they and the input's origin may hold names
     message["provenance"] = {k: v for k, v in (record.get("provenance") or {}).items() if k != "input"}
     message["measurements"] = None  # of whichever mask was shown
     return message
+
+
+def editsOf(result, network, mask, voxelMl, changes=0) -> EditStatistics:
+    """How far a result's mask is from the network's.
+
+    Args:
+        result: SceneResult.
+        network: Mask, in the labels of the run that the result's probability is of.
+        mask: Mask; after Undo of another model's run it has that one's labels, and both are compared as blood.
+        voxelMl: volume of a voxel.
+        changes: how often the mask was changed.
+    """
+    if result.labels != result.networkLabels:
+        network, mask = (Mask((one.crop != 0).astype(np.uint8), one.offset_kji) for one in (network, mask))
+    return EditStatistics.of(network, mask, voxelMl, changes)
 
 
 def maskInLabelsOf(result, mask, hasTypes) -> tuple:

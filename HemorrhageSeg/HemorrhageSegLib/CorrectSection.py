@@ -6,11 +6,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import NetworkOutline
+from HemorrhageSegLib import MaskOrigin, NetworkOutline
+from HemorrhageSegLib.AnnotationRecords import editsOf
 from HemorrhageSegLib.EditorSetup import BLOOD_HU, EmbeddedEditor
 from HemorrhageSegLib.ResultTexts import volumeText
 from HemorrhageSegLib.SceneResult import SceneResult
-from radiologycnn.annotation.records import EditStatistics, Mask
+from radiologycnn.annotation.records import Mask
 from RadiologyCNNLib.PanelTexts import scaledFont
 
 #: A slider's drag sets the mask many times; Undo takes it back as one change.
@@ -167,7 +168,8 @@ class CorrectSection:
     def _saveStateForUndo(self, segmentationNode) -> None:
         """The network, the threshold or "Back to the network's mask" is about to replace the mask."""
         now, result = time.monotonic(), SceneResult.ofSegmentation(segmentationNode)
-        isContinued = now - self._savedAt < ONE_CHANGE_SECONDS and result.isAsApplied  # else a stroke came between
+        isSoon = now - self._savedAt < ONE_CHANGE_SECONDS
+        isContinued = isSoon and MaskOrigin.isAsApplied(result)  # else a stroke came between
         # a change before the editor was opened is in no history, so that the next one is not its continuation
         if isContinued or self.editor.saveStateForUndo(segmentationNode):
             self._savedAt = now
@@ -197,7 +199,7 @@ class CorrectSection:
         if found is None:
             detail.text = ""
             return
-        edits = EditStatistics.of(Mask(*found), mask, voxelMl)
+        edits = editsOf(result, Mask(*found), mask, voxelMl)
         if edits.added_ml or edits.removed_ml or edits.relabelled_ml:
             detail.text = _("network {network}: {added} added, {removed} removed, Dice {dice}").format(
                 network=volumeText(edits.network_ml),

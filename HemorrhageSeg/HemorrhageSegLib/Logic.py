@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib import ResultPresenter
 from HemorrhageSegLib.ParameterNode import HemorrhageSegParameterNode
+from HemorrhageSegLib.ResultValidity import measuredAt
 from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.tasks import HEMORRHAGE_TASK
@@ -120,6 +121,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         job = WorkerJob("measure", str(folder), volumeNode.GetID(), result.segmentationNode.GetID())
         record = result.record
         try:
+            result.updateRecord(measured_at=measuredAt(result))
             mask, offset = result.maskCrop()
             self.requestWithScan(
                 job,

@@ -40,7 +40,7 @@ def _draw(node, result) -> None:
     mask, offset = result.networkMask()
     segmentation = node.GetSegmentation()
     segmentation.RemoveAllSegments()  # another model may have other labels
-    for label in result.labels:
+    for label in result.networkLabels:
         segmentId = segmentation.AddEmptySegment(result.segmentId(label), label.name, COLOR_RGB)
         part = (mask == label.value).astype("uint8")
         writeSegment(node, segmentId, part, offset, result.gridMatrix())

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from HemorrhageSegLib import LabelSegments, NetworkOutline, RaterSegments
 from HemorrhageSegLib.Labelmaps import imageOfBox
 from HemorrhageSegLib.ResultTexts import typeCell
+from HemorrhageSegLib.ResultValidity import measuredAt
 from HemorrhageSegLib.SceneResult import PROBABILITY_ROLE, TABLE_ROLE, SceneResult
 from radiologycnn.images.boxes import whole_box
 from RadiologyCNNLib.ResultMaps import PROBABILITY_ATTRIBUTE, addMap
@@ -78,7 +79,7 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
     segmentationNode = result.segmentationNode
     result.removeSurface()
     followTransform(segmentationNode, volumeNode)
-    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    result.setScan(volumeNode)
     result.updateRecord(
         labels=message["labels"],
         offset_kji=[int(o) for o in message["offset_kji"]],
@@ -87,9 +88,11 @@ def _fill(result: SceneResult, volumeNode, message: dict, maps, ijkToWorld) -> N
         operating_threshold=float(message["threshold"]),
         warped_places=warpedPlaces(volumeNode),
         scan_changed=False,
+        network_run=None,
+        measured_at=measuredAt(result),
         **{field: message.get(field) for field in KEPT_FIELDS},
     )
-    _setReferenceGeometry(result)
+    setReferenceGeometry(result)
     _presentProbability(result, volumeNode, maps)
     _presentSegments(result)
     result.applyThreshold(float(message["threshold"]))
@@ -109,7 +112,7 @@ def _localGrid(segmentationNode, volumeNode, ijkToWorld) -> np.ndarray:
     return ijkToRas(volumeNode)
 
 
-def _setReferenceGeometry(result: SceneResult) -> None:
+def setReferenceGeometry(result: SceneResult) -> None:
     """Tell the Segment Editor the grid; that of a warped scan is larger than the scan's own."""
     converter = slicer.vtkSegmentationConverter
     grid = imageOfBox(whole_box(result.record["shape_kji"]), result.gridMatrix())

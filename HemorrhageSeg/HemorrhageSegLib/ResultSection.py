@@ -4,27 +4,27 @@ import contextlib
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
-from HemorrhageSegLib import ResultValidity
+from HemorrhageSegLib import MaskOrigin, ResultValidity
 from HemorrhageSegLib.BrainWindow import BrainWindow
+from HemorrhageSegLib.EditWatch import EditWatch
 from HemorrhageSegLib.LesionTable import LesionTable
 from HemorrhageSegLib.MaskDisplay import MaskDisplay
 from HemorrhageSegLib.ResultActions import ResultActions
 from HemorrhageSegLib.ResultTexts import measuredText, notesText, volumeText
+from HemorrhageSegLib.ReversedScan import followReversedScan
 from HemorrhageSegLib.SceneResult import SceneResult
 from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.InputWatch import InputWatch
 from RadiologyCNNLib.PanelTexts import scaledFont
 from RadiologyCNNLib.Signal import Signal
 
-EDIT_DELAY_MS = 100  # a stroke's end, not each of its points; below what is felt as waiting
 MEASURE_DELAY_MS = 350  # long enough for a slider's drag to be over, short enough to seem immediate
 # The slider shows two digits; a model's operating threshold may have more, and showing it must not change the mask.
 THRESHOLD_TOLERANCE = 0.0051
 
 
-class ResultSection(VTKObservationMixin):
+class ResultSection:
     """Brings the widgets below the Segment button, the parameter node and the scene's result in line.
 
     Signals:
@@ -39,7 +39,6 @@ class ResultSection(VTKObservationMixin):
     """
 
     def __init__(self, ui, logic, showMessage) -> None:
-        VTKObservationMixin.__init__(self)
         self.ui = ui
         self.logic = logic
         self.brainWindow = BrainWindow(ui.brainWindowCheckBox)
@@ -48,8 +47,7 @@ class ResultSection(VTKObservationMixin):
         self.canTakeBack = lambda: False  # whether a mask that is replaced can be had back with Undo
         self.isUpdating = False  # while true, changes of parameters and mask are this section's own
         self._parameterNode = None
-        self._segmentation = None
-        self._editTimer = delayedCall(EDIT_DELAY_MS, self.onMaskEdited)
+        self._editWatch = EditWatch(self.onMaskEdited, lambda: self.isUpdating or logic.isPresenting)
         self._measureTimer = delayedCall(MEASURE_DELAY_MS, self._measure)
         self.watch = InputWatch(self._onScanModified)
         logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
@@ -83,10 +81,9 @@ class ResultSection(VTKObservationMixin):
         """Show the result of this parameter node's scan from now on; None lets go of everything."""
         self._parameterNode = parameterNode
         if parameterNode is None:
-            self._editTimer.stop()
             self._measureTimer.stop()
             self._display.forget()
-            self._observeSegmentation(None)
+            self._editWatch.watch(None)
             self.watch.forget()
             self.brainWindow.forget()
             self._show(None)
@@ -100,7 +97,11 @@ class ResultSection(VTKObservationMixin):
         parameters = self._parameterNode
         volumeNode = parameters.inputVolume
         result = SceneResult.ofVolume(volumeNode)
+        if result is not None:
+            followReversedScan(result)
         isEdited = result is not None and self._noteMask(result)
+        if result is not None and ResultValidity.wasMovedWithScan(result):
+            self.logic.maskChanged(result)
         with self._ownChange():
             parameters.segmentation = result.segmentationNode if result else None
             parameters.table = result.tableNode if result else None
@@ -108,7 +109,7 @@ class ResultSection(VTKObservationMixin):
             parameters.probability = nodes[0] if nodes else None
             if result is not None:
                 parameters.threshold = _onSlider(result.record["threshold"])
-        self._observeSegmentation(result)
+        self._editWatch.watch(result.segmentationNode if result else None)
         self.watch.watch(volumeNode)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:
@@ -159,10 +160,14 @@ class ResultSection(VTKObservationMixin):
             ui.abcLabel.text = ""
         else:
             ui.totalLabel.text = ui.abcLabel.text = ""
-        ui.notesLabel.text = notesText(result, saidAlready=ui.demonstrationBanner.text)
-        ui.notesLabel.visible = bool(ui.notesLabel.text)
+        self._showNotes(result)
         self._showTableStatus("" if result is None or measurements else _("The table is being updated…"))
         self.showValidity()
+
+    def _showNotes(self, result) -> None:
+        label = self.ui.notesLabel
+        label.text = notesText(result, saidAlready=self.ui.demonstrationBanner.text)
+        label.visible = bool(label.text)
 
     def _onScanModified(self, voxelsChanged) -> None:
         result = self.result
@@ -170,7 +175,15 @@ class ResultSection(VTKObservationMixin):
             return
         if voxelsChanged:
             ResultValidity.scanChanged(result)
+        self._followMove(result)
         self.showValidity()
+
+    def _followMove(self, result) -> None:
+        """Where scan and mask were moved together, the bleeds lie elsewhere: their places are measured anew."""
+        if ResultValidity.wasMovedWithScan(result):
+            self.logic.maskChanged(result)
+            self._show(result, result.totalMl())
+            self._measureTimer.start()
 
     def showValidity(self) -> None:
         """Say where the result is out of date."""
@@ -186,10 +199,12 @@ class ResultSection(VTKObservationMixin):
     # Threshold and measurements
 
     def _applyThreshold(self, result, threshold) -> None:
-        hadSurface = result.hasSurface
+        hadSurface, labels = result.hasSurface, result.record["labels"]
         with self._ownChange():
             result.removeSurface()  # it would be built anew at each move of the slider
             totalMl = self.logic.applyThreshold(result, threshold)
+        if result.record["labels"] != labels:  # Undo had brought those of another model back
+            self.resultShown.emit(result)
         self._show(result, totalMl)
         self.maskShown.emit(result)
         self._measureTimer.start()
@@ -223,45 +238,25 @@ class ResultSection(VTKObservationMixin):
         question = _("The mask was corrected by hand. Discard the corrections?")
         return bool(slicer.util.confirmOkCancelDisplay(question, _("HemorrhageSeg")))
 
-    def _observeSegmentation(self, result) -> None:
-        """Notice corrections by hand, in the Segment Editor or by a script."""
-        segmentation = result.segmentationNode.GetSegmentation() if result else None
-        if segmentation is self._segmentation:
-            return
-        self.removeObservers()
-        self._editTimer.stop()
-        self._segmentation = segmentation
-        if segmentation is not None:
-            for event in (
-                segmentation.SourceRepresentationModified,
-                segmentation.SegmentModified,  # Undo replaces the whole segment; so do a new name and a new colour
-                segmentation.SegmentAdded,
-                segmentation.SegmentRemoved,
-            ):
-                self.addObserver(segmentation, event, self._onSegmentModified)
-
-    def _onSegmentModified(self, caller=None, event=None) -> None:
-        if not self.isUpdating and not self.logic.isPresenting:
-            self._editTimer.start()
-
     def _noteMask(self, result) -> bool:
         """Whether somebody else has changed the mask: its numbers are then no longer those of the table."""
-        isChanged = result.noteMask()
+        isChanged = MaskOrigin.noteMask(result)
         if isChanged:
             self.logic.maskChanged(result)
         return isChanged
 
     def finishEdit(self) -> None:
         """Take note now of a mask that was changed by hand just before."""
-        if self._editTimer.active:
-            self._editTimer.stop()
-            self.onMaskEdited()
+        self._editWatch.finish()
 
     def onMaskEdited(self) -> None:
         """A segment was changed, which may be no more than its name."""
         result = self.result
-        labels = result.record["labels"] if result is not None else None
-        if result is None or slicer.mrmlScene.IsClosing() or not self._noteMask(result):
+        if result is None or slicer.mrmlScene.IsClosing():
+            return
+        labels = result.record["labels"]
+        if not self._noteMask(result):
+            self._showNotes(result)  # a segment may have been added
             return
         if result.record["labels"] != labels:  # Undo has brought the mask of another model back
             self.resultShown.emit(result)

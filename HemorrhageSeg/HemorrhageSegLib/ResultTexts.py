@@ -4,6 +4,7 @@ import html
 
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib import LabelSegments
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from RadiologyCNNLib.PanelTexts import linesHtml
 
@@ -81,10 +82,17 @@ def notesText(result, saidAlready="") -> str:
         return ""
     record = result.record
     notes = []
-    if record.get("edited"):
+    if record.get("network_run"):
+        notes.append(
+            _("Undo has brought an earlier run's mask back: the threshold is locked. Reset goes to the last run's.")
+        )
+    elif record.get("edited"):
         notes.append(_("Corrected by hand: the threshold is locked. Reset goes back to the network's own mask."))
     elif not result.canThreshold:
         notes.append(_("The probability map is no longer in the scene, so the threshold cannot be changed."))
+    others = LabelSegments.namesOfOthers(result)
+    if others:
+        notes.append(_("Added by hand, and in none of these numbers: {names}.").format(names=", ".join(others)))
     notes += [str(note) for note in record.get("notes") or [] if note != saidAlready]
     if record.get("device_name"):
         model = record.get("model") or _("unknown")

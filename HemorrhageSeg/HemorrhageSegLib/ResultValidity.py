@@ -12,6 +12,17 @@ def scanChanged(result) -> None:
         result.updateRecord(scan_changed=True)
 
 
+def measuredAt(result) -> list:
+    """Where the mask lies, as a record keeps it with what is measured there: 4x4 of its parent transforms, mm."""
+    return parentToWorld(result.segmentationNode).tolist()
+
+
+def wasMovedWithScan(result) -> bool:
+    """Whether scan and mask were moved, or stretched, together after the mask was measured."""
+    then = result.record.get("measured_at")  # none in scenes of earlier versions
+    return then is not None and not np.allclose(then, measuredAt(result), rtol=0, atol=1e-6)
+
+
 def outdatedReason(result) -> str:
     """Why the result no longer says what a new run would say, as a sentence; "" where it still does."""
     volumeNode = result.volumeNode

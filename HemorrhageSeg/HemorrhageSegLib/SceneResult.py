@@ -5,22 +5,21 @@ holds what else is worth keeping (labels, threshold, measurements, provenance) a
 of it saves and loads with the scene.
 """
 
-import hashlib
-
 import numpy as np
 import slicer
 import vtk
 
-from HemorrhageSegLib import LabelSegments
+from HemorrhageSegLib import LabelSegments, MaskOrigin
 from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
-from radiologycnn.images.boxes import bounding_box, box_shape, box_start, box_within, common_box, union_box, whole_box
+from radiologycnn.images.boxes import box_shape, box_start, box_within, common_box, union_box, whole_box
 from RadiologyCNNLib.NodeRecord import readRecord, updateRecord
 from RadiologyCNNLib.ScanGeometry import parentToWorld
 
 RECORD_ATTRIBUTE = "HemorrhageSeg.Result"
+SCAN_ROLE = "HemorrhageSeg.Scan"
 TABLE_ROLE = "HemorrhageSeg.Table"
 PROBABILITY_ROLE = "HemorrhageSeg.Probability"
 _MEMO = "_hemorrhageSegMemo"  # on the Python side of a segmentation node: name -> (state, value)
@@ -55,9 +54,16 @@ class SceneResult:
     @property
     def volumeNode(self):
         """The scan, or None where it was removed."""
-        return self.segmentationNode.GetNodeReference(
-            slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-        )
+        # scenes of earlier versions have no role of their own for it
+        role = self.record.get("scan_role") or slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        return self.segmentationNode.GetNodeReference(role)
+
+    def setScan(self, volumeNode) -> None:
+        """This is the scan. Slicer's own reference is another one where the Segment Editor's "Specify geometry" has
+        taken the grid of another volume."""
+        self.segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        self.segmentationNode.SetNodeReferenceID(SCAN_ROLE, volumeNode.GetID())
+        self.updateRecord(scan_role=SCAN_ROLE)
 
     @property
     def tableNode(self):
@@ -83,8 +89,13 @@ class SceneResult:
 
     @property
     def labels(self) -> list:
-        """What the network tells apart, a ``LabelDefinition`` each, in the order of the segments."""
-        return [LabelDefinition.from_dict(fields) for fields in self.record["labels"]]
+        """What the mask tells apart, a ``LabelDefinition`` each, in the order of the segments."""
+        return _definitions(self.record["labels"])
+
+    @property
+    def networkLabels(self) -> list:
+        """The same of the probability maps: others only after Undo has brought another model's mask back."""
+        return _definitions(MaskOrigin.networkRun(self.record)["labels"])
 
     @property
     def measurements(self):
@@ -97,6 +108,11 @@ class SceneResult:
         """Identifier of a label's segment."""
         return f"{LabelSegments.PREFIX}{label.value}"
 
+    @staticmethod
+    def isOwnSegment(segmentId) -> bool:
+        """Whether a segment is a label's; a person may add others."""
+        return segmentId.startswith(LabelSegments.PREFIX)
+
     # Threshold
 
     @property
@@ -104,7 +120,7 @@ class SceneResult:
         """Whether the probability map is still there, whole: all labels, all of one size."""
         nodes = self.probabilityNodes
         shapes = {n.GetImageData().GetDimensions() for n in nodes}
-        return len(nodes) == len(self.record["labels"]) and len(shapes) == 1
+        return len(nodes) == len(self.networkLabels) and len(shapes) == 1
 
     def probability(self) -> np.ndarray:
         """float32 crop, shape (K, J, I) for one label, (labels, K, J, I) for several."""
@@ -127,17 +143,21 @@ class SceneResult:
         """
         numbers = mask_from_probability(self._probabilities(), threshold)
         offset, ijkToRas = self.offsetKji(), self.gridMatrix()
-        self._rememberThreshold()
+        MaskOrigin.rememberThreshold(self)
+        isOfOtherRun = bool(self.record.get("network_run"))
+        MaskOrigin.takeNetworkRun(self)
         volumeMl = {}
         with slicer.util.NodeModify(self.segmentationNode):
+            if isOfOtherRun:
+                LabelSegments.present(self)
             LabelSegments.addMissing(self)
             for number, label in enumerate(self.labels, start=1):
                 mask = numbers if len(self.labels) == 1 else (numbers == number).view(np.uint8)
                 voxels = int(np.count_nonzero(mask))
                 volumeMl[label.value] = voxels * self.voxelVolumeMm3() / 1000.0
                 writeSegment(self.segmentationNode, self.segmentId(label), mask, offset, ijkToRas)
-        self.updateRecord(threshold=float(threshold), edited=False, mask_key=maskKey(self))
-        LabelSegments.describeOrigin(self)
+        self.updateRecord(threshold=float(threshold), edited=False, mask_key=MaskOrigin.maskKey(self))
+        MaskOrigin.describe(self)
         return sum(volumeMl.values())
 
     def networkMask(self, threshold: float | None = None) -> tuple[np.ndarray, tuple[int, int, int]] | None:
@@ -158,7 +178,7 @@ class SceneResult:
         return (threshold, *(node.GetImageData().GetMTime() for node in self.probabilityNodes))
 
     def _labelValues(self, threshold: float) -> np.ndarray:
-        values = np.array([0, *(label.value for label in self.labels)], np.uint8)
+        values = np.array([0, *(label.value for label in self.networkLabels)], np.uint8)
         return values[mask_from_probability(self._probabilities(), threshold)]
 
     def remembered(self, name: str, state: tuple, workOut):
@@ -170,47 +190,6 @@ class SceneResult:
         if name not in memo or memo[name][0] != state:
             memo[name] = (state, workOut())
         return memo[name][1]
-
-    @property
-    def isAsApplied(self) -> bool:
-        """Whether the mask is still what a threshold has made it."""
-        return not self.record.get("edited") and self.record.get("mask_key") == maskKey(self)
-
-    def _rememberThreshold(self) -> None:
-        """Undo may bring the mask that the record tells of back; which threshold it was of is not in the mask."""
-        key = self.record.get("mask_key")
-        if key and not self.record.get("edited"):  # an empty mask is that of many thresholds, and of an eraser
-            self.remembered("thresholds", None, dict)[key] = self.record["threshold"]
-
-    def _thresholdOfMask(self) -> float | None:
-        """The threshold at which the mask is exactly what the network says, of those that it was shown at."""
-        record, key = self.record, maskKey(self)
-        earlier = self.remembered("thresholds", None, dict).get(key, record["threshold"])
-        for threshold in dict.fromkeys((record["threshold"], earlier, record["operating_threshold"])):
-            found = self.networkMask(threshold)
-            if found is not None and _cropKey(*found) == key:
-                return threshold
-        return None
-
-    def noteMask(self) -> bool:
-        """Take note of the mask as it is now; whether it is another one than the record tells of.
-
-        Its key is saved with the scene: a mask may be changed where nobody watches it.
-        """
-        self._rememberThreshold()
-        hasOtherLabels = LabelSegments.followLabels(self)
-        key, known, before = maskKey(self), self.record.get("mask_key"), self.record["threshold"]
-        isChanged = key != known or hasOtherLabels
-        if isChanged:
-            threshold = self._thresholdOfMask()
-            if known is None and (threshold == before or self.record.get("edited") or not self.canThreshold):
-                self.updateRecord(mask_key=key)  # of an earlier version's scene, which tells nothing else
-                isChanged = False
-            else:
-                isEdited = threshold is None
-                self.updateRecord(mask_key=key, edited=isEdited, threshold=before if isEdited else threshold)
-        LabelSegments.describeOrigin(self)
-        return isChanged
 
     def setMask(self, mask: np.ndarray, offsetKji: tuple[int, int, int]) -> None:
         """Replace the segments by label values (K, J, I) that start at voxel ``offsetKji``; nothing is asked."""
@@ -306,14 +285,5 @@ class SceneResult:
         self.segmentationNode.CreateClosedSurfaceRepresentation()
 
 
-def maskKey(result) -> str:
-    """A short text that is the same for the same mask, whatever crop it is held in; a saved scene's masks keep it."""
-    return result.remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
-
-
-def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:
-    box = bounding_box(mask)
-    if box is None:
-        return ""
-    place = [(part.start + offset, part.stop + offset) for part, offset in zip(box, offsetKji)]
-    return hashlib.sha256(repr(place).encode() + np.ascontiguousarray(mask[box]).tobytes()).hexdigest()
+def _definitions(labels: list) -> list:
+    return [LabelDefinition.from_dict(fields) for fields in labels]

@@ -109,7 +109,7 @@ class HemorrhageSegTest(WidgetsTest, PanelSelfTest):
     def test_editorUndoesStrokesAndTheNetwork(self) -> None:
         """The real Segment Editor on the result: effects, order of calls, Undo of what a program has changed."""
         from HemorrhageSegLib.EditorSetup import EFFECTS, SINGLETON_TAG, EmbeddedEditor
-        from HemorrhageSegLib.SceneResult import maskKey
+        from HemorrhageSegLib.MaskOrigin import maskKey
 
         logic, client, volume = self._logicWithVolume()
         self._answerSegment(logic, client, volume)

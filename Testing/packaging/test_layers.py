@@ -21,6 +21,7 @@ LIGHT_ENGINE = (
     "radiologycnn.hemorrhage.mask_values",
     "radiologycnn.hemorrhage.results",
     "radiologycnn.hemorrhage.thresholding",
+    "radiologycnn.images.affine",
     "radiologycnn.images.boxes",
     "radiologycnn.images.nifti",
     "radiologycnn.images.png",

@@ -279,3 +279,21 @@ def testLoadedScanOfATiltedGantryIsAcceptedOnTheGridOfItsResult(room):
     assert room.count("segment") == asked
     assert np.array_equal(room.result.maskCrop()[0], mask) and "grid" not in room.ui.messageLabel.text
     assert not room.ui.outdatedLabel.visible
+
+
+def testADraftOfACaseThatWasAcceptedKeepsRedo(begun):
+    """Undo brings the segment with the status of before back: saying that it is in progress again is no change."""
+    begun.press("A")
+    begun.openCase("case-0001")
+    begun.ui.correctCollapsibleButton.collapsed = False
+    begun.stroke(np.s_[2:5, 20:26, 20:26])
+    drawn = begun.maskOf()
+    segmentation = begun.result.segmentationNode.GetSegmentation()
+    logic = begun.slicer.vtkSlicerSegmentationsModuleLogic
+    for keys in ("", "Z", "Y"):
+        if keys:
+            begun.press(keys)
+        begun.settled()
+        begun.widget.worklist.decision._autosaveTimer.timeout.emit()
+        assert logic.GetSegmentStatus(segmentation.GetSegment("hemorrhage-1")) == logic.InProgress
+    assert np.array_equal(begun.maskOf(), drawn)

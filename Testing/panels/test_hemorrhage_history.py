@@ -29,7 +29,7 @@ def answer(room, job, weakened) -> None:
 
 def key(room) -> str:
     """The same for the same mask. Reading voxels by ``maskOf`` has the panel show its result anew, and hides faults."""
-    from HemorrhageSegLib.SceneResult import maskKey
+    from HemorrhageSegLib.MaskOrigin import maskKey
 
     return maskKey(room.result)
 
@@ -190,49 +190,6 @@ def testAChangeOfAnotherScansMaskHasItsOwnUndo(correcting):
     assert not np.array_equal(correcting.maskOf(), before)
     correcting.press("Z")
     assert np.array_equal(correcting.maskOf(), before)
-
-
-# Another model
-
-
-@pytest.mark.parametrize("hadTypes", [True, False], ids=["types, then one label", "one label, then types"])
-def testUndoOfAnotherModelsRunBringsItsLabelsBackToo(room, hadTypes):
-    from HemorrhageSegLib.Labelmaps import labelmapOf, voxelsOf
-    from panels.typed_answer import typedAnswer
-
-    def run(hasTypes) -> list:
-        job = room.start()
-        folder = room.sent("segment")[1]["output"]
-        room.answer(job, **(typedAnswer(room.head, folder) if hasTypes else {}))
-        return seen()
-
-    def seen() -> list:
-        """What is drawn, what is counted and what is offered."""
-        room.settled()
-        segmentation, box = room.result.segmentationNode.GetSegmentation(), room.ui.changeTypeCheckBox
-        ids = list(segmentation.GetSegmentIDs())
-        drawn = []
-        for one in ids:
-            image, value = labelmapOf(segmentation, one)
-            drawn.append((int(one.rpartition("-")[2]), int((voxelsOf(image)[1] == value).sum())))
-        values, counts = np.unique(room.result.maskCrop()[0], return_counts=True)
-        counted = dict(zip(values.tolist(), counts.tolist()))
-        assert drawn == [(value, counted.get(value, 0)) for value, _count in drawn]
-        assert [label.name for label in room.result.labels] == [segmentation.GetSegment(one).GetName() for one in ids]
-        return [drawn, room.ui.totalLabel.text, box.visible, room.result.record["edited"]]
-
-    room.ui.correctCollapsibleButton.collapsed = False
-    run(hadTypes)
-    room.stroke(OTHER_BLOCK)
-    before = seen()
-    after = run(not hadTypes)
-    assert before[0] != after[0] and before[2] is hadTypes and after[2] is not hadTypes
-    for _time in range(2):
-        room.press("Z")
-        assert seen() == before
-        room.press("Y")
-        assert seen() == after
-    assert room.ui.thresholdSlider.enabled
 
 
 # What a DICOM SEG says

@@ -65,6 +65,38 @@ def testDeletedSegmentationTakesTheRestOfItsResultWithIt(clinic):
     assert clinic.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [clinic.volume]
 
 
+def testASegmentThatIsAddedByHandIsSaidNotToCount(clinic):
+    segmentation = clinic.segment().segmentationNode.GetSegmentation()
+    total = clinic.ui.totalLabel.text
+    added = segmentation.AddEmptySegment("", "Second bleed")
+    clinic.result.segmentationNode.GetSegmentation().GetSegment(added).SetName("Second bleed <2>")
+    clinic.widget.results.finishEdit()
+    assert "Second bleed &lt;2&gt;" in clinic.ui.notesLabel.text and clinic.ui.totalLabel.text == total
+    segmentation.RemoveSegment(added)
+    clinic.widget.results.finishEdit()
+    assert "Second bleed" not in clinic.ui.notesLabel.text
+
+
+def testAResultStaysWithItsScanWhenItsMaskIsDrawnOnAnothersGrid(clinic):
+    """Slicer's "Specify geometry" with another volume makes that one the segmentation's reference volume."""
+    other = clinic.addHead(clinic.syntheticHead((40, 64, 64), (3.6, 3.6, 4.0)), "Thin slices")
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    result = clinic.segment()
+    total = clinic.ui.totalLabel.text
+    geometry = clinic.slicer.vtkSlicerSegmentationGeometryLogic()
+    geometry.SetInputSegmentationNode(result.segmentationNode)
+    geometry.SetSourceGeometryNode(other)
+    geometry.CalculateOutputGeometry()
+    geometry.SetReferenceImageGeometryInSegmentationNode()
+    clinic.ui.inputVolumeSelector.setCurrentNode(other)
+    assert clinic.result is None
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.ui.totalLabel.text == total and not clinic.ui.outdatedLabel.visible
+    clinic.slicer.mrmlScene.RemoveNode(clinic.volume)
+    clinic.ui.inputVolumeSelector.setCurrentNode(other)
+    assert clinic.result is None
+
+
 def testChangedVoxelsMakeTheResultOutOfDateUntilTheNextRun(clinic):
     clinic.segment()
     assert not clinic.ui.outdatedLabel.visible

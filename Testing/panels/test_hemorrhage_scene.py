@@ -155,6 +155,77 @@ def testTransformedScanGivesAResultInItsPlace(clinic):
     assert clinic.result.totalMl() == pytest.approx(clinic.head.bleedMl)
 
 
+@pytest.mark.parametrize("isShown", [True, False], ids=["shown", "another scan is shown meanwhile"])
+def testBleedsThatAreMovedWithTheirScanAreMeasuredWhereTheyLie(clinic, isShown):
+    """As in a registration: the scan is under a transform already, which is then changed."""
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    clinic.answer(clinic.start())
+    if not isShown:
+        clinic.ui.inputVolumeSelector.setCurrentNode(None)
+    stretched = np.diag([1.0, 1.0, 1.2, 1.0])
+    stretched[:3, 3] = 5, -7, 30
+    transform.SetMatrixTransformToParent(clinic.slicer.util.vtkMatrixFromArray(stretched))
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert not clinic.ui.outdatedLabel.visible
+    assert clinic.ui.totalLabel.text == f"{1.2 * clinic.head.bleedMl:.1f} mL"
+    assert clinic.tableCells() == [], "a row would lead to where the bleed lay before"
+    toLps = np.array(clinic.waitForMeasuring()[1]["volume"]["ijk_to_lps"])
+    assert np.diag([-1, -1, 1, 1]) @ toLps == pytest.approx(stretched @ clinic.head.ijkToRas)
+    assert clinic.count("measure") == 1
+
+
+def mirrored(head, axis):
+    """The same head, stored with one axis (of K, J, I) the other way: the axes are left-handed then."""
+    from dataclasses import replace
+
+    ijkToRas, column = head.ijkToRas.copy(), 2 - axis
+    ijkToRas[:3, 3] += ijkToRas[:3, column] * (head.array.shape[axis] - 1)
+    ijkToRas[:3, column] *= -1
+    array, truth = (np.ascontiguousarray(np.flip(one, axis)) for one in (head.array, head.truth))
+    return replace(head, array=array, truth=truth, ijkToRas=ijkToRas)
+
+
+@pytest.mark.parametrize("isEdited", [False, True], ids=["", "corrected"])
+@pytest.mark.parametrize("axis", [0, 2])
+def testAScanWhoseSlicesSlicerReversesOnLoadingKeepsItsResult(clinic, tmp_path, axis, isEdited):
+    """Slicer makes left-handed scans right-handed when it reads them."""
+    head = mirrored(clinic.head, axis)
+    clinic.addHead(head, "Left-handed")
+    clinic.answer(clinic.start(), head)
+    clinic.ui.thresholdSlider.value = 0.95  # one slice of the bleed
+    if isEdited:
+        mask, offset = clinic.result.maskCrop()
+        mask[:, :3] = 1
+        clinic.result.setMask(mask, offset)
+    clinic.widget.results.finishEdit()
+    job, _fields = clinic.waitForMeasuring()
+    drawn = wholeMask(clinic.result)
+    message = clinic.selfTest.resultMessage(head, str(tmp_path))
+    clinic.client.result.emit(job, {"measurements": message["measurements"]})
+    lesion = clinic.result.measurements.lesions[0]
+    clinic.slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    clinic.slicer.mrmlScene.Clear(0)
+    clinic.slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    clinic.useModel()
+    assert not clinic.ui.outdatedLabel.visible, clinic.ui.outdatedLabel.text
+    volume, count = clinic.result.volumeNode, len(head.array)
+    array = clinic.slicer.util.arrayFromVolume(volume)
+    assert np.array_equal(array, head.array[::-1])
+    assert clinic.result.record["edited"] is isEdited and clinic.ui.exportCsvButton.enabled
+    assert clinic.tableCells()[0][5] == f"{count - 1 - lesion.last_slice}–{count - 1 - lesion.first_slice}"
+    assert np.array_equal(wholeMask(clinic.result), drawn[::-1])
+    clinic.widget.results.backToNetwork()
+    assert np.array_equal(wholeMask(clinic.result), (head.truth != 0)[::-1])
+
+
+def wholeMask(result) -> np.ndarray:
+    """The mask on the whole grid of its scan."""
+    whole, (mask, offset) = np.zeros(result.record["shape_kji"], bool), result.maskCrop()
+    whole[tuple(slice(start, start + size) for start, size in zip(offset, mask.shape))] = mask != 0
+    return whole
+
+
 def testWarpedScanGivesAResultOnTheGridThatTheWorkerWasGiven(clinic):
     import vtk
 
