@@ -119,7 +119,7 @@ def fit_slices_when_background_changes(manager: qSlicerLayoutManager) -> None:
             if volume != shown.get("id"):
                 shown["id"] = volume
                 if volume:
-                    widget.sliceView().forceRender()
+                    widget.sliceView()._take_size()
                     widget.fitSliceToBackground()
 
         widget.mrmlSliceCompositeNode().AddObserver(vtk.vtkCommand.ModifiedEvent, changed)

@@ -70,14 +70,18 @@ class Rendering:
 
     def render(self, width: int, height: int) -> numpy.ndarray:
         """Render and return the picture, (height, width, 3) uint8, first row on top."""
-        if self.window.GetSize() != (width, height):
-            self.window.SetSize(width, height)
-            self.on_resize(width, height)
+        self.resize(width, height)
         self.window.Render()
         pixels = vtk.vtkUnsignedCharArray()
         self.window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
         image = vtk_to_numpy(pixels).reshape(height, width, 4)[::-1, :, :3]
         return numpy.ascontiguousarray(image)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window as large as the picture is going to be, without drawing it."""
+        if self.window.GetSize() != (width, height):
+            self.window.SetSize(width, height)
+            self.on_resize(width, height)
 
     def on_resize(self, width: int, height: int) -> None:
         """Tell the MRML node the new size in pixels."""

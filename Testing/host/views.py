@@ -7,6 +7,8 @@ from .stand_in import QtCore, QtGui, QtWidgets, stand_in
 
 Qt = QtCore.Qt
 
+#: A view waits so long before it draws what has changed, and draws all of it at once.
+INTERVAL_MS = 15
 
 BUTTONS = {Qt.LeftButton: "LeftButton", Qt.MiddleButton: "MiddleButton", Qt.RightButton: "RightButton"}
 
@@ -58,14 +60,13 @@ class _AbstractView(QtWidgets.QWidget):
         layout.addWidget(self._picture)
         self._timer = QtCore.QTimer(self)
         self._timer.singleShot = True
-        self._timer.interval = 15
         self._timer.timeout.connect(self._draw)
         self._paused = 0
         rendering.group.AddObserver(vtk.vtkCommand.UpdateEvent, lambda caller, event: self.scheduleRender())
 
     def scheduleRender(self):
         if not self._timer.active:
-            self._timer.start()
+            self._timer.start(INTERVAL_MS)
 
     def forceRender(self):
         self._timer.stop()
@@ -89,13 +90,25 @@ class _AbstractView(QtWidgets.QWidget):
         if self._paused:
             self.scheduleRender()
             return
-        width, height = self._picture.width, self._picture.height
-        if width < 2 or height < 2 or slicer.mrmlScene.IsClosing():
+        size = self._size()
+        if size is None:
             return
+        width, height = size
         image = self._rendering.render(width, height)
         picture = QtGui.QImage(image.data, width, height, 3 * width, QtGui.QImage.Format_RGB888).copy()
         self._annotate(picture)
         self._picture.pixmap = QtGui.QPixmap.fromImage(picture)
+
+    def _take_size(self):
+        """Give the MRML node the size that the view has on the screen, without drawing."""
+        size = self._size()
+        if size is not None:
+            self._rendering.resize(*size)
+
+    def _size(self):
+        """Width and height in pixels; None where there is nothing to draw."""
+        width, height = self._picture.width, self._picture.height
+        return None if width < 2 or height < 2 or slicer.mrmlScene.IsClosing() else (width, height)
 
     def _annotate(self, picture):
         """Draw over the picture."""

@@ -32,10 +32,11 @@ make_package(Path(sys.argv[1]) / "sees-light-1.0.0")
 def slicerHost():
     """The stand-in host, offscreen and in testing mode (message boxes answer at once)."""
     import vtk
-    from host import SlicerHost
+    from host import SlicerHost, views
 
     # A slice of a small scan takes less time than the threads that would share it, and other tests want the cores.
     vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
+    views.INTERVAL_MS = 1000  # hardly anybody looks: see promptViews
     host = SlicerHost._instance or SlicerHost(offscreen=True)
     yield host
     host.close()
@@ -52,6 +53,12 @@ def emptyScene(slicerHost):
     errors = list(slicerHost.errors)
     slicerHost.errors.clear()
     assert not errors, "exceptions in slots:\n" + "\n".join(errors)
+
+
+@pytest.fixture
+def promptViews(slicerHost, monkeypatch):
+    """Views draw what has changed as soon as on a person's screen, for tests that look at the pictures."""
+    monkeypatch.setattr("host.views.INTERVAL_MS", 15)
 
 
 @pytest.fixture

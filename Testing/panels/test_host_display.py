@@ -4,6 +4,8 @@ import numpy
 import pytest
 import vtk
 
+pytestmark = pytest.mark.usefixtures("promptViews")
+
 INFERNO = "vtkMRMLColorTableNodeFileInferno.txt"
 PEAK_RAS = numpy.array([20.0, 10.0, 15.0])
 # an oblique grid: rotated about the S axis, 2 x 2 x 3 mm

@@ -6,6 +6,8 @@ import numpy
 import pytest
 from host.tests import phantom
 
+pytestmark = pytest.mark.usefixtures("promptViews")
+
 SAMPLE = Path(__file__).resolve().parents[1] / "host" / "tests" / "data" / "HostSample"
 
 
@@ -95,11 +97,11 @@ def test_row_of_the_table_is_selected_by_a_click(slicerHost, headCt, panel):
 
 def test_surface_appears_in_the_3d_view(slicerHost, headCt, panel):
     view = slicerHost.layout_manager.threeDWidget(0).threeDView()
-    slicerHost.process_events(0.2)
+    slicerHost.process_events(until=lambda: not view._timer.active)
     empty = view._picture.pixmap.toImage()
     panel.ui.inputSelector.setCurrentNode(headCt)
     slicerHost.click(panel.ui.applyButton)
-    slicerHost.process_events(0.3)
+    slicerHost.process_events(until=lambda: not view._timer.active)
     assert view._picture.pixmap.toImage() != empty
 
 
