@@ -68,7 +68,7 @@ def caution(result: CuffResult) -> str:
     sentences = {
         "not-a-shoulder": _("By its name this series does not show a shoulder: do not rely on this answer."),
         "not-coronal": _("Not an oblique-coronal series: do not rely on this answer."),
-        "t1-weighted": _("A T1-weighted series, in which fluid in a tear is dark: do not rely on this answer."),
+        "t1-weighted": _("A T1-weighted series, but T2- or PD-weighted ones are expected: do not rely on this answer."),
         "head-not-found": _(
             "The humeral head was not found: do not rely on this answer. Drag the box onto it; classify again."
         ),

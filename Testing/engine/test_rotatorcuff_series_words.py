@@ -142,6 +142,18 @@ def test_a_shoulder_by_its_name_in_other_languages_outweighs_a_wrong_body_part(n
             check_shoulder_mr(scan(facts))
 
 
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [("MR ARTHROGRAM SHOULDER LT", True), ("Arthro-MRT Schulter", True), ("artroRM spalla", True),
+     ("MRI SHOULDER WITHOUT ARTHROGRAM", False), ("Schulter, Arthrose", False), ("Shoulder post arthroscopy", False)],
+)  # fmt: skip
+def test_an_arthrogram_is_told(study, said):
+    facts = {"SeriesDescription": "T1 FS COR", "StudyDescription": study}
+    warnings = check_shoulder_mr(scan(facts))
+    assert any("arthrogram" in one for one in warnings) == said
+    assert any("T1-weighted" in one and "without contrast" in one for one in warnings)
+
+
 def test_a_name_against_the_picture_is_said():
     shoulder = shoulder_phantom("left", shape_kji=(22, 120, 120), steps=oblique_coronal("left", (1.33, 1.33, 4.2)))
     described = describe_series(replace(shoulder, name="COR PD RIGHT"))

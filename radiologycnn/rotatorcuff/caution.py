@@ -14,7 +14,7 @@ from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER, Classification
 CAUTIONS = {
     "not-a-shoulder": "By its name this series does not show a shoulder: do not rely on this answer.",
     "not-coronal": "Not an oblique-coronal series: do not rely on this answer.",
-    "t1-weighted": "A T1-weighted series, in which fluid in a tear is dark: do not rely on this answer.",
+    "t1-weighted": "A T1-weighted series, but T2- or PD-weighted ones are expected: do not rely on this answer.",
     "head-not-found": "The humeral head was not found: do not rely on this answer. Give its place; classify again.",
     "side-unknown": "Nothing tells which shoulder this is: do not rely on this answer. Give its side; classify again.",
 }

@@ -12,6 +12,7 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.rotatorcuff.results import NOT_A_SHOULDER
 from radiologycnn.rotatorcuff.series import describe_series, through_plane_axis
 from radiologycnn.rotatorcuff.series_words import (
+    ARTHROGRAM,
     SHOULDER,
     acquisition_facts,
     other_organ,
@@ -68,8 +69,11 @@ def check_shoulder_mr(volume: Volume) -> list[str]:
         )
     if description.weighting == "T1":
         warnings.append(
-            "This series is T1-weighted, in which fluid in a tear is dark; a T2- or PD-weighted one is expected."
+            "This series is T1-weighted, in which fluid in a tear is dark without contrast; a T2- or PD-weighted one "
+            "is expected."
         )
+    if ARTHROGRAM.search(words):
+        warnings.append("By its name this is an MR arthrogram; the network was made for shoulders without contrast.")
     if not volume.modality and not facts.get("Modality"):
         warnings.append("The file does not say that this is an MRI.")
     return warnings

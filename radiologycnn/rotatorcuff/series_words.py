@@ -59,6 +59,9 @@ WEIGHTING_WORDS = (
 FAT_WORDS = re.compile(r"\bfs\b|\bfat ?(sat|supp?)|\bspair\b|\bspir\b|stir\b|tirm\b|\bwater\b|(?<=pd|t1|t2)w? ?fs\b")
 NO_FAT_WORDS = re.compile(r"\b(no|non|without|w o) ?(fs|fat ?sat)\b|\bnofs\b")
 
+# Not arthrosis, arthroscopy, arthroplasty or arthrotomy.
+ARTHROGRAM = re.compile(r"(?<!\bwo )(?<!\bno )(?<!\bwithout )(?<!\bohne )\b(mr)?arth?ro(?![spt])")
+
 
 def acquisition_facts(volume: Volume) -> Mapping[str, Any]:
     """DICOM keywords and their values, as far as the scan's reader knew them; empty where it knew none."""
