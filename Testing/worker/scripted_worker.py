@@ -61,6 +61,10 @@ def _run(self, request, progress, cancelled):
         raise MemoryError
     elif name == "disk":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/folder/file.npy")
+    elif name == "held":
+        error = PermissionError(errno.EACCES, "The process cannot access the file", "/some/folder/file.npy")
+        error.winerror = 32  # as Windows has it
+        raise error
     elif name == "package":
         _missing_package()
     elif name == "surprise":

@@ -140,6 +140,7 @@ def test_cancelling_what_has_ended_says_nothing(scripted) -> None:
     [
         ("memory", "out-of-memory", "not enough memory"),
         ("disk", "disk-full", "disk is full: /some/folder"),
+        ("held", "file-in-use", "virus scanner, holds /some/folder/file.npy"),
         ("package", "missing-package", "a_package_that_nobody_has is missing"),
         ("surprise", "internal", "Something went wrong"),
         ("exit", "internal", "Something went wrong"),
