@@ -10,7 +10,7 @@ import sys
 import typer
 
 from radiologycnn import __version__, commands
-from radiologycnn.errors import Cancelled, RadiologyCNNError
+from radiologycnn.errors import DISK_FULL, Cancelled, RadiologyCNNError
 
 EXIT_FAILED = 1
 EXIT_CANCELLED = 130
@@ -66,6 +66,10 @@ def main() -> None:
             typer.echo(f"  {error.hint}", err=True)
         sys.exit(EXIT_FAILED)
     except OSError as error:
+        if error.filename is None and error.errno in DISK_FULL:  # written to a file that was open already
+            typer.echo("Error: There is no space left on the disk.", err=True)
+            typer.echo("  Free some space, then run the command again.", err=True)
+            sys.exit(EXIT_FAILED)
         if error.filename is None or isinstance(error, BrokenPipeError):
             raise
         typer.echo(f"Error: {error.filename}: {error.strerror}.", err=True)

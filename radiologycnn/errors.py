@@ -7,13 +7,15 @@ import errno
 #: Numbers with which systems say that a disk, or the space that a person may use on it, is full.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
 
-#: How torch and the libraries under it say that memory ended; the last is oneDNN's, which convolves on CPUs.
+#: How torch and the libraries under it say that memory ended; the last but one is oneDNN's, which convolves on CPUs,
+#: the last cuBLAS' and cuDNN's.
 MEMORY_WORDS = (
     "out of memory",
     "not enough memory",
     "can't allocate memory",
     "bad_alloc",
     "could not create a primitive",
+    "status_alloc_failed",
 )
 
 

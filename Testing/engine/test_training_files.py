@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import os
 import sys
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from radiologycnn import cli
 from radiologycnn.cli import app
 from radiologycnn.commands import train as train_commands
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.training import checkpoints
+from radiologycnn.training.case_files import run_jobs
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, append_log, load_checkpoint, save_checkpoint
 from radiologycnn.training.run_files import RunFiles
 from radiologycnn.training.shortages import shortages_in_words
@@ -117,6 +120,7 @@ def test_a_new_run_forgets_the_log_of_an_old_one(tmp_path) -> None:
             "out-of-memory",
             r"not enough memory to train \(CUDA out of memory\). Take less.",
         ),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "out-of-memory", "not enough memory to train"),
         (MemoryError(), "out-of-memory", "not enough memory to train. Take less."),
     ],
 )
@@ -143,3 +147,23 @@ def test_train_tells_that_memory_ended(monkeypatch, tmp_path) -> None:
     arguments = ["train", "rotator-cuff", "--simulate", "4", "-o", str(tmp_path), "--device", "cpu"]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, ResourceError) and "smaller --batch-size" in done.exception.hint
+
+
+def ends_the_process(number: int) -> int:
+    if number == 1:
+        os._exit(9)  # as the system does where memory runs out
+    return number
+
+
+def test_a_process_that_is_ended_from_outside_is_told() -> None:
+    with pytest.raises(ResourceError, match=r"ended from outside, most likely because memory ran out.* fewer --jobs"):
+        list(run_jobs(ends_the_process, [0, 1, 2], 2))
+
+
+def test_a_disk_that_fills_up_under_an_open_file_is_told_by_every_command(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(cli, "app", lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: There is no space left on the disk.", "  Free some space, then run the command again."
+    ]  # fmt: skip

@@ -14,7 +14,7 @@ from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter,
 from radiologycnn.baselines.operating_point import MaskAt, operating_threshold
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
-from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
+from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds, save_tensors
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 
@@ -88,6 +88,4 @@ class TrainedSegmenter(Segmenter):
         self.network.load_state_dict(result.state_dict)
         self.network.eval()
         threshold = operating_threshold(settings, learning, self.outlined)
-        partial = path.with_suffix(".part")
-        torch.save({"network": result.state_dict, "threshold": threshold}, partial)
-        partial.replace(path)
+        save_tensors(path, {"network": result.state_dict, "threshold": threshold})

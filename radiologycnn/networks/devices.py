@@ -10,9 +10,6 @@ from torch import Tensor
 
 from radiologycnn.errors import MEMORY_WORDS, InputError
 
-#: How cuBLAS and cuDNN say that a GPU's memory ended.
-_GPU_MEMORY_WORDS = "status_alloc_failed"
-
 
 def resolve_device(wish: str = "auto") -> torch.device:
     """The device for "auto" (CUDA if there is one that computes, else CPU), "cpu", "cuda" or "cuda:<number>".
@@ -91,7 +88,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return any(words in text for words in (*MEMORY_WORDS, _GPU_MEMORY_WORDS))
+    return any(words in text for words in MEMORY_WORDS)
 
 
 def _numpy_bridge_works() -> bool:

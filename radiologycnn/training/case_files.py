@@ -16,12 +16,13 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.table_files import TableRow, table_lines
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
@@ -197,12 +198,24 @@ def save_arrays(path: Path, compressed: bool = True, **arrays: object) -> None:
 
 
 def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
-    """``map(work, items)``, in so many processes."""
+    """``map(work, items)``, in so many processes.
+
+    Raises:
+        ResourceError: one of them was ended from outside.
+    """
     if jobs <= 1:
         yield from map(work, items)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(work, items)
+    try:
+        with ProcessPoolExecutor(jobs) as pool:
+            yield from pool.map(work, items)
+    except BrokenProcessPool as error:
+        raise ResourceError(
+            "process-ended",
+            f"One of the {jobs} processes that make cases ready was ended from outside, most likely because memory "
+            "ran out.",
+            "Run the same command again with fewer --jobs.",
+        ) from error
 
 
 def simulate_files(

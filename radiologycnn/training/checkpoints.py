@@ -25,9 +25,18 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
     Raises:
         ResourceError: the disk is full; the checkpoint that was there stays.
     """
+    save_tensors(folder / CHECKPOINT_NAME, state)
+
+
+def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
+    """Replace a file of tensors in one step.
+
+    Raises:
+        ResourceError: the disk is full; the file that was there stays.
+    """
     content = io.BytesIO()  # torch, writing a file itself, would not say that the disk is full
     torch.save(dict(state), content)
-    _replace(folder / CHECKPOINT_NAME, content.getbuffer())
+    _replace(path, content.getbuffer())
 
 
 def _replace(path: Path, content: bytes | memoryview) -> None:
