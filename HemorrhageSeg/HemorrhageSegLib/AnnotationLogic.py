@@ -1,7 +1,6 @@
 """One rater's work on a list of head CTs: opens cases, keeps masks and decisions; no widgets in here."""
 
 import logging
-import time
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -18,6 +17,7 @@ from HemorrhageSegLib.SegmentStatus import showStatus
 from radiologycnn.annotation.records import ACCEPTED, IN_PROGRESS, Decision, Mask
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
+from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.hemorrhage.mask_values import are_types, types_text
 from radiologycnn.images.volume import LPS_TO_RAS
@@ -35,7 +35,7 @@ class AnnotationLogic:
         now: the clock's time in seconds.
     """
 
-    def __init__(self, now=time.monotonic) -> None:
+    def __init__(self, now=awake_seconds) -> None:
         self.clock = WorkClock(now)
         self.store = None
         self.scans = CaseScans()

@@ -14,7 +14,6 @@ from radiologycnn import cli
 from radiologycnn.cli import app
 from radiologycnn.commands import train as train_commands
 from radiologycnn.errors import InputError, ResourceError
-from radiologycnn.training import checkpoints
 from radiologycnn.training.case_files import run_jobs
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, append_log, load_checkpoint, save_checkpoint
 from radiologycnn.training.run_files import RunFiles
@@ -82,7 +81,7 @@ def test_a_log_that_another_program_holds_stops_no_training(tmp_path, monkeypatc
     files = RunFiles(tmp_path, writes=True)
     files.begin(0, tensorboard=False)
     files.add({"epoch": 1}, record(1))
-    replace = checkpoints.os.replace
+    replace = os.replace
 
     def locked(source: Path, target: Path) -> None:
         if Path(target).name == "log.csv":
@@ -90,7 +89,7 @@ def test_a_log_that_another_program_holds_stops_no_training(tmp_path, monkeypatc
         replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "replace", locked)
+        patch.setattr(os, "replace", locked)
         for epoch in (2, 3):
             files.add({"epoch": epoch}, record(epoch))
         assert load_checkpoint(tmp_path)["epoch"] == 3 and len(logged(tmp_path)) == 1

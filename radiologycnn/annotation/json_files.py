@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.images.write import write_atomically
 
 
@@ -98,5 +99,5 @@ def publish(source: Path, target: Path) -> None:
     except OSError:  # a file system without hard links
         write_atomically(target, source.read_bytes())
         return
-    os.replace(temporary, target)
+    replace_path(temporary, target)
     temporary.unlink(missing_ok=True)  # renaming one name of a file over another one of it does nothing

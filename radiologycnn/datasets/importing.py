@@ -21,6 +21,7 @@ from radiologycnn.datasets.instance import Instance
 from radiologycnn.datasets.layout import NO_BLEED, Layout, Scan
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
@@ -153,7 +154,7 @@ def _copied(path: Path, folder: Path, case_id: str) -> Path:
     target = folder / (case_id + (".nii.gz" if path.name.lower().endswith(".gz") else ".nii"))
     partial = target.with_name(f".{target.name}.part")
     shutil.copyfile(path, partial)
-    os.replace(partial, target)
+    replace_path(partial, target)
     return target
 
 

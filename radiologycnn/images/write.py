@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.images.nifti_writing import nifti_bytes, nifti_header
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         with open(temporary, "xb") as stream:
             yield stream
             _synced(stream)
-        os.replace(temporary, path)
+        replace_path(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 
 ATTEMPTS = 4
 PAUSE_S = 1.0
@@ -77,7 +77,7 @@ def download(
                 f"not {sha256[:12]}…).",
                 "Check the address and the announced SHA-256.",
             )
-    os.replace(part, to)
+    replace_path(part, to)
     _forget(part)
 
 

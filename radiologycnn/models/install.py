@@ -7,7 +7,6 @@ and checked, by one rename.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import zipfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.models.catalog import MODELS_VARIABLE, bundled_models_folder, user_models_folder
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.download import download
@@ -84,7 +84,7 @@ def remove_model(model_id: str) -> None:
             try:
                 # Renamed first, so that a half deleted model is never listed.
                 doomed = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder)) / "model"
-                os.replace(entry, doomed)
+                replace_path(entry, doomed)
                 shutil.rmtree(doomed.parent)
             except OSError as error:
                 raise ResourceError(
@@ -189,11 +189,11 @@ def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bo
         _check_same(place, package)
     if place.exists():
         old = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder))
-        os.replace(place, old / "model")
-        os.replace(staging, place)
+        replace_path(place, old / "model")
+        replace_path(staging, place)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        os.replace(staging, place)
+        replace_path(staging, place)
     # A private temporary folder's mode would hide the model from others that share the folder.
     place.chmod(0o755)
     report(1.0, "Installed")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.models.description import DESCRIPTION_NAME, SCHEMA_VERSION, description_problems
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 from radiologycnn.networks.architectures import build_network
@@ -86,7 +86,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     partial = path.with_name(f"{path.name}.part")
     partial.write_bytes(data)
-    os.replace(partial, path)
+    replace_path(partial, path)
 
 
 def load_network(package: ModelPackage, device: str | torch.device = "cpu") -> nn.Module:

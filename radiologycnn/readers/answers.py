@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.readers.marks import PeakCheck, TearMark
 from radiologycnn.readers.study import Study, StudySettings, checked_reader, settings_words
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
@@ -195,7 +196,7 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
             stream.write(_line(COLUMNS) + b"".join(_line(one.cells()) for one in answers))
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        replace_path(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ResourceError(

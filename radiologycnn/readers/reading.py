@@ -9,13 +9,13 @@ Light on purpose: the Slicer panel imports this.
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Callable, Set
 from datetime import datetime
 from typing import Any
 
+from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import InputError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.readers.answers import Answer, AnswerFile
 from radiologycnn.readers.marks import TearMark, check_peak, network_peak_lps
 from radiologycnn.readers.study import Study, StudyCase, reading_order
@@ -41,7 +41,7 @@ class Reading:
         self,
         study: Study,
         reader: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake_seconds,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self.study = study
@@ -236,7 +236,7 @@ class Reading:
         try:
             self._state_path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(self._unanswered), encoding="utf-8")
-            os.replace(temporary, self._state_path)
+            replace_path(temporary, self._state_path)
         except OSError:
             pass  # a clock that is not kept is no reason to stop a reader; an answer that is not kept is one
 

@@ -9,7 +9,6 @@ simulation under the 2.25 root (PS3.5 B.2), so that the same scan has the same U
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import uuid
@@ -38,6 +37,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from radiologycnn import __version__
 from radiologycnn.errors import InputError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.simulation.acquired_slices import AcquiredSlices
 
 #: Names of the transfer syntaxes that can be written, for options. All keep every value.
@@ -132,7 +132,7 @@ def write_dicom_series(
         names.append(f"slice-{number:04d}.dcm")
         dataset.save_as(partial / names[-1], enforce_file_format=True)
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    replace_path(partial, folder)
     return [folder / name for name in names]
 
 

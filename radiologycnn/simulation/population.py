@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.settings import SimulationSettings
@@ -251,7 +252,7 @@ def _write_tables(population: Population, folder: Path) -> None:
 def _write_text(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".part")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    replace_path(partial, path)
 
 
 def shrunk(picture: np.ndarray, size: int) -> np.ndarray:

@@ -13,7 +13,6 @@ left alone. Paths are relative to the folder, or absolute.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +23,7 @@ import numpy as np
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.table_files import TableRow, table_lines
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
@@ -194,7 +194,7 @@ def save_arrays(path: Path, compressed: bool = True, **arrays: object) -> None:
     partial = path.with_name(f"{path.name}.part")
     with partial.open("wb") as file:
         (np.savez_compressed if compressed else np.savez)(file, **arrays)
-    os.replace(partial, path)
+    replace_path(partial, path)
 
 
 def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
+from radiologycnn.file_replacing import replace_path
 
 CHECKPOINT_NAME = "checkpoint.pt"
 LOG_NAME = "log.csv"
@@ -47,7 +48,7 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        replace_path(partial, path)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiologycnn.file_replacing import replace_path
 from radiologycnn.models.catalog import list_models
 from radiologycnn.models.export import export_if_possible
 from radiologycnn.models.package import ModelPackage, load_package
@@ -78,7 +79,7 @@ def write_improved(
     unfinished = output / f".{folder.name}.{os.getpid()}.part"
     try:
         export_if_possible(save_package(unfinished, weights, description))
-        os.replace(unfinished, folder)
+        replace_path(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return load_package(folder)
