@@ -9,18 +9,21 @@ from slicer.i18n import tr as _
 
 from radiologycnn.errors import RadiologyCNNError, ResourceError
 
+_FOLDER_SETTING = "RadiologyCNN/ExportFolder"
+
 
 def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> None:
     """Ask the person for a file, write it, and say what came of it.
 
     Args:
         title: of the dialog.
-        suggestedName: file name to begin with.
+        suggestedName: file name to begin with, in the folder of the last export.
         fileTypes: {"words (*.ending)": ".ending"}; the first ending is added to a name that has none of them.
         write: function (path: Path) that writes the file, and may raise a ``RadiologyCNNError``.
         showMessage: function (message, hint) that tells the person.
     """
-    chosen = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggestedName, ";;".join(fileTypes))
+    suggested = str(_exportFolder() / suggestedName)
+    chosen = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggested, ";;".join(fileTypes))
     if not chosen:
         return
     endings = tuple(fileTypes.values())
@@ -36,7 +39,15 @@ def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> N
     except RadiologyCNNError as error:
         showMessage(error.message, error.hint)
     else:
+        qt.QSettings().setValue(_FOLDER_SETTING, str(path.parent))
         showMessage(_("Written: {file}").format(file=path.name), "")
+
+
+def _exportFolder() -> Path:
+    """Where the last export went; where there was none, Slicer's folder of the scene, at first the documents. A name
+    alone would be put into the folder that Slicer was started in, often its own."""
+    last = str(slicer.util.settingsValue(_FOLDER_SETTING, "") or "")
+    return Path(last if last and Path(last).is_dir() else str(slicer.mrmlScene.GetRootDirectory()))
 
 
 def suggestedName(nodeName: str, suffix: str, otherwise: str = "result") -> str:

@@ -1,6 +1,4 @@
-"""The HemorrhageSeg panel, the scene and files: transforms, saved scenes, what is exported."""
-
-import csv
+"""The HemorrhageSeg panel and the scene: transforms, saved scenes."""
 
 import numpy as np
 import pytest
@@ -256,40 +254,3 @@ def testWarpedScanGivesAResultOnTheGridThatTheWorkerWasGiven(clinic):
     clinic.result.segmentationNode.GetRASBounds(bounds)
     assert bounds.reshape(3, 2).T == pytest.approx(expected, abs=3.0)
     assert clinic.result.totalMl() == pytest.approx(3600 * abs(np.linalg.det(toLps[:3, :3])) / 1000)
-
-
-def testCsvEqualsTheTable(clinic, tmp_path, monkeypatch):
-    from radiologycnn.hemorrhage.results import csv_rows
-
-    clinic.segment()
-    path = tmp_path / "bleed.csv"
-    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(path))
-    clinic.click(clinic.ui.exportCsvButton)
-    rows = list(csv.reader(path.open()))
-    assert rows == csv_rows(clinic.result.measurements)
-    lesion = dict(zip(rows[0], rows[1]))
-    cells = clinic.tableCells()[0]
-    assert float(cells[1]) == round(float(lesion["volume_ml"]), 2)
-    assert float(cells[2]) == round(float(lesion["abc2_ml"]), 2)
-    assert cells[5] == f"{lesion['first_slice']}–{lesion['last_slice']}"
-    assert "bleed.csv" in clinic.ui.messageLabel.text
-
-
-def testExportedSegmentationHoldsTheSameVoxels(clinic, tmp_path, monkeypatch):
-    clinic.segment()
-    path = tmp_path / "bleed.seg.nrrd"
-    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(path))
-    clinic.click(clinic.ui.exportSegmentationButton)
-    loaded = clinic.slicer.util.loadSegmentation(str(path))
-    segmentId = loaded.GetSegmentation().GetNthSegmentID(0)
-    assert loaded.GetSegmentation().GetSegment(segmentId).GetName() == "Hemorrhage"
-    mask = clinic.slicer.util.arrayFromSegmentBinaryLabelmap(loaded, segmentId, clinic.volume)
-    assert np.array_equal(mask != 0, clinic.head.truth != 0)
-
-
-def testUnwritableFolderIsSaidInASentence(clinic, tmp_path, monkeypatch):
-    clinic.segment()
-    missing = tmp_path / "missing" / "bleed.csv"
-    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(missing))
-    clinic.click(clinic.ui.exportCsvButton)
-    assert "could not be written" in clinic.ui.messageLabel.text
