@@ -55,7 +55,7 @@ def _reproduce() -> None:
 @with_groups
 def arab2020(
     common: ReproductionOptions,
-    reduced: bool = typer.Option(False, "--reduced", help="Every method trained, small, in about an hour of one core."),
+    reduced: bool = typer.Option(False, "--reduced", help="Every method trained, small: about two hours of two cores."),
     data: Path = typer.Option(None, help="Folder with cases.csv (id, image, mask, split) instead of simulated scans."),
     readers: Path = typer.Option(None, help="CSV of human raters: rater, case, mask. Default: simulated raters."),
 ) -> None:

@@ -25,8 +25,8 @@ class ReproductionSettings:
 
     Attributes:
         paper: "arab2020" or "shim2020".
-        preset: "default", "reduced" (every method trained, small: Arab 2020 in about an hour of one core, Shim 2020 in
-            about three hours of two) or "quick".
+        preset: "default", "reduced" (every method trained, small: Arab 2020 in about two hours of two cores, Shim 2020
+            in about three) or "quick".
         models: "train", or "bundled": evaluate the demonstration model that comes with the program.
         model: id, name or path of the model that "bundled" evaluates; empty takes the newest that comes with it.
         training, validation, test: simulated cases; ignored for a data folder with splits.
