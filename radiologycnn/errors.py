@@ -7,6 +7,10 @@ import errno
 #: Numbers with which systems say that a disk, or the space that a person may use on it, is full.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EFBIG)
 
+#: How Windows says that another program holds a file, or a part of it (``winerror``); Python makes a lack of permission
+#: of both.
+FILE_IN_USE = (32, 33)
+
 #: How torch and the libraries under it say that memory ended; the last but one is oneDNN's, which convolves on CPUs,
 #: the last cuBLAS' and cuDNN's.
 MEMORY_WORDS = (

@@ -6,8 +6,10 @@ import os
 import time
 from pathlib import Path
 
-#: How Windows says so: access denied, sharing violation, lock violation.
-_HELD = (5, 32, 33)
+from radiologycnn.errors import FILE_IN_USE
+
+#: How Windows says so; access denied (5) is said of a lack of permission, too.
+_HELD = (5, *FILE_IN_USE)
 _PATIENCE_S = 2.0
 
 

@@ -6,15 +6,12 @@ import errno
 import traceback
 from typing import Any
 
-from radiologycnn.errors import DISK_FULL, MEMORY_WORDS, InputError, RadiologyCNNError
+from radiologycnn.errors import DISK_FULL, FILE_IN_USE, MEMORY_WORDS, InputError, RadiologyCNNError
 from radiologycnn.worker import protocol
 from radiologycnn.worker.array_files import disk_full_error
 
 #: How torch and the libraries under it say that a GPU failed; then all else fails in that process as well.
 _GPU_WORDS = ("cuda error", "cuda unknown error", "hip error", "cudnn_status_", "cublas_status_")
-
-#: How Windows says that another program holds a file, or a part of it; Python makes a lack of permission of both.
-_IN_USE = (32, 33)
 
 #: Names under which packages are installed, where they differ from the names under which they are imported.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
@@ -63,7 +60,7 @@ def _sentences(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, FileNotFoundError) and error.filename:
         return "missing-file", f"A file or folder is gone: {error.filename}.", "Start the job again."
     if isinstance(error, PermissionError):
-        if getattr(error, "winerror", None) in _IN_USE:
+        if getattr(error, "winerror", None) in FILE_IN_USE:
             message = f"Another program, such as a virus scanner, holds {error.filename or 'a file'}."
             return "file-in-use", message, "Wait until it is done, then try again."
         return "no-permission", f"No permission to use {error.filename or 'a file'}.", "Check the folder's permissions."
