@@ -54,6 +54,18 @@ class Cancelled(RadiologyCNNError):
         super().__init__("cancelled", "Cancelled.")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ended, a device's or the computer's.
+
+    Torch has no one type for all devices and need not be there, so its errors are known by their names and texts.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY_WORDS)
+
+
 def missing_package(what: str, package: str, extra: str, otherwise: str = "") -> ResourceError:
     """The error for a Python package that only some of the work needs.
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from radiologycnn.errors import InputError
-from radiologycnn.networks.devices import computes_bfloat16, is_out_of_memory, mixed_precision, resolve_device
+from radiologycnn.errors import InputError, is_out_of_memory
+from radiologycnn.networks.devices import computes_bfloat16, mixed_precision, resolve_device
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, **instructions: bool) -> None:

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from engine.head_folder import TINY_HEADS, write_head_folder
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.training.grid_search import grid_points, parse_grid, search
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
@@ -209,13 +210,26 @@ def test_point_that_diverged_is_last() -> None:
     assert [row["point"] for row in _ranked(task, rows)] == ["3", "2", "1"]
 
 
-def test_a_point_that_comes_apart_does_not_end_the_search(heads, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("problem", "said_of_point", "said_of_all"),
+    [
+        ("came apart", "come apart", "come apart"),
+        ("out of memory", "not enough memory for this point", "not enough memory to train at any point"),
+    ],
+)
+def test_a_point_that_cannot_be_trained_does_not_end_the_search(
+    heads, tmp_path, monkeypatch, problem: str, said_of_point: str, said_of_all: str
+) -> None:
     validate = SegmentationLoop.validate
 
-    def comes_apart(loop: SegmentationLoop) -> dict[str, float]:
-        return validate(loop) | ({"validation_loss": math.nan} if loop.settings.learning_rate > 0.01 else {})
+    def fails(loop: SegmentationLoop) -> dict[str, float]:
+        if loop.settings.learning_rate < 0.01:
+            return validate(loop)
+        if problem == "out of memory":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return validate(loop) | {"validation_loss": math.nan}
 
-    monkeypatch.setattr(SegmentationLoop, "validate", comes_apart)
+    monkeypatch.setattr(SegmentationLoop, "validate", fails)
     tiny = {**TINY_HEADS, "grid_shape_ijk": (32, 32, 16), "epochs": 1, "depth": 3}
     task = HemorrhageTask(TrainingSettings.from_preset("default", tiny), heads, device="cpu")
     said = []
@@ -223,10 +237,11 @@ def test_a_point_that_comes_apart_does_not_end_the_search(heads, tmp_path, monke
     rows = search(task, tmp_path / "run", grid, progress=lambda _, text: said.append(text))
     assert [(row["point"], row["rank"]) for row in rows] == [("2", "1"), ("1", "2")]
     assert "validation_dice" in rows[0] and "validation_dice" not in rows[1]
-    assert any(text.startswith("Point 1") and "come apart" in text for text in said)
+    assert "problem" not in rows[0] and rows[1]["problem"] == problem
+    assert any(text.startswith("Point 1") and said_of_point in text for text in said)
     assert [row["point"] for row in search(task, tmp_path / "run", grid, resume=True)] == ["2", "1"]
     assert [row["validation_dice"] == "" for row in rows_of(tmp_path / "run")] == [True, False]
-    with pytest.raises(InputError, match="come apart"):
+    with pytest.raises(RadiologyCNNError, match=said_of_all):
         search(task, tmp_path / "other", {"learning_rate": (0.02,)})
     assert not (tmp_path / "other" / "best-settings.json").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,7 +225,7 @@ def _print_points(rows: list[dict[str, str]]) -> None:
     """The best points as a table, the best one first."""
     from radiologycnn.evaluation.words import figure_words
 
-    names = [name for name in rows[0] if name != "seconds"]
+    names = [name for name in dict.fromkeys(chain.from_iterable(rows)) if name != "seconds"]
     lines = [[figure_words(name) for name in names]]
     lines += [[row.get(name) or "" for name in names] for row in rows[:_SHOWN_POINTS]]
     widths = [max(map(len, column)) for column in zip(*lines)]

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from radiologycnn.networks.devices import is_out_of_memory
+from radiologycnn.errors import is_out_of_memory
 
 #: Runs before the recording, in which libraries choose their kernels.
 WARM_UP_RUNS = 3

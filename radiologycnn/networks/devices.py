@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radiologycnn.errors import MEMORY_WORDS, InputError
+from radiologycnn.errors import InputError, is_out_of_memory
 
 
 def resolve_device(wish: str = "auto") -> torch.device:
@@ -81,14 +81,6 @@ def mixed_precision(device: torch.device | str, wanted: bool = True) -> torch.au
     """While entered, what allows it is computed in bfloat16, where that is wanted and the device is made for it."""
     enabled = wanted and computes_bfloat16(device)
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device's memory ended; PyTorch has no one type for all devices."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in MEMORY_WORDS)
 
 
 def _numpy_bridge_works() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import MEMORY_WORDS, InputError, ResourceError
+from radiologycnn.errors import InputError, ResourceError, is_out_of_memory
 from radiologycnn.networks.backends import AUTO
 from radiologycnn.networks.onnx_names import FEATURES
 from radiologycnn.networks.openvino_cache import network_folder, note_checksums, prune, remove_damaged
@@ -203,7 +203,7 @@ def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str, co
 
 
 def _failure(error: RuntimeError | MemoryError, verb: str) -> ResourceError:
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return ResourceError(
             "out-of-memory",
             f"There is not enough memory to {verb} the network.",
@@ -215,8 +215,3 @@ def _failure(error: RuntimeError | MemoryError, verb: str) -> ResourceError:
         f"OpenVINO could not {verb} the network: {reason}",
         "Use the device torch-cpu, which needs PyTorch.",
     )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in MEMORY_WORDS)

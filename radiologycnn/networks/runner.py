@@ -9,10 +9,10 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from radiologycnn.errors import InputError, ResourceError
+from radiologycnn.errors import InputError, ResourceError, is_out_of_memory
 from radiologycnn.inference_stages import Stages
 from radiologycnn.networks.backends import Outcome
-from radiologycnn.networks.devices import describe_device, is_out_of_memory, resolve_device
+from radiologycnn.networks.devices import describe_device, resolve_device
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -125,6 +125,8 @@ def append_log(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def logged_seconds(log: Path) -> float:
-    """Of all epochs of a training, also of those before an interruption."""
+    """Of all epochs of a training, also of those before an interruption; 0 where none has ended yet."""
+    if not log.exists():
+        return 0.0
     with log.open(newline="", encoding="utf-8") as file:
         return sum(float(row["seconds"]) for row in csv.DictReader(file))

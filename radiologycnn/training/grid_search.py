@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import itertools
 import json
 import math
@@ -11,11 +12,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError, is_out_of_memory
 from radiologycnn.evaluation.summary import write_rows
 from radiologycnn.training.best_epoch import NothingTrained
 from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
+from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.run_record import begin_or_resume
 from radiologycnn.training.settings import CommonSettings
@@ -26,6 +28,11 @@ RECORD_NAME = "grid-search.json"
 RESULTS_NAME = "results.csv"
 BEST_NAME = "best-settings.json"
 PAPER = "paper"
+
+CAME_APART = "came apart"
+"""``problem`` of a point where no epoch ended with a loss that is a number."""
+OUT_OF_MEMORY = "out of memory"
+"""``problem`` of a point whose network and batches do not fit into memory."""
 
 # They would change which cases are compared, not how well one learns from them.
 _FIXED = ("preset", "validation_share", "seed")
@@ -113,9 +120,9 @@ def search(
 
     Args:
         task: with the settings that the grid does not change, and the split of the cases.
-        output: gets ``results.csv``, a row a finished point, written whole after each; ``best-settings.json``, which
-            ``train --settings`` takes; and for each point ``points/<number>/`` with its log. Checkpoints of finished
-            points are removed.
+        output: gets ``results.csv``, a row a finished point, written whole after each, with a ``problem`` instead of
+            figures where it could not be trained; ``best-settings.json``, which ``train --settings`` takes; and for
+            each point ``points/<number>/`` with its log. Checkpoints of finished points are removed.
         resume: go on: finished points are kept, and the one that was cut goes on from its checkpoint.
         start_from: a model package whose weights every point begins with.
 
@@ -125,6 +132,7 @@ def search(
     Raises:
         InputError: nothing to validate on, an impossible combination, a combination that is another network than the
             one to start from, a folder with another search, or no point whose training did not come apart.
+        ResourceError: memory was not enough for any point, or, of several processes that train together, for one.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     points = grid_points(task.settings, grid)
@@ -166,7 +174,7 @@ def search(
             write_rows(path, sorted(rows, key=lambda one: int(one["point"])))
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
     if not _is_trained(rows[0]):
-        raise NothingTrained
+        raise _no_best(rows)
     best = points[int(rows[0]["point"]) - 1]
     write_settings(output / BEST_NAME, task.name, best.settings)
     return rows
@@ -182,7 +190,7 @@ def _train_point(
     say: Progress,
     cancelled: Cancelled,
 ) -> dict[str, str]:
-    """Train at one point; returns its row, without a rank, and without figures where the training came apart."""
+    """Train at one point; returns its row, without a rank, and with ``problem`` instead of figures where it failed."""
     # Another grid of the network is another form of the same cases.
     cases = task.prepare(folder.parents[1], cancelled=cancelled)
     paths = {path.stem: path for found in cases.found.values() for path in found}
@@ -193,8 +201,16 @@ def _train_point(
         result = task.train(learned, tried, folder, goes_on, say, cancelled, task.start_weights(start_from))
     except NothingTrained as error:  # a rate that is too large is what a search is to find out
         say(1.0, error.message)
+        row["problem"] = CAME_APART
+    except (RuntimeError, MemoryError) as error:
+        # The others of a team are amid the work still, and could not be summoned to the next point.
+        if not is_out_of_memory(error) or current_team().size > 1:
+            raise
+        say(1.0, "There is not enough memory for this point.")
+        row["problem"] = OUT_OF_MEMORY
     else:
         row |= {name: f"{value:.6g}" for name, value in result.figures.items()} | {"epoch": str(result.epoch)}
+    gc.collect()  # reference cycles of this training would keep memory from the next one
     return {**row, "seconds": f"{logged_seconds(folder / LOG_NAME):.1f}"}
 
 
@@ -202,8 +218,18 @@ def _is_trained(row: Mapping[str, str]) -> bool:
     return math.isfinite(float(row.get("validation_loss") or math.nan))
 
 
+def _no_best(rows: Sequence[Mapping[str, str]]) -> RadiologyCNNError:
+    if all(row.get("problem") == OUT_OF_MEMORY for row in rows):
+        return ResourceError(
+            "out-of-memory",
+            "There was not enough memory to train at any point of the search.",
+            "Search in a new folder with smaller batches or networks, or on the CPU with --device cpu.",
+        )
+    return NothingTrained()
+
+
 def _ranked(task: TrainingTask, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Rows with their rank, the best first; points whose training came apart come last."""
+    """Rows with their rank, the best first; points that could not be trained come last."""
 
     def key(row: Mapping[str, str]) -> tuple[float, ...]:
         if not _is_trained(row):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from radiologycnn.errors import DISK_FULL, MEMORY_WORDS, ResourceError
+from radiologycnn.errors import DISK_FULL, ResourceError, is_out_of_memory
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def shortages_in_words(smaller: str, go_on: str) -> Iterator[None]:
             where = f" for {error.filename}" if isinstance(error, OSError) and error.filename else " on the disk"
             message = error.message if isinstance(error, ResourceError) else f"There is no space left{where}."
             raise ResourceError("disk-full", message, f"Free some space, then {go_on}.") from error
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             # torch says in the first sentence how much was wanted, and of which device.
             reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(".") if str(error).strip() else ""
             raise ResourceError(
@@ -39,9 +39,3 @@ def _is_disk_full(error: Exception) -> bool:
     if isinstance(error, ResourceError):
         return error.code == "disk-full"
     return isinstance(error, OSError) and error.errno in DISK_FULL
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, ResourceError):
-        return False
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in MEMORY_WORDS)
