@@ -145,5 +145,6 @@ class PanelChoices:
         outcome = self.installer.ensure(withTorch=True)
         if outcome.isReady:
             self.showMessage(_("PyTorch is installed."), _("Try again."))
+            self.logic.listDevices()  # with PyTorch there are others
         elif not outcome.wasDeclined:
             self.showMessage(outcome.message, outcome.hint)

@@ -7,6 +7,7 @@ import vtk
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
 ANATOMY_ROLE = "RotatorCuffCNN.AnatomyRendering"
+ANATOMY_ATTRIBUTE = "RotatorCuffCNN.Anatomy"  #: on the scan's display node of a result
 #: Share of light that a millimetre of the strongest evidence takes; none at the threshold.
 CAM_OPACITY_PER_MM = 0.35
 #: The same for the borders of the brightest tissue: so little that the map shines through all of it.
@@ -80,6 +81,7 @@ def nodesOf(result: CuffResult) -> list:
 
 def _prepare(display) -> None:
     display.SetFollowVolumeDisplayNode(0)  # our own ramp, not a copy of the slice views' window
+    display.RemoveAllViewNodeIDs()  # in all 3D views, also in those that are opened later
     display.SetCroppingEnabled(0)
     display.SetAndObserveROINodeID(None)
     properties = display.GetVolumePropertyNode().GetVolumeProperty()
@@ -107,7 +109,17 @@ def _useColors(display, scalarDisplay) -> None:
 
 
 def _anatomyDisplay(result: CuffResult):
-    return result.camNode.GetNodeReference(ANATOMY_ROLE)
+    """The scan's display node of this result, or None.
+
+    Slicer replaces all of them where the person chooses another way of rendering (CPU, GPU), and keeps attributes only.
+    """
+    display, volumeNode = result.camNode.GetNodeReference(ANATOMY_ROLE), result.volumeNode
+    if display is None and volumeNode is not None:
+        displays = [volumeNode.GetNthDisplayNode(number) for number in range(volumeNode.GetNumberOfDisplayNodes())]
+        display = next((one for one in displays if one is not None and one.GetAttribute(ANATOMY_ATTRIBUTE)), None)
+        if display is not None:
+            result.camNode.SetNodeReferenceID(ANATOMY_ROLE, display.GetID())
+    return display
 
 
 def _newAnatomyDisplay(result: CuffResult, logic):
@@ -119,6 +131,7 @@ def _newAnatomyDisplay(result: CuffResult, logic):
     display.SetAndObserveVolumePropertyNodeID(propertyNode.GetID())
     volumeNode.AddAndObserveDisplayNodeID(display.GetID())
     result.camNode.SetNodeReferenceID(ANATOMY_ROLE, display.GetID())
+    display.SetAttribute(ANATOMY_ATTRIBUTE, "1")
     _prepare(display)
     dark, middle, bright = _tissueRange(volumeNode)
     opacity, colors = vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()

@@ -133,6 +133,12 @@ class RegionSection(VTKObservationMixin):
         location["found"] = bool(message.get("found", True))
         self.place(volumeNode, location)
 
+    def noteSeries(self, volumeNode, series) -> None:
+        """What a classification has found out about the series, where no search has told it; None for nothing."""
+        if series and not self._said().get("series"):
+            self._series[volumeNode.GetID()] = {"series": series, "notes": []}
+            self.update()
+
     def place(self, volumeNode, location: dict) -> None:
         """Put a scan's box to a place that was found; shown where it is the chosen scan.
 

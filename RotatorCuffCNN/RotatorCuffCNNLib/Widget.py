@@ -189,10 +189,16 @@ class RotatorCuffCNNWidget(PanelWidget):
         )
         self.showInViews(volumeNode)
 
+    def onCancelled(self) -> None:
+        """The search that Classify has stopped goes on."""
+        super().onCancelled()
+        self._findHead()
+
     def showFinished(self, result) -> None:
         """Show the predicted class's map where it is strongest; the box is in the way now, and can be shown again."""
         self._parameterNode.target = "predicted"
         self._parameterNode.showRoi = False
+        self.region.noteSeries(result.volumeNode, (result.record.get("provenance") or {}).get("series"))
         if self.region.roiNode is None:
             region = result.classification.roi
             self.region.place(result.volumeNode, {**region.to_dict(), "found": region.is_placed})

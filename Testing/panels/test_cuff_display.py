@@ -212,6 +212,27 @@ def testRenderingShowsTheMapAboveItsThresholdAndTheScanFaintly(cuff, shown):
     assert cuff.nodeCount() == nodes
 
 
+def testRenderingIsInEveryThreeDViewAndFollowsAnotherWayOfRendering(cuff, shown):
+    """Slicer's logic lists the views that are there, and makes all display nodes anew for the CPU or the GPU."""
+    logic, rendering = cuff.slicer.modules.volumerendering.logic(), cuff.modules.CamRendering
+    view = cuff.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLViewNode")
+    before = logic.GetDefaultRenderingMethod()
+    try:
+        rendering.setVisible(shown, True)
+        for node in (shown.camNode, shown.volumeNode):
+            display = logic.GetFirstVolumeRenderingDisplayNode(node)
+            assert display.IsDisplayableInView("a view that is opened later")
+        logic.ChangeVolumeRenderingMethod("vtkMRMLMultiVolumeRenderingDisplayNode")
+        rendering.setVisible(shown, False)
+        for node in (shown.camNode, shown.volumeNode):
+            assert not logic.GetFirstVolumeRenderingDisplayNode(node).GetVisibility()
+        cuff.modules.CuffPresenter.remove(shown)
+        assert not cuff.slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+    finally:
+        logic.SetDefaultRenderingMethod(before)
+        cuff.slicer.mrmlScene.RemoveNode(view)
+
+
 def testRenderingUsesTheSlicesColours(cuff, shown):
     display = cuff.modules.CamDisplay
     display.setVolumeRendering(shown, True, anatomy=False)

@@ -217,9 +217,10 @@ def testPyTorchIsOfferedWhereOnlyItCanDoTheJob(clinic, monkeypatch):
         (InstallOutcome(False, "The disk is full."), "The disk is full"),
         (InstallOutcome(True, ""), "PyTorch is installed"),
     ):
-        installer.outcome = outcome
+        installer.outcome, listed = outcome, clinic.count("devices")
         clinic.fail(clinic.start(), "needs-torch", "The model needs PyTorch.", "Install PyTorch.")
         assert words in clinic.ui.messageLabel.text
+        assert clinic.count("devices") == listed + outcome.isReady  # a GPU can be chosen at once
     assert installer.asked == [True] * 3
 
 

@@ -113,6 +113,21 @@ def testClassifyBeforeTheHeadIsFoundLeavesItToTheWorker(clinic):
     assert not clinic.ui.outdatedLabel.visible
 
 
+def testClassifyBeforeTheHeadIsFoundSaysWhatKindOfSeriesItIs(clinic):
+    series = clinic.location()["series"]
+    clinic.answer(clinic.start(), provenance={"series": series})
+    assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated"
+    assert clinic.ui.sideSelector.currentText == "Automatic (right)"
+
+
+def testACancelledClassificationLetsTheSearchGoOn(clinic):
+    searches = clinic.count("locate")
+    clinic.client.cancel(clinic.start())
+    assert clinic.count("locate") == searches + 1
+    clinic.locate()
+    assert clinic.ui.seriesLabel.text
+
+
 def testTheWorkerMayNotFindTheHeadEither(clinic):
     roi = {**clinic.location()["roi"], "automatic": True, "confidence": 0.1}
     clinic.classify(classification={"roi": roi})
