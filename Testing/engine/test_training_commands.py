@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from engine.forked import command, run_command, two_processes
 from engine.hand_made import head_phantom
 from engine.head_folder import TINY_HEADS, write_head_folder
 from typer.testing import CliRunner
@@ -24,25 +26,15 @@ from radiologycnn.training.hemorrhage import cases as head_cases
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
 REPOSITORY = Path(__file__).parents[2]
-ONE = (sys.executable, "-m")
-TWO = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 
 
-def started(by: tuple[str, ...], *arguments: object) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [*by, "radiologycnn", "train", "hemorrhage", *map(str, arguments), "--device", "cpu"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def ended(process: subprocess.Popen, fails: bool = False) -> tuple[str, str]:
-    output, errors = process.communicate(timeout=900)
-    assert (process.returncode != 0) == fails, output + errors
-    return output, errors
+def train(*arguments: object) -> list[str]:
+    return ["train", "hemorrhage", *map(str, arguments), "--device", "cpu"]
 
 
 def run(*arguments: object) -> str:
-    command = ["train", "hemorrhage", *map(str, arguments), "--device", "cpu"]
-    return CliRunner().invoke(app, command, catch_exceptions=False, standalone_mode=False).output
+    return CliRunner().invoke(app, train(*arguments), catch_exceptions=False, standalone_mode=False).output
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +59,15 @@ def test_killed_twice_ends_in_the_bits_of_a_run_that_was_not(data, settings, tmp
     arguments = ("--data", data, "--settings", settings, "--epochs", 8, "--batch-size", 2)
     run(*arguments, "-o", tmp_path / "whole")
     assert load_checkpoint(tmp_path / "whole")["settings"]["batch_size"] == 2
-    for resume in ((), ("--resume",)):
-        process = started(ONE, *arguments, "-o", tmp_path / "cut", *resume)
-        epochs = 0
-        while epochs < 2:
-            epochs += "Epoch" in process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+    for number, resume in enumerate(((), ("--resume",))):
+        said = tmp_path / f"said-{number}"
+        process = command(*train(*arguments, "-o", tmp_path / "cut", *resume), said=said)
+        while said.read_text(encoding="utf-8").count("Epoch") < 2:
+            assert process.exitcode is None, said.read_text(encoding="utf-8")
+            time.sleep(0.01)
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     assert 4 <= load_checkpoint(tmp_path / "cut")["epoch"] < 8
     run(*arguments, "-o", tmp_path / "cut", "--resume")
     ours, theirs = (load_package(tmp_path / name / "hemorrhage-0.1.0") for name in ("cut", "whole"))
@@ -88,7 +81,11 @@ def test_killed_twice_ends_in_the_bits_of_a_run_that_was_not(data, settings, tmp
 def test_torchrun_gives_the_model_of_one_process_and_speaks_once(data, settings, tmp_path) -> None:
     arguments = ("--data", data, "--settings", settings, "--batch-size", 2)
     alone = run(*arguments, "-o", tmp_path / "one")
-    together, _ = ended(started(TWO, *arguments, "-o", tmp_path / "two"))
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    words = [*TORCHRUN, "radiologycnn", *train(*arguments, "-o", tmp_path / "two")]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    together = done.stdout
     for output in (alone, together):
         assert output.count("Epoch 1 of 2") == 1 and output.count("Model hemorrhage-0.1.0") == 1
     for row, other in zip(*(lines_of(tmp_path / name / "log.csv") for name in ("one", "two")), strict=True):
@@ -105,15 +102,20 @@ def test_torchrun_gives_the_model_of_one_process_and_speaks_once(data, settings,
 
 
 def test_folds_and_search_run_under_torchrun(data, settings, tmp_path) -> None:
+    def together(name: str, *more: object) -> tuple[int, str]:
+        words = train(*arguments, "-o", tmp_path / name, *more)
+        return two_processes(run_command, *words, said=tmp_path / f"{name}.txt")
+
     arguments = ("--data", data, "--settings", settings, "--epochs", 1, "--batch-size", 2)
-    output, _ = ended(started(TWO, *arguments, "-o", tmp_path / "folds", "--folds", 2))
-    assert output.count("Table: ") == 1
+    code, said = together("folds", "--folds", 2)
+    assert code == 0 and said.count("Table: ") == 1, said
     assert len(lines_of(tmp_path / "folds" / "out-of-fold.csv")) == 6
-    output, _ = ended(started(TWO, *arguments, "-o", tmp_path / "search", "--search", "learning_rate=0.002,0.0005"))
+    code, said = together("search", "--search", "learning_rate=0.002,0.0005")
+    assert code == 0, said
     rows = lines_of(tmp_path / "search" / "results.csv")
     assert [row["point"] for row in rows] == ["1", "2"] and {row["rank"] for row in rows} == {"1", "2"}
-    _, errors = ended(started(TWO, *arguments, "-o", tmp_path / "bad", "--preset", "paper"), fails=True)
-    assert errors.count("cannot go together") == 1
+    code, said = together("bad", "--preset", "paper")
+    assert code != 0 and said.count("cannot go together") == 1
 
 
 def test_folds_of_simulated_scans(settings, tmp_path, monkeypatch) -> None:

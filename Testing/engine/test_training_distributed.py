@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine.train_together import paths_in, settings
+from engine.forked import two_processes
+from engine.train_together import main, paths_in, settings
 
 from radiologycnn.errors import Cancelled
 from radiologycnn.training.best_epoch import NothingTrained
@@ -20,16 +21,7 @@ from radiologycnn.training.rotatorcuff import trainer
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, save_case
 
 REPOSITORY = Path(__file__).parents[2]
-TWO = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-
-
-def start(*arguments: object, expect: int = 0) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    found = subprocess.run(
-        [str(one) for one in arguments], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert (found.returncode == 0) == (expect == 0), found.stdout + found.stderr
-    return found
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +45,11 @@ def log_of(folder: Path) -> list[dict[str, str]]:
 
 
 def test_two_processes_give_the_weights_of_one_also_when_one_of_them_was_stopped(cases, tmp_path) -> None:
-    start(*TWO, REPOSITORY / "Testing/engine/train_together.py", cases, tmp_path, "learn")
+    # Started from nothing: what a process imports, and when, decides whether the group's threads end with it.
+    words = [*TORCHRUN, REPOSITORY / "Testing/engine/train_together.py", cases, tmp_path, "learn"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
     for head in ("batch", "running"):
         alone = trainer.train(*paths_in(cases), settings(head_norm=head), tmp_path / f"alone-{head}")
         together = torch.load(tmp_path / f"{head}.pt", weights_only=True)
@@ -72,8 +68,8 @@ def test_two_processes_give_the_weights_of_one_also_when_one_of_them_was_stopped
 @pytest.mark.parametrize(("kind", "says"), [("fail", "out of luck"), ("full", "out of room")])
 def test_a_process_that_fails_ends_the_other_one_at_once(cases, tmp_path, kind: str, says: str) -> None:
     started = time.monotonic()
-    found = start(*TWO, REPOSITORY / "Testing/engine/train_together.py", cases, tmp_path, kind, expect=1)
-    assert says in found.stderr
+    code, said = two_processes(main, cases, tmp_path, kind, said=tmp_path / "said.txt")
+    assert code != 0 and says in said, said
     assert time.monotonic() - started < 300  # far less than the processes may wait for each other; busy machines too
 
 

@@ -3,15 +3,13 @@
 import csv
 import json
 import math
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from engine.forked import command
 from engine.head_folder import TINY_HEADS, write_head_folder
 from typer.testing import CliRunner
 
@@ -59,11 +57,9 @@ def without_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 def whole(heads, settings_file, tmp_path_factory) -> tuple[Path, str]:
     """A search that was not interrupted, and what it printed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    # A process of its own, as the killed one: another number of threads would move the last digits.
-    command = [sys.executable, "-m", "radiologycnn.cli", *options(heads, settings_file, folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout
-    return folder, done.stdout
+    done = CliRunner().invoke(app, options(heads, settings_file, folder))
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return folder, done.output
 
 
 def test_every_combination_has_a_row_and_the_best_is_first(whole) -> None:
@@ -103,24 +99,23 @@ def test_best_settings_train_a_model(whole, heads, tmp_path) -> None:
 
 def test_killed_search_goes_on_at_the_point_that_was_cut(whole, heads, settings_file, tmp_path) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "radiologycnn.cli", *options(heads, settings_file, folder)]
-    log = (tmp_path / "log").open("w")
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    words = options(heads, settings_file, folder)
+    process = command(*words, said=tmp_path / "log")
     try:
         second = folder / "points" / "002" / "checkpoint.pt"
         until = time.monotonic() + 200
-        while not second.exists() and process.poll() is None and time.monotonic() < until:
+        while not second.exists() and process.exitcode is None and time.monotonic() < until:
             time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
-        process.wait()
-        log.close()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
     done = without_time(rows_of(folder))
     assert 1 <= len(done) < 4, (tmp_path / "log").read_text()
     first = (folder / "points" / "001" / "log.csv").stat().st_mtime_ns
-    again = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
-    assert "Point 1 of 4" not in again.stdout and "Point 4 of 4" in again.stdout
+    again = CliRunner().invoke(app, [*words, "--resume"])
+    assert again.exit_code == 0, again.output + str(again.exception)
+    assert "Point 1 of 4" not in again.output and "Point 4 of 4" in again.output
     assert (folder / "points" / "001" / "log.csv").stat().st_mtime_ns == first
     assert without_time(rows_of(folder)) == without_time(rows_of(whole[0]))
     assert (folder / "best-settings.json").read_bytes() == (whole[0] / "best-settings.json").read_bytes()
