@@ -254,6 +254,7 @@ class ResultSection:
         result = self.result
         if result is None or slicer.mrmlScene.IsClosing():
             return
+        result.orientSurface()  # the editor makes it anew with each stroke
         labels = result.record["labels"]
         if not self._noteMask(result):
             self._showNotes(result)  # a segment may have been added

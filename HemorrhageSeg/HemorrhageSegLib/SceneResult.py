@@ -11,6 +11,7 @@ import vtk
 
 from HemorrhageSegLib import LabelSegments, MaskOrigin
 from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
+from HemorrhageSegLib.SurfaceFacets import turnOutward
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
@@ -283,6 +284,12 @@ class SceneResult:
     def buildSurface(self) -> None:
         """Make the surface; segments are kept cropped to their own box, which makes this fast."""
         self.segmentationNode.CreateClosedSurfaceRepresentation()
+        self.orientSurface()
+
+    def orientSurface(self) -> None:
+        """To be called after anything has made the surface, as a stroke does: its facets look outwards."""
+        if self.hasSurface and self.gridMatrix().Determinant() < 0:
+            turnOutward(self.segmentationNode)
 
 
 def _definitions(labels: list) -> list:

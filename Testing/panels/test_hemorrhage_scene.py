@@ -184,6 +184,30 @@ def mirrored(head, axis):
     return replace(head, array=array, truth=truth, ijkToRas=ijkToRas)
 
 
+@pytest.mark.parametrize("axis", [None, 0, 2])
+def testFacetsOfASurfaceLookOutwardsWhicheverWayTheScanIsStored(clinic, axis):
+    """Slicer's converter leaves those of left-handed scans inside out, hollows for a printer or a planner."""
+    import vtk
+    from HemorrhageSegLib.SurfaceFacets import signedVolumeMm3
+
+    head = mirrored(clinic.head, axis) if axis is not None else clinic.head
+    clinic.addHead(head, "Live")
+    clinic.answer(clinic.start(), head)
+    clinic.result.buildSurface()
+
+    def volumeMl() -> float:
+        surface = vtk.vtkPolyData()
+        clinic.result.segmentationNode.GetClosedSurfaceRepresentation("hemorrhage-1", surface)
+        return signedVolumeMm3(surface) / 1000
+
+    assert volumeMl() == pytest.approx(head.bleedMl, rel=0.15)
+    mask, offset = clinic.result.maskCrop()
+    mask[:, :3] = 1
+    clinic.result.setMask(mask, offset)  # as a stroke: Slicer makes the surface anew
+    clinic.widget.results.finishEdit()
+    assert volumeMl() > 1.05 * head.bleedMl
+
+
 @pytest.mark.parametrize("isEdited", [False, True], ids=["", "corrected"])
 @pytest.mark.parametrize("axis", [0, 2])
 def testAScanWhoseSlicesSlicerReversesOnLoadingKeepsItsResult(clinic, tmp_path, axis, isEdited):
