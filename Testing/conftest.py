@@ -7,6 +7,7 @@ process's networks are seen or written.
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,27 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the real test images are not here ({SHARED_DATA})")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``made_once(name, make)``: the folder that ``make(folder)`` filled, once for all processes that run tests."""
+    from radiologycnn.annotation.file_lock import file_lock
+
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each process has its own folder in that of the run
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder = base / "made-once" / name
+        with file_lock(folder.with_suffix(".lock"), wait_s=900.0) as held:
+            assert held, f"{name} is not made by another process"
+            if not folder.is_dir():
+                unfinished = folder.with_suffix(".unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return made

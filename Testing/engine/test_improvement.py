@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,8 +32,9 @@ QUICK = {"epochs": 6, "learning_rate": 2e-3, "simulated": 0}
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_model(tmp_path_factory.mktemp("small"))
+def model(made_once, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("small") / "models"
+    return shutil.copytree(made_once("small-model", small_model) / "models", models) / "small-0.2.1"
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +76,7 @@ def test_twenty_corrections_of_a_kind_that_the_model_misses(model, tmp_path) -> 
     package = find_model(tmp_path / "out" / "small-0.3.0")
     assert package.id == record["model"] == "small-0.3.0"
     assert "15 head CTs" in package.training_data and "small-0.2.1" in package.training_data
-    card = json.loads(package.read_description())["improvement"]
+    card = package.read_description()["improvement"]
     assert card["base"] == {"id": "small-0.2.1", "sha256": find_model(model).weights_sha256}
     assert (card["cases"], card["raters"]) == (15, ["ab", "cd"])
     assert card["held_out_dice"]["after"] > card["held_out_dice"]["before"]

@@ -118,12 +118,20 @@ def shoulderClinic(openClinic):
 
 
 @pytest.fixture(scope="session")
-def smallModels(tmp_path_factory):
-    """A folder with a small model for each panel, made in another process: torch stays out of this one."""
-    folder = tmp_path_factory.mktemp("models")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "Testing")])}
-    subprocess.run([sys.executable, "-c", MAKE_MODELS, str(folder)], check=True, env=environment, timeout=240)
-    return folder
+def madeElsewhere(made_once):
+    """madeElsewhere(name, program) is a folder that a program filled in a process of its own, where torch may be."""
+
+    def run(program, folder):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "Testing")])}
+        subprocess.run([sys.executable, "-c", program, str(folder)], check=True, env=environment, timeout=600)
+
+    return lambda name, program: made_once(name, lambda folder: run(program, folder))
+
+
+@pytest.fixture(scope="session")
+def smallModels(madeElsewhere):
+    """A folder with a small model for each panel."""
+    return madeElsewhere("small-models", MAKE_MODELS)
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,24 @@
 """Ranking and improving by real clicks with the real worker, on a folder of small corrected scans."""
 
+import json
 import os
-import subprocess
+import shutil
 import sys
 
 import pytest
 
+MAKE_MODEL = """
+import sys
+from pathlib import Path
+from engine.improvable import small_model
+small_model(Path(sys.argv[1]))
+"""
 MAKE = """
-import json, sys
+import sys
 from pathlib import Path
 import numpy as np
-from engine.improvable import FRESH_HU, corrected_folder, small_model
-from radiologycnn.images import write_image
+from engine.improvable import FRESH_HU, corrected_folder
 folder = Path(sys.argv[1])
-card = small_model(folder) / "model.json"
-description = json.loads(card.read_text())
-description["simulated"] = False  # no simulated scans are mixed in: they take minutes
-card.write_text(json.dumps(description))
 corrected_folder(folder / "good", 12, FRESH_HU)
 beside = lambda number, mask: mask if number < 3 else np.roll(mask, (5, 9, 9), (0, 1, 2))
 corrected_folder(folder / "bad", 12, FRESH_HU, beside)
@@ -31,24 +33,35 @@ for number in (1, 2, 3):  # held out are those that are right
 
 
 @pytest.fixture(scope="module")
-def corrected(tmp_path_factory, repository):
-    """A folder with a small model and two datasets, made in another process: torch stays out of this one."""
-    folder = tmp_path_factory.mktemp("corrected")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(repository / "Testing")])}
-    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, env=environment, timeout=600)
-    return folder
+def corrected(madeElsewhere, tmp_path_factory):
+    """A folder with a small model and two datasets."""
+    folder = tmp_path_factory.mktemp("learning") / "corrected"
+    shutil.copytree(madeElsewhere("small-model", MAKE_MODEL) / "models", folder / "models")
+    card = folder / "models" / "small-0.2.1" / "model.json"
+    description = json.loads(card.read_text())
+    description["simulated"] = False  # no simulated scans are mixed in: they take minutes
+    card.write_text(json.dumps(description))
+    return shutil.copytree(madeElsewhere("corrected", MAKE), folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def workerClient(slicerHost):
+    """One real worker, which begins with the first request, for all that is learned here: it imports torch once."""
+    from RadiologyCNNLib.QtWorkerProcess import makeClient
+
+    client = makeClient()
+    yield client
+    client.stop()
 
 
 @pytest.fixture
-def learning(room, corrected, monkeypatch):
+def learning(room, corrected, workerClient, monkeypatch):
     """The panel with two scans listed, the small model chosen, and a real worker for what is done with the list."""
-    from RadiologyCNNLib.QtWorkerProcess import makeClient
-
     monkeypatch.setenv("RADIOLOGYCNN_MODELS", str(corrected / "models"))
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
     jobs = room.widget.jobs
     jobs.abandon()
-    jobs.client = client = makeClient()
+    jobs.client = workerClient
     room.parts = room.widget.datasetUi
     room.parts.improveCollapsibleButton.collapsed = False
     room.writeScans(2)
@@ -58,8 +71,7 @@ def learning(room, corrected, monkeypatch):
     assert room.widget.inputs.modelId == "small-0.2.1"
     yield room
     room.parts.improveCollapsibleButton.collapsed = True
-    jobs.abandon()
-    client.stop()
+    jobs.client = None  # the process stays for the next test
 
 
 def useDataset(room, folder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,11 @@ from engine.improvable import OLD_HU, corrected_folder, small_model
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
-def test_killed_in_the_middle_it_goes_on_and_ends_in_a_listed_model(start_worker: Callable, tmp_path: Path) -> None:
-    model = small_model(tmp_path)
+def test_killed_in_the_middle_it_goes_on_and_ends_in_a_listed_model(
+    start_worker: Callable, made_once: Callable, tmp_path: Path
+) -> None:
+    models = shutil.copytree(made_once("small-model", small_model) / "models", tmp_path / "models")
+    model = models / "small-0.2.1"
     corrected_folder(tmp_path / "data", 12, OLD_HU)
     environment = {"RADIOLOGYCNN_MODELS": str(model.parent), "OMP_NUM_THREADS": "1"}
     settings = {"epochs": 6, "learning_rate": 2e-3, "simulated": 0}
