@@ -3,12 +3,11 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from engine.forked import command
 
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
@@ -32,8 +31,8 @@ RUNS = {
 }  # fmt: skip
 
 
-def command(paper: str, settings: dict, folder: Path) -> list[str]:
-    words = [sys.executable, "-m", "radiologycnn.cli", "reproduce", paper, "--quick", "--device", "cpu"]
+def words_of(paper: str, settings: dict, folder: Path) -> list[str]:
+    words = ["reproduce", paper, "--quick", "--device", "cpu"]
     for name, value in {**settings, "epochs": EPOCHS, "output": folder}.items():
         words += [f"--{name.replace('_', '-')}", ",".join(value) if isinstance(value, tuple) else str(value)]
     return words
@@ -42,19 +41,16 @@ def command(paper: str, settings: dict, folder: Path) -> list[str]:
 def kill_at(paper: str, settings: dict, folder: Path, pattern: str) -> None:
     """Start the run and kill it as soon as a new file of this pattern is there."""
     before = set(folder.glob(pattern))
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(
-        command(paper, settings, folder), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    said = folder.with_suffix(".txt")
+    process = command(*words_of(paper, settings, folder), said=said)
     try:
         while not set(folder.glob(pattern)) - before:
-            assert process.poll() is None, process.stderr.read().decode()
+            assert process.exitcode is None, said.read_text(encoding="utf-8")
             time.sleep(0.005)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stderr.close()
-    assert process.returncode == -signal.SIGKILL
+        process.kill()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def without_times(folder: Path) -> dict[str, list[list[str]]]:
