@@ -80,6 +80,7 @@ class WorkerClient:
         self._lastWarm = None
         self._deaths = deque()
         self._isStopping = False
+        self._hasLostGpu = False  # then it leaves by itself, and what waits is the next one's
         process.onBytes = self._output.addBytes
         process.onErrorBytes = self._output.addErrorBytes
         process.onFinished = self.onFinished
@@ -119,7 +120,7 @@ class WorkerClient:
         if self.state != "stopped":
             return
         self._output.clear()
-        self._isStopping = False
+        self._isStopping = self._hasLostGpu = False
         self.pid = None
         self._setState("starting")
         self._startTimer = self._scheduler.after(START_SECONDS, self._onNotReady)
@@ -173,22 +174,28 @@ class WorkerClient:
     # ---- what the process calls ------------------------------------------------------------------------------------
 
     def onFinished(self, code):
-        """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason."""
+        """The worker has ended. Where nobody asked for that, say so for every job, and start anew within reason.
+
+        Jobs that waited behind one whose GPU failed are given to the new worker.
+        """
         self._output.end()
         self._stopStartTimer()
-        wasReady = self.pid is not None
+        wasReady, hasLostGpu = self.pid is not None, self._hasLostGpu
         self.pid = None
         self._setState("stopped")
         if self._isStopping:
             return
         error = WorkerError.ofDeath(code, wasReady, self.errorLog)
         self.logged.emit(f"{error.message} Exit code {code}.")
+        mayRestart = wasReady and self._mayRestart()
         for job, pending in list(self._jobs.items()):
-            self._end(job, self.cancelled) if pending.isCancelled else self._end(job, self.failed, error)
-        if wasReady and self._mayRestart() and self.state == "stopped":
+            if pending.isCancelled:
+                self._end(job, self.cancelled)
+            elif not (hasLostGpu and mayRestart):
+                self._end(job, self.failed, error)
+        if mayRestart and self.state == "stopped":
             self.start()
-            if self._lastWarm is not None:
-                self.request("warm", **self._lastWarm)
+            self._warmAgain()
 
     def onFailedToStart(self, reason):
         """The program could not be started at all."""
@@ -218,6 +225,7 @@ class WorkerClient:
             self._end(job, self.cancelled)
         elif event == "error":
             error = WorkerError.ofMessage(message)
+            self._hasLostGpu |= error.code == protocol.GPU_FAILED and self._jobs[job].command != "warm"
             if error.details:
                 self.logged.emit(error.details)
             self._end(job, self.failed, error)
@@ -255,6 +263,10 @@ class WorkerClient:
         self.start()
         for name in given:
             self.cancelled.emit(name)
+        self._warmAgain()
+
+    def _warmAgain(self):
+        """Have the new worker load the network that the last one had, unless that is asked for already."""
         if not any(pending.command == "warm" for pending in self._jobs.values()) and self._lastWarm is not None:
             self.request("warm", **self._lastWarm)
 

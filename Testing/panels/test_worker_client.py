@@ -224,6 +224,31 @@ def test_death_of_the_worker_fails_its_jobs_with_its_last_words(bench):
     assert bench.process.starts == 2
 
 
+def test_jobs_that_waited_behind_one_whose_gpu_failed_are_given_to_the_next_worker(bench):
+    first, given, waiting = (bench.client.request(name) for name in ("segment", "prepare", "measure"))
+    bench.sayReady()
+    bench.client.cancel(given)
+    bench.say(event="error", job=first, code="gpu-failed", message="The GPU stopped answering.", hint="Try again.")
+    assert bench.ends(first) == ["failed"]
+    bench.process.isRunning = False
+    bench.client.onFinished(1)
+    assert (bench.ends(given), bench.ends(waiting), bench.process.starts) == (["cancelled"], [], 2)
+    bench.sayReady()
+    assert bench.process.written == [{"cmd": "measure", "job": waiting}]
+    bench.client.onFinished(1)  # that one died of something else
+    assert bench.ends(waiting) == ["failed"]
+
+
+def test_jobs_are_not_given_on_where_gpu_after_gpu_fails(bench):
+    jobs = [bench.client.request("segment") for _ in range(RESTARTS_PER_MINUTE + 3)]
+    for job in jobs[: RESTARTS_PER_MINUTE + 1]:
+        bench.sayReady()
+        bench.say(event="error", job=job, code="gpu-failed", message="The GPU stopped answering.")
+        bench.client.onFinished(1)
+    assert bench.client.state == "stopped"
+    assert [bench.ends(job) for job in jobs] == [["failed"]] * len(jobs)
+
+
 def test_worker_that_keeps_dying_is_left_alone_until_somebody_asks(bench):
     bench.client.start()
     for _ in range(RESTARTS_PER_MINUTE + 1):
