@@ -6,6 +6,7 @@ It asks package metadata only and imports none of the packages: torch never ente
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 
 from packaging.requirements import Requirement
@@ -19,6 +20,9 @@ CPU_REQUIREMENTS = (f"openvino{OPENVINO_VERSION}", *COMMON_REQUIREMENTS)
 #: What runs them on an NVIDIA GPU, and the little that OpenVINO cannot do.
 TORCH_REQUIREMENTS = (f"torch{TORCH_VERSION}", "safetensors>=0.4", *COMMON_REQUIREMENTS)
 
+#: Packages that only pip brings, which writes their metadata last.
+_FROM_PIP = ("torch", "openvino")
+
 
 def unmet(requirements):
     """Those of the requirements (as pip writes them) that are not met."""
@@ -29,19 +33,27 @@ def unmet(requirements):
 def isMet(requirement):
     """Whether a requirement is met, from the package's metadata alone.
 
-    A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch has
-    metadata but no module, or the other way round, and does not count.
+    A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch or
+    OpenVINO has metadata but no module, or the other way round, and does not count.
     """
     isThere = _isFound(requirement.name)
     try:
-        version = importlib.metadata.version(requirement.name)
+        version = _version(importlib.metadata.distribution(requirement.name))
     except importlib.metadata.PackageNotFoundError:
-        return isThere and requirement.name != "torch"
+        return isThere and requirement.name not in _FROM_PIP
     return bool(isThere and version and requirement.specifier.contains(version, prereleases=True))
 
 
+def _version(distribution):
+    """Its version, from the head of its metadata: parsing all of that, licences too, would keep a click waiting."""
+    found = re.search(r"^Version:[ \t]*(\S+)", distribution.read_text("METADATA") or "", re.MULTILINE)
+    return found.group(1) if found else distribution.version
+
+
 def _isFound(name):
+    """Whether there is a package to import; a folder without its files, as a broken removal leaves it, is none."""
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return name in sys.modules
+    return spec is not None and spec.origin is not None

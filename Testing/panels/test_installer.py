@@ -4,13 +4,15 @@ import importlib
 import importlib.metadata
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 
 import RadiologyCNNLib.Installer
+from radiologycnn.networks.installed import is_installed
 from RadiologyCNNLib.Installer import Installer
-from RadiologyCNNLib.WorkerRequirements import isMet
+from RadiologyCNNLib.WorkerRequirements import COMMON_REQUIREMENTS, isMet
 
 MISSING = "a-package-that-nobody-has>=1"
 
@@ -80,16 +82,17 @@ def system():
 def versions(monkeypatch):
     """Package versions as the metadata tells them; a package that is not named here is as it really is."""
     told = {}
-    real = importlib.metadata.version
+    real = importlib.metadata.distribution
 
-    def version(name):
+    def distribution(name):
         if name in told:
             if told[name] is None:
                 raise importlib.metadata.PackageNotFoundError(name)
-            return told[name]
+            metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {told[name]}\n\nThe text\nVersion: 9999\n"
+            return SimpleNamespace(read_text=lambda file: metadata if file == "METADATA" else None)
         return real(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
     return told
 
 
@@ -106,9 +109,26 @@ def test_versions_that_are_too_old_are_missing(versions):
     assert isMet(Requirement("numpy>=1.26"))
 
 
-def test_half_installed_torch_is_missing(versions):
-    versions["torch"] = None
-    assert not isMet(Requirement("torch>=2.2"))
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+@pytest.mark.parametrize("left", ["package", "metadata", "folder"])
+def test_half_installed_package_is_missing(versions, monkeypatch, tmp_path, name, left):
+    """Package without metadata, metadata without package, a folder alone: pip was ended, or a file was in use."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)])
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    if left != "metadata":
+        (tmp_path / name).mkdir()
+    if left == "package":
+        (tmp_path / name / "__init__.py").write_text("")
+    versions[name] = None if left == "package" else "9999.0"
+    importlib.invalidate_caches()
+    assert not isMet(Requirement(f"{name}>=1"))
+    assert is_installed(name) == (left == "package")
+
+
+def test_versions_are_read_as_the_whole_metadata_say_them():
+    for requirement in map(Requirement, COMMON_REQUIREMENTS):
+        exact = Requirement(f"{requirement.name}=={importlib.metadata.version(requirement.name)}")
+        assert isMet(exact)
 
 
 def test_package_that_slicer_built_itself_counts_without_metadata(versions):

@@ -21,11 +21,15 @@ INSTALL_TORCH = "Install PyTorch, in Slicer with the extension PyTorch (its modu
 
 
 def is_installed(name: str) -> bool:
-    """Whether a package can be found; nothing is imported."""
+    """Whether a package can be found; nothing is imported.
+
+    A folder without the package's own files, as a broken removal leaves it, is none.
+    """
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return sys.modules.get(name) is not None
+    return spec is not None and spec.origin is not None
 
 
 def cuda_is_likely() -> bool:
