@@ -21,19 +21,25 @@ from engine.model_files import change_description
 from radiologycnn.cli import app, main
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
+from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.hemorrhage.results import csv_rows
 from radiologycnn.images import list_series, read_volume, write_image
 from radiologycnn.images.checks import SIZE_LOST
 from radiologycnn.scan_command import scan_names
 
 
+def write_head(path: Path) -> None:
+    """A head with a ball of blood, of few voxels: what is tested here is what becomes of an answer."""
+    volume, _ = head_phantom((64, 80, 80), np.diag([2.8, 3.2, 2.8]))
+    write_image(path, volume.array, volume.ijk_to_lps)
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     """A folder with a scan and a model; its commands see no other models."""
     folder = tmp_path_factory.mktemp("workplace")
-    volume, _ = head_phantom()
-    write_image(folder / "head.nii.gz", volume.array, volume.ijk_to_lps)
-    make_package(folder / "hand-made")
+    write_head(folder / "head.nii.gz")
+    make_package(folder / "hand-made", preprocessing=Preprocessing(grid_shape_ijk=(64, 64, 32)).to_dict())
     return folder
 
 
@@ -190,8 +196,7 @@ def test_help_fills_the_lines_of_the_terminal():
 
 
 def test_several_scans_have_a_folder_each_and_a_bad_one_is_no_obstacle(command, workplace):
-    volume, _ = head_phantom()
-    write_image(workplace / "second.nrrd", volume.array, volume.ijk_to_lps)
+    write_head(workplace / "second.nrrd")
     write_image(workplace / "empty.nii.gz", np.zeros((20, 30, 30), np.int16), np.eye(4))
     scans = ("head.nii.gz", "empty.nii.gz", "absent.nii.gz", "second.nrrd")
     finished = command("segment", *scans, "-o", "many", "-m", "hand-made", expect=1)
@@ -269,9 +274,8 @@ def test_a_rerun_leaves_nothing_of_an_earlier_model(command, workplace, tmp_path
 
 
 def test_a_scan_that_is_refused_now_keeps_no_earlier_result(command, workplace, monkeypatch):
-    volume, _ = head_phantom()
     for name in ("left", "right"):
-        write_image(workplace / f"{name}.nii.gz", volume.array, volume.ijk_to_lps)
+        write_head(workplace / f"{name}.nii.gz")
     scans = ("head.nii.gz", "left.nii.gz", "right.nii.gz")
     command("segment", *scans, "-o", "rerun", "-m", "hand-made", "-q")
     out = workplace / "rerun"
@@ -331,9 +335,8 @@ def test_scans_of_equal_names_are_called_after_their_folders_too(command, workpl
     assert [name[-9:] for name in scan_names(map_to_text(nested))] == ["a-s-DICOM", "b-s-DICOM"]
     with pytest.raises(InputError, match="Two of the scans are called x"):
         scan_names(map_to_text([tmp_path / "x.nii", tmp_path / "x.nrrd", tmp_path / "y.nrrd"]))
-    volume, _ = head_phantom()
     for patient in ("p1", "p2"):
-        write_image(tmp_path / patient / "head.nrrd", volume.array, volume.ijk_to_lps)
+        write_head(tmp_path / patient / "head.nrrd")
     command(
         "segment", tmp_path / "p1" / "head.nrrd", tmp_path / "p2" / "head.nrrd", "-o", "cds", "-m", "hand-made", "-q"
     )
@@ -352,8 +355,7 @@ def test_a_lost_voxel_size_is_said_where_the_scan_is_refused_for_it(command, wor
 
 
 def test_stopped_between_two_scans_what_is_finished_stays(command, workplace, monkeypatch):
-    volume, _ = head_phantom()
-    write_image(workplace / "later.nrrd", volume.array, volume.ijk_to_lps)
+    write_head(workplace / "later.nrrd")
     segment, asked = HemorrhageSegmenter.segment, threading.Event()
 
     def then_ctrl_c(*arguments, **options):
