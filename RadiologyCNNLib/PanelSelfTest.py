@@ -5,6 +5,7 @@ import sys
 import time
 import types
 
+import numpy as np
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
@@ -44,6 +45,19 @@ class PanelSelfTest(ScriptedLoadableModuleTest):
         if isMissing:
             self.leftOut("the panel in its window: Slicer runs without a main window")
         return isMissing
+
+    def sliceNodes(self) -> list:
+        """Nodes of the slice views, whatever a layout calls them; where there are none, that is said."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+        if not nodes:
+            self.leftOut("the slice views: there are none")
+        return nodes
+
+    @staticmethod
+    def distanceToSlice(sliceNode, placeRas) -> float:
+        """How far a place lies from a view's plane, in mm."""
+        matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+        return float(abs((np.array(placeRas) - matrix[:3, 3]) @ matrix[:3, 2]))
 
     def openedPanel(self, needsModel=True):
         """The panel's widget object, with the panel shown; None where there is no window, or no model for it."""

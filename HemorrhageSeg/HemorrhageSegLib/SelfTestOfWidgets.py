@@ -45,7 +45,7 @@ class WidgetsTest:
             self.assertEqual(ui.lesionTable.model().rowCount(), 1)
             self.assertEqual(volume.GetDisplayNode().GetWindow(), 80)
             self.delayDisplay("The bleed is outlined and measured")
-            self._chooseARow(ui)
+            self._chooseARow(ui, result)
             self._moveTheThreshold(ui, result)
             ui.show3DCheckBox.checked = True
             self.waitFor(lambda: result.hasSurface)
@@ -58,12 +58,14 @@ class WidgetsTest:
         ui.resetThresholdButton.click()
         self.assertAlmostEqual(result.totalMl(), self.head.bleedMl, places=6)
 
-    def _chooseARow(self, ui) -> None:
-        sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+    def _chooseARow(self, ui, result) -> None:
+        nodes, place = self.sliceNodes(), result.measurements.lesions[0].place_ras_mm
         ui.lesionTable.clearSelection()
-        sliceNode.SetSliceOffset(-50.0)
+        for node in nodes:
+            node.JumpSlice(-90.0, -90.0, -90.0)
         ui.lesionTable.selectRow(0)
-        self.assertLess(abs(sliceNode.GetSliceOffset() - 4.0), 5.0)
+        for node in nodes:
+            self.assertLess(self.distanceToSlice(node, place), 5.0)
 
     def _correct(self, widget, result) -> None:
         ui = widget.ui

@@ -18,6 +18,7 @@ MAP_FILE_NAME = "cam.nii.gz"  # as ``radiologycnn classify`` names it
 MARK_EDGE_MM = 20.0
 MAP_OPACITY = 0.5
 WINDOW_PERCENTILES = (0.5, 99.0)
+LEAST_SPREAD = 0.2  #: smallest singular value of three slices' normals; 1 where they are at right angles
 
 
 class ReaderStudyScene:
@@ -254,16 +255,16 @@ def _middle(volumeNode) -> list:
 
 
 def _crossing(volumeNode) -> list:
-    """Where the three slices cross (RAS, mm); the middle of the scan where that is outside it."""
+    """Where three slices cross (RAS, mm), those that are on the screen first; the middle of the scan where that is
+    outside it, or there are no three."""
     normals, offsets = [], []
-    for name in ("Red", "Yellow", "Green"):
-        node = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{name}")
-        if node is None:
-            return _middle(volumeNode)
+    for node in sorted(slicer.util.getNodesByClass("vtkMRMLSliceNode"), key=lambda one: not one.IsMappedInLayout()):
         matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
-        normals.append(matrix[:3, 2])
-        offsets.append(matrix[:3, 2] @ matrix[:3, 3])
-    if abs(np.linalg.det(normals)) < 0.1:
+        spread = np.linalg.svd([*normals, matrix[:3, 2]], compute_uv=False)
+        if len(normals) < 3 and spread[-1] > LEAST_SPREAD:
+            normals.append(matrix[:3, 2])
+            offsets.append(matrix[:3, 2] @ matrix[:3, 3])
+    if len(normals) < 3:
         return _middle(volumeNode)
     place = np.linalg.solve(normals, offsets)
     bounds = [0.0] * 6

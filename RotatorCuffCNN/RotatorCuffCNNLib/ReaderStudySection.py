@@ -218,12 +218,10 @@ class ReaderStudySection:
         self._otherSections.visible = True
         message = ""
         if reading.is_complete:
-            message = messageHtml(_("All cases are answered. Thank you."))
+            text = _("All cases are answered. Thank you.")
             if reading.skipped:
-                count = len(reading.skipped)
-                message = messageHtml(
-                    _("All cases that could be loaded are answered; {count} could not.").format(count=count)
-                )
+                text = _("All cases that could be loaded are answered; {count} could not.")
+            message = messageHtml(text.format(count=len(reading.skipped)))
         self.setup.show(message)
         self._ended()
 

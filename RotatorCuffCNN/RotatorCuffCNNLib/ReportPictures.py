@@ -18,7 +18,7 @@ from RadiologyCNNLib.ScanGeometry import ijkToWorld
 from RotatorCuffCNNLib import CamDisplay, CamRendering
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
-SLICE_VIEWS = ("Red", "Green", "Yellow")
+FIRST_VIEWS = ("Red", "Green", "Yellow")  #: of Slicer's usual layouts; a person's own may have others
 
 
 def reportPictures(result: CuffResult) -> list:
@@ -27,7 +27,7 @@ def reportPictures(result: CuffResult) -> list:
     pictures = []
     manager = slicer.app.layoutManager()
     if manager is not None:
-        for name in SLICE_VIEWS:
+        for name in sorted(manager.sliceViewNames(), key=lambda one: (*FIRST_VIEWS, one).index(one)):
             widget = manager.sliceWidget(name)
             if widget is not None and widget.visible and _showsScan(widget, result):
                 sliceNode = widget.mrmlSliceNode()

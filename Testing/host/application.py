@@ -32,11 +32,12 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._startup_environment = dict(os.environ)
         self._pause_count = 0
 
-    def _start(self, core, viewport):
-        """Take the core, and make the managers that need it."""
+    def _start(self, core, viewport, orientations):
+        """Take the core, and make the managers that need it; without a viewport there are no views."""
         self._core = core
-        self._layout_manager = qSlicerLayoutManager(core, viewport)
-        fit_slices_when_background_changes(self._layout_manager)
+        if viewport is not None:
+            self._layout_manager = qSlicerLayoutManager(core, viewport, orientations)
+            fit_slices_when_background_changes(self._layout_manager)
         self._io_manager = qSlicerIOManager(core)
 
     def testingEnabled(self):
@@ -97,7 +98,8 @@ class qSlicerApplication(QtWidgets.QApplication):
         before = self._pause_count
         self._pause_count = max(0, before + (1 if paused else -1))
         if bool(before) != bool(self._pause_count):
-            self._layout_manager.setRenderPaused(paused)
+            if self._layout_manager is not None:
+                self._layout_manager.setRenderPaused(paused)
             self.renderPaused.emit(paused)
 
     def _folder(self, name):

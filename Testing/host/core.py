@@ -11,8 +11,6 @@ import vtk
 
 from .color_files import write_color_files
 
-SLICE_VIEWS = ("Red", "Yellow", "Green")
-
 
 class Core:
     """The scene, its application logic and the module logics, by the name of the module."""

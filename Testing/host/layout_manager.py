@@ -1,13 +1,11 @@
-"""Stand-in for the layout manager: four-up, one view, or conventional; three slice views and one 3D view."""
+"""Stand-in for the layout manager: four-up or one view; slice views, usually three, and one 3D view."""
 
 import slicer
 import vtk
 
-from .core import SLICE_VIEWS
 from .stand_in import Property, QtCore, QtWidgets, Signal, stand_in
 from .view_widgets import qMRMLSliceWidget, qMRMLThreeDWidget
 
-ORIENTATIONS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
 _node = slicer.vtkMRMLLayoutNode
 ONLY = {
     _node.SlicerLayoutOneUpRedSliceView: "Red",
@@ -21,7 +19,7 @@ ONLY = {
 class qSlicerLayoutManager(QtCore.QObject):
     layoutChanged = Signal(int)
 
-    def __init__(self, core, viewport):
+    def __init__(self, core, viewport, orientations):
         super().__init__(viewport)
         self._core = core
         self._logic = slicer.vtkMRMLLayoutLogic()
@@ -29,7 +27,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._grid = QtWidgets.QGridLayout(viewport)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
-        self._slices = {name: qMRMLSliceWidget(core, name, ORIENTATIONS[name]) for name in SLICE_VIEWS}
+        self._slices = {name: qMRMLSliceWidget(core, name, one) for name, one in orientations.items()}
         self._three_d = qMRMLThreeDWidget(core)
         self._layout_node = core.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
         self._layout_node.SetSingletonTag("vtkMRMLLayoutNode")
@@ -44,7 +42,9 @@ class qSlicerLayoutManager(QtCore.QObject):
             self._layout_node.AddLayoutDescription(layout, "<layout/>")  # the views are laid out here, not by the node
         self._layout_node.SetViewArrangement(layout)
         shown = ONLY.get(layout)
-        places = {"Red": (0, 0), "3D": (0, 1), "Green": (1, 0), "Yellow": (1, 1)}  # as in Slicer's four-up
+        first = [name for name in ("Red", "Green", "Yellow") if name in self._slices]  # as in Slicer's four-up
+        names = [*first, *(name for name in self._slices if name not in first)]
+        places = {"3D": (0, 1), **{name: ((0, 0), (1, 0), (1, 1))[n % 3] for n, name in enumerate(names)}}
         for name, widget in {**self._slices, "3D": self._three_d}.items():
             self._grid.removeWidget(widget)
             self._grid.addWidget(widget, *(places[name] if shown is None else (0, 0)))

@@ -30,6 +30,7 @@ THREE_D_MANAGERS = (
 # Slicer's light theme: pale blue from top to bottom
 THREE_D_BACKGROUND = ((0.756863, 0.764706, 0.909804), (0.454902, 0.470588, 0.745098))
 SLICE_COLORS = {"Red": (0.953, 0.290, 0.200), "Yellow": (0.929, 0.835, 0.298), "Green": (0.431, 0.690, 0.294)}
+OTHER_COLOR = (0.55, 0.55, 0.55)
 
 
 class Rendering:
@@ -99,7 +100,7 @@ class SliceRendering(Rendering):
         self.logic.AddSliceNode(name)
         self.node = self.logic.GetSliceNode()
         self.node.SetLayoutLabel(name[0])
-        self.node.SetLayoutColor(*SLICE_COLORS[name])
+        self.node.SetLayoutColor(*SLICE_COLORS.get(name, OTHER_COLOR))
         self.node.SetOrientation(orientation)
         self.node.SetMappedInLayout(1)
         self.mapper = vtk.vtkImageMapper()

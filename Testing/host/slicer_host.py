@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")
+SLICE_VIEWS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
 
 
 def import_stand_ins() -> None:
@@ -37,12 +38,20 @@ class SlicerHost:
     Slicer's names (``slicer.app``, ``slicer.mrmlScene``, ``slicer.modules``, ``qt``, ``ctk``) are those of the real
     application while it lives. ``testing`` is Slicer's ``--testing``: message boxes answer at once; the texts that
     they would have shown are in ``messages``. ``errors`` holds tracebacks of exceptions that left a slot: Slicer
-    prints these and goes on, tests should look at them.
+    prints these and goes on, tests should look at them. Without ``has_window`` it is Slicer's ``--no-main-window``:
+    there are no views at all. ``slice_views`` are orientations by name; a person's own layout may have any, or none.
     """
 
     _instance = None
 
-    def __init__(self, offscreen: bool | None = None, testing: bool = True, size: tuple[int, int] = (1440, 900)):
+    def __init__(
+        self,
+        offscreen: bool | None = None,
+        testing: bool = True,
+        size: tuple[int, int] = (1440, 900),
+        has_window: bool = True,
+        slice_views: dict[str, str] = SLICE_VIEWS,
+    ):
         if SlicerHost._instance is not None:
             raise RuntimeError("the process has a stand-in host already: use SlicerHost.instance()")
         if offscreen is None:
@@ -57,7 +66,7 @@ class SlicerHost:
         self.temporary_path = Path(tempfile.mkdtemp(prefix="slicer-host-"))
         self.messages: list[tuple[str, str]] = []
         self.errors: list[str] = []
-        self._start(testing, size)
+        self._start(testing, size, has_window, slice_views)
         SlicerHost._instance = self
 
     @classmethod
@@ -65,7 +74,7 @@ class SlicerHost:
         """The process's host, started now if it is not yet."""
         return cls._instance if cls._instance is not None else cls()
 
-    def _start(self, testing: bool, size: tuple[int, int]) -> None:
+    def _start(self, testing: bool, size: tuple[int, int], has_window: bool, slice_views: dict[str, str]) -> None:
         from . import qt_module
 
         self.qt = qt = qt_module.make()
@@ -101,15 +110,16 @@ class SlicerHost:
         self._install_python_modules(scripted_module, parameter_node, python_modules)
         self.modules = application.make_modules_namespace(self.core, app)
         self._subject_hierarchy = subject_hierarchy.SubjectHierarchyItems(self.core.scene)
-        self.window = main_window.qSlicerMainWindow()
-        app._start(self.core, self.window._viewport)
+        self.window = main_window.qSlicerMainWindow() if has_window else None
+        app._start(self.core, self.window and self.window._viewport, slice_views)
         self.layout_manager = app.layoutManager()
         qt_module.UiLoader.stand_ins = stand_in.REGISTRY
         self.slicer.dicomDatabase = app.dicomDatabase()
         self._collect_messages()
         sys.excepthook = self._on_exception
-        self.window.resize(*size)
-        self.window.show()
+        if has_window:
+            self.window.resize(*size)
+            self.window.show()
         app.aboutToQuit.connect(self._clean_up_panels)
         self.process_events()
 
@@ -168,8 +178,9 @@ class SlicerHost:
             setattr(self.modules, name + "Instance", module._python)
             manager.moduleLoaded.emit(name)
             self.app.startupCompleted.emit()
-            self.window._selector._add(name, module.title)
-        if select:
+            if self.window is not None:
+                self.window._selector._add(name, module.title)
+        if select and self.window is not None:
             self.slicer.util.selectModule(name)
             self.process_events()
         return module.widgetRepresentation().self()
@@ -304,7 +315,8 @@ class SlicerHost:
         self.app.aboutToQuit.emit()
         self.process_events()
         self.core.scene.Clear(True)
-        self.window.close()
+        if self.window is not None:
+            self.window.close()
         shutil.rmtree(self.temporary_path, ignore_errors=True)
 
     def run(self) -> int:

@@ -10,6 +10,7 @@ from .widgets_mrml import qMRMLWidget
 
 Qt = QtCore.Qt
 SLICE_VIEW_COLORS = {"Red": "#f34a33", "Yellow": "#edd54c", "Green": "#6eb04b"}
+OTHER_VIEW_COLOR = "#8c8c8c"
 THREE_D_VIEW_COLOR = "#7471d1"
 
 
@@ -48,7 +49,7 @@ class qMRMLSliceControllerWidget(_ControllerBar):
     """Colour bar with the view's letter, a slider over the slices and the offset in mm."""
 
     def __init__(self, view, name):
-        super().__init__(name[0], SLICE_VIEW_COLORS[name])
+        super().__init__(name[0], SLICE_VIEW_COLORS.get(name, OTHER_VIEW_COLOR))
         self._view = view
         self._slider = QtWidgets.QSlider(Qt.Horizontal)
         self._slider.accessibleName = f"{name} slice offset"

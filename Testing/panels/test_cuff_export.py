@@ -171,6 +171,16 @@ def testReportShowsNoOtherScanAndNamesNoMapThatIsNotShown(cuff, result):
     assert [one.png for one in pictures(result)] == [one.png for one in ofVoxels] and len(ofVoxels) == 3
 
 
+def testReportShowsTheViewsOfAnyLayout(cuff, result, monkeypatch):
+    """As a person's own layout names them."""
+    cuff.modules.CamDisplay.setOverlay(result, True)
+    manager = cuff.slicer.app.layoutManager()
+    views = {name if name == "Green" else f"{name}+": widget for name, widget in manager._slices.items()}
+    monkeypatch.setattr(manager, "_slices", views)
+    captions = [one.caption.split(" ")[0] for one in cuff.modules.ReportPictures.reportPictures(result)]
+    assert captions == ["Coronal", "Axial", "Sagittal"]
+
+
 def testReportLeavesOutTheNamesInTheCornersOfTheViews(cuff, result):
     cuff.modules.CamDisplay.setOverlay(result, True)
     plain = [one.png for one in cuff.modules.ReportPictures.reportPictures(result)]

@@ -47,6 +47,33 @@ def testABoxOnTheTearIsKeptAndTheMapsPeakIsCheckedAgainstIt(clinic, folder):
     assert (fourth["mark"], fourth["peak_distance_mm"]) == ("", "")
 
 
+def testAMarkBeginsWhereTheSlicesOfAnyLayoutCross(clinic):
+    """There may be several of one plane, and they need not be called Red, Yellow and Green."""
+    clinic.startStudy()
+    nodes = clinic.slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    before = [node.IsMappedInLayout() for node in nodes]
+    others = []
+    try:
+        for node in nodes:
+            node.SetMappedInLayout(False)
+        for number, orientation in enumerate(("Axial", "Axial", "Coronal", "Sagittal")):
+            node = clinic.slicer.mrmlScene.CreateNodeByClass("vtkMRMLSliceNode")
+            node.UnRegister(None)
+            node.SetLayoutName(f"Own {number}")
+            others.append(clinic.slicer.mrmlScene.AddNode(node))
+            node.SetOrientation(orientation)
+            node.SetMappedInLayout(True)
+            node.JumpSliceByOffsetting(-4.0, 7.0, 3.0)
+        clinic.click(clinic.study.markPointButton)
+        place = np.array(clinic.section.scene.mark().centre_lps_mm)
+    finally:
+        for node, mapped in zip(nodes, before):
+            node.SetMappedInLayout(mapped)
+        for node in others:
+            clinic.slicer.mrmlScene.RemoveNode(node)
+    assert place == pytest.approx([4.0, -7.0, 3.0])
+
+
 def testTheMarkIsDraggedInASliceView(clinic):
     clinic.startStudy()
     clinic.click(clinic.study.markPointButton)
