@@ -4,10 +4,11 @@ import csv
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
-from engine.forked import command
+from engine.forked import forked
 
 from radiologycnn.reproduction.reproduce import reproduce
 from radiologycnn.reproduction.settings import ReproductionSettings
@@ -23,7 +24,7 @@ RUNS = {
     "shim2020": (
         {
             "training": 3, "validation": 1, "test": 2, "methods": ("vrn",), "repeats": 2,
-            "repeat_method": "checkpoints",
+            "repeat_method": "checkpoints", "simulation": {"scanner": {"matrix": 64, "fine_mm": 3.0, "coarse_mm": 4.0}},
         },
         ("data/learning/*00001.json", "answers/vrn/*.npz"),
         ("data/*/*.nii.gz", "answers/*/*.npz", "methods/*/epochs/*.safetensors"),
@@ -31,18 +32,11 @@ RUNS = {
 }  # fmt: skip
 
 
-def words_of(paper: str, settings: dict, folder: Path) -> list[str]:
-    words = ["reproduce", paper, "--quick", "--device", "cpu"]
-    for name, value in {**settings, "epochs": EPOCHS, "output": folder}.items():
-        words += [f"--{name.replace('_', '-')}", ",".join(value) if isinstance(value, tuple) else str(value)]
-    return words
-
-
-def kill_at(paper: str, settings: dict, folder: Path, pattern: str) -> None:
+def kill_at(settings: ReproductionSettings, folder: Path, pattern: str) -> None:
     """Start the run and kill it as soon as a new file of this pattern is there."""
     before = set(folder.glob(pattern))
     said = folder.with_suffix(".txt")
-    process = command(*words_of(paper, settings, folder), said=said)
+    process = forked(partial(reproduce, device="cpu"), folder, settings, said=said)
     try:
         while not set(folder.glob(pattern)) - before:
             assert process.exitcode is None, said.read_text(encoding="utf-8")
@@ -74,7 +68,7 @@ def test_killed_twice_ends_as_if_never_killed(paper, tmp_path, monkeypatch) -> N
     changes = ReproductionSettings.of(paper, "quick", **settings, training_changes={"epochs": EPOCHS})
     done: dict[Path, int] = {}
     for pattern in kills:
-        kill_at(paper, settings, folder, pattern)
+        kill_at(changes, folder, pattern)
         found = {path: path.stat().st_mtime_ns for kind in finished for path in folder.glob(kind)}
         assert done.items() <= found.items()
         done = found
