@@ -21,3 +21,9 @@ def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in ("catalog", "install"):
         monkeypatch.setattr(f"radiologycnn.models.{module}.bundled_models_folder", lambda: tmp_path / "bundled")
     return folder
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals of map figures by fewer draws, where nobody looks at them: the usual ones take a third of a report."""
+    monkeypatch.setattr("radiologycnn.evaluation.localization._RESAMPLES", 50)

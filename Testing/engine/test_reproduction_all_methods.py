@@ -71,7 +71,7 @@ def test_arab_compares_every_method(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_shim_compares_every_network_and_repeats_by_networks_of_other_seeds(tmp_path) -> None:
+def test_shim_compares_every_network_and_repeats_by_networks_of_other_seeds(few_resamples, tmp_path) -> None:
     more = ("--repeats", "3", "--repeat-method", "seeds")
     tables = reproduced("shim2020", tmp_path, *more)
     for method in SHIM_METHODS:

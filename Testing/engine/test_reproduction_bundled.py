@@ -78,7 +78,7 @@ def test_head_model_beside_a_threshold(tmp_path, monkeypatch) -> None:
         run("arab2020", output, report, "--cases", "2")
 
 
-def test_shoulder_model_by_class_and_confounder(tmp_path) -> None:
+def test_shoulder_model_by_class_and_confounder(few_resamples, tmp_path) -> None:
     output, report = tmp_path / "run", tmp_path / "report"
     run("shim2020", output, report, "--cases", "2", "--repeats", "2")
     text = check_small(report, bundled_model("rotator-cuff-classification").id)

@@ -17,7 +17,12 @@ from radiologycnn.reproduction.settings import ReproductionSettings
 EPOCHS = 3
 RUNS = {
     "arab2020": (
-        {"training": 2, "validation": 1, "test": 2, "methods": ("cnn_ds", "threshold")},
+        {
+            "training": 2, "validation": 1, "test": 2, "methods": ("cnn_ds", "threshold"),
+            "simulation": {
+                "bleeds": {"bleed_free": 0.0}, "scanner": {"matrix": 64, "fine_mm": 4.0, "coarse_mm": 4.0},
+            },
+        },
         ("methods/cnn_ds/checkpoint.pt", "masks/cnn_ds/*.nii.gz"),
         ("data/test/*.nii.gz", "data/learning/*.nii.gz", "masks/*/*.nii.gz"),
     ),
@@ -60,7 +65,7 @@ def without_times(folder: Path) -> dict[str, list[list[str]]]:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("paper", RUNS)
-def test_killed_twice_ends_as_if_never_killed(paper, tmp_path, monkeypatch) -> None:
+def test_killed_twice_ends_as_if_never_killed(paper, few_resamples, tmp_path, monkeypatch) -> None:
     settings, kills, finished = RUNS[paper]
     # Pictures take as long as the rest, and tables and weights say whether the outcome is the same.
     monkeypatch.setattr(f"radiologycnn.reproduction.{paper}_figures.{paper}_figures", lambda results: [])
