@@ -262,7 +262,9 @@ def test_scans_of_a_folder(tmp_path) -> None:
     series.mkdir()
     for number in range(3):
         (series / f"IM{number}").write_bytes(bytes(128) + b"DICM" + bytes([number]))
-    assert [scan.name for scan in find_scans(tmp_path)] == ["b.nii.gz", "series/IM0", "sub/a.nrrd"]
+    (tmp_path / "old series").mkdir()  # without the preamble, as some archives still give out
+    (tmp_path / "old series" / "IM0").write_bytes(b"\x08\x00\x05\x00" + bytes(200))
+    assert [scan.name for scan in find_scans(tmp_path)] == ["b.nii.gz", "old series/IM0", "series/IM0", "sub/a.nrrd"]
     with pytest.raises(InputError, match="no scan"):
         (tmp_path / "empty").mkdir()
         find_scans(tmp_path / "empty")

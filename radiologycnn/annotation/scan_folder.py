@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.errors import InputError
 
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 NOT_SCANS = (".seg.nrrd", ".seg.nhdr")
 _END_BYTES = 1 << 16
-_DICOM_OFFSET, _DICOM_MAGIC = 128, b"DICM"  # DICOM PS3.10, section 7.1
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def find_scans(folder: Path) -> list[ScanFile]:
         names = sorted(name for name in files if not name.startswith("."))
         scans = [n for n in names if n.lower().endswith(SCAN_ENDINGS) and not n.lower().endswith(NOT_SCANS)]
         if not scans:
-            first = next((name for name in names if _is_dicom(Path(place) / name)), None)
+            first = next((name for name in names if looks_like_dicom(Path(place) / name)), None)
             scans = [] if first is None else [first]
         for name in scans:
             path = Path(place) / name
@@ -75,12 +75,3 @@ def file_fingerprint(path: Path) -> str:
             file.seek(start)
             digest.update(file.read(_END_BYTES))
     return digest.hexdigest()[:32]
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            file.seek(_DICOM_OFFSET)
-            return file.read(len(_DICOM_MAGIC)) == _DICOM_MAGIC
-    except OSError:
-        return False

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import read_class_table
 
@@ -225,19 +226,12 @@ def _case_name(path: Path) -> str | None:
         return None
     if path.is_dir():
         reserved = (READERS_FOLDER, NETWORK_FOLDER, SCANS_FOLDER, COMPARISON_FOLDER)
-        return path.name if path.name not in reserved and dicom_file(path) is not None else None
+        if path.name in reserved:
+            return None
+        files = (one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+        return path.name if any(map(looks_like_dicom, files)) else None
     ending = next((one for one in SCAN_ENDINGS if path.name.lower().endswith(one)), None)
     if ending is None or not path.is_file():
         return None
     name = path.name[: -len(ending)]
     return None if name.lower().endswith(NO_SCAN_WORDS) else name
-
-
-def dicom_file(folder: Path) -> Path | None:
-    """One DICOM file of a folder, by its content; None where there is none."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            with path.open("rb") as stream:
-                if stream.read(132)[128:] == b"DICM":
-                    return path
-    return None
