@@ -31,6 +31,7 @@ def test_rank_tests_are_scipys() -> None:
     assert wilcoxon(first, first).p == 1.0
     overall = kruskal_wallis(GROUPS)
     assert (overall.statistic, overall.p) == pytest.approx(tuple(stats.kruskal(*GROUPS.values())))
+    assert kruskal_wallis({"a": [1.0, 1.0], "b": [1.0]}).p == 1  # SciPy gives no number
 
 
 def test_friedman_is_scipys_for_methods_on_the_same_cases() -> None:

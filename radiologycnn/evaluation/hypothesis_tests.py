@@ -71,7 +71,9 @@ def friedman(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
 
 
 def kruskal_wallis(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
-    """Several independent groups."""
+    """Several independent groups; p is 1 where all values are equal."""
+    if len({value for values in groups.values() for value in values}) == 1:
+        return HypothesisTest("Kruskal-Wallis", 0.0, 1.0)
     result = stats.kruskal(*groups.values())
     return HypothesisTest("Kruskal-Wallis", float(result.statistic), float(result.pvalue))
 

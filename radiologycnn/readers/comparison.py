@@ -20,7 +20,6 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.classification_metrics import tear_class_metrics
 from radiologycnn.evaluation.hypothesis_tests import (
-    HypothesisTest,
     dunn,
     kruskal_wallis,
     pairwise_mann_whitney,
@@ -168,7 +167,7 @@ def _table_3(
                 "third_quartile": high,
             }
         if len(filled) > 1:
-            test = _kruskal_wallis(filled)
+            test = kruskal_wallis(filled)
             row["p"], row["statistic"] = test.p, test.statistic
             by_ranks = {(one.first, one.second): one for one in dunn(filled)}
             for one in pairwise_mann_whitney(filled):
@@ -196,10 +195,3 @@ def _table_3(
             "The tests on the same cases can."
         )
     return rows, pairs
-
-
-def _kruskal_wallis(groups: Mapping[str, Sequence[float]]) -> HypothesisTest:
-    """As SciPy; 1 where all values are equal, for which SciPy gives no number."""
-    if len({value for values in groups.values() for value in values}) == 1:
-        return HypothesisTest("Kruskal-Wallis", 0.0, 1.0)
-    return kruskal_wallis(groups)
