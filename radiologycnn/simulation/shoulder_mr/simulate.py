@@ -122,17 +122,12 @@ def simulate_shoulder_mr(
     ijk_to_lps = series.shoulder_to_lps @ series.ijk_to_shoulder
     to_lps = series.shoulder_to_lps
     if person.left:
-        # The mirror image; columns are turned round so that they still run towards the patient's left.
+        # The mirror image, with the axis that crosses the body turned round: it still runs towards the patient's left.
+        axis_kji = 0 if plane == "sagittal" else 2
         flip = np.eye(4)
-        flip[0, 0], flip[0, 3] = -1.0, series.shape_kji[2] - 1.0
-        if plane != "sagittal":
-            array, labels = array[:, :, ::-1], labels[:, :, ::-1]
-            ijk_to_lps = _MIRROR @ ijk_to_lps @ flip
-        else:
-            array, labels = array[::-1], labels[::-1]
-            flip = np.eye(4)
-            flip[2, 2], flip[2, 3] = -1.0, series.shape_kji[0] - 1.0
-            ijk_to_lps = _MIRROR @ ijk_to_lps @ flip
+        flip[2 - axis_kji, [2 - axis_kji, 3]] = -1.0, series.shape_kji[axis_kji] - 1.0
+        array, labels = np.flip(array, axis_kji), np.flip(labels, axis_kji)
+        ijk_to_lps = _MIRROR @ ijk_to_lps @ flip
         to_lps = _MIRROR @ to_lps
     array, labels = np.ascontiguousarray(array), np.ascontiguousarray(labels)
     truth = {
