@@ -27,7 +27,7 @@ class HemorrhageSeg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("HemorrhageSeg")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = []
+        parent.dependencies = ["Segmentations"]
         parent.contributors = ["RadiologyCNN contributors"]
         parent.helpText = _(
             "Outlines intracranial hemorrhage on a non-contrast head CT with a 3D convolutional network, shows it in "

@@ -27,7 +27,7 @@ class RotatorCuffCNN(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("RotatorCuffCNN")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
-        parent.dependencies = []
+        parent.dependencies = ["Colors", "Markups"]
         parent.contributors = ["RadiologyCNN contributors"]
         parent.helpText = _(
             "Classifies a shoulder MRI into no tear, partial, small, medium or large-to-massive tear of the rotator "

@@ -173,6 +173,9 @@ class SlicerHost:
             source = scripted_module.import_module_file(path)
             module = scripted_module.qSlicerScriptedLoadableModule(name, path, self)
             module._python = getattr(source, name)(module)
+            for needed in module.dependencies:  # Slicer loads these first, and no module without them
+                if not hasattr(self.modules, needed.lower()):
+                    raise RuntimeError(f"{name} depends on {needed}, which is not there")
             manager._modules[name] = module
             setattr(self.modules, name.lower(), module)
             setattr(self.modules, name + "Instance", module._python)

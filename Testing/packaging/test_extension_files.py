@@ -84,6 +84,21 @@ def test_self_test_is_registered(module: str, repository: Path) -> None:
     assert f"slicer_add_python_unittest(SCRIPT {module}.py" in text
 
 
+@pytest.mark.parametrize(
+    ("module", "marks"),
+    [
+        ("HemorrhageSeg", {"Segmentations": "vtkSlicerSegmentationsModuleLogic"}),
+        ("RotatorCuffCNN", {"Colors": "slicer.modules.colors", "Markups": "vtkMRMLMarkupsROINode"}),
+    ],
+)
+def test_modules_that_a_panel_cannot_do_without_are_loaded_before_it(module, marks, repository: Path) -> None:
+    """Others, as plots and volume rendering, are asked for where they are used."""
+    text = (repository / module / f"{module}.py").read_text()
+    assert f"parent.dependencies = {json.dumps(sorted(marks))}" in text
+    code = "".join(path.read_text() for path in (repository / module).rglob("*.py"))
+    assert all(mark in code for mark in marks.values())
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_subdirectory_is_built(module: str, repository: Path) -> None:
     assert f"add_subdirectory({module})" in (repository / "CMakeLists.txt").read_text()
