@@ -50,7 +50,8 @@ class ProbabilityMap:
 
     def _crop_above(self, floor: float) -> tuple[np.ndarray, Box]:
         # An interpolated value is never above the largest that it is made of.
-        outer = self._prepared.scan_box(self._maps.max(axis=0) >= floor * (1 - _ROUNDING))
+        highest = self._maps[0] if len(self._maps) == 1 else self._maps.max(axis=0)
+        outer = self._prepared.scan_box(highest >= floor * (1 - _ROUNDING))
         if outer is not None:
             crop = self._mapped(outer)
             inner = bounding_box((crop if crop.ndim == 3 else crop.max(axis=0)) >= floor)

@@ -32,8 +32,10 @@ def settle_types(probability: np.ndarray, threshold: float, voxel_ml: float) -> 
         threshold: from which a voxel is blood, for what a bleed and its pieces are.
         voxel_ml: volume of a voxel.
     """
+    if len(probability) == 1:
+        return probability
     blood = probability.max(axis=0) >= threshold
-    box = bounding_box(blood) if len(probability) > 1 else None
+    box = bounding_box(blood)
     if box is None:
         return probability
     crop, blood = probability[(..., *box)], blood[box]

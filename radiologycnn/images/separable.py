@@ -5,6 +5,8 @@ Sparse also because a dense product would run on all cores, and such short ones 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import sparse
 
@@ -100,8 +102,8 @@ def _apply(
     slices_first = weights_kji[0].shape[0] < array.shape[0]  # by the whole grid: a part of it sums in the same order
     if box is not None:
         weights_kji = [weights[part] for weights, part in zip(weights_kji, box, strict=True)]
-        used = _columns_in_use(weights_kji[0])
-        array, weights_kji[0] = array[used], weights_kji[0][:, used]
+        used = [_columns_in_use(weights) for weights in weights_kji]
+        array, weights_kji = array[tuple(used)], [weights[:, part] for weights, part in zip(weights_kji, used)]
     weights_k, weights_j, weights_i = weights_kji
     new_shape = tuple(weights.shape[0] for weights in weights_kji)
     if slices_first:
@@ -173,8 +175,9 @@ def _range(places: np.ndarray) -> slice:
     return slice(int(places.min()), int(places.max()) + 1) if places.size else slice(0, 1)
 
 
+@lru_cache(maxsize=32)  # a click asks for the same ones several times
 def _axis_weights(old: int, new: int, antialias: bool) -> sparse.csr_array:
-    """How much each old voxel counts for each new one of the same extent, shape (new, old)."""
+    """How much each old voxel counts for each new one of the same extent, shape (new, old); only to read."""
     return _weights(old, (np.arange(new) + 0.5) * old / new - 0.5, max(old / new, 1.0) if antialias else 1.0)
 
 
