@@ -25,6 +25,12 @@ def voxelsOf(image) -> tuple:
     return (k, j, i), vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
 
 
+def translated(numbers, values):
+    """``values[numbers]`` (uint8); where each number stands for itself, as usual, the same array without that pass."""
+    isItself = np.array_equal(values, np.arange(len(values)))
+    return np.asarray(numbers, np.uint8) if isItself else values[numbers]
+
+
 def imageOfBox(box, ijkToRas):
     """An image of a box of the grid, without voxels yet; ``ijkToRas`` is the vtkMatrix4x4 of the whole grid."""
     image = slicer.vtkOrientedImageData()

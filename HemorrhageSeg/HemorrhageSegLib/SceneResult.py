@@ -10,7 +10,7 @@ import slicer
 import vtk
 
 from HemorrhageSegLib import LabelSegments, MaskOrigin
-from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, voxelsOf, writeSegment
+from HemorrhageSegLib.Labelmaps import imageOfBox, isOnGrid, labelmapOf, translated, voxelsOf, writeSegment
 from HemorrhageSegLib.SurfaceFacets import turnOutward
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.results import Measurements
@@ -180,7 +180,7 @@ class SceneResult:
 
     def _labelValues(self, threshold: float) -> np.ndarray:
         values = np.array([0, *(label.value for label in self.networkLabels)], np.uint8)
-        return values[mask_from_probability(self._probabilities(), threshold)]
+        return translated(mask_from_probability(self._probabilities(), threshold), values)
 
     def remembered(self, name: str, state: tuple, workOut):
         """What was worked out of the nodes in their present state: a stroke asks for the same several times."""
@@ -227,7 +227,7 @@ class SceneResult:
         for common, voxels, values in parts:
             labelOf = np.zeros(max(int(voxels.max()), *values) + 1, np.uint8)
             labelOf[list(values)] = list(values.values())
-            found = labelOf[voxels]
+            found = translated(voxels, labelOf)
             np.copyto(mask[box_within(common, crop)], found, where=found != 0)
         return mask, box_start(crop)
 
