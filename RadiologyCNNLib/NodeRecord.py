@@ -14,6 +14,15 @@ def readRecord(node, attribute: str) -> dict:
     return _parsed(node.GetAttribute(attribute) or "{}")
 
 
+def readAs(node, attribute: str, make):
+    """What a function makes of the record in a node's attribute, made once as long as the record stays; only to read.
+
+    Args:
+        make: function (record: dict) of a module, not one that is made anew at each call.
+    """
+    return _made(node.GetAttribute(attribute) or "{}", make)
+
+
 def writeRecord(node, attribute: str, record: dict) -> None:
     """Keep this record (JSON-able) instead of the one before."""
     node.SetAttribute(attribute, json.dumps(record))
@@ -28,3 +37,8 @@ def updateRecord(node, attribute: str, **fields) -> None:
 @lru_cache(maxsize=16)
 def _parsed(text: str) -> dict:
     return json.loads(text)
+
+
+@lru_cache(maxsize=16)
+def _made(text: str, make):
+    return make(_parsed(text))

@@ -11,7 +11,7 @@ import slicer
 from radiologycnn.networks.activation import peak_place
 from radiologycnn.rotatorcuff.results import Classification
 from radiologycnn.rotatorcuff.tear_classes import target_name
-from RadiologyCNNLib.NodeRecord import readRecord, updateRecord
+from RadiologyCNNLib.NodeRecord import readAs, readRecord, updateRecord
 from RadiologyCNNLib.ScanGeometry import ijkToWorld
 
 RECORD_ATTRIBUTE = "RotatorCuffCNN.Result"
@@ -85,7 +85,7 @@ class CuffResult:
     @property
     def classification(self) -> Classification:
         """What the network said."""
-        return Classification.from_dict(self.record["classification"])
+        return readAs(self.camNode, RECORD_ATTRIBUTE, _classificationOf)
 
     @property
     def methods(self) -> tuple:
@@ -151,6 +151,10 @@ class CuffResult:
         k, j, i = peak_place(raw)
         place = ijkToWorld(self.mapsNode) @ [i, j, k, 1.0]
         return tuple(float(c) for c in place[:3])
+
+
+def _classificationOf(record: dict) -> Classification:
+    return Classification.from_dict(record["classification"])
 
 
 def normalized(raw: np.ndarray) -> np.ndarray:

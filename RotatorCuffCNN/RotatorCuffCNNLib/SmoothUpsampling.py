@@ -29,7 +29,7 @@ def upsampled(array: np.ndarray, factors) -> np.ndarray:
     """
     fine = np.asarray(array, np.float32)
     for axis, factor in enumerate(factors):
-        fine = np.moveaxis(_alongFirst(np.moveaxis(fine, axis, 0), int(factor)), 0, axis)
+        fine = _along(fine, axis, int(factor))
     return np.ascontiguousarray(fine)
 
 
@@ -41,29 +41,34 @@ def upsampledMatrix(ijkToWorld: np.ndarray, factors) -> np.ndarray:
     return np.asarray(ijkToWorld, float) @ toCoarse
 
 
-def _alongFirst(values: np.ndarray, factor: int) -> np.ndarray:
-    if factor == 1:
-        return values
-    count = len(values)
+def _along(values: np.ndarray, axis: int, factor: int) -> np.ndarray:
+    count = values.shape[axis]
+    if factor == 1 or count == 1:
+        return values.repeat(factor, axis)
     place = np.clip((np.arange(count * factor) + 0.5) / factor - 0.5, 0, count - 1)
-    left = np.minimum(place.astype(int), max(count - 2, 0))
-    right = np.minimum(left + 1, count - 1)
-    t = (place - left).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
-    slopes = _slopes(values)
-    rise = values[right] - values[left]
-    tangentLeft, tangentRight = slopes[left], slopes[right]
-    return values[left] + t * (
-        tangentLeft + t * (3 * rise - 2 * tangentLeft - tangentRight + t * (tangentLeft + tangentRight - 2 * rise))
-    )
+    left = np.minimum(place.astype(int), count - 2)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    t = (place - left).astype(np.float32).reshape(shape)
+    # the cubic of each interval between two old voxels; its values are then worked out in place
+    slopes = _slopes(values, axis)
+    intervals = np.arange(count - 1)
+    start, tangent = values.take(intervals, axis), slopes.take(intervals, axis)
+    rise, endTangent = np.diff(values, axis=axis), slopes.take(intervals + 1, axis)
+    fine = (tangent + endTangent - 2 * rise).take(left, axis)
+    for coefficient in (3 * rise - 2 * tangent - endTangent, tangent, start):
+        fine *= t
+        fine += coefficient.take(left, axis)
+    return fine
 
 
-def _slopes(values: np.ndarray) -> np.ndarray:
+def _slopes(values: np.ndarray, axis: int) -> np.ndarray:
     """Slope at each sample: harmonic mean of those to both sides where they agree in sign, else and at the ends 0."""
-    steps = np.diff(values, axis=0)
+    steps = np.moveaxis(np.diff(values, axis=axis), axis, 0)
     slopes = np.zeros_like(values)
     if len(steps) > 1:
         before, after = steps[:-1], steps[1:]
         agree = before * after > 0
         total = np.where(agree, before + after, 1)
-        slopes[1:-1] = np.where(agree, 2 * before * after / total, 0)
+        np.moveaxis(slopes, axis, 0)[1:-1] = np.where(agree, 2 * before * after / total, 0)
     return slopes

@@ -5,7 +5,7 @@ import html.parser
 import json
 import re
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -106,6 +106,8 @@ def test_all_files_are_written_and_the_record_gives_the_classification_back(resu
     record = json.loads((tmp_path / "classification.json").read_text("utf-8"))
     assert set(record["files"]) == names - {"classification.json"}
     assert Classification.from_dict(record["classification"]) == result.classification
+    assert record["classification"] == json.loads(json.dumps(asdict(result.classification)))
+    assert record["classification"] == result.classification.to_dict(), "lists, as JSON gives them back"
     assert record["answer"] == result.classification.words
     assert record["provenance"]["repeats"]["count"] == 4
     assert record["model_card"]["id"] == "random-1.0.0"

@@ -87,6 +87,11 @@ def testUpsamplingKeepsValuesAndMakesNoNewPeak(cuff):
     assert fine.min() >= coarse.min() - 1e-6
     ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None]
     assert np.all(np.diff(smooth.upsampled(ramp, (5, 1, 1)).ravel()) >= 0)
+    for axis, turned in ((1, (1, 0, 2)), (2, (2, 1, 0))):  # each axis as the first one
+        factors = np.where(np.arange(3) == axis, 5, 1)
+        along = smooth.upsampled(coarse.transpose(turned), (5, 1, 1)).transpose(turned)
+        assert np.array_equal(smooth.upsampled(coarse, factors), along)
+    assert np.array_equal(smooth.upsampled(coarse[:, :1], (1, 3, 1)), coarse[:, :1].repeat(3, 1))
     assert all(smooth.displayFactor(count) % 2 == 1 for count in range(1, 130))
 
 

@@ -29,3 +29,18 @@ def testAnAttributeThatSomebodyElseHasChangedIsReadAnew(node):
     assert readRecord(node, "Result") == {"threshold": 0.7}
     node.RemoveAttribute("Result")
     assert readRecord(node, "Result") == {}
+
+
+def testWhatIsMadeOfARecordIsMadeOnceAsLongAsItStays(node):
+    from RadiologyCNNLib.NodeRecord import readAs, updateRecord
+
+    made = []
+
+    def make(record):
+        made.append(record["threshold"])
+        return -record["threshold"]
+
+    for threshold in (0.4, 0.7, 0.7):
+        updateRecord(node, "Result", threshold=threshold)
+        assert readAs(node, "Result", make) == readAs(node, "Result", make) == -threshold
+    assert made == [0.4, 0.7]

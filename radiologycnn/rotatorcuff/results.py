@@ -6,7 +6,7 @@ Light on purpose: the Slicer panel imports this, so nothing here needs more than
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from radiologycnn.images.affine import triple
@@ -44,7 +44,7 @@ class RegionRecord:
         return not self.automatic or self.confidence >= LEAST_CONFIDENCE
 
     def to_dict(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> RegionRecord:
@@ -79,7 +79,7 @@ class RepeatSummary:
     predicted_counts: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> RepeatSummary:
@@ -124,7 +124,7 @@ class CamEvidence:
         return target_name(self.target)
 
     def to_dict(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> CamEvidence:
@@ -185,7 +185,7 @@ class Classification:
         return next((one for one in self.evidence if one.target == target and one.method == method), None)
 
     def to_dict(self) -> dict[str, Any]:
-        return _plain(asdict(self))
+        return _plain(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Classification:
@@ -290,9 +290,14 @@ def evidence_rows(classification: Classification) -> list[list[str]]:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, as JSON would give them back, so that a record is equal before and after."""
+    """Records as dicts and tuples as lists, as JSON would give them back, so that a record is equal before and after.
+
+    ``asdict`` copies each number with care, which a panel that shows a result cannot wait for.
+    """
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value
