@@ -6,6 +6,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from radiologycnn.images.volume import LPS_TO_RAS
+from RadiologyCNNLib.DelayedCall import delayedCall
 from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
@@ -18,6 +19,8 @@ EDGE_RANGE_MM = (30.0, 300.0)
 #: Yellow of one luminance with its blue counterpart: seen on grey tissue, also without colour vision.
 COLOR = (1.0, 0.85, 0.2)
 ACTIVE_COLOR = (0.35, 0.75, 1.0)
+#: So long a lock must last for the views to show it.
+LOCK_SHOWN_MS = 500
 _KEPT = "_rotatorCuffCubeEdge"
 
 
@@ -113,13 +116,54 @@ def _isInside(volumeNode, pointRas) -> bool:
 
 
 def setLocked(roiNode, locked: bool) -> None:
-    """Keep the region from being dragged while a job works on it."""
-    if roiNode is None:
-        return
+    """Keep the region from being dragged, or let it be dragged again."""
     roiNode.SetLocked(bool(locked))
     display = roiNode.GetDisplayNode()
     if display is not None:
         display.SetHandlesInteractive(not locked)
+
+
+class RoiLock:
+    """Keeps a region from being dragged while a job works on it.
+
+    The views show that a while later, if it lasts so long: drawing them would take the processor from the network that
+    has just been started.
+
+    Attributes:
+        isChanging: whether events of the region come from here.
+    """
+
+    def __init__(self) -> None:
+        self.isChanging = False
+        self._roiNode = None
+        self._timer = delayedCall(LOCK_SHOWN_MS, self._show)
+
+    def set(self, roiNode, locked: bool) -> None:
+        """Lock a region, or let it be dragged again; None is no region."""
+        if roiNode is None or bool(roiNode.GetLocked()) == locked:
+            return
+        self._roiNode = roiNode
+        for node in self._nodes():
+            node.DisableModifiedEventOn()
+        setLocked(roiNode, locked)
+        for node in self._nodes():
+            node.DisableModifiedEventOff()
+        if locked:
+            self._timer.start()
+        else:
+            self._show()
+
+    def _nodes(self) -> list:
+        return [node for node in (self._roiNode, self._roiNode.GetDisplayNode()) if node is not None]
+
+    def _show(self) -> None:
+        self._timer.stop()
+        self.isChanging = True
+        try:
+            for node in self._nodes():
+                node.InvokePendingModifiedEvent()
+        finally:
+            self.isChanging = False
 
 
 def setVisible(roiNode, visible: bool) -> None:

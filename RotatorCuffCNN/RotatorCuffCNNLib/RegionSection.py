@@ -42,6 +42,7 @@ class RegionSection(VTKObservationMixin):
         self._problems = {}  # scan's identifier: why its humeral head could not be looked for
         self._series = {}  # scan's identifier: what the search has said of it
         self._isPlacing = False
+        self._lock = CuffRoi.RoiLock()
         self._isUsable = False
         self._problem = ""
         self._shallJump = False  # the person has asked where the head is
@@ -198,11 +199,10 @@ class RegionSection(VTKObservationMixin):
 
     def setLocked(self, locked: bool) -> None:
         """Keep the box where it is during a run."""
-        if self._roiNode is not None and bool(self._roiNode.GetLocked()) != locked:
-            CuffRoi.setLocked(self._roiNode, locked)
+        self._lock.set(self._roiNode, locked)
 
     def _onRoiModified(self, caller=None, event=None) -> None:
-        if self._isPlacing or slicer.mrmlScene.IsClosing():
+        if self._isPlacing or self._lock.isChanging or slicer.mrmlScene.IsClosing():
             return
         self._showStatus()  # no more than that: it is called at every step of a drag
         self._moved()

@@ -172,11 +172,21 @@ def testLockedItCannotBeDragged(cuff):
     assert display.GetScaleHandleVisibility() and display.GetTranslationHandleVisibility()
     assert not display.GetRotationHandleVisibility()
     assert not display.GetFillVisibility()
-    roiModule.setLocked(roi, True)
+    told = []
+    for node in (roi, display):
+        node.AddObserver(cuff.vtk.vtkCommand.ModifiedEvent, lambda caller, event: told.append(lock.isChanging))
+    lock = roiModule.RoiLock()
+    lock.set(roi, True)
     assert roi.GetLocked() and not display.GetHandlesInteractive()
-    roiModule.setLocked(roi, False)
+    assert told == [], "nothing is drawn while the network begins"
+    assert lock._timer.active
+    lock._show()
+    assert told and all(told), "but where it lasts, and known as no drag"
+    told.clear()
+    lock.set(roi, False)
     assert not roi.GetLocked() and display.GetHandlesInteractive()
-    roiModule.setLocked(None, True)
+    assert told and all(told)
+    lock.set(None, True)
 
 
 def testRegionComesBackWithTheSceneAsACube(cuff, tmp_path):
