@@ -1,10 +1,13 @@
-"""Renaming over what is there, also while another program holds a file for a moment, as on Windows."""
+"""Files that are there whole or not at all, and renaming over a file that Windows says is held for a moment."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from radiologycnn.errors import FILE_IN_USE
 
@@ -31,3 +34,27 @@ def replace_path(source: Path, target: Path) -> None:
                 raise
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, 0.2)
+
+
+@contextmanager
+def whole_file(path: Path, partial: Path | None = None) -> Iterator[BinaryIO]:
+    """A stream for a file that is there whole after the block, also after a power cut; else what was there stays.
+
+    Args:
+        partial: what is written to meanwhile, beside the file. By default it has one name, ``<name>.part``, so that
+            what a killed process left goes with the next one; where several processes may write the same file at once,
+            each needs a name of its own.
+
+    Raises:
+        OSError: what the system refuses; nothing is left behind.
+    """
+    partial = partial or path.with_name(f"{path.name}.part")
+    try:
+        with open(partial, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # some file systems report a full disk only here
+        replace_path(partial, path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

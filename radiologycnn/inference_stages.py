@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from radiologycnn.errors import Cancelled
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 
 
 class Stages:
@@ -16,11 +17,9 @@ class Stages:
         cancelled: asked at every step.
     """
 
-    def __init__(
-        self, report: Callable[[float, str], None] | None = None, cancelled: Callable[[], bool] | None = None
-    ) -> None:
-        self._report = report or (lambda fraction, stage: None)
-        self._cancelled = cancelled or (lambda: False)
+    def __init__(self, report: Progress | None = None, cancelled: IsCancelled | None = None) -> None:
+        self._report = report or no_progress
+        self._cancelled = cancelled or never_cancelled
         self._seconds: dict[str, float] = {}
         self._name = ""
         self._fraction = 0.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import typer
 
 from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
+from radiologycnn.progress import IsCancelled, Progress
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ IMAGE_ENDINGS = (
 
 Network = TypeVar("Network")
 Result = TypeVar("Result", bound="SegmentationResult | ClassificationResult")
-Report = Callable[[float, str], None]
-Stopped = Callable[[], bool]
 
 
 class ScanCommand(ABC, Generic[Network, Result]):
@@ -54,7 +53,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
         """The model, ready to look at scans."""
 
     @abstractmethod
-    def look(self, network: Network, volume: Volume, folder: Path, report: Report, stopped: Stopped) -> Result:
+    def look(self, network: Network, volume: Volume, folder: Path, report: Progress, stopped: IsCancelled) -> Result:
         """The result of one scan, with its files written into the folder."""
 
     @abstractmethod
@@ -134,8 +133,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
         series: str | None,
         folder: Path,
         load: Callable[[], Network],
-        report: Report,
-        stopped: Stopped,
+        report: Progress,
+        stopped: IsCancelled,
     ) -> Result:
         from radiologycnn.images import read_volume
         from radiologycnn.images.checks import SIZE_LOST
@@ -161,8 +160,8 @@ class ScanCommand(ABC, Generic[Network, Result]):
         series: str | None,
         output: Path,
         package: ModelPackage,
-        report: Report,
-        stopped: Stopped,
+        report: Progress,
+        stopped: IsCancelled,
     ) -> tuple[list[str], int, _Origin | None]:
         """Lines on each scan, how many have no result, and the origin of all results."""
         from radiologycnn.evaluation.summary import write_rows

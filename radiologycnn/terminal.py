@@ -11,24 +11,27 @@ from contextlib import contextmanager
 
 import typer
 
+from radiologycnn.progress import IsCancelled, Progress, no_progress
+
 
 @contextmanager
-def show_progress(quiet: bool = False, even: bool = True) -> Iterator[Callable[[float, str], None]]:
+def show_progress(quiet: bool = False, even: bool = True) -> Iterator[Progress]:
     """A bar on stderr; one line a stage where stderr is not a terminal.
 
     Args:
         even: equal parts of the work take about as long, so that the time left can be told.
     """
     if quiet:
-        yield lambda fraction, stage: None
+        yield no_progress
     elif sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()]
         if even:
             columns.append(TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Bar(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("Starting", total=1.0)
             yield lambda fraction, stage: bar.update(task, completed=fraction, description=stage)
     else:
@@ -74,7 +77,7 @@ class TimeLeft:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+def stop_on_interrupt() -> Iterator[IsCancelled]:
     """The first Ctrl-C stops between two steps, so that no half-written file stays; the second one at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from radiologycnn.networks.cnn_ds import count_parameters
+from radiologycnn.networks.architectures import count_parameters
 
 
 def millions_of_parameters(build: Callable[[], nn.Module], published: float) -> float:

@@ -17,10 +17,11 @@ from radiologycnn.baselines.cnn_ds import CnnDsSegmenter, prepared_on_grid
 from radiologycnn.baselines.forest import FEATURES, LEFT_OUT, ForestSegmenter, _new_forest, voxel_features
 from radiologycnn.baselines.interface import Learning, ScanCase, Segmenter, ShoulderCase
 from radiologycnn.baselines.operating_point import THRESHOLDS, MaskAt, best_threshold
+from radiologycnn.baselines.slice_recipe import SliceRecipe
 from radiologycnn.baselines.tear_networks import VARIANTS, architecture, prepared_cubes
 from radiologycnn.baselines.threshold import ThresholdSegmenter
 from radiologycnn.baselines.trained_segmenter import WEIGHTS_NAME
-from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
+from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceUNetSegmenter
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
@@ -243,7 +244,7 @@ def test_unets_learn_from_parts_of_augmented_heads(name, cases, tmp_path) -> Non
         segmenter = NETWORKS[name](replace(AUGMENTED, augment=augment))
         assert segmenter.settings.augment == augment and segmenter.settings.coarse_epochs == 1
         ((path,), _) = segmenter.prepared(learning)
-        loop = segmenter.make_loop(segmenter.network, None, segmenter.settings, [path], [path], tmp_path / "m")
+        loop = segmenter.make_loop(segmenter.network, segmenter.settings, [path], [path], tmp_path / "m")
         for loop.epoch in (0, 1):  # the coarse stage, and the fine one
             first, again = (loop.prepare(path, torch.Generator().manual_seed(7)) for _ in range(2))
             assert all(torch.equal(*both) for both in zip(first, again))
@@ -289,8 +290,7 @@ def test_parts_of_a_case_are_learned_from_a_few_at_once(cases, tmp_path) -> None
     segmenter = NETWORKS["patch_unet"](replace(AUGMENTED, coarse_epochs=0, epochs=1, weight_average=0.0))
     segmenter.network = network = Counting()
     paths = segmenter.prepared(Learning(cases[:1], cases[1:2], tmp_path / "m", lambda *_: None, lambda: False))
-    optimizer = torch.optim.SGD(network.parameters(), 0.1)
-    loop = segmenter.make_loop(network, optimizer, segmenter.settings, *paths, tmp_path / "m")
+    loop = segmenter.make_loop(network, segmenter.settings, *paths, tmp_path / "m")
     loop.run()
     assert network.seen == [(True, 2)] * 2 + [(False, 2)] * 2
     (path,) = paths[1]

@@ -5,8 +5,8 @@ import torch
 from engine.network_cost import giga_multiplications, millions_of_parameters
 from torch import nn
 
-from radiologycnn.networks.architectures import architecture_problems, build_network
-from radiologycnn.networks.cnn_ds import build_cnn_ds, count_parameters
+from radiologycnn.networks.architectures import architecture_problems, build_network, count_parameters
+from radiologycnn.networks.cnn_ds import build_cnn_ds
 from radiologycnn.networks.cnn_ds_options import CnnDsOptions
 from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.networks.pixel_shuffle import shuffle_pixels, unshuffle_pixels

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from radiologycnn import file_replacing
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.images.write import write_atomically
 
 
@@ -54,3 +55,14 @@ def test_other_reasons_are_said_at_once(tmp_path, monkeypatch) -> None:
     with pytest.raises(PermissionError):
         file_replacing.replace_path(tmp_path / "new", tmp_path / "old")
     assert len(tried) == 1
+
+
+def test_a_file_that_is_not_written_to_its_end_leaves_the_one_before_and_nothing_else(tmp_path) -> None:
+    path = tmp_path / "weights.safetensors"
+    (tmp_path / "weights.safetensors.part").write_bytes(b"of a killed process, longer than what comes")
+    with whole_file(path) as file:
+        file.write(b"old")
+    with pytest.raises(OSError, match="disk"), whole_file(path) as file:
+        file.write(b"half of the new one")
+        raise OSError("the disk is full")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

@@ -12,13 +12,13 @@ from engine.reproduced_folder import check_report, contents
 from scipy import stats
 from typer.testing import CliRunner
 
-from radiologycnn.baselines.interface import ScanCase, network_size
+from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.classification_metrics import BinaryMetrics
 from radiologycnn.evaluation.hypothesis_tests import mann_whitney
 from radiologycnn.evaluation.rater_agreement import agreement_by_pair
-from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.architectures import build_network, count_parameters
 from radiologycnn.reproduction import arab2020, shim2020
 from radiologycnn.reproduction.arab2020_agreement import pair_rows
 from radiologycnn.reproduction.arab2020_raters import read_raters
@@ -240,7 +240,7 @@ def test_every_rival_of_a_reduced_shim_run_is_a_small_network_of_its_grid(tmp_pa
         classifier = make_classifier(name, workspace, "cpu")
         assert (classifier.settings.grid_size, classifier.settings.epochs) == (32, 40)
         network = build_network(classifier.architecture).eval()
-        assert network_size(network) < 1_000_000
+        assert count_parameters(network) < 1_000_000
         assert network(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 5)
 
 

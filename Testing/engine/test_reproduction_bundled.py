@@ -13,11 +13,11 @@ from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.images import write_image
+from radiologycnn.models.catalog import bundled_model
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.architectures import build_network
 from radiologycnn.reproduction.arab2020_types import lesion_types, type_figures
 from radiologycnn.reproduction.settings import ReproductionSettings
-from radiologycnn.reproduction.workspace import bundled_model
 from radiologycnn.reproduction.workspace import test_seed as seed_of_test_scans
 
 

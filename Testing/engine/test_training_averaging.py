@@ -11,7 +11,7 @@ from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.averaging import running_average
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, save_case
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings
-from radiologycnn.training.rotatorcuff.trainer import architecture_of, make_optimizer
+from radiologycnn.training.rotatorcuff.trainer import architecture_of
 
 
 def test_average_follows_the_weights_as_stated() -> None:
@@ -57,7 +57,7 @@ def test_what_follows_an_epoch_sees_the_weights_that_were_validated(tmp_path) ->
     settings = TrainingSettings.from_preset("default", sizes | {"weight_average": 0.9, "calibrate": False})
     network = build_network(architecture_of(settings))
     paths = sorted(folder.glob("*.npz"))
-    loop = KeepingLoop(network, make_optimizer(network, settings), settings, paths, [], tmp_path)
+    loop = KeepingLoop(network, settings, paths, [], tmp_path)
     loop.keep_last = 2
     kept = loop.run().state_dict
     last = load_file(tmp_path / EPOCHS_NAME / "00002.safetensors")

@@ -30,7 +30,6 @@ from radiologycnn.training.rotatorcuff.trainer import (
     ClassificationLoop,
     architecture_of,
     follow_statistics,
-    make_optimizer,
     train,
 )
 
@@ -101,7 +100,7 @@ def test_resuming_with_other_settings_is_refused(cases, tmp_path) -> None:
 def test_no_batch_has_a_single_case_and_every_case_comes_once(cases, tmp_path, count: int) -> None:
     wanted = settings("paper", epochs=1, coarse_epochs=0)
     network = build_network(architecture_of(wanted))
-    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases[:count], [], tmp_path)
+    loop = ClassificationLoop(network, wanted, cases[:count], [], tmp_path)
     batches = list(loop.batches(torch.Generator().manual_seed(0)))
     assert sorted(number for batch in batches for number in batch) == list(range(count))
     assert min(map(len, batches)) >= 2 and max(map(len, batches)) <= 7
@@ -110,7 +109,7 @@ def test_no_batch_has_a_single_case_and_every_case_comes_once(cases, tmp_path, c
 def test_short_epochs_draw_other_cases_each_time(cases, tmp_path) -> None:
     wanted = settings(coarse_epochs=0, epoch_cases=7, batch_size=3)
     network = build_network(architecture_of(wanted))
-    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    loop = ClassificationLoop(network, wanted, cases, [], tmp_path)
     epochs = [list(loop.batches(torch.Generator().manual_seed(seed))) for seed in range(2)]
     assert [[len(batch) for batch in batches] for batches in epochs] == [[3, 4], [3, 4]]  # 3, 3 and a lone one
     first, second = ({number for batch in batches for number in batch} for batches in epochs)
@@ -144,19 +143,18 @@ def test_paper_preset_is_the_papers() -> None:
 def test_paper_rate_optimizer_and_decay(cases, tmp_path) -> None:
     wanted = TrainingSettings.from_preset("paper", {"base_filters": 4, "grid_size": 16})
     network = build_network(architecture_of(wanted))
-    optimizer = make_optimizer(network, wanted)
-    loop = ClassificationLoop(network, optimizer, wanted, cases[:4], [], tmp_path)
+    loop = ClassificationLoop(network, wanted, cases[:4], [], tmp_path)
     rates = []
     for epoch in range(14):
         loop.epoch = epoch
         rates.append(loop.rate_at(0.5))
     assert rates == pytest.approx([0.002] * 12 + [0.0002] * 2)
-    decayed, others = optimizer.param_groups
+    decayed, others = loop.optimizer.param_groups
     assert decayed["nesterov"] and decayed["momentum"] == 0.9
     assert (decayed["weight_decay"], others["weight_decay"]) == (1e-3, 0)
     assert all(weight.dim() > 1 for weight in decayed["params"])
     assert all(parameter.dim() == 1 for parameter in others["params"])
-    count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+    count = sum(p.numel() for group in loop.optimizer.param_groups for p in group["params"])
     assert count == sum(p.numel() for p in network.parameters())
 
 
@@ -172,7 +170,7 @@ def test_running_normalization_follows_the_cases_and_keeps_them_apart(cases, tmp
     wanted = settings(coarse_epochs=0, dropout="off", augment=False, head_norm="running")
     torch.manual_seed(0)
     network = build_network(architecture_of(wanted))
-    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    loop = ClassificationLoop(network, wanted, cases, [], tmp_path)
     loop.training_mode()
     features = 3 + 2 * torch.rand(6, network.classifier.in_features, 4, 4, 4)
     together = network.classify(features)
@@ -191,7 +189,7 @@ def test_running_normalization_follows_the_cases_and_keeps_them_apart(cases, tmp
     loss_of(loop, cases[:4])
     assert torch.equal(norm.running_mean, before)  # a validation does not
     own = settings(coarse_epochs=0, head_norm="batch")
-    loop = ClassificationLoop(network, make_optimizer(network, own), own, cases, [], tmp_path)
+    loop = ClassificationLoop(network, own, cases, [], tmp_path)
     loop.training_mode()
     assert not torch.allclose(network.classify(features[:2]), network.classify(features)[:2], atol=1e-2)
 
@@ -310,7 +308,7 @@ def test_finer_pixels_of_equal_value_give_the_same_loss(tmp_path) -> None:
         weights = weights or network.state_dict()
         weights["stem.weight"] = weights["stem.weight"].repeat(1, factor**2, 1, 1, 1) / factor**2
         network.load_state_dict(weights)
-        loop = ClassificationLoop(network, make_optimizer(network, own), own, paths, paths, folder)
+        loop = ClassificationLoop(network, own, paths, paths, folder)
         loop.network.eval()
         losses.append(float(loss_of(loop, paths).detach()))
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
@@ -358,7 +356,7 @@ def test_card_says_how_much_its_figures_depend_on_the_shoulders() -> None:
 def test_gradient_reaches_every_weight(cases, tmp_path) -> None:
     wanted = settings(coarse_epochs=0, localization_weight=0.5, dropout="off")
     network = build_network(architecture_of(wanted)).train()
-    loop = ClassificationLoop(network, make_optimizer(network, wanted), wanted, cases, [], tmp_path)
+    loop = ClassificationLoop(network, wanted, cases, [], tmp_path)
     loss = loss_of(loop, cases[:6])
     loss.backward()
     assert math.isfinite(loss.item())

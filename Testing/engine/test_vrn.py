@@ -10,8 +10,7 @@ from engine.network_cost import giga_multiplications, millions_of_parameters
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from radiologycnn.networks.architectures import architecture_problems, build_network
-from radiologycnn.networks.cnn_ds import count_parameters
+from radiologycnn.networks.architectures import architecture_problems, build_network, count_parameters
 from radiologycnn.networks.densenet3d import DenseNet3d
 from radiologycnn.networks.densenet3d_options import DenseNet3dOptions
 from radiologycnn.networks.gap_classifier import StochasticDepth, monte_carlo_dropout

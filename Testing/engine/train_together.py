@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from radiologycnn.errors import Cancelled
+from radiologycnn.progress import no_progress
 from radiologycnn.training import run_files
 from radiologycnn.training.distributed import joined_team
 from radiologycnn.training.rotatorcuff import trainer
@@ -52,7 +53,7 @@ def main(cases: Path, output: Path, kind: str) -> None:
             run_files.save_checkpoint = no_room
         with team.leading():
 
-            def train(name: str, resume: bool = False, after_epoch=None, **changes) -> dict[str, torch.Tensor]:
+            def train(name: str, resume: bool = False, after_epoch=no_progress, **changes) -> dict[str, torch.Tensor]:
                 wanted = settings(**changes)
                 found = trainer.train(training, validation, wanted, output / name, resume, "cpu", after_epoch)
                 return found.state_dict

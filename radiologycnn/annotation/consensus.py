@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.consensus import STAPLE_MARGIN_KJI, common_label, consensus
 from radiologycnn.evaluation.words import counted
 from radiologycnn.images.boxes import Box, box_shape, box_start, box_within, grown_box, moved_box, union_box
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 
 
 def make_consensus(
@@ -24,8 +24,8 @@ def make_consensus(
     method: str = "majority",
     with_network: bool = False,
     use_for_training: bool = False,
-    progress: Callable[[float, str], None] = lambda fraction, stage: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> dict[str, Any]:
     """Combine the accepted masks of every case; with one rater the consensus is that mask.
 
@@ -97,15 +97,14 @@ def check_consensus_method(method: str) -> None:
         raise InputError("unknown-consensus", f"There is no consensus “{method}”.", f"Use one of {', '.join(METHODS)}.")
 
 
-def refresh_consensus(dataset: AnnotationDataset, progress: Callable[[float, str], None] | None = None) -> None:
+def refresh_consensus(dataset: AnnotationDataset, progress: Progress = no_progress) -> None:
     """Make the consensus again where training is to learn from it and raters have spoken since."""
     stale = dataset.stale_consensus()
     if not stale:
         return
     choice, accepted = dataset.training_choice(), dataset.accepted()
     for number, case_id in enumerate(stale):
-        if progress:
-            progress(number / len(stale), f"Consensus of {case_id}")
+        progress(number / len(stale), f"Consensus of {case_id}")
         consensus_of_case(dataset, dataset.case(case_id), accepted[case_id], choice)
     dataset.choose_training_masks(choice)
 

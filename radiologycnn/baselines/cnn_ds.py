@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.operating_point import operating_threshold, outlined_on_grid
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
@@ -17,7 +17,7 @@ from radiologycnn.images.volume import Volume
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
-from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.architectures import build_network, count_parameters
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
@@ -71,7 +71,7 @@ class CnnDsSegmenter(Segmenter):
         package = load_package(packaged)
         self._segmenter = HemorrhageSegmenter(package, self.device)
         facts = {
-            "parameters": network_size(load_network(package)),
+            "parameters": count_parameters(load_network(package)),
             "threshold": package.operating_threshold,
             "architecture": dict(package.architecture),
         }
@@ -86,8 +86,7 @@ class CnnDsSegmenter(Segmenter):
         paths = prepared_on_grid(learning, settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
-        optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
-        loop = SegmentationLoop(network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
+        loop = SegmentationLoop(network, settings, *paths, folder, self.device, learning.cancelled)
         result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
         network.load_state_dict(result.state_dict)
         network.eval()

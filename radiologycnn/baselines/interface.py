@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,16 +18,8 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
-
-if TYPE_CHECKING:
-    from torch import nn
-
-Progress = Callable[[float, str], None]
-
-
-def no_progress(fraction: float, stage: str) -> None:
-    """For those who do not want to know."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +78,7 @@ class Learning(Generic[Case]):
     validation: Sequence[Case]
     folder: Path
     progress: Progress
-    cancelled: Callable[[], bool]
+    cancelled: IsCancelled
 
     @property
     def description(self) -> str:
@@ -125,11 +117,6 @@ class Learning(Generic[Case]):
         return [[files[case.id] for case in cases] for cases in (self.training, self.validation)]
 
 
-def network_size(network: nn.Module) -> int:
-    """Number of parameters, those that do not learn included."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 @dataclass(frozen=True)
 class Fit:
     """What learning took and found.
@@ -162,7 +149,7 @@ class Method(ABC, Generic[Case]):
         validation: Sequence[Case],
         folder: Path,
         progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: IsCancelled = never_cancelled,
     ) -> Fit:
         """Learn, or read what an earlier call has learned into ``folder``; a stopped call goes on.
 

@@ -1,7 +1,9 @@
 """The probability from which a voxel counts as blood: one rule for every method that learns, so that none is favoured.
 
 It is the one with the best mean Dice on the validation cases, taken as the comparison itself takes Dice: on the scan's
-own grid, 1 where both masks are empty, 0 where one of them is.
+own grid, 1 where both masks are empty, 0 where one of them is. Models for use get theirs otherwise, by
+:func:`radiologycnn.training.hemorrhage.assess.choose_threshold`: from prepared cases alone, as the scans of simulated
+ones are not kept, and by the mL that would be invented in a scan without blood, which Dice cannot tell apart.
 """
 
 from __future__ import annotations

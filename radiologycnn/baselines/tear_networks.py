@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from radiologycnn.baselines.interface import Fit, Learning, ShoulderCase, TearAnswer, TearClassifier, network_size
+from radiologycnn.baselines.interface import Fit, Learning, ShoulderCase, TearAnswer, TearClassifier
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network, save_package
-from radiologycnn.networks.architectures import build_network
+from radiologycnn.networks.architectures import build_network, count_parameters
 from radiologycnn.rotatorcuff.inference import RotatorCuffClassifier
 from radiologycnn.rotatorcuff.prepared_cuff import PreparedCuff
 from radiologycnn.rotatorcuff.repeats import RepeatRequest
@@ -33,8 +33,8 @@ from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_
 from radiologycnn.training.packages import describe
 from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
 from radiologycnn.training.rotatorcuff.run import cache_name
-from radiologycnn.training.rotatorcuff.settings import TrainingSettings
-from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop, architecture_of, make_optimizer
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
+from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop
 
 EPOCHS_NAME = "epochs"
 
@@ -92,7 +92,7 @@ class PackagedTearClassifier(TearClassifier):
         facts = {
             "model": self.package.id,
             "sha256": self.package.weights_sha256,
-            "parameters": network_size(load_network(self.package)),
+            "parameters": count_parameters(load_network(self.package)),
             "threshold": self.package.operating_threshold,
             "device": self._classifier.device_name,
         }
@@ -164,7 +164,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
             self._train(learning, packaged)
         self._use(load_package(packaged))
         log = learning.folder / LOG_NAME
-        facts = {"parameters": network_size(load_network(self.package)), "architecture": self.architecture}
+        facts = {"parameters": count_parameters(load_network(self.package)), "architecture": self.architecture}
         return Fit(logged_seconds(log), log, facts)
 
     def _train(self, learning: Learning[ShoulderCase], packaged: Path) -> None:
@@ -172,9 +172,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
         paths = prepared_cubes(learning, settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
-        loop = KeepingLoop(
-            network, make_optimizer(network, settings), settings, *paths, folder, self.device, learning.cancelled
-        )
+        loop = KeepingLoop(network, settings, *paths, folder, self.device, learning.cancelled)
         loop.keep_last = self.keep_last
         result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
         record = describe(

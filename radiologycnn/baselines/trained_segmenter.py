@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter, network_size
+from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.operating_point import MaskAt, operating_threshold
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
+from radiologycnn.networks.architectures import count_parameters
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds, save_tensors
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
@@ -76,14 +77,13 @@ class TrainedSegmenter(Segmenter):
         self.network.eval()
         self.threshold = kept["threshold"]
         log = learning.folder / LOG_NAME
-        facts = {"parameters": network_size(self.network), "threshold": self.threshold, **self.facts()}
+        facts = {"parameters": count_parameters(self.network), "threshold": self.threshold, **self.facts()}
         return Fit(logged_seconds(log), log, facts)
 
     def _train(self, learning: Learning[ScanCase], path: Path) -> None:
         folder, settings = learning.folder, self.settings
         paths = self.prepared(learning)
-        optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, eps=1e-7)
-        loop = self.make_loop(self.network, optimizer, settings, *paths, folder, self.device, learning.cancelled)
+        loop = self.make_loop(self.network, settings, *paths, folder, self.device, learning.cancelled)
         result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
         self.network.load_state_dict(result.state_dict)
         self.network.eval()

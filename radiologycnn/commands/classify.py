@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from radiologycnn import scan_options
-from radiologycnn.scan_command import Report, ScanCommand, Stopped
+from radiologycnn.progress import IsCancelled, Progress
+from radiologycnn.scan_command import ScanCommand
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Classify(ScanCommand["RotatorCuffClassifier", "ClassificationResult"]):
         return network
 
     def look(
-        self, network: RotatorCuffClassifier, volume: Volume, folder: Path, report: Report, stopped: Stopped
+        self, network: RotatorCuffClassifier, volume: Volume, folder: Path, report: Progress, stopped: IsCancelled
     ) -> ClassificationResult:
         from radiologycnn.rotatorcuff.report import write_result
 

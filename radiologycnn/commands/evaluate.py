@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from radiologycnn.evaluation.words import counted, figure_words, p_words
+from radiologycnn.evaluation.words import counted, figure_words, p_words, some_names
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def classes(
     if quiet:
         return
     if left_out:
-        more = " …" if len(left_out) > 5 else ""
-        typer.echo(f"Note: {counted(len(left_out), 'case')} in one table only: {', '.join(left_out[:5])}{more}.")
+        typer.echo(f"Note: {counted(len(left_out), 'case')} in one table only: {some_names(left_out)}.")
     for name, value in summary.items():
         if isinstance(value, float):
             low, high = summary.get(f"{name}_95", (None, None))
@@ -245,7 +244,7 @@ def maps(
         pairs, notes = pair_cases(predictions, references, map_files)
         found, without = evaluate_maps(pairs, label, tolerance, report)
     if without:
-        notes.append(f"Left out, as the mask is empty ({len(without)}): {', '.join(without[:5])}.")
+        notes.append(f"Left out, as the mask is empty ({len(without)}): {some_names(without)}.")
     if not found:
         raise InputError("no-lesion", "No mask holds a lesion to point at.", "Give the masks of the lesions.")
     summary = summarize_localization(list(found.values()))

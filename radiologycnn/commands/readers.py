@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from radiologycnn.evaluation.words import counted
+from radiologycnn.evaluation.words import counted, some_names
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
@@ -73,7 +73,7 @@ def import_reader(
     name, count, unknown = import_answers(open_study(study), table, reader, codes)
     typer.echo(f"{name}: {counted(count, 'answer')} taken in.")
     if unknown:
-        typer.echo(f"Note: {counted(len(unknown), 'case')} not in the study: {', '.join(unknown[:5])}.")
+        typer.echo(f"Note: {counted(len(unknown), 'case')} not in the study: {some_names(unknown)}.")
 
 
 @readers_app.command("network")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from radiologycnn import scan_options
-from radiologycnn.scan_command import Report, ScanCommand, Stopped
+from radiologycnn.progress import IsCancelled, Progress
+from radiologycnn.scan_command import ScanCommand
 from radiologycnn.tasks import HEMORRHAGE_TASK
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Segment(ScanCommand["HemorrhageSegmenter", "SegmentationResult"]):
         return HemorrhageSegmenter(package, device=self.device, precision=self.precision)
 
     def look(
-        self, network: HemorrhageSegmenter, volume: Volume, folder: Path, report: Report, stopped: Stopped
+        self, network: HemorrhageSegmenter, volume: Volume, folder: Path, report: Progress, stopped: IsCancelled
     ) -> SegmentationResult:
         from radiologycnn.hemorrhage.report import write_result
 

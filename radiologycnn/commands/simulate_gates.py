@@ -39,7 +39,7 @@ def head_ct(
 ) -> None:
     """A threshold and a random forest must find the bleeds badly. Exit code 1 where one finds them too well."""
     from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
-    from radiologycnn.reproduction.workspace import bundled_model
+    from radiologycnn.models.catalog import bundled_model
     from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, format_quantiles
     from radiologycnn.simulation.gates.head_ct import head_ct_gates
     from radiologycnn.simulation.head_ct import HeadCtConfig

@@ -12,6 +12,7 @@ import typer
 
 from radiologycnn.errors import InputError
 from radiologycnn.option_groups import with_groups
+from radiologycnn.progress import Progress
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -213,7 +214,7 @@ def _check_kind_of_run(folds: int, searched: list[str] | None, test: int) -> Non
         )
 
 
-def _say() -> Callable[[float, str], None]:
+def _say() -> Progress:
     """A line for each report, with the time that is left."""
     from radiologycnn.terminal import TimeLeft
 

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ from radiologycnn.file_replacing import replace_path
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
-from radiologycnn.training.case_files import MANIFEST_NAME, Progress, run_jobs
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.training.case_files import MANIFEST_NAME, run_jobs
 
 LAYOUTS: dict[str, Layout] = {one.key: one for one in (Bhsd(), CtIch(), Instance())}
 
@@ -61,8 +61,8 @@ def import_dataset(
     copy: bool = False,
     trust: Trust = Trust(),
     jobs: int = 1,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> Imported:
     """Write a manifest for a data set as it was downloaded.
 
@@ -90,7 +90,6 @@ def import_dataset(
     if not found.scans:
         raise InputError("no-scans", f"There is no scan in {source}.", layout.expected)
     destination.mkdir(parents=True, exist_ok=True)
-    report = progress or (lambda part, text: None)
     rows: list[dict[str, Any]] = []
     left_out = dict(found.absent)
     notes: dict[str, tuple[str, ...]] = {}
@@ -107,7 +106,7 @@ def import_dataset(
                 tilts[scan.id] = examined.tilt_deg
         if examined.notes:
             notes[scan.id] = examined.notes
-        report(number / len(found.scans), f"Scan {number} of {len(found.scans)}")
+        progress(number / len(found.scans), f"Scan {number} of {len(found.scans)}")
     _write_report(destination / REPORT_NAME, [row["id"] for row in rows], left_out, notes)
     if not rows:
         raise InputError(

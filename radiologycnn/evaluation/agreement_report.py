@@ -5,7 +5,7 @@ One record feeds the command line, the worker and through it the panel, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from radiologycnn.evaluation.rater_agreement import (
 )
 from radiologycnn.evaluation.summary import plain_record, write_record, write_rows
 from radiologycnn.evaluation.words import p_words
+from radiologycnn.progress import Progress, no_progress
 
 TABLE_COLUMNS = (
     "Raters (x, y)",
@@ -40,7 +41,7 @@ def agreement_of_raters(
     found: RaterFolder,
     method: str | None = None,
     margin: float = KAPPA_MARGIN,
-    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """All figures of a folder of raters, JSON-able.
 

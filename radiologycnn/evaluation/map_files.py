@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from radiologycnn.evaluation.localization import Localization, localization
 from radiologycnn.evaluation.mask_files import files_by_case
 from radiologycnn.images import read_map, read_volume
 from radiologycnn.images.masks import marked
+from radiologycnn.progress import Progress, no_progress
 
 #: The map in a case's own folder, as ``radiologycnn classify`` writes it.
 MAP_IN_FOLDER = "cam_raw.nii.gz"
@@ -33,7 +33,7 @@ def evaluate_maps(
     pairs: list[tuple[str, Path, Path]],
     label: int | None = None,
     tolerance_mm: float = 5.0,
-    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+    progress: Progress = no_progress,
 ) -> tuple[dict[str, Localization], list[str]]:
     """Each map against its lesion, by case, and the cases whose mask holds none.
 

@@ -13,12 +13,14 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.evaluation.segmentation_metrics import SURFACE_TOLERANCE_MM, case_metrics
+from radiologycnn.evaluation.words import some_names
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, stated_values, types_in
 from radiologycnn.images import read_volume
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import Progress, no_progress
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 #: What is added to a case's name in a mask's file name, and says nothing of the case.
@@ -125,9 +127,7 @@ def pair_cases(
         (ours.keys() - theirs.keys(), "Left out, as there is no reference ({count}): {names}."),
     ):
         if names:
-            notes.append(
-                sentence.format(count=len(names), names=", ".join(sorted(names)[:5]) + " …" * (len(names) > 5))
-            )
+            notes.append(sentence.format(count=len(names), names=some_names(sorted(names))))
     return pairs, notes
 
 
@@ -135,7 +135,7 @@ def evaluate_masks(
     pairs: list[tuple[str, Path, Path]],
     label: int | None = None,
     tolerance_mm: float = SURFACE_TOLERANCE_MM,
-    progress: Callable[[float, str], None] = lambda fraction, stage: None,
+    progress: Progress = no_progress,
 ) -> Iterator[dict[str, Any]]:
     """One row of metrics a pair, ``case`` first.
 

@@ -7,7 +7,7 @@ and by a mixed model, because kappas of one scan belong together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -27,9 +27,10 @@ from radiologycnn.evaluation.agreement import (
 from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
 from radiologycnn.evaluation.mask_files import case_files, check_same_grid
 from radiologycnn.evaluation.segmentation_metrics import overlap
-from radiologycnn.evaluation.words import counted
+from radiologycnn.evaluation.words import counted, some_names
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
+from radiologycnn.progress import Progress, no_progress
 
 KAPPA_MARGIN = 0.05
 """Difference of kappa that is taken as none, for the test of equivalence."""
@@ -76,9 +77,8 @@ def find_raters(folder: Path, by_pair: bool = False) -> RaterFolder:
     left_out = sorted(every - common)
     notes: tuple[str, ...] = ()
     if left_out:
-        names = ", ".join(left_out[:5]) + " …" * (len(left_out) > 5)
         by_whom = "by two raters" if by_pair else "by everybody"
-        notes = (f"{counted(len(left_out), 'case')} not judged {by_whom}, left out: {names}.",)
+        notes = (f"{counted(len(left_out), 'case')} not judged {by_whom}, left out: {some_names(left_out)}.",)
     return RaterFolder(files, tuple(sorted(common)), notes)
 
 
@@ -93,9 +93,7 @@ def _holds_masks(path: Path) -> bool:
         raise
 
 
-def agreement_by_case(
-    folder: RaterFolder, progress: Callable[[float, str], None] = lambda fraction, stage: None
-) -> list[dict[str, Any]]:
+def agreement_by_case(folder: RaterFolder, progress: Progress = no_progress) -> list[dict[str, Any]]:
     """One row for each case and pair of raters: case, first, second, kappa, dice, first_ml, second_ml.
 
     Kappa counts all voxels of the scan, as the paper does: with 99 % background it is close to Dice.

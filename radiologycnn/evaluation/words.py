@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _UNITS = {"ml": "mL", "mm": "mm"}
@@ -13,11 +13,17 @@ _SPELLINGS |= {"top1": "top-1"} | {kind: kind.upper() for kind in ("iph", "ivh",
 
 #: Figures of a table that are still read in one row.
 LONGEST_ROW = 6
+_SHOWN_NAMES = 5
 
 
 def counted(count: int, thing: str) -> str:
     """ "1 case", "2 cases"."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def some_names(names: Sequence[str]) -> str:
+    """ "a, b", and of many the first five: "a, b, c, d, e …"."""
+    return ", ".join(names[:_SHOWN_NAMES]) + " …" * (len(names) > _SHOWN_NAMES)
 
 
 def figure_words(name: str) -> str:

@@ -78,6 +78,26 @@ def find_model(name: str | Path | None, task: str | None = None) -> ModelPackage
     return package
 
 
+def bundled_model(task: str, wanted: str = "") -> ModelPackage:
+    """The newest model for a task among those that come with the program, whatever a person has installed beside them.
+
+    Of several with the same task the one with the fewest labels: "blood or none" before five types of it.
+
+    Args:
+        wanted: id, name or path of any model, to take that one.
+
+    Raises:
+        InputError: none comes with it, or there is no such model.
+    """
+    if wanted:
+        return find_model(wanted, task)
+    folder = bundled_models_folder().resolve()
+    found = [one for one in list_models(task) if Path(one.path).resolve().is_relative_to(folder) and not one.problem]
+    if not found:
+        raise InputError("no-model", f"No model for {task} comes with this version.", "Name one with --model.")
+    return min(found, key=lambda one: len(one.labels))
+
+
 def _find(name: str | Path | None, task: str | None) -> ModelPackage:
     listed = list_models()
     usable = [package for package in listed if not package.problem]

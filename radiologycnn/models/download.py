@@ -13,6 +13,7 @@ import requests
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.file_replacing import replace_path
+from radiologycnn.progress import IsCancelled, never_cancelled
 
 ATTEMPTS = 4
 PAUSE_S = 1.0
@@ -27,7 +28,7 @@ def download(
     to: Path,
     sha256: str | None = None,
     progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: IsCancelled = never_cancelled,
 ) -> None:
     """Download ``url`` to the file ``to``.
 
@@ -48,13 +49,12 @@ def download(
     """
     _check_address(url)
     part = to.with_name(to.name + ".part")
-    stop = cancelled or (lambda: False)
     failure: Exception | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
-            _wait(PAUSE_S * 2 ** (attempt - 1), stop)
+            _wait(PAUSE_S * 2 ** (attempt - 1), cancelled)
         try:
-            _fetch(url, part, progress or (lambda fraction: None), stop)
+            _fetch(url, part, progress or (lambda fraction: None), cancelled)
             break
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             failure = error
@@ -81,7 +81,7 @@ def download(
     _forget(part)
 
 
-def _fetch(url: str, part: Path, report: Callable[[float], None], stop: Callable[[], bool]) -> None:
+def _fetch(url: str, part: Path, report: Callable[[float], None], cancelled: IsCancelled) -> None:
     """One attempt: append the missing bytes to the part file."""
     mark = _mark_file(part)
     have = part.stat().st_size if part.exists() and mark.exists() else 0
@@ -116,7 +116,7 @@ def _fetch(url: str, part: Path, report: Callable[[float], None], stop: Callable
             raise InputError("model-too-large", "The file is larger than 8 GB.", "Check the address.")
         with part.open("ab") as file:
             for chunk in answer.iter_content(_CHUNK_BYTES):
-                if stop():
+                if cancelled():
                     raise Cancelled
                 file.write(chunk)
                 have += len(chunk)
@@ -182,9 +182,9 @@ def _forget(part: Path) -> None:
     _mark_file(part).unlink(missing_ok=True)
 
 
-def _wait(seconds: float, stop: Callable[[], bool]) -> None:
+def _wait(seconds: float, cancelled: IsCancelled) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if stop():
+        if cancelled():
             raise Cancelled
         time.sleep(0.1)

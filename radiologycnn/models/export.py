@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
-from radiologycnn.models.weights import load_network, save_package, write_whole
+from radiologycnn.models.weights import load_network, save_package
 from radiologycnn.tasks import HEMORRHAGE_TASK
 
 
@@ -37,17 +38,17 @@ def export_package(package: ModelPackage, folder: str | Path | None = None) -> M
     from radiologycnn.networks.onnx_export import export_network
 
     content = export_network(load_network(package), network_grid(package))
-    record = json.loads((package.read_description()).decode("utf-8"))
+    record = package.read_description()
     record["onnx_sha256"] = hashlib.sha256(content).hexdigest()
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     target = Path(folder) if folder is not None else package.path
     try:
         target.mkdir(parents=True, exist_ok=True)
-        if folder is not None:
-            write_whole(target / WEIGHTS_NAME, package.read_weights())
+        files = {WEIGHTS_NAME: package.read_weights()} if folder is not None else {}
         # The description last: until then the package is what it was.
-        write_whole(target / ONNX_NAME, content)
-        write_whole(target / DESCRIPTION_NAME, text.encode("utf-8"))
+        for name, data in {**files, ONNX_NAME: content, DESCRIPTION_NAME: text.encode("utf-8")}.items():
+            with whole_file(target / name) as file:
+                file.write(data)
     except OSError as error:
         raise _cannot_write(target, error) from error
     return load_package(target)
@@ -67,7 +68,7 @@ def export_rounded(package: ModelPackage, folder: str | Path) -> ModelPackage:
     if Path(folder).resolve() == package.path.resolve():
         raise InputError("same-folder", "Rounding cannot be undone, so it makes a copy.", "Name another folder.")
     start_torch()
-    record = json.loads(package.read_description().decode("utf-8"))
+    record = package.read_description()
     try:
         copy = save_package(folder, load_network(package).state_dict(), record, half=True)
     except OSError as error:

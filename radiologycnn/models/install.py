@@ -10,7 +10,6 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,18 +19,17 @@ from radiologycnn.models.catalog import MODELS_VARIABLE, bundled_models_folder, 
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.download import download
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package, member_names
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 
 LARGEST_UNPACKED_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
-
-Progress = Callable[[float, str], None]
 
 
 def install_model(
     source: str | Path,
     sha256: str | None = None,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
     replace: bool = False,
 ) -> ModelPackage:
     """Install a model; the same one, which has the same id and weights, is replaced, and so is a damaged one.
@@ -48,19 +46,17 @@ def install_model(
         ResourceError: no connection, no space, no permission.
         Cancelled: as ``cancelled`` said.
     """
-    report = progress or (lambda fraction, stage: None)
-    stop = cancelled or (lambda: False)
     expected = _checked_sha256(sha256)
     folder = user_models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = str(source)
         if "://" in text:
-            return _from_url(text, expected, folder, report, stop, replace)
+            return _from_url(text, expected, folder, progress, cancelled, replace)
         path = Path(text).expanduser()
         if path.name == DESCRIPTION_NAME and path.is_file():
             path = path.parent
-        return _from_path(path, expected, folder, report, stop, replace)
+        return _from_path(path, expected, folder, progress, cancelled, replace)
     except OSError as error:
         raise ResourceError(
             "cannot-install",
@@ -100,36 +96,36 @@ def remove_model(model_id: str) -> None:
 
 
 def _from_url(
-    url: str, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool
+    url: str, sha256: str | None, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool
 ) -> ModelPackage:
     downloads = folder / ".downloads"
     downloads.mkdir(exist_ok=True)
     # One name for one source, so that a later attempt finds what an earlier one left.
     key = hashlib.sha256(f"{url} {sha256 or ''}".encode()).hexdigest()[:16]
     archive = downloads / f"{key}.zip"
-    download(url, archive, sha256, lambda fraction: report(0.9 * fraction, "Downloading the model"), stop)
+    download(url, archive, sha256, lambda fraction: progress(0.9 * fraction, "Downloading the model"), cancelled)
     try:
         name = Path(urlsplit(url).path).name or "the download"
-        return _install_zip(archive, folder, lambda f, stage: report(0.9 + 0.1 * f, stage), stop, replace, name)
+        return _install_zip(archive, folder, lambda f, stage: progress(0.9 + 0.1 * f, stage), cancelled, replace, name)
     finally:
         archive.unlink(missing_ok=True)
 
 
 def _from_path(
-    path: Path, sha256: str | None, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool
+    path: Path, sha256: str | None, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool
 ) -> ModelPackage:
     if not path.exists():
         raise InputError("model-not-found", f"There is no file or folder {path}.", "Check the path.")
     if path.is_dir():
         if sha256:
             raise InputError("hash-of-folder", "A folder has no SHA-256 to compare.", "Give the zip, or leave it out.")
-        report(0.0, "Copying the model")
+        progress(0.0, "Copying the model")
         load_package(path)
         staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
         try:
             for name in (DESCRIPTION_NAME, WEIGHTS_NAME, *([ONNX_NAME] if (path / ONNX_NAME).is_file() else [])):
                 shutil.copyfile(path / name, staging / name)
-            return _finish(staging, folder, report, stop, replace)
+            return _finish(staging, folder, progress, cancelled, replace)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     if sha256:
@@ -140,13 +136,13 @@ def _from_path(
                 f"{path.name} is not the file that was announced (its SHA-256 is {found[:12]}…, not {sha256[:12]}…).",
                 "Download it again from its source.",
             )
-    return _install_zip(path, folder, report, stop, replace, path.name)
+    return _install_zip(path, folder, progress, cancelled, replace, path.name)
 
 
 def _install_zip(
-    path: Path, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool, shown_name: str
+    path: Path, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool, shown_name: str
 ) -> ModelPackage:
-    report(0.0, "Unpacking the model")
+    progress(0.0, "Unpacking the model")
     staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
     try:
         try:
@@ -156,7 +152,7 @@ def _install_zip(
                     if entry.file_size > LARGEST_UNPACKED_BYTES:
                         raise InputError("model-too-large", f"{shown_name} would unpack to more than 8 GB.", "")
                     # Only the package's files are taken, each under its own plain name.
-                    _copy_member(archive, entry, staging / name, stop)
+                    _copy_member(archive, entry, staging / name, cancelled)
         except zipfile.BadZipFile as error:
             raise InputError(
                 "not-a-model", f"{shown_name} is not a complete zip file.", "Download it again, or check the address."
@@ -165,24 +161,24 @@ def _install_zip(
             raise InputError(
                 "not-a-model", f"{shown_name} is encrypted or packed in an unknown way.", "Pack it as an ordinary zip."
             ) from error
-        return _finish(staging, folder, report, stop, replace)
+        return _finish(staging, folder, progress, cancelled, replace)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _copy_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, stop: Callable[[], bool]) -> None:
+def _copy_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, cancelled: IsCancelled) -> None:
     with archive.open(entry) as packed, to.open("wb") as file:
         while chunk := packed.read(_CHUNK_BYTES):
-            if stop():
+            if cancelled():
                 raise Cancelled
             file.write(chunk)
 
 
-def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bool], replace: bool) -> ModelPackage:
+def _finish(staging: Path, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool) -> ModelPackage:
     """Check what was staged, and put it in place."""
-    report(0.7, "Checking the model")
+    progress(0.7, "Checking the model")
     package = load_package(staging)
-    if stop():
+    if cancelled():
         raise Cancelled
     place = folder / package.id
     if not replace:
@@ -196,7 +192,7 @@ def _finish(staging: Path, folder: Path, report: Progress, stop: Callable[[], bo
         replace_path(staging, place)
     # A private temporary folder's mode would hide the model from others that share the folder.
     place.chmod(0o755)
-    report(1.0, "Installed")
+    progress(1.0, "Installed")
     return load_package(place)
 
 

@@ -90,9 +90,9 @@ class ModelPackage:
         """The bytes of ``weights.safetensors``."""
         return _read_member(self.path, WEIGHTS_NAME)
 
-    def read_description(self) -> bytes:
-        """The bytes of ``model.json``, with the fields that this version does not know."""
-        return _read_member(self.path, DESCRIPTION_NAME, LARGEST_DESCRIPTION_BYTES)
+    def read_description(self) -> dict[str, Any]:
+        """``model.json`` as it is now, with the fields that this version does not know."""
+        return _read_description(self.path)
 
     def read_onnx(self) -> bytes:
         """The bytes of ``network.onnx``, checked again.

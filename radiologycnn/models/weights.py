@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.models.description import DESCRIPTION_NAME, SCHEMA_VERSION, description_problems
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package
 from radiologycnn.networks.architectures import build_network
@@ -59,7 +59,8 @@ def save_package(
     _fitting_network(record["architecture"], tensors, folder.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in ((WEIGHTS_NAME, content), (DESCRIPTION_NAME, text.encode("utf-8"))):
-        write_whole(folder / name, data)
+        with whole_file(folder / name) as file:
+            file.write(data)
     (folder / ONNX_NAME).unlink(missing_ok=True)
     return load_package(folder)
 
@@ -80,13 +81,6 @@ def _rounded_to_half(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Ten
 def _stored_precision(tensors: Mapping[str, torch.Tensor]) -> str:
     halves = [str(tensor.dtype) == "torch.float16" for tensor in tensors.values() if tensor.is_floating_point()]
     return "float16" if halves and all(halves) else "float32"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_bytes(data)
-    replace_path(partial, path)
 
 
 def load_network(package: ModelPackage, device: str | torch.device = "cpu") -> nn.Module:

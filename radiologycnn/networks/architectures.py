@@ -59,3 +59,8 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     options = options_of(architecture)
     _, module, network_class = _KNOWN[architecture["name"]]
     return getattr(import_module(module), network_class)(options)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of parameters, those that do not learn included."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -118,11 +118,6 @@ def build_cnn_ds(preset: str = "default", **changes: Any) -> CnnDs:
     return CnnDs(CnnDsOptions.from_dict({"preset": preset, **changes}))
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Trainable parameters."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
 class _InstanceNorm(nn.InstanceNorm3d):
     """The same figures; in training a single case goes through batch normalization, which copies no features."""
 
@@ -204,4 +199,4 @@ class _Upscaling(nn.Module):
         return self.convolutions(features)
 
 
-__all__ = ["PRESETS", "CnnDs", "CnnDsOptions", "build_cnn_ds", "count_parameters"]
+__all__ = ["PRESETS", "CnnDs", "CnnDsOptions", "build_cnn_ds"]

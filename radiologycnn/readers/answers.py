@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiologycnn.errors import InputError, ResourceError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.evaluation.words import some_names
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.readers.marks import PeakCheck, TearMark
 from radiologycnn.readers.study import Study, StudySettings, checked_reader, settings_words
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
@@ -189,16 +190,11 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     Raises:
         ResourceError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as stream:
+        with whole_file(path) as stream:
             stream.write(_line(COLUMNS) + b"".join(_line(one.cells()) for one in answers))
-            stream.flush()
-            os.fsync(stream.fileno())
-        replace_path(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ResourceError(
             "not-written", f"{path.name} could not be written: {error.strerror or error}.", "Choose another folder."
         ) from error
@@ -220,7 +216,7 @@ def check_settings(study: Study, settings: StudySettings) -> None:
     """
     before = study.settings if study.settings.title else replace(study.settings, title=settings.title)
     if before != settings and (readers := list(readers_of(study))):
-        names = ", ".join(readers[:5]) + " …" * (len(readers) > 5)
+        names = some_names(readers)
         raise InputError(
             "study-begun",
             f"This study has answers already ({names}), and other settings: {settings_words(before, settings)}.",

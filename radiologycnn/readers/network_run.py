@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from radiologycnn.errors import Cancelled, RadiologyCNNError
 from radiologycnn.evaluation.class_files import PROBABILITY_COLUMNS
 from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, Study
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
@@ -17,8 +17,8 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 def classify_study(
     study: Study,
     classifier: Any,
-    progress: Callable[[float, str], None] = lambda fraction, stage: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> tuple[Path, list[str]]:
     """Write ``network/CASE/`` for every scan, and ``network/predictions.csv`` with the seconds that each took and
     the model, which is ``simulated`` where it was trained on simulated scans.

@@ -15,7 +15,7 @@ from typing import Any
 
 from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import InputError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.readers.answers import Answer, AnswerFile
 from radiologycnn.readers.marks import TearMark, check_peak, network_peak_lps
 from radiologycnn.readers.study import Study, StudyCase, reading_order
@@ -232,11 +232,10 @@ class Reading:
     # Inside
 
     def _write_state(self) -> None:
-        temporary = self._state_path.with_suffix(".part")
         try:
             self._state_path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._unanswered), encoding="utf-8")
-            replace_path(temporary, self._state_path)
+            with whole_file(self._state_path) as file:
+                file.write(json.dumps(self._unanswered).encode())
         except OSError:
             pass  # a clock that is not kept is no reason to stop a reader; an answer that is not kept is one
 

@@ -19,6 +19,7 @@ from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.checks import check_array
 from radiologycnn.images.write import write_atomically
+from radiologycnn.models.catalog import bundled_model
 from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
 from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
@@ -26,7 +27,7 @@ from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
 from radiologycnn.reproduction.simulated_cases import simulated_cases
-from radiologycnn.reproduction.workspace import Workspace, bundled_model
+from radiologycnn.reproduction.workspace import Workspace
 from radiologycnn.training.hemorrhage.cases import MANIFEST_FILES, read_scan
 
 MAIN = "cnn_ds"
@@ -141,7 +142,8 @@ def make_segmenter(name: str, workspace: Workspace, device: str) -> Segmenter:
     if name == "cnn_ds_without":
         return CnnDsSegmenter(name, "CNN without deep supervision", training, False, device, workspace.simulated)
     if name in ("patch_unet", "slice_unet"):
-        from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceRecipe, SliceUNetSegmenter
+        from radiologycnn.baselines.slice_recipe import SliceRecipe
+        from radiologycnn.baselines.unets import PatchUNetSegmenter, SliceUNetSegmenter
         from radiologycnn.networks.unet_options import PRESETS
 
         if name == "patch_unet":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from radiologycnn import __version__
-from radiologycnn.baselines.interface import Progress, no_progress
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.reproduction.brief import CASES_NAME, write_brief
 from radiologycnn.reproduction.page import write_page
 from radiologycnn.reproduction.plots import new_figure
@@ -36,7 +35,7 @@ def reproduce(
     device: str = "auto",
     jobs: int = 1,
     progress: Progress = no_progress,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: IsCancelled = never_cancelled,
     brief: Path | None = None,
 ) -> Path:
     """Run or go on; returns the report. A finished run is told anew from what it keeps, without any network.

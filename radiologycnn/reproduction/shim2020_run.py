@@ -15,12 +15,13 @@ from radiologycnn.baselines.interface import Fit, ShoulderCase, TearClassifier
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
 from radiologycnn.images.volume import Volume
+from radiologycnn.models.catalog import bundled_model
 from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.settings import BUNDLED, REPEATS_BY_TRAINING
 from radiologycnn.reproduction.simulated_cases import simulated_cases
-from radiologycnn.reproduction.workspace import Workspace, bundled_model, test_seed
+from radiologycnn.reproduction.workspace import Workspace, test_seed
 from radiologycnn.rotatorcuff.location import check_scan
 from radiologycnn.training.case_files import check_mask_fits, read_case_file, read_manifest, save_arrays
 from radiologycnn.training.rotatorcuff.assess import TOLERANCE_MM

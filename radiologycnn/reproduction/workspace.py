@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from radiologycnn.baselines.interface import Progress, no_progress
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.summary import write_record
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.reproduction.settings import ReproductionSettings
-
-if TYPE_CHECKING:
-    from radiologycnn.models.package import ModelPackage
 
 SETTINGS_NAME = "reproduction.json"
 
@@ -36,7 +33,7 @@ class Workspace:
         settings: ReproductionSettings,
         sources: dict[str, str | None],
         progress: Progress = no_progress,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: IsCancelled = never_cancelled,
     ) -> None:
         self.folder, self.settings, self.sources, self.cancelled = folder, settings, sources, cancelled
         self._progress, self._stages, self._done = progress, 1, 0
@@ -107,25 +104,3 @@ def test_seed(seed: int) -> int:
     from radiologycnn.training.packages import TEST_SEED_OFFSET
 
     return seed + TEST_SEED_OFFSET
-
-
-def bundled_model(task: str, wanted: str = "") -> ModelPackage:
-    """The newest model for a task among those that come with the program, whatever a person has installed beside them.
-
-    Of several with the same task the one with the fewest labels: "blood or none" before five types of it.
-
-    Args:
-        wanted: id, name or path of any model, to take that one.
-
-    Raises:
-        InputError: none comes with it, or there is no such model.
-    """
-    from radiologycnn.models.catalog import bundled_models_folder, find_model, list_models
-
-    if wanted:
-        return find_model(wanted, task)
-    folder = bundled_models_folder().resolve()
-    found = [one for one in list_models(task) if Path(one.path).resolve().is_relative_to(folder) and not one.problem]
-    if not found:
-        raise InputError("no-model", f"No model for {task} comes with this version.", "Train with --models train.")
-    return min(found, key=lambda one: len(one.labels))

@@ -21,9 +21,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import Progress, no_progress
 from radiologycnn.simulation.settings import SimulationSettings
 
 SETTINGS_NAME = "simulation.json"
@@ -98,7 +99,7 @@ def write_population(
     config: SimulationSettings,
     first: int = 0,
     jobs: int = 1,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> int:
     """Write scans ``first`` to ``first + count - 1``; those already there are kept, so an interrupted run goes on.
 
@@ -114,11 +115,10 @@ def write_population(
         ResourceError: ``disk-full``; ``cannot-write``: what else the system refuses; ``simulation-process``: one of
             several processes was killed.
     """
-    tell = progress or (lambda fraction, stage: None)
     done = 0
 
     def stopping() -> None:
-        tell(done / count, "Stopping after what is under way")
+        progress(done / count, "Stopping after what is under way")
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def write_population(
         try:
             for _ in _run(todo, jobs, stopping):
                 done += 1
-                tell(done / count, f"{population.unit.capitalize()} {done} of {count}")
+                progress(done / count, f"{population.unit.capitalize()} {done} of {count}")
         finally:
             # Settings that were refused by the first scan must not bind the folder: the right ones come next.
             if binds and not any(folder.glob(f"{population.kind}-*")):
@@ -250,9 +250,8 @@ def _write_tables(population: Population, folder: Path) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    replace_path(partial, path)
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def shrunk(picture: np.ndarray, size: int) -> np.ndarray:

@@ -23,17 +23,16 @@ import numpy as np
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.evaluation.table_files import TableRow, table_lines
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 
 SPLITS = ("train", "validation", "test")
 MANIFEST_NAME = "cases.csv"
 MOST_LABELS = 255
 """Different values above 0 in a mask; scans hold more."""
-
-Progress = Callable[[float, str], None]
 
 
 def read_manifest(data: Path, files: Sequence[str], optional_files: Sequence[str] = ()) -> list[TableRow]:
@@ -133,6 +132,14 @@ def _keep_patients_together(rows: list[TableRow]) -> None:
         row["split"] = row["split"] or splits.get(row["patient"], "")
 
 
+def by_split(rows: Sequence[Mapping[str, str]], paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of a manifest's rows by split; the key "" holds those without one."""
+    found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
+    for row, path in zip(rows, paths):
+        found[row["split"]].append(path)
+    return found
+
+
 def read_case_file(data: Path, row: Mapping[str, str], column: str) -> Volume:
     """The scan or mask that a manifest's row names.
 
@@ -191,10 +198,8 @@ def _difference(volume: Volume, mask: Volume) -> str:
 def save_arrays(path: Path, compressed: bool = True, **arrays: object) -> None:
     """Write an ``.npz`` whole or not at all; its folder is made if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    with partial.open("wb") as file:
+    with whole_file(path) as file:
         (np.savez_compressed if compressed else np.savez)(file, **arrays)
-    replace_path(partial, path)
 
 
 def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
@@ -227,8 +232,8 @@ def simulate_files(
     settings: tuple,
     jobs: int = 1,
     what: str = "scan",
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> list[Path]:
     """Paths of the prepared cases ``first`` to ``first + count - 1`` of a population; only missing ones are simulated.
 
@@ -247,8 +252,7 @@ def simulate_files(
         raise Cancelled
     for _ in run_jobs(simulate_one, todo, jobs):
         done += 1
-        if progress:
-            progress(done / count, f"Simulating {what} {done} of {count}")
+        progress(done / count, f"Simulating {what} {done} of {count}")
         if done < count and cancelled():
             raise Cancelled
     return paths

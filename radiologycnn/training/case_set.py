@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.training.case_files import SPLITS
+from radiologycnn.training.case_files import SPLITS, by_split
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,7 @@ class CaseSet:
     @classmethod
     def of_manifest(cls, rows: Sequence[Mapping[str, str]]) -> CaseSet:
         """The names alone of the rows that :func:`.case_files.read_manifest` gave."""
-        found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
-        for row in rows:
-            found[row["split"]].append(Path(f"{row['id']}.npz"))
+        found = by_split(rows, [Path(f"{row['id']}.npz") for row in rows])
         return cls(found, {row["id"]: row["patient"] for row in rows})
 
     @property

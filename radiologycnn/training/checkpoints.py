@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import pickle
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
 LOG_NAME = "log.csv"
@@ -41,17 +39,10 @@ def save_tensors(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def _replace(path: Path, content: bytes | memoryview) -> None:
-    """The file is there whole, the old or the new one, also after a power cut; its unfinished copy has one name."""
-    partial = path.with_name(f"{path.name}.part")
     try:
-        with partial.open("wb") as file:
+        with whole_file(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_path(partial, path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         if error.errno not in DISK_FULL:
             raise
         raise ResourceError(

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.networks.devices import resolve_device
+from radiologycnn.progress import IsCancelled
 from radiologycnn.training.best_epoch import NothingTrained
 
 # The others have to wait while the first process simulates cases or tests a model.
@@ -86,7 +87,7 @@ class Team:
             raise
         self._amid_work = False
 
-    def follow(self, cancelled: Callable[[], bool]) -> None:
+    def follow(self, cancelled: IsCancelled) -> None:
         """Do what the leader summons to, until its program is over.
 
         Args:
@@ -130,7 +131,7 @@ class Team:
             dist.all_gather_object(found, value)
         return found
 
-    def shared_out(self, items: Sequence[T], work: Callable[[T], R], cancelled: Callable[[], bool]) -> list[R]:
+    def shared_out(self, items: Sequence[T], work: Callable[[T], R], cancelled: IsCancelled) -> list[R]:
         """``work`` of every item, each in one process; all of them get the results, in order.
 
         Raises:

@@ -17,13 +17,13 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.evaluation.words import counted, figure_words
-from radiologycnn.training.case_files import Progress
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.packages import check_model_name, mark_of
 from radiologycnn.training.run_record import begin_or_resume
-from radiologycnn.training.task import Cancelled, ModelName, TrainingTask
+from radiologycnn.training.task import ModelName, TrainingTask
 
 RECORD_NAME = "cross-validation.json"
 TABLE_NAME = "cross-validation.csv"
@@ -99,8 +99,8 @@ def cross_validate(
     model: ModelName,
     resume: bool = False,
     start_from: Path | None = None,
-    progress: Progress | None = None,
-    cancelled: Cancelled = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> CrossValidation:
     """Train a model on the other folds for each fold, and try it on that fold's cases.
 
@@ -129,8 +129,7 @@ def cross_validate(
         "source": task.source(),
     }
     begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
-    report = progress or (lambda part, text: None)
-    cases = task.prepare(output, lambda part, text: report(0.0, text), cancelled)
+    cases = task.prepare(output, lambda part, text: progress(0.0, text), cancelled)
     paths = cases.learning
     fold_of = _folds_of(task, output, paths, cases, folds)
     for fold in range(1, folds + 1):
@@ -140,7 +139,7 @@ def cross_validate(
 
         def say(part: float, text: str, begin: float = 0.0, end: float = _TRAINED, fold: int = fold) -> None:
             done = begin + (end - begin) * min(part, 1.0)
-            report((fold - 1 + done) / folds, f"Fold {fold} of {folds}: {text}")
+            progress((fold - 1 + done) / folds, f"Fold {fold} of {folds}: {text}")
 
         def say_later(part: float, text: str, say: Progress = say) -> None:
             say(part, text, _TRAINED, 1.0)

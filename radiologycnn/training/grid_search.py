@@ -14,15 +14,15 @@ from typing import Any
 
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError, is_out_of_memory
 from radiologycnn.evaluation.summary import write_rows
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.best_epoch import NothingTrained
-from radiologycnn.training.case_files import Progress
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.run_record import begin_or_resume
 from radiologycnn.training.settings import CommonSettings
 from radiologycnn.training.settings_file import like, write_settings
-from radiologycnn.training.task import Cancelled, TrainingTask
+from radiologycnn.training.task import TrainingTask
 
 RECORD_NAME = "grid-search.json"
 RESULTS_NAME = "results.csv"
@@ -112,8 +112,8 @@ def search(
     output: Path,
     grid: Mapping[str, Sequence[Any]],
     resume: bool = False,
-    progress: Progress | None = None,
-    cancelled: Cancelled = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
     start_from: Path | None = None,
 ) -> list[dict[str, str]]:
     """Train at each point of the grid, and rank by the validation cases of the best epoch.
@@ -151,12 +151,11 @@ def search(
         "source": task.source(),
     }
     begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
-    report = progress or (lambda part, text: None)
     training, validation = [
         [path.stem for path in paths]
-        for paths in task.split(task.prepare(output, lambda part, text: report(0.0, text), cancelled))
+        for paths in task.split(task.prepare(output, lambda part, text: progress(0.0, text), cancelled))
     ]
-    task.say_if_few(validation, report)
+    task.say_if_few(validation, progress)
     path = output / RESULTS_NAME
     rows = _read_rows(path)
     for point in points:
@@ -165,7 +164,7 @@ def search(
             words = f"Point {point.number} of {len(points)}, {_words(point.values)}"
 
             def say(part: float, text: str, point: Point = point, words: str = words) -> None:
-                report((point.number - 1 + min(part, 1.0)) / len(points), f"{words}: {text}")
+                progress((point.number - 1 + min(part, 1.0)) / len(points), f"{words}: {text}")
 
             row = _train_point(
                 task.with_settings(point.settings), point, folder, training, validation, start_from, say, cancelled
@@ -188,7 +187,7 @@ def _train_point(
     validation: Sequence[str],
     start_from: Path | None,
     say: Progress,
-    cancelled: Cancelled,
+    cancelled: IsCancelled,
 ) -> dict[str, str]:
     """Train at one point; returns its row, without a rank, and with ``problem`` instead of figures where it failed."""
     # Another grid of the network is another form of the same cases.

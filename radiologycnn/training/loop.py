@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.averaging import running_average
 from radiologycnn.training.best_epoch import BestEpoch, NothingTrained, TrainingResult
 from radiologycnn.training.distributed import current_team
@@ -37,12 +38,14 @@ class TrainingLoop:
 
     Args:
         network: on its device.
-        optimizer: of the network's parameters.
         train_paths, validation_paths: prepared cases; the latter may be empty, then the last epoch's weights are kept.
         folder: gets ``checkpoint.pt`` and ``log.csv``.
         cancelled: asked before every step.
     """
 
+    # The architecture record of the network, and the optimizer of its parameters, that a task's settings describe.
+    architecture: Callable[[Any], dict[str, Any]]
+    make_optimizer: Callable[[nn.Module, Any], torch.optim.Optimizer]
     # What validate() returns, as columns of the log; "validation_loss" decides which epoch is the best one.
     figure_names: tuple[str, ...] = ("validation_loss",)
     # Batch normalization over one case has nothing to normalize with.
@@ -53,17 +56,16 @@ class TrainingLoop:
     def __init__(
         self,
         network: nn.Module,
-        optimizer: torch.optim.Optimizer,
         settings: CommonSettings,
         train_paths: Sequence[Path],
         validation_paths: Sequence[Path],
         folder: Path,
         device: str = "cpu",
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: IsCancelled = never_cancelled,
     ) -> None:
+        self.settings, self.optimizer = settings, self.make_optimizer(network, settings)
         self.team = current_team()
         self.network = joined_normalization(network, self.team, device)
-        self.optimizer, self.settings = optimizer, settings
         self.frozen_parts = freeze(self.network, settings)
         self.average = running_average(self.network, settings.weight_average)
         self.train_paths, self.validation_paths = list(train_paths), list(validation_paths)
@@ -136,7 +138,7 @@ class TrainingLoop:
     def run(
         self,
         resume: bool = False,
-        progress: Callable[[float, str], None] | None = None,
+        progress: Progress = no_progress,
         summon: Callable[[], None] = lambda: None,
     ) -> TrainingResult:
         """All epochs that are still to be made.
@@ -155,13 +157,13 @@ class TrainingLoop:
         summon()
         self.team.same_start(self.network)
         total = self.settings.coarse_epochs + self.settings.epochs
-        if progress and self.team.leads:
+        if self.team.leads:
             for text in beginning_lines(self):
                 progress(self.part_done, text)
         # The coarse stage only prepares for the fine one, and is followed by it however it went.
         while self.epoch < total and (self.epoch <= self.settings.coarse_epochs or not self.best.waited_enough):
             self._one_epoch()
-            if progress and self.team.leads:
+            if self.team.leads:
                 progress(self.part_done, f"Epoch {self.epoch} of {total}: {self.last_words}")
         self.files.close()
         if self.best.result is None:
@@ -239,7 +241,8 @@ class TrainingLoop:
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.device)
         if samples:
-            loss = self.batch_loss(collate(samples, pin=self._on_gpu), cases)
+            share = collate(samples, pin=torch.device(self.device).type == "cuda")
+            loss = self.batch_loss(share, cases)
             loss.backward()
         loss = self.team.sum_gradients(self.network.parameters(), loss.detach()[None])[0]
         if self.settings.gradient_limit:
@@ -248,10 +251,6 @@ class TrainingLoop:
         if self.average:
             self.average.update_parameters(self.network)
         return loss
-
-    @property
-    def _on_gpu(self) -> bool:
-        return torch.device(self.device).type == "cuda"
 
     def batches(self, generator: torch.Generator) -> list[list[int]]:
         """The training cases of an epoch, by their numbers, in new order."""

@@ -10,11 +10,14 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from radiologycnn.errors import Cancelled
 from radiologycnn.images.write import write_atomically
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 
 #: Headers whose voxels lie in another file of the same name.
 _DETACHED = (".hdr", ".img", ".mhd", ".nhdr")
@@ -41,6 +44,41 @@ def written(path: Path) -> list[tuple[str, int, int]]:
         parts = iter([path])
     found = {part.relative_to(path.parent).as_posix(): part.stat() for part in parts if part.is_file()}
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())]
+
+
+@dataclass(frozen=True)
+class CaseToPrepare:
+    """A prepared case, as it should be.
+
+    Attributes:
+        path: its file.
+        fingerprint: of what it is made from, see :func:`fingerprint_of`.
+        make: writes the file.
+    """
+
+    path: Path
+    fingerprint: Callable[[], str]
+    make: Callable[[], None]
+
+
+def prepare_files(
+    cases: Sequence[CaseToPrepare], progress: Progress = no_progress, cancelled: IsCancelled = never_cancelled
+) -> list[Path]:
+    """The files of the cases, in order; those that are not current are made.
+
+    Raises:
+        InputError: as making a case says.
+        Cancelled: as ``cancelled`` said; what is prepared stays.
+    """
+    for number, case in enumerate(cases, start=1):
+        if cancelled():
+            raise Cancelled
+        progress((number - 1) / len(cases), f"Preparing case {number} of {len(cases)}")
+        fingerprint = case.fingerprint()
+        if not is_current(case.path, fingerprint):
+            with made_anew(case.path, fingerprint):
+                case.make()
+    return [case.path for case in cases]
 
 
 def is_current(prepared: Path, fingerprint: str) -> bool:

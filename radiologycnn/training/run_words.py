@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from radiologycnn.evaluation.words import figure_words
+from radiologycnn.networks.architectures import count_parameters
 from radiologycnn.networks.devices import describe_device
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def network_words(network: nn.Module) -> str:
     """How many parameters there are, and how many of them learn where some are frozen."""
-    parameters = sum(one.numel() for one in network.parameters())
+    parameters = count_parameters(network)
     learning = sum(one.numel() for one in network.parameters() if one.requires_grad)
     return (
         f"{parameters:,} parameters" if learning == parameters else f"{learning:,} of {parameters:,} parameters learn"

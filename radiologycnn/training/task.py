@@ -7,29 +7,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.words import counted
 from radiologycnn.models.export import export_if_possible
+from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import save_package
 from radiologycnn.networks.devices import resolve_device
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.simulation.population import SETTINGS_NAME
-from radiologycnn.training.case_files import Progress, read_manifest, simulated_id
+from radiologycnn.training.case_files import read_manifest, simulated_id
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.frozen import check_start
+from radiologycnn.training.loop import TrainingLoop, TrainingResult
 from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, mark_of, weights_of
 from radiologycnn.training.run_record import begin_or_resume_one
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from radiologycnn.models.package import ModelPackage
-    from radiologycnn.training.loop import TrainingResult
-    from radiologycnn.training.settings import CommonSettings
-
-Cancelled = Callable[[], bool]
+from radiologycnn.training.settings import CommonSettings
+from radiologycnn.training.train_network import train_network
 
 RECORD_NAME = "training-run.json"
 _FEW_CASES = 5
@@ -70,8 +66,8 @@ class TrainingTask(ABC):
     name: ClassVar[str]
     #: Columns of a data folder's manifest that name a file in every row, and those that may.
     manifest_files: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]]
-    #: What trains its network: the ``train`` of the task's ``trainer`` module.
-    trainer: ClassVar[Callable[..., TrainingResult]]
+    #: What trains its network.
+    loop: ClassVar[type[TrainingLoop]]
     #: Parameters of the architecture that a model to start from may differ in, as no weight depends on them.
     free_parameters: ClassVar[tuple[str, ...]]
     #: Values that the task's paper tuned over, by setting.
@@ -139,7 +135,9 @@ class TrainingTask(ABC):
         """What people read in the list of models, where they gave no title."""
 
     @abstractmethod
-    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
+    def prepare(
+        self, folder: Path, progress: Progress = no_progress, cancelled: IsCancelled = never_cancelled
+    ) -> CaseSet:
         """Bring the cases into the network's form, as files in ``folder/cases``; those already there are kept.
 
         Raises:
@@ -157,18 +155,19 @@ class TrainingTask(ABC):
         validation: list[Path],
         folder: Path,
         resume: bool = False,
-        progress: Progress | None = None,
-        cancelled: Cancelled = lambda: False,
-        start_weights: Mapping[str, Tensor] | None = None,
+        progress: Progress = no_progress,
+        cancelled: IsCancelled = never_cancelled,
+        start_weights: Mapping[str, Any] | None = None,
     ) -> TrainingResult:
-        """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors."""
-        return self.trainer(
-            training, validation, self.settings, folder, resume, self.device, progress, cancelled, start_weights
-        )
+        """Train and validate, see :func:`.train_network.train_network`."""
+        return train_network(
+            self.loop, training, validation, self.settings, folder, resume, self.device, progress, cancelled,
+            start_weights,
+        )  # fmt: skip
 
-    def say_if_few(self, validation: Sequence[Any], progress: Progress | None) -> None:
+    def say_if_few(self, validation: Sequence[Any], progress: Progress) -> None:
         """Tell that so few cases decide on little more than chance."""
-        if progress and 0 < len(validation) < _FEW_CASES:
+        if 0 < len(validation) < _FEW_CASES:
             decided = "which epoch and threshold are" if self.settings.keep == "best" else "which threshold is"
             progress(
                 0.0,
@@ -186,7 +185,7 @@ class TrainingTask(ABC):
 
     @abstractmethod
     def assess(
-        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: IsCancelled
     ) -> list[dict[str, Any]]:
         """One JSON-able row a case, ``case`` first, of what :attr:`figures` need; ``problem`` where it was refused."""
 
@@ -233,8 +232,8 @@ class TrainingTask(ABC):
         test: int = 0,
         resume: bool = False,
         start_from: Path | None = None,
-        progress: Progress | None = None,
-        cancelled: Cancelled = lambda: False,
+        progress: Progress = no_progress,
+        cancelled: IsCancelled = never_cancelled,
     ) -> ModelPackage:
         """Train one model and write ``<output>/<name>-<version>/``.
 
@@ -270,7 +269,7 @@ class TrainingTask(ABC):
         source: str,
         model: ModelName,
         test: int = 0,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
         export: bool = True,
     ) -> ModelPackage:
         """Choose the operating point, write the package, test it end to end, write its figures.
@@ -279,7 +278,6 @@ class TrainingTask(ABC):
             export: add the network for machines without torch.
         """
         threshold, performance = self.operating_point(result, validation)
-        report = progress or (lambda part, text: None)
 
         def written() -> ModelPackage:
             record = describe(
@@ -291,10 +289,10 @@ class TrainingTask(ABC):
 
         package = written()
         if test:
-            performance["test"] = self.tested(package, test, self.settings.seed + TEST_SEED_OFFSET, report)
+            performance["test"] = self.tested(package, test, self.settings.seed + TEST_SEED_OFFSET, progress)
             package = written()
         if export:
             package, note = export_if_possible(package)
             if note:
-                report(1.0, note)
+                progress(1.0, note)
         return package

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 
 import numpy as np
@@ -76,7 +75,7 @@ def test_the_exported_network_travels_with_the_package_and_is_checked(shoulder_p
 
 def test_new_weights_do_not_keep_the_old_exported_network(tmp_path):
     package = export_package(make_head_package(tmp_path / "hand-made-1.0.0"))
-    record = json.loads(package.read_description())
+    record = package.read_description()
     again = save_package(package.path, load_network(package).state_dict(), record)
     assert again.onnx_sha256 == "" and not (package.path / ONNX_NAME).exists()
 

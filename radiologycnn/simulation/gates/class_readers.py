@@ -13,7 +13,7 @@ import numpy as np
 
 from radiologycnn.images.grid import resample
 from radiologycnn.images.volume import Volume
-from radiologycnn.simulation.gates.packages import need_scikit_learn
+from radiologycnn.simulation.gates.scikit_learn import need_scikit_learn
 
 _FOLDS = 5
 _BINS = 32

@@ -15,7 +15,7 @@ from scipy import ndimage
 from radiologycnn.baselines.intracranial import intracranial
 from radiologycnn.baselines.threshold import THRESHOLDS_HU, largest_bright_part, smoothed
 from radiologycnn.evaluation.segmentation_metrics import overlap
-from radiologycnn.simulation.gates.packages import need_scikit_learn
+from radiologycnn.simulation.gates.scikit_learn import need_scikit_learn
 
 _STRIDE = 2  # the forest looks at every second row and column
 

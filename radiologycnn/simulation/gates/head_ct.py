@@ -8,9 +8,10 @@ import numpy as np
 
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import Progress, no_progress
 from radiologycnn.simulation.gates.bleed_quantiles import BleedFigures, bleed_figures
 from radiologycnn.simulation.gates.classic_segmenters import THRESHOLDS_HU, Case, forest_dice, threshold_dice
-from radiologycnn.simulation.gates.packages import need_scikit_learn
+from radiologycnn.simulation.gates.scikit_learn import need_scikit_learn
 from radiologycnn.simulation.gates.table import Gate
 from radiologycnn.simulation.head_ct import HeadCtConfig, simulate_head_ct
 
@@ -24,7 +25,7 @@ def head_ct_gates(
     seed: int = 0,
     config: HeadCtConfig = HeadCtConfig(),
     network: Callable[[Volume], np.ndarray] | None = None,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress = no_progress,
     bleeds: list[BleedFigures] | None = None,
 ) -> list[Gate]:
     """Simulate ``count`` scans and try the simple segmenters on those that bleed.
@@ -46,15 +47,14 @@ def head_ct_gates(
             cases.append(Case(scan.volume.array, scan.mask, scan.volume.spacing_mm))
             if network:
                 network_dice.append(overlap(network(scan.volume) > 0, scan.mask > 0).dice)
-        if progress:
-            progress(0.7 * (index + 1) / count, f"Scan {index + 1} of {count}")
+        progress(0.7 * (index + 1) / count, f"Scan {index + 1} of {count}")
     return segmenter_gates(cases, network_dice, progress)
 
 
 def segmenter_gates(
     cases: list[Case],
     network_dice: Sequence[float] = (),
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Gate]:
     """The gates of scans that are there already, all with a bleed.
 
@@ -67,11 +67,9 @@ def segmenter_gates(
         ]
     by_threshold = np.array([threshold_dice(case) for case in cases])
     best = int(by_threshold.mean(axis=0).argmax())
-    if progress:
-        progress(0.8, "Forest")
+    progress(0.8, "Forest")
     forest = np.array(forest_dice(cases))
-    if progress:
-        progress(1.0, "Done")
+    progress(1.0, "Done")
     how = f"{len(cases)} scans with a bleed"
     reached = float(np.mean(network_dice)) if len(network_dice) else None
     wanted = "" if reached is None else f"; to stay {BELOW_NETWORK:g} below the network"

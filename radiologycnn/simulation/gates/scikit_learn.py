@@ -1,4 +1,4 @@
-"""What the gates need that only some installations have."""
+"""The package that the classifiers of the gates need, which only some installations have."""
 
 from __future__ import annotations
 

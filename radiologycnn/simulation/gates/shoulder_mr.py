@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import Progress, no_progress
 from radiologycnn.simulation.gates.class_readers import (
     balanced_accuracy,
     cube,
@@ -16,7 +17,7 @@ from radiologycnn.simulation.gates.class_readers import (
     histogram_features,
     intensity_features,
 )
-from radiologycnn.simulation.gates.packages import need_scikit_learn
+from radiologycnn.simulation.gates.scikit_learn import need_scikit_learn
 from radiologycnn.simulation.gates.table import Gate
 
 OVER_CHANCE = 0.10
@@ -29,7 +30,7 @@ def shoulder_mr_gates(
     count: int,
     seed: int = 0,
     config: Any = None,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Gate]:
     """Simulate ``count`` shoulders and try to read their classes from what must not tell them.
 
@@ -46,12 +47,10 @@ def shoulder_mr_gates(
         for index in range(count):
             scan = simulate_shoulder_mr(index, seed, config or ShoulderMrConfig())
             yield scan.volume, scan.truth
-            if progress:
-                progress(0.95 * (index + 1) / count, f"Scan {index + 1} of {count}")
+            progress(0.95 * (index + 1) / count, f"Scan {index + 1} of {count}")
 
     gates = class_gates(scans())
-    if progress:
-        progress(1.0, "Done")
+    progress(1.0, "Done")
     return gates
 
 

@@ -19,6 +19,7 @@ from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.devices import mixed_precision
+from radiologycnn.progress import IsCancelled, never_cancelled
 from radiologycnn.training.hemorrhage.cases import load_case
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(4, 19))
 def choose_threshold(network: nn.Module, paths: Sequence[Path], device: str = "cpu") -> tuple[float, dict[str, float]]:
     """The threshold with the best mean Dice on prepared cases, less 0.02 for each invented mL in bleed-free ones.
 
-    Where the network tells types apart, any of them is blood here; see :func:`score_types` for each.
+    Where the network tells types apart, any of them is blood here; see :func:`score_types` for each. Comparisons of
+    methods have a rule of their own, :mod:`radiologycnn.baselines.operating_point`, which says why.
 
     Returns:
         The threshold, and ``dice`` and ``invented_ml`` (medians: see :func:`summarize`) at it.
@@ -92,7 +94,7 @@ def assess(
     scans: Iterable[SimulatedHeadCt],
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: IsCancelled = never_cancelled,
 ) -> list[dict[str, Any]]:
     """Segment scans as a person would, and compare with their truth on the scan's own grid.
 

@@ -6,22 +6,23 @@ counts as blood. To learn types of bleed, what the labels mean must be known, to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.head_check import check_hounsfield_units
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY, standard_labels, stated_values, types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.images.affine import voxel_ml
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.case_files import (
-    SPLITS,
-    Progress,
+    by_split,
     check_mask_fits,
     naming_case,
     read_case_file,
@@ -31,7 +32,7 @@ from radiologycnn.training.case_files import (
     simulated_id,
     simulated_numbers,
 )
-from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
+from radiologycnn.training.prepared_files import CaseToPrepare, fingerprint_of, prepare_files
 
 MANIFEST_FILES = (("image", "mask"), ())
 """Columns that name a file in every row, and those that may."""
@@ -140,8 +141,8 @@ def simulate_cases(
     preprocessing: Preprocessing,
     types: bool = False,
     jobs: int = 1,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> list[Path]:
     """Simulate scans ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
 
@@ -181,9 +182,9 @@ def prepare_folder(
     data: Path,
     cache: Path,
     preprocessing: Preprocessing,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
     types: bool = False,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: IsCancelled = never_cancelled,
 ) -> dict[str, list[Path]]:
     """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
@@ -199,21 +200,16 @@ def prepare_folder(
         Cancelled: as ``cancelled`` said; what is prepared stays.
     """
     rows, values = read_manifest(data, *MANIFEST_FILES), stated_values(data)
-    found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
-    for number, row in enumerate(rows, start=1):
-        if cancelled():
-            raise Cancelled
-        path = cache / f"{row['id']}.npz"
+
+    def fingerprint(row: Mapping[str, str]) -> str:
         stated = {"values": values, "types": row.get("types") if types else None}
-        fingerprint = fingerprint_of([data / row["image"], data / row["mask"]], **stated)
-        if not is_current(path, fingerprint):
-            volume, labels = read_scan(data, row)
-            if types:
-                check_types(data, row, labels)
-            case = prepare_case(row["id"], volume, labels, preprocessing)
-            with made_anew(path, fingerprint):
-                save_case(case, cache)
-        found[row["split"]].append(path)
-        if progress:
-            progress(number / len(rows), f"Preparing case {number} of {len(rows)}")
-    return found
+        return fingerprint_of([data / row["image"], data / row["mask"]], **stated)
+
+    def make(row: Mapping[str, str]) -> None:
+        volume, labels = read_scan(data, row)
+        if types:
+            check_types(data, row, labels)
+        save_case(prepare_case(row["id"], volume, labels, preprocessing), cache)
+
+    todo = [CaseToPrepare(cache / f"{row['id']}.npz", partial(fingerprint, row), partial(make, row)) for row in rows]
+    return by_split(rows, prepare_files(todo, progress, cancelled))

@@ -17,8 +17,8 @@ from radiologycnn.hemorrhage.mask_values import types_in
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.tasks import HEMORRHAGE_TASK
-from radiologycnn.training.case_files import Progress
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.hemorrhage.assess import (
     TYPE_VALUES,
@@ -38,8 +38,9 @@ from radiologycnn.training.hemorrhage.cases import (
     simulated_scan,
 )
 from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
-from radiologycnn.training.hemorrhage.trainer import TrainingResult, train
-from radiologycnn.training.task import Cancelled, Figure, TrainingTask
+from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
+from radiologycnn.training.loop import TrainingResult
+from radiologycnn.training.task import Figure, TrainingTask
 
 
 def preprocessing_of(settings: TrainingSettings) -> Preprocessing:
@@ -74,7 +75,7 @@ class HemorrhageTask(TrainingTask):
 
     name = HEMORRHAGE_TASK
     manifest_files = MANIFEST_FILES
-    trainer = staticmethod(train)
+    loop = SegmentationLoop
     free_parameters = ("dropout",)
     negative = "no bleed"
     # Arab 2020, Methods: tuned by grid search on the validation set; Table 5 has the outcome (4, .005, .3).
@@ -116,7 +117,9 @@ class HemorrhageTask(TrainingTask):
     def default_title(self) -> str:
         return f"Hemorrhage{', five types' * self.settings.types}{', simulated scans' * self.simulated}"
 
-    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
+    def prepare(
+        self, folder: Path, progress: Progress = no_progress, cancelled: IsCancelled = never_cancelled
+    ) -> CaseSet:
         cache, preprocessing = folder / "cases" / cache_name(self.settings), preprocessing_of(self.settings)
         if self.data is None:
             return CaseSet.without_splits(
@@ -158,7 +161,7 @@ class HemorrhageTask(TrainingTask):
         return {"data": f"{count} unseen simulated scans, 512 x 512 (seed {seed})", **summarize(rows)}
 
     def assess(
-        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: IsCancelled
     ) -> list[dict[str, Any]]:
         from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
-from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import mixed_precision
-from radiologycnn.training.distributed import current_team
-from radiologycnn.training.frozen import check_start
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
 from radiologycnn.training.hemorrhage.losses import segmentation_loss, types_loss
 from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
 from radiologycnn.training.loading import Sample
-from radiologycnn.training.loop import TrainingLoop, TrainingResult
-
-
-def train(
-    train_paths: list[Path],
-    validation_paths: list[Path],
-    settings: TrainingSettings,
-    folder: Path,
-    resume: bool = False,
-    device: str = "cpu",
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-    start_weights: Mapping[str, Tensor] | None = None,
-) -> TrainingResult:
-    """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors.
-
-    Args:
-        train_paths, validation_paths: prepared cases (:mod:`radiologycnn.training.hemorrhage.cases`).
-        start_weights: of an earlier training of the same network, to go on from.
-    """
-    if current_team().leads:  # the others get their weights from it
-        check_start(settings, start_weights, resume)
-    torch.manual_seed(settings.seed)
-    network = build_network(architecture_of(settings)).to(device, memory_format=torch.channels_last_3d)
-    if start_weights is not None:
-        network.load_state_dict(start_weights)
-    optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
-    loop = SegmentationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
-    same = (train_paths, validation_paths, settings, folder, resume)
-    with loop.team.common(train, *same) as summon:
-        return loop.run(resume, progress, summon)
+from radiologycnn.training.loop import TrainingLoop
+from radiologycnn.training.train_network import train_network
 
 
 class SegmentationLoop(TrainingLoop):
@@ -61,6 +30,13 @@ class SegmentationLoop(TrainingLoop):
     settings: TrainingSettings
     # Voxels of the network's grid that are one of the coarse stage's, along K, J and I.
     coarse_step_kji: tuple[int, int, int] = (2, 2, 2)
+
+    architecture = staticmethod(architecture_of)
+
+    @staticmethod
+    def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+        """Adam as Keras has it, which the paper's authors trained with."""
+        return torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -145,3 +121,7 @@ class SegmentationLoop(TrainingLoop):
         loss = types_loss if logits.shape[1] > 1 else segmentation_loss
         settings = self.settings
         return loss(logits, mask, settings.loss, settings.focal_gamma, settings.blood_weight), logits
+
+
+train = partial(train_network, SegmentationLoop)
+"""Train CNN-DS: the other arguments of :func:`radiologycnn.training.train_network.train_network`."""

@@ -7,7 +7,6 @@ Which ones is decided by the scans' fingerprints, so that a case which is held o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -88,7 +87,7 @@ def check_mask_file(dataset: AnnotationDataset, correction: Correction) -> None:
 
 def learned_sources(package: ModelPackage) -> frozenset[str]:
     """Fingerprints of the scans that a model, or one that it was improved from, has learned from."""
-    record = json.loads(package.read_description().decode("utf-8")).get("improvement") or {}
+    record = package.read_description().get("improvement") or {}
     return frozenset(map(str, record.get("sources", ())))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.devices import mixed_precision
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled
 from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
@@ -47,7 +48,7 @@ def dice_by_case(
     paths: Sequence[Path],
     threshold: float,
     device: str,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: IsCancelled = never_cancelled,
 ) -> dict[str, float]:
     """Dice of the mask at a threshold with a prepared case's, by file name; 1 where both are empty.
 
@@ -84,7 +85,7 @@ def between(old: Mapping[str, Tensor], new: Mapping[str, Tensor], new_share: flo
     return {name: torch.lerp(tensor, new[name].cpu().to(tensor.dtype), new_share) for name, tensor in old.items()}
 
 
-def network_of(package: ModelPackage, device: str, cancelled: Callable[[], bool]) -> nn.Module:
+def network_of(package: ModelPackage, device: str, cancelled: IsCancelled) -> nn.Module:
     """The package's network, ready to be trained; a cancel is noticed between its layers."""
     network = load_network(package, device).requires_grad_(True).to(memory_format=torch.channels_last_3d)
 
@@ -107,8 +108,8 @@ def fine_tune(
     folder: Path,
     resume: bool,
     device: str,
-    progress: Callable[[float, str], None],
-    cancelled: Callable[[], bool],
+    progress: Progress,
+    cancelled: IsCancelled,
 ) -> dict[str, Tensor]:
     """Train on; returns the last epoch's weights.
 
@@ -131,7 +132,6 @@ def fine_tune(
         types=types,
     )
     torch.manual_seed(settings.seed)
-    optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, eps=1e-7)
-    loop = FineTuningLoop(network, optimizer, plan, list(training), list(held_out), folder, device, cancelled)
+    loop = FineTuningLoop(network, plan, list(training), list(held_out), folder, device, cancelled)
     loop.threshold = threshold
     return loop.run(resume, progress).state_dict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ def write_improved(
         "dice_mean": round(record["after"]["dice"], 4),
         f"dice_mean_of_{base.id}": round(record["before"]["dice"], 4),
     }
-    description = json.loads(base.read_description().decode("utf-8"))
+    description = base.read_description()
     description.update(
         version=version,
         title=f"{base.title.split(_TITLE_SIGN)[0]}{_TITLE_SIGN}{learned['cases']} cases",

@@ -15,6 +15,7 @@ from radiologycnn.evaluation.classification_metrics import binary_metrics
 from radiologycnn.evaluation.localization import Localization, localization, summarize_localization
 from radiologycnn.evaluation.summary import share_figures, summarize_classes
 from radiologycnn.models.package import ModelPackage
+from radiologycnn.progress import IsCancelled, never_cancelled
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE
 from radiologycnn.training.rotatorcuff.augmentation import cut_cubes
@@ -36,7 +37,7 @@ def class_probabilities(
     paths: Sequence[Path],
     preprocessing: Preprocessing,
     device: str = "cpu",
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: IsCancelled = never_cancelled,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of prepared cases: true classes, shape (cases,), and probabilities, shape (cases, classes)."""
     network.eval()
@@ -87,7 +88,7 @@ def assess(
     shoulders: Iterable[SimulatedShoulderMr],
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: IsCancelled = never_cancelled,
 ) -> list[dict[str, Any]]:
     """Classify scans as a person would who clicks once, the humeral head found by itself, and compare with the truth.
 

@@ -15,25 +15,26 @@ Cases hold a margin around the network's cube, so that shifts and turns in train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.errors import InputError
 from radiologycnn.evaluation.table_files import TableRow
 from radiologycnn.images.grid import resample
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.rotatorcuff.padding import without_padding
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.series import describe_series
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 from radiologycnn.training.case_files import (
-    SPLITS,
-    Progress,
+    by_split,
     check_mask_fits,
     read_case_file,
     read_manifest,
@@ -41,7 +42,7 @@ from radiologycnn.training.case_files import (
     simulate_files,
     simulated_id,
 )
-from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
+from radiologycnn.training.prepared_files import CaseToPrepare, fingerprint_of, prepare_files
 
 MANIFEST_FILES = (("image",), ("mask",))
 """Columns that name a file in every row, and those that may."""
@@ -50,7 +51,6 @@ CLASS_CODES = ("ordinal", "paper")
 
 MARGIN_SHARE = 1 / 8
 """Of the cube's edge, on each side of it: how far a case reaches beyond the cube."""
-
 
 CLASS_SHARES = (0.28, 0.18, 0.18, 0.18, 0.18)
 """Of simulated training shoulders: rare classes as often as common ones. Test shoulders come as in the population."""
@@ -133,8 +133,8 @@ def simulate_cases(
     preprocessing: Preprocessing,
     matrix: int = 256,
     jobs: int = 1,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> list[Path]:
     """Simulate shoulders ``first`` to ``first + count - 1`` and keep them prepared; those already there are kept.
 
@@ -168,8 +168,8 @@ def prepare_folder(
     cache: Path,
     preprocessing: Preprocessing,
     codes: str = "ordinal",
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = no_progress,
+    cancelled: IsCancelled = never_cancelled,
 ) -> dict[str, list[Path]]:
     """Prepare every case of a data folder's manifest that is not prepared yet, or of which something has changed.
 
@@ -185,30 +185,26 @@ def prepare_folder(
     """
     rows = read_manifest(data, *MANIFEST_FILES)
     # Every line is read before the first scan, so that a mistake in the last one costs no hour.
-    facts = [manifest_facts(row, codes) for row in rows]
-    found: dict[str, list[Path]] = {split: [] for split in ("", *SPLITS)}
-    for number, (row, (tear_class, centre, side)) in enumerate(zip(rows, facts), start=1):
-        if cancelled():
-            raise Cancelled
-        path = cache / f"{row['id']}.npz"
+    facts = {row["id"]: manifest_facts(row, codes) for row in rows}
+
+    def fingerprint(row: TableRow) -> str:
+        tear_class, centre, side = facts[row["id"]]
         files = [data / row[column] for column in ("image", "mask") if row.get(column)]
-        fingerprint = fingerprint_of(files, tear_class=tear_class, centre=centre, side=side)
-        if not is_current(path, fingerprint):
-            volume = read_case_file(data, row, "image")
-            mask = None
-            if row.get("mask"):
-                labels = read_case_file(data, row, "mask")
-                check_mask_fits(row["id"], volume, labels)
-                mask = marked(labels.array)
-            elif tear_class == 0:
-                mask = np.zeros(volume.array.shape, bool)
-            case = prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre)
-            with made_anew(path, fingerprint):
-                save_case(case, cache)
-        found[row["split"]].append(path)
-        if progress:
-            progress(number / len(rows), f"Preparing case {number} of {len(rows)}")
-    return found
+        return fingerprint_of(files, tear_class=tear_class, centre=centre, side=side)
+
+    def make(row: TableRow) -> None:
+        tear_class, centre, side = facts[row["id"]]
+        volume, mask = read_case_file(data, row, "image"), None
+        if row.get("mask"):
+            labels = read_case_file(data, row, "mask")
+            check_mask_fits(row["id"], volume, labels)
+            mask = marked(labels.array)
+        elif tear_class == 0:
+            mask = np.zeros(volume.array.shape, bool)
+        save_case(prepare_case(row["id"], volume, tear_class, preprocessing, mask, side, centre), cache)
+
+    todo = [CaseToPrepare(cache / f"{row['id']}.npz", partial(fingerprint, row), partial(make, row)) for row in rows]
+    return by_split(rows, prepare_files(todo, progress, cancelled))
 
 
 def manifest_facts(row: TableRow, codes: str = "ordinal") -> tuple[int, tuple[float, ...] | None, str | None]:

@@ -13,10 +13,11 @@ from radiologycnn.evaluation.words import counted
 from radiologycnn.models.package import ModelPackage, load_package
 from radiologycnn.models.weights import load_network
 from radiologycnn.networks.architectures import build_network
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
-from radiologycnn.training.case_files import Progress
 from radiologycnn.training.case_set import CaseSet
+from radiologycnn.training.loop import TrainingResult
 from radiologycnn.training.packages import weights_of
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
@@ -34,8 +35,8 @@ from radiologycnn.training.rotatorcuff.cases import (
     simulate_cases,
 )
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
-from radiologycnn.training.rotatorcuff.trainer import TrainingResult, train
-from radiologycnn.training.task import Cancelled, Figure, TrainingTask
+from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop
+from radiologycnn.training.task import Figure, TrainingTask
 
 
 def cache_name(settings: TrainingSettings, matrix: int | None = None) -> str:
@@ -77,7 +78,7 @@ class RotatorCuffTask(TrainingTask):
 
     name = ROTATOR_CUFF_TASK
     manifest_files = MANIFEST_FILES
-    trainer = staticmethod(train)
+    loop = ClassificationLoop
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
     negative = TEAR_CLASSES[0].name
@@ -136,7 +137,9 @@ class RotatorCuffTask(TrainingTask):
     def default_title(self) -> str:
         return "Rotator cuff, simulated shoulders" if self.simulated else "Rotator cuff"
 
-    def prepare(self, folder: Path, progress: Progress | None = None, cancelled: Cancelled = lambda: False) -> CaseSet:
+    def prepare(
+        self, folder: Path, progress: Progress = no_progress, cancelled: IsCancelled = never_cancelled
+    ) -> CaseSet:
         cache = folder / "cases" / cache_name(self.settings, self.matrix if self.data is None else None)
         preprocessing = self.settings.preprocessing()
         if self.data is None:
@@ -185,7 +188,7 @@ class RotatorCuffTask(TrainingTask):
         }
 
     def assess(
-        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: Cancelled
+        self, package: ModelPackage, paths: Sequence[Path], progress: Progress, cancelled: IsCancelled
     ) -> list[dict[str, Any]]:
         network = load_network(package, self.device)
         preprocessing = self.settings.preprocessing()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radiologycnn.networks.architectures import build_network
 from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.networks.feature_grid import feature_stride
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
-from radiologycnn.training.distributed import current_team
-from radiologycnn.training.frozen import check_start
 from radiologycnn.training.loading import Sample
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
 from radiologycnn.training.rotatorcuff.assess import class_probabilities
@@ -36,52 +34,9 @@ from radiologycnn.training.rotatorcuff.losses import (
     tear_targets,
 )
 from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings, architecture_of
+from radiologycnn.training.train_network import train_network
 
 RUNNING_SHARE = 0.02  # of each batch in the statistics of ``head_norm="running"``
-
-
-def train(
-    train_paths: list[Path],
-    validation_paths: list[Path],
-    settings: TrainingSettings,
-    folder: Path,
-    resume: bool = False,
-    device: str = "cpu",
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-    start_weights: Mapping[str, Tensor] | None = None,
-) -> TrainingResult:
-    """Train and validate; see :class:`radiologycnn.training.loop.TrainingLoop` for files and errors.
-
-    Args:
-        train_paths: prepared cases (:mod:`radiologycnn.training.rotatorcuff.cases`).
-        validation_paths: the same; may be empty, as in the paper: then the last epoch's weights are kept.
-        start_weights: of an earlier training of the same network, to go on from.
-    """
-    if current_team().leads:  # the others get their weights from it
-        check_start(settings, start_weights, resume)
-    torch.manual_seed(settings.seed)
-    network = build_network(architecture_of(settings))
-    if start_weights is not None:
-        network.load_state_dict(start_weights)
-    network = network.to(device, memory_format=torch.channels_last_3d)
-    optimizer = make_optimizer(network, settings)
-    loop = ClassificationLoop(network, optimizer, settings, train_paths, validation_paths, folder, device, cancelled)
-    same = (train_paths, validation_paths, settings, folder, resume)
-    with loop.team.common(train, *same) as summon:
-        return loop.run(resume, progress, summon)
-
-
-def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The optimizer, with decay for the weights of convolutions and fully connected layers alone."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Conv3d | nn.Linear)]
-    decayed = [layer.weight for layer in layers]
-    names = {id(weight) for weight in decayed}
-    others = [parameter for parameter in network.parameters() if id(parameter) not in names]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, settings.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, settings.learning_rate)
 
 
 def follow_statistics(norm: nn.Module, pooled: Tensor, total: Total = itself) -> None:
@@ -105,6 +60,20 @@ class ClassificationLoop(TrainingLoop):
     figure_names = ("validation_loss", "validation_top1", "validation_within_one", "validation_tear", "validation_peak")
     smallest_batch = SMALLEST_BATCH
     settings: TrainingSettings
+
+    architecture = staticmethod(architecture_of)
+
+    @staticmethod
+    def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+        """The settings' optimizer, with decay for the weights of convolutions and fully connected layers alone."""
+        layers = [module for module in network.modules() if isinstance(module, nn.Conv3d | nn.Linear)]
+        decayed = [layer.weight for layer in layers]
+        names = {id(weight) for weight in decayed}
+        others = [parameter for parameter in network.parameters() if id(parameter) not in names]
+        groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        if settings.optimizer == "sgd":
+            return torch.optim.SGD(groups, settings.learning_rate, momentum=0.9, nesterov=True)
+        return torch.optim.AdamW(groups, settings.learning_rate)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -238,3 +207,7 @@ class ClassificationLoop(TrainingLoop):
     def _scaled(self, cubes: Tensor) -> Tensor:
         """Grey values as the network's input, as :meth:`Preprocessing.scale_input` does it at test time."""
         return torch.from_numpy(np.stack([self.preprocessing.scale_input(cube.numpy()) for cube in cubes]))
+
+
+train = partial(train_network, ClassificationLoop)
+"""Train VRN: the other arguments of :func:`radiologycnn.training.train_network.train_network`."""
