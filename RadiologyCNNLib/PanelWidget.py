@@ -38,6 +38,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         self.results = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._guiObservers = []
         self._volumeId = None
 
     # What a panel adds
@@ -165,6 +166,8 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self._parameterNodeGuiTag = None
             node = self._parameterNode.parameterNode
+            for tag in self._guiObservers:  # Slicer 5.12 has removed them
+                node.RemoveObserver(tag)
             if self.hasObserver(node, modified, self.onParametersChanged):
                 self.removeObserver(node, modified, self.onParametersChanged)
         self._parameterNode = parameterNode
@@ -173,7 +176,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         if parameterNode is not None:
             self._volumeId = parameterNode.inputVolume.GetID() if parameterNode.inputVolume else None
             self.volumeChanged(parameterNode.inputVolume)
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._connectGui(parameterNode)
             # The node itself: the list of observers never forgets what it was given, and a wrapper that lives on reads
             # every parameter anew whenever one changes.
             self.addObserver(parameterNode.parameterNode, modified, self.onParametersChanged)
@@ -182,6 +185,17 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
             self._volumeId = None
             self.volumeChanged(None)
         self._updateButtons()
+
+    def _connectGui(self, parameterNode) -> None:
+        """Bind the widgets, and note the observers that this makes: Slicer 5.10 never removes them, and each would keep
+        its wrapper alive."""
+        self._guiObservers = tags = []
+        addObserver = parameterNode.AddObserver
+        parameterNode.AddObserver = lambda *arguments: tags.append(addObserver(*arguments)) or tags[-1]
+        try:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+        finally:
+            del parameterNode.AddObserver
 
     def onParametersChanged(self, caller=None, event=None) -> None:
         """Bring scene and widgets in line with the parameter node."""
