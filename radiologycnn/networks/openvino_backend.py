@@ -114,8 +114,12 @@ class OpenVinoBackend:
 
     def _usual_runner(self) -> OpenVinoRunner:
         if self._runner is None:
-            self._runner = OpenVinoRunner(self._package.read_onnx(), self._precision)
+            self._runner = self._new_runner()
         return self._runner
+
+    def _new_runner(self, small: bool = False) -> OpenVinoRunner:
+        package = self._package
+        return OpenVinoRunner(package.read_onnx(), self._precision, small, package.onnx_sha256)
 
     def _run(
         self,
@@ -140,9 +144,7 @@ class OpenVinoBackend:
             problem = error.with_traceback(None)  # which would keep what fills the memory
         tell(problem, "in a smaller way, on one thread")
         try:
-            return self._outcome(
-                OpenVinoRunner(self._package.read_onnx(), self._precision, small=True), work, fall_backs
-            )
+            return self._outcome(self._new_runner(small=True), work, fall_backs)
         except ResourceError as error:
             problem = error.with_traceback(None)
         if not is_installed("torch"):

@@ -33,9 +33,9 @@ def cache_folder(version: str, cpu_name: str) -> Path:
     return _root() / f"openvino-{machine}-{number.group().rstrip('.') if number else 'x'}-{release}"
 
 
-def network_folder(version: str, cpu_name: str, content: bytes) -> Path:
-    """Where the compiled ways of one network are kept; ``content`` is its ONNX file's."""
-    return cache_folder(version, cpu_name) / hashlib.sha256(content).hexdigest()[:16]
+def network_folder(version: str, cpu_name: str, sha256: str) -> Path:
+    """Where the compiled ways of one network are kept; ``sha256`` is its ONNX file's, in hexadecimal."""
+    return cache_folder(version, cpu_name) / sha256[:16]
 
 
 def remove_damaged(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 import time
@@ -69,6 +70,7 @@ class OpenVinoRunner:
         precision: "auto" or one of ``backends.PRECISIONS``.
         small: take as little memory as can be: one thread, and half precision where the CPU has it and ``precision``
             leaves the choice. A classifier is in bfloat16 there anyway.
+        sha256: of the content, in hexadecimal; worked out here where left out.
 
     Attributes:
         compiled: the network, as OpenVINO runs it.
@@ -82,7 +84,7 @@ class OpenVinoRunner:
         ResourceError: OpenVINO cannot be loaded, or not load the network ("out-of-memory", "openvino-failed").
     """
 
-    def __init__(self, content: bytes, precision: str = AUTO, small: bool = False) -> None:
+    def __init__(self, content: bytes, precision: str = AUTO, small: bool = False, sha256: str = "") -> None:
         openvino = import_openvino()
         self.version = str(openvino.__version__)
         core = openvino.Core()
@@ -106,7 +108,9 @@ class OpenVinoRunner:
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
             **({"INFERENCE_NUM_THREADS": 1} if small else _thread_option()),
         }
-        self.compiled = compiled = _compile(core, model, options, self.version, content)
+        self.compiled = compiled = _compile(
+            core, model, options, self.version, sha256 or hashlib.sha256(content).hexdigest()
+        )
         self._request = compiled.create_infer_request()
         self._outputs = {name: number for number, name in enumerate(names)}
         self.output_shapes = {name: tuple(output.shape) for name, output in zip(names, compiled.outputs)}
@@ -184,9 +188,9 @@ def _thread_option() -> dict[str, int]:
     return {"INFERENCE_NUM_THREADS": int(wish)} if wish.isdecimal() and int(wish) > 0 else {}
 
 
-def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str, content: bytes) -> Any:
+def _compile(core: Any, model: Any, options: Mapping[str, Any], version: str, sha256: str) -> Any:
     """Compiled, from the machine's cache where it is there; a cache that cannot be used is done without."""
-    folder = network_folder(version, str(core.get_property("CPU", "FULL_DEVICE_NAME")), content)
+    folder = network_folder(version, str(core.get_property("CPU", "FULL_DEVICE_NAME")), sha256)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_damaged(folder)
