@@ -3,6 +3,8 @@
 Slicer compares ``type(widget)`` exactly: a subclass of a supported widget is refused there, so it is refused here.
 """
 
+import typing
+
 from . import widgets_ctk, widgets_mrml, widgets_numbers
 from .parameter_types import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
 from .stand_in import QtWidgets
@@ -39,17 +41,20 @@ class Connector:
         return getattr(self.widget, self.attribute)
 
     def write(self, value):
-        if self.read() != value:
-            setattr(self.widget, self.attribute, value)
+        setattr(self.widget, self.attribute, value)
 
 
 class NodeConnector(Connector):
+    def __init__(self, widget, attribute, signal, kind):
+        super().__init__(widget, attribute, signal)
+        parts = [part for part in typing.get_args(kind) or (kind,) if part is not type(None)]
+        widget.nodeTypes = [part.__name__ for part in parts]  # whatever the .ui says
+
     def read(self):
         return self.widget.currentNode()
 
     def write(self, value):
-        if self.widget.currentNode() is not value:
-            self.widget.setCurrentNode(value)
+        self.widget.setCurrentNode(value)
 
 
 class PlainTextConnector(Connector):
@@ -135,7 +140,7 @@ def create_connector(widget, parameter) -> Connector:
     if parameter.is_path and cls is widgets_ctk.ctkDirectoryButton:
         return PathConnector(widget, "directory", "directoryChanged", kind)
     if parameter.is_node and cls is widgets_mrml.qMRMLNodeComboBox:
-        return NodeConnector(widget, "currentNode", "currentNodeChanged")
+        return NodeConnector(widget, "currentNode", "currentNodeChanged", kind)
     raise RuntimeError(
         f"Unable to create GUI connector from datatype '{parameter.annotated_type}' to widget type '{cls}'"
     )

@@ -123,8 +123,9 @@ class Wrapper:
 
     def _gui_callback(self, name, connector):
         def changed(*_arguments):
-            if not self._updating:
-                self.setValue(name, connector.read())
+            with slicer.util.NodeModify(self):
+                if not self._updating:
+                    self.setValue(name, connector.read())
 
         return changed
 
@@ -133,9 +134,10 @@ class Wrapper:
             return
         self._updating = True
         try:
-            for connectors, _ in self._guis.values():
-                for name, connector in connectors.items():
-                    connector.write(self.getValue(name))
+            with slicer.util.NodeModify(self):  # what they change meanwhile is told of at the end, and not to them
+                for connectors, _ in self._guis.values():
+                    for name, connector in connectors.items():
+                        connector.write(self.getValue(name))
         finally:
             self._updating = False
 

@@ -159,13 +159,12 @@ class Parameter:
             raise TypeError(f"Parameter {self.name} must be {self.kind.__name__}: got {value!r}")
 
     def is_in(self, node) -> bool:
-        if self.is_node:
-            return node.GetNodeReferenceID(self.name) is not None
-        return self.name in node.GetParameterNames()
+        return bool(node.HasParameter(self.name))
 
     def write(self, node, value) -> None:
         self.validate(value)
         if self.is_node:
+            node.SetParameter(self.name, "")  # None is a value, too
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
         elif value is None:
             node.SetParameter(self.name, "None")
