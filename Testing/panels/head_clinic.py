@@ -13,6 +13,7 @@ class HeadClinic(Clinic):
         from HemorrhageSegLib.SyntheticHead import syntheticHead
 
         super().__init__(host, widget)
+        self.ui.correctCollapsibleButton.collapsed = True  # the panel may be the one of another test
         self.selfTest, self.syntheticHead = SelfTest, syntheticHead
         self.head = usualScan(syntheticHead)
         self.volume = self.addScan()
