@@ -17,9 +17,9 @@ class Stages:
         cancelled: asked at every step.
     """
 
-    def __init__(self, report: Progress | None = None, cancelled: IsCancelled | None = None) -> None:
-        self._report = report or no_progress
-        self._cancelled = cancelled or never_cancelled
+    def __init__(self, report: Progress = no_progress, cancelled: IsCancelled = never_cancelled) -> None:
+        self._report = report
+        self._cancelled = cancelled
         self._seconds: dict[str, float] = {}
         self._name = ""
         self._fraction = 0.0

@@ -26,6 +26,7 @@ from radiologycnn.inference_stages import Stages
 from radiologycnn.loaded_model import LoadedModel
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.networks.backends import NetworkBackend
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.tasks import HEMORRHAGE_TASK
 
 # Where each stage ends, as measured for a 512 x 512 x 54 CT on two CPU cores; a GPU only makes the middle shorter.
@@ -100,14 +101,14 @@ class HemorrhageSegmenter(LoadedModel):
             )
         return backend
 
-    def prepare(self, volume: Volume, cancelled: Callable[[], bool] | None = None) -> PreparedHead:
+    def prepare(self, volume: Volume, cancelled: IsCancelled = never_cancelled) -> PreparedHead:
         """Everything before the network, for :meth:`segment` of the same scan: it then gives the same, but sooner.
 
         Raises:
             InputError: the scan cannot be used.
             Cancelled: as ``cancelled`` said.
         """
-        stages = Stages(None, cancelled)
+        stages = Stages(no_progress, cancelled)
         prepared = self._prepare(volume, stages)
         stages.begin(_PREPARED, "Finding the midline")
         return replace(prepared, midline=estimate_midline(volume))
@@ -116,8 +117,8 @@ class HemorrhageSegmenter(LoadedModel):
         self,
         volume: Volume,
         threshold: float | None = None,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        progress: Progress = no_progress,
+        cancelled: IsCancelled = never_cancelled,
         log: Callable[[str], None] | None = None,
         prepared: PreparedHead | None = None,
     ) -> SegmentationResult:

@@ -20,6 +20,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
+from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.images.dicom_acquisition import KEYWORDS, acquisition_facts
 
 MAXIMUM_FILES = 50_000
@@ -91,18 +92,6 @@ class FolderScan:
 def hashed_uid(uid: str) -> str:
     """A name for a series that links results of the same series and tells nothing about the patient."""
     return hashlib.sha256(uid.encode()).hexdigest()[:16]
-
-
-def looks_like_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does: "DICM" after the preamble, or, in old files, at once with group 0008."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(132)
-    except OSError:
-        return False
-    return start[128:132] == b"DICM" or (
-        start[:2] == b"\x08\x00" and start[2:4] in (b"\x00\x00", b"\x05\x00", b"\x08\x00")
-    )
 
 
 def is_table_of_contents(path: Path) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.errors import InputError, damaged_file, no_permission
 from radiologycnn.images.checks import check_array, size_note
 from radiologycnn.images.dicom import NO_DICOM_ADVICE, list_dicom, read_dicom
-from radiologycnn.images.dicom_headers import files_below, looks_like_dicom
+from radiologycnn.images.dicom_headers import files_below
 from radiologycnn.images.dicom_series import Series
 from radiologycnn.images.nifti import UNKNOWN_ORIENTATION, read_nifti
 from radiologycnn.images.volume import Volume

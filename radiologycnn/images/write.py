@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from radiologycnn.errors import DISK_FULL, InputError, ResourceError
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.images.nifti_writing import nifti_bytes, nifti_header
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def write_nifti_in_parts(path: str | os.PathLike[str], array: np.ndarray, ijk_to
         for first in range(0, len(array), step):
             stream.write(np.ascontiguousarray(array[first : first + step], array.dtype.newbyteorder("<")).data)
             if first + step < len(array):
-                _synced(stream)  # else all of it would be waited for at the end
+                stream.flush()
+                os.fsync(stream.fileno())  # else all of it would be waited for at the end
                 yield
 
 
@@ -160,22 +161,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
     """A stream for a file that appears at the end of the block, or, where the block fails, not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(temporary, "xb") as stream:
+        with whole_file(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")) as stream:
             yield stream
-            _synced(stream)
-        replace_path(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _synced(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())  # some file systems report a full disk only here
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError | ResourceError:

@@ -16,6 +16,7 @@ from radiologycnn.models.preprocessing_record import refuse
 from radiologycnn.networks.activation import METHODS, Activation
 from radiologycnn.networks.backends import NetworkBackend, torch_reference
 from radiologycnn.networks.feature_grid import feature_grid_ijk_to_lps, folded_grid
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.rotatorcuff.caution import caution
 from radiologycnn.rotatorcuff.classifier_models import open_classifier, other_models
 from radiologycnn.rotatorcuff.evidence import locate_evidence, right_handed
@@ -92,7 +93,7 @@ class RotatorCuffClassifier(LoadedModel):
         volume: Volume,
         roi: Mapping[str, Any] | None = None,
         side: str | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        cancelled: IsCancelled = never_cancelled,
     ) -> PreparedCuff:
         """Everything before the network, for :meth:`classify` with the same arguments: it gives the same, but sooner.
 
@@ -100,7 +101,7 @@ class RotatorCuffClassifier(LoadedModel):
             InputError: the scan, region or side cannot be used.
             Cancelled: as ``cancelled`` said.
         """
-        return prepare_cuff(volume, self.preprocessing, roi, side, Stages(None, cancelled))
+        return prepare_cuff(volume, self.preprocessing, roi, side, Stages(no_progress, cancelled))
 
     def classify(
         self,
@@ -108,8 +109,8 @@ class RotatorCuffClassifier(LoadedModel):
         roi: Mapping[str, Any] | None = None,
         side: str | None = None,
         repeats: Mapping[str, Any] | None = None,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        progress: Progress = no_progress,
+        cancelled: IsCancelled = never_cancelled,
         log: Callable[[str], None] | None = None,
         block: int | None = None,
         prepared: PreparedCuff | None = None,

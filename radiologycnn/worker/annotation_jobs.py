@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import Cancelled, RadiologyCNNError
+from radiologycnn.progress import IsCancelled
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.worker.progress import JobProgress
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def agreement(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """How much the raters and the network agree, as tables and plots; needs no torch and no model."""
     progress.step(0.0, "Reading the masks")
@@ -38,7 +38,7 @@ def agreement(
 
 
 def consensus(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Combine the raters' accepted masks, and let training learn from that where it is wished; needs no torch."""
     progress.step(0.0, "Reading the masks")
@@ -56,7 +56,7 @@ def consensus(
 
 
 def settle_annotations(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Make the files of what a rater has submitted; what cannot be made is told, and stays submitted."""
     from radiologycnn.annotation.store import AnnotationStore
@@ -65,7 +65,7 @@ def settle_annotations(
 
 
 def rank_cases(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Run the network on cases that nobody has opened yet, so that those which teach most can come first.
 

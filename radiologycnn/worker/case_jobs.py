@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import Cancelled, RadiologyCNNError
+from radiologycnn.progress import IsCancelled
 from radiologycnn.worker import hemorrhage_jobs
 from radiologycnn.worker.progress import JobProgress
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prepare_case(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Read a scan, keep a plain copy of it where that is asked for, and segment it.
 

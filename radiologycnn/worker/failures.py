@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from typing import Any
 
-from radiologycnn.errors import DISK_FULL, FILE_IN_USE, MEMORY_WORDS, InputError, RadiologyCNNError
+from radiologycnn.errors import DISK_FULL, FILE_IN_USE, InputError, RadiologyCNNError, is_out_of_memory
 from radiologycnn.worker import protocol
 from radiologycnn.worker.array_files import disk_full_error
 
@@ -17,21 +16,11 @@ _GPU_WORDS = ("cuda error", "cuda unknown error", "hip error", "cudnn_status_", 
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "skimage": "scikit-image"}
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ended: torch is not imported to tell, so its errors are known by their names and texts."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    text = str(error).lower() if isinstance(error, RuntimeError) else ""
-    return any(words in text for words in MEMORY_WORDS)
-
-
 def _sentences(error: BaseException) -> tuple[str, str, str]:
     """Code, message and hint of an exception."""
     if isinstance(error, RadiologyCNNError):
         return error.code, error.message, error.hint
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return (
             "out-of-memory",
             "There is not enough memory for this scan.",

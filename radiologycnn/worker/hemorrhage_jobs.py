@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.images.boxes import moved_box, whole_box
+from radiologycnn.progress import IsCancelled
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.worker.array_files import read_array
 from radiologycnn.worker.progress import JobProgress
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def segment(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Outline the bleed: probability (cropped, ``.npy``), measurements, provenance."""
     volume, segmenter, package = runner.scan_and_engine(HEMORRHAGE_TASK, request, progress)
@@ -47,7 +48,7 @@ def segment(
 
 
 def measure(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Measure a mask that the person has changed; the mask may be a crop of the volume's grid.
 

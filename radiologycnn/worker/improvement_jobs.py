@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiologycnn.progress import IsCancelled
 from radiologycnn.worker.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def improve(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Fine-tune a model on a dataset's accepted masks; a package is written only where it is better held out."""
     progress.step(0.0, "Reading the dataset")

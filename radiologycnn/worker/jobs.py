@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radiologycnn.progress import IsCancelled
 from radiologycnn.tasks import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK
 from radiologycnn.worker import (
     annotation_jobs,
@@ -70,7 +71,7 @@ class JobRunner:
         self.models_in_memory = WarmModels()
         self.prepared_scans = PreparedScans()
 
-    def run(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def run(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Do what the request says; fields of its result."""
         task_job = _TASK_JOBS.get(request["cmd"])
         if task_job is not None:
@@ -79,7 +80,7 @@ class JobRunner:
 
     # ---- commands that every task shares: request, progress, cancelled -> fields of the result event ---------------
 
-    def warm(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def warm(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Import what a job needs, load and compile the model, so that the click finds all of it ready."""
         task = request["task"] or HEMORRHAGE_TASK
         engine, package = self.models_in_memory.engine_for(task, request["model"], request["device"], progress)
@@ -94,7 +95,7 @@ class JobRunner:
             "seconds": progress.finish(),
         }
 
-    def prepare(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Check a scan and make the network's input from it, for a ``segment`` or ``classify`` that may follow."""
         task = request["task"]
         if task not in _PREPARED_FROM:
@@ -106,21 +107,19 @@ class JobRunner:
             self.prepared_scans.keep(request, package, engine.prepare(volume, cancelled=cancelled, **chosen))
         return {"seconds": progress.finish()}
 
-    def devices(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def devices(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Which devices and backends can run a network."""
         from radiologycnn.worker.devices import list_devices
 
         return {"devices": list_devices()}
 
-    def models(self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def models(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """The installed models, with the reason for each one that cannot be used."""
         from radiologycnn.models.catalog import list_models
 
         return {"models": [_summary(package) for package in list_models(request["task"])]}
 
-    def install_model(
-        self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
-    ) -> dict[str, Any]:
+    def install_model(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Install a model from a file, folder or https address into the user's own folder."""
         from radiologycnn.models.install import install_model
 
@@ -129,9 +128,7 @@ class JobRunner:
         )
         return {"model": _summary(package)}
 
-    def remove_model(
-        self, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
-    ) -> dict[str, Any]:
+    def remove_model(self, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
         """Delete an installed model."""
         from radiologycnn.models.install import remove_model
 

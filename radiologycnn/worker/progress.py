@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import Cancelled
+from radiologycnn.progress import IsCancelled, Progress
 
 #: Least time between two progress events of one stage, so that a window loop does not flood the pipe.
 SHORTEST_INTERVAL_S = 0.1
@@ -51,7 +52,7 @@ class JobProgress:
     def __init__(
         self,
         send: Callable[[float, str, float | None], None],
-        cancelled: Callable[[], bool],
+        cancelled: IsCancelled,
         memory: DurationMemory | None = None,
     ) -> None:
         self._send = send
@@ -85,7 +86,7 @@ class JobProgress:
             remaining_s = self._memory.remaining_s(self.kind, fraction, elapsed_s) if self._memory else None
             self._send(fraction, stage, remaining_s)
 
-    def between(self, first: float, last: float) -> Callable[[float, str], None]:
+    def between(self, first: float, last: float) -> Progress:
         """A progress function for a part of the job: its 0-1 is this job's ``first`` to ``last``."""
         return lambda fraction, stage: self.step(first + (last - first) * min(max(fraction, 0.0), 1.0), stage)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiologycnn.progress import IsCancelled
 from radiologycnn.worker.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def compare_readers(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Compare all who have answered, and write tables and page; needs no torch and no model."""
     progress.step(0.0, "Comparing the readers")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiologycnn.errors import InputError
+from radiologycnn.progress import IsCancelled
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.worker.progress import JobProgress
 from radiologycnn.worker.volumes import read_volume_field
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from radiologycnn.worker.jobs import JobRunner
 
 
-def locate(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
-) -> dict[str, Any]:
+def locate(runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled) -> dict[str, Any]:
     """What the scan is and where its humeral head lies; needs no torch, and no model to be installed."""
     progress.step(0.0, "Reading the scan")
     volume = read_volume_field(request["volume"])
@@ -48,7 +46,7 @@ def locate(
 
 
 def classify(
-    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: Callable[[], bool]
+    runner: JobRunner, request: dict[str, Any], progress: JobProgress, cancelled: IsCancelled
 ) -> dict[str, Any]:
     """Class and evidence: the record, and all raw activation maps as ``.npy``."""
     volume, classifier, package = runner.scan_and_engine(ROTATOR_CUFF_TASK, request, progress)
