@@ -18,6 +18,8 @@ SYSTEM_PACKAGES := libgl1 libegl1 libegl-mesa0 libgl1-mesa-dri libglib2.0-0 libd
   libxrender1 libxt6 libsm6 libice6 libxext6 fonts-dejavu-core
 
 export OMP_WAIT_POLICY ?= PASSIVE
+# Python keeps what it has compiled, whatever the surroundings say: tests start it a hundred times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint bench environment clean
 
