@@ -257,35 +257,13 @@ def csv_rows(classification: Classification, caution: str = "") -> list[list[str
 def evidence_rows(classification: Classification) -> list[list[str]]:
     """Where the network looked as text cells, heading first, one row for each target and method; lengths in mm."""
     rows: list[tuple[Any, ...]] = [
-        (
-            "target",
-            "method",
-            "score",
-            "peak_r_mm",
-            "peak_a_mm",
-            "peak_s_mm",
-            "peak_value",
-            "threshold",
-            "extent_rl_mm",
-            "extent_ap_mm",
-            "extent_si_mm",
-            "volume_ml",
-        )
+        ("target", "method", "score", "peak_r_mm", "peak_a_mm", "peak_s_mm", "peak_value", "threshold")
+        + ("extent_rl_mm", "extent_ap_mm", "extent_si_mm", "volume_ml")
     ]
     for one in classification.evidence:
         peak = one.peak_ras_mm or ("", "", "")
-        rows.append(
-            (
-                one.target_name,
-                one.method,
-                one.score,
-                *peak,
-                one.peak_value,
-                one.threshold,
-                *one.extent_mm,
-                one.volume_ml,
-            )
-        )
+        about_peak = (one.target_name, one.method, one.score, *peak, one.peak_value)
+        rows.append((*about_peak, one.threshold, *one.extent_mm, one.volume_ml))
     return [[str(cell) for cell in row] for row in rows]
 
 
