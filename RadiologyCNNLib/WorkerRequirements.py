@@ -5,11 +5,11 @@ It asks package metadata only and imports none of the packages: torch never ente
 
 import importlib
 import importlib.metadata
-import importlib.util
 import re
-import sys
 
 from packaging.requirements import Requirement
+
+from radiologycnn.networks.installed import is_installed
 
 TORCH_VERSION = ">=2.2"
 OPENVINO_VERSION = ">=2025.0"
@@ -36,7 +36,7 @@ def isMet(requirement):
     A package without metadata (Slicer builds some itself) counts where it can be found; a half-installed torch or
     OpenVINO has metadata but no module, or the other way round, and does not count.
     """
-    isThere = _isFound(requirement.name)
+    isThere = is_installed(requirement.name)
     try:
         version = _version(importlib.metadata.distribution(requirement.name))
     except importlib.metadata.PackageNotFoundError:
@@ -48,12 +48,3 @@ def _version(distribution):
     """Its version, from the head of its metadata: parsing all of that, licences too, would keep a click waiting."""
     found = re.search(r"^Version:[ \t]*(\S+)", distribution.read_text("METADATA") or "", re.MULTILINE)
     return found.group(1) if found else distribution.version
-
-
-def _isFound(name):
-    """Whether there is a package to import; a folder without its files, as a broken removal leaves it, is none."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return name in sys.modules
-    return spec is not None and spec.origin is not None

@@ -20,7 +20,7 @@ from radiologycnn.datasets.instance import Instance
 from radiologycnn.datasets.layout import NO_BLEED, Layout, Scan
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
-from radiologycnn.file_replacing import replace_path
+from radiologycnn.file_replacing import whole_file
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
@@ -151,9 +151,8 @@ def _row(scan: Scan, examined: Examined, destination: Path, copy: bool) -> dict[
 def _copied(path: Path, folder: Path, case_id: str) -> Path:
     folder.mkdir(exist_ok=True)
     target = folder / (case_id + (".nii.gz" if path.name.lower().endswith(".gz") else ".nii"))
-    partial = target.with_name(f".{target.name}.part")
-    shutil.copyfile(path, partial)
-    replace_path(partial, target)
+    with path.open("rb") as source, whole_file(target) as file:
+        shutil.copyfileobj(source, file)
     return target
 
 
