@@ -86,6 +86,15 @@ def test_regression_is_ordinary_least_squares() -> None:
         regression([1, 2, 3], [1, 2, 3, 4])
 
 
+def test_raters_who_differ_by_a_constant_have_a_slope_of_one_whatever_is_rounded() -> None:
+    generator = np.random.default_rng(0)
+    for count in range(3, 30):
+        first = generator.uniform(0, 50, count)
+        shifted, scaled = regression(first, first + 0.3), regression(first, 2 * first)
+        assert shifted.slope_from_one_p == pytest.approx(1.0) and shifted.slope_p < 1e-6
+        assert scaled.intercept_p == pytest.approx(1.0) and scaled.slope_from_one_p < 1e-6
+
+
 def test_bland_altman_by_hand() -> None:
     first, second = np.array([10.0, 12, 15, 20, 30]), np.array([11.0, 12, 17, 19, 33])
     found = bland_altman(first, second)

@@ -10,6 +10,9 @@ from scipy import stats
 
 KAPPA_WEIGHTS = ("none", "linear", "quadratic")
 
+# Of the size of the values: below it only rounding is left.
+_ROUNDING = 1e-9
+
 
 def confusion_matrix(first: ArrayLike, second: ArrayLike, classes: int) -> np.ndarray:
     """Counts, shape (classes, classes): rows are the first rater's (or true) class, columns the second's (predicted).
@@ -88,7 +91,7 @@ class Regression:
     """Least squares ``second = slope * first + intercept``, as the paper reads y = bx + a.
 
     ``slope_p`` and ``intercept_p`` test each against 0 (two-sided t); ``slope_from_one_p`` tests the slope against 1,
-    which is the question behind agreement.
+    which is the question behind agreement. Where all points lie on one line each p is 0 or, for what is met, 1.
     """
 
     slope: float
@@ -109,18 +112,18 @@ def regression(first: ArrayLike, second: ArrayLike) -> Regression:
     fit = stats.linregress(first, second)
     freedom = len(first) - 2
 
-    def p_value(estimate: float, error: float) -> float:
+    def p_value(estimate: float, error: float, size: float) -> float:
         if error == 0:
-            return 0.0 if estimate else 1.0
+            return 0.0 if abs(estimate) > _ROUNDING * size else 1.0
         return float(2 * stats.t.sf(abs(estimate / error), freedom))
 
     return Regression(
         float(fit.slope),
-        p_value(fit.slope, fit.stderr),
+        p_value(fit.slope, fit.stderr, 1.0),
         float(fit.intercept),
-        p_value(fit.intercept, fit.intercept_stderr),
+        p_value(fit.intercept, fit.intercept_stderr, float(np.abs(second).max())),
         float(fit.rvalue),
-        p_value(fit.slope - 1, fit.stderr),
+        p_value(fit.slope - 1, fit.stderr, 1.0),
     )
 
 
