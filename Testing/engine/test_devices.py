@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from radiologycnn.errors import InputError, is_out_of_memory
-from radiologycnn.networks.devices import computes_bfloat16, mixed_precision, resolve_device
+from radiologycnn.networks.devices import computes_bfloat16, resolve_device
+from radiologycnn.networks.mixed_precision import mixed_precision
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, **instructions: bool) -> None:

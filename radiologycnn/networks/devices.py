@@ -77,12 +77,6 @@ def computes_bfloat16(device: torch.device | str) -> bool:
     return any(ask is not None and ask() for ask in asked)
 
 
-def mixed_precision(device: torch.device | str, wanted: bool = True) -> torch.autocast:
-    """While entered, what allows it is computed in bfloat16, where that is wanted and the device is made for it."""
-    enabled = wanted and computes_bfloat16(device)
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
-
-
 def _numpy_bridge_works() -> bool:
     """PyTorch built for NumPy 1 cannot exchange arrays with NumPy 2 (PyTorch 2.2.2, the last for Intel Macs)."""
     try:

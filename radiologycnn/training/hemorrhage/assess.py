@@ -18,7 +18,7 @@ from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.hemorrhage.type_pieces import settle_types
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.networks.devices import mixed_precision
+from radiologycnn.networks.mixed_precision import mixed_precision
 from radiologycnn.progress import IsCancelled, never_cancelled
 from radiologycnn.training.hemorrhage.cases import load_case
 

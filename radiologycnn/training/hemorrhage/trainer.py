@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
-from radiologycnn.networks.devices import mixed_precision
+from radiologycnn.networks.mixed_precision import mixed_precision
 from radiologycnn.training.hemorrhage.augmentation import augment
 from radiologycnn.training.hemorrhage.cases import load_case
 from radiologycnn.training.hemorrhage.losses import segmentation_loss, types_loss

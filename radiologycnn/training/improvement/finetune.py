@@ -15,7 +15,7 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.models.package import ModelPackage
 from radiologycnn.models.weights import load_network
-from radiologycnn.networks.devices import mixed_precision
+from radiologycnn.networks.mixed_precision import mixed_precision
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled
 from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radiologycnn.networks.devices import mixed_precision
 from radiologycnn.networks.feature_grid import feature_stride
+from radiologycnn.networks.mixed_precision import mixed_precision
 from radiologycnn.rotatorcuff.preprocessing import Preprocessing
 from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 from radiologycnn.training.loading import Sample
