@@ -20,6 +20,7 @@ from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.person import draw_person
 from radiologycnn.simulation.head_ct.physics import scan
 from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, onto_slices
+from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 
 SMALL = HeadCtConfig.from_dict({"scanner": {"matrix": 128, "coarse_mm": 3.0, "fine_mm": 2.0}})
 
@@ -140,10 +141,36 @@ def test_settings_with_an_unknown_number_or_another_kind_of_value_are_refused(tm
     for wrong in ("large", True, [512], None):
         with pytest.raises(InputError, match=r"“scanner\.matrix” cannot be"):
             HeadCtConfig.from_dict({"scanner": {"matrix": wrong}})
+    for name, wrong in (
+        ("pixel_mm", [0.4]),  # a range of one end would be one up to 1 mm
+        ("pixel_mm", [0.4, 0.5, 0.6]),
+        ("pixel_mm", ["0.4", "0.5"]),
+        ("matrix", 64.5),
+    ):
+        with pytest.raises(InputError, match=rf"“scanner\.{name}” cannot be"):
+            HeadCtConfig.from_dict({"scanner": {name: wrong}})
+    for name, wrong in (("primary_weights", {"iphh": 1.0}), ("clot_hu", {"iph": [50.0]}), ("clot_hu", [50.0, 60.0])):
+        with pytest.raises(InputError, match=rf"“bleeds\.{name}” cannot be"):
+            HeadCtConfig.from_dict({"bleeds": {name: wrong}})
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(InputError, match=r"c\.json"):
         HeadCtConfig.read(tmp_path / "c.json")
     assert HeadCtConfig.from_dict(json.loads(json.dumps(SMALL.to_dict()))) == SMALL
+
+
+def test_settings_of_some_bleeds_leave_the_others_as_they_are_but_chances_are_given_whole() -> None:
+    wanted = {"clot_hu": {"sah": [50.0, 60.0]}, "label_share": {"ivh": 0.3}, "primary_weights": {"sdh": 1.0}}
+    bleeds, usual = HeadCtConfig.from_dict({"bleeds": wanted}).bleeds, HeadCtConfig().bleeds
+    assert bleeds.clot_hu == {**usual.clot_hu, "sah": (50.0, 60.0)}
+    assert bleeds.label_share == {**usual.label_share, "ivh": 0.3}
+    assert bleeds.primary_weights == {"sdh": 1.0}
+
+
+@pytest.mark.parametrize("settings", [HeadCtConfig.preset("plain"), ShoulderMrConfig()])
+def test_settings_written_in_another_order_are_the_same_population(settings) -> None:
+    """``simulation.json`` has them in alphabetical order; which bleed a draw gives depends on the order of chances."""
+    read = type(settings).from_dict(json.loads(json.dumps(settings.to_dict(), sort_keys=True)))
+    assert json.dumps(read.to_dict()) == json.dumps(settings.to_dict())
 
 
 def test_command_writes_scans_goes_on_and_refuses_other_settings(tmp_path) -> None:

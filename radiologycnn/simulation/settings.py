@@ -11,8 +11,6 @@ from radiologycnn.errors import InputError
 
 Settings = TypeVar("Settings", bound="SimulationSettings")
 
-_KINDS: tuple[Any, ...] = (bool, int | float, str, tuple | list, dict)
-
 
 @dataclasses.dataclass(frozen=True)
 class SimulationSettings:
@@ -23,7 +21,11 @@ class SimulationSettings:
 
     @classmethod
     def from_dict(cls: type[Settings], fields: dict[str, Any]) -> Settings:
-        """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults."""
+        """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults.
+
+        Raises:
+            InputError: ``simulation-config``: an unknown name, or a value unlike the default.
+        """
         parts = {part.name: part.default for part in dataclasses.fields(cls)}
         for name, values in fields.items():
             if name not in parts:
@@ -46,7 +48,11 @@ class SimulationSettings:
 
     @classmethod
     def read(cls: type[Settings], path: Path) -> Settings:
-        """From a JSON file that holds the parts to change."""
+        """From a JSON file that holds the parts to change.
+
+        Raises:
+            InputError: ``simulation-config``: it cannot be read, or as :meth:`from_dict` says.
+        """
         try:
             return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -58,13 +64,14 @@ class SimulationSettings:
 
 
 def _like(name: str, default: Any, value: Any) -> Any:
-    """JSON lists back to tuples, also inside dictionaries.
+    """A value of JSON as the default is: lists are tuples, and dictionaries have the default's order.
+
+    What a dictionary leaves out keeps its default; of chances, which sum to one, it has none.
 
     Raises:
-        InputError: the value is of another kind than the default.
+        InputError: the value is of another kind or length than the default, or names what the default does not.
     """
-    kind = next((one for one in _KINDS if isinstance(default, one)), type(value))
-    if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+    if not _fits(default, value):
         raise InputError(
             "simulation-config",
             f"The simulation setting “{name}” cannot be {json.dumps(value)}.",
@@ -73,5 +80,22 @@ def _like(name: str, default: Any, value: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(value)
     if isinstance(default, dict):
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        left_out = {} if _are_chances(default) else default
+        given = {**left_out, **value}
+        # In one order, as what is drawn depends on it.
+        return {key: _like(f"{name}.{key}", one, given[key]) for key, one in default.items() if key in given}
     return value
+
+
+def _fits(default: Any, value: Any) -> bool:
+    if isinstance(default, dict):
+        return isinstance(value, dict) and all(key in default and _fits(default[key], value[key]) for key in value)
+    if isinstance(default, tuple):
+        same_length = isinstance(value, tuple | list) and len(value) == len(default)
+        return same_length and all(map(_fits, default, value))
+    kind = next((one for one in (bool, int, int | float, str) if isinstance(default, one)), object)
+    return isinstance(value, kind) and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _are_chances(numbers: dict[str, Any]) -> bool:
+    return all(isinstance(one, int | float) for one in numbers.values()) and abs(sum(numbers.values()) - 1) < 1e-9
