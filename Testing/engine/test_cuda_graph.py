@@ -53,21 +53,32 @@ def test_a_recording_is_replayed_until_size_or_precision_change(network, monkeyp
             Graph.replays += 1
             forward._output.copy_(network(forward._input))
 
+    current = []
+
+    @contextlib.contextmanager
+    def device(one):
+        current.append(one)
+        yield
+        current.pop()
+
     class Stream:
+        def __init__(self):
+            self.device = current[-1]
+
         def wait_stream(self, other):
             pass
 
     recorded = []
 
     @contextlib.contextmanager
-    def capture(graph):
-        recorded.append(graph)
+    def capture(graph, stream):
+        recorded.append((graph, stream.device))
         yield
 
     calls = []
     network.register_forward_hook(lambda *_: calls.append(1))
     for name, stand_in in {
-        "device": lambda device: contextlib.nullcontext(),
+        "device": device,
         "stream": lambda stream: contextlib.nullcontext(),
         "Stream": Stream,
         "current_stream": Stream,
@@ -86,6 +97,8 @@ def test_a_recording_is_replayed_until_size_or_precision_change(network, monkeyp
     forward(network, torch.rand(1, 1, 6, 4, 4), NO_AUTOCAST, "float32")
     forward(network, first, NO_AUTOCAST, "bfloat16")
     assert len(recorded) == 3
+    # PyTorch's own stream would be of the first GPU that it was used on.
+    assert {one for _, one in recorded} == {first.device}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -71,6 +71,8 @@ class CudaGraphForward:
                     network(self._input)
             torch.cuda.current_stream().wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
-            with autocast, torch.cuda.graph(graph):
+            # Without one of its own PyTorch captures every graph on one stream, which lies on the device of the first:
+            # on a second GPU nothing would be recorded, and each replay would give the first scan's output again.
+            with autocast, torch.cuda.graph(graph, stream=aside):
                 self._output = network(self._input)
             self._graph = graph
