@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from radiologycnn.errors import InputError
 from radiologycnn.networks.dice_loss import dice_loss
+from radiologycnn.training import run_words
 from radiologycnn.training.best_epoch import BestEpoch
 from radiologycnn.training.checkpoints import load_checkpoint, save_checkpoint
 from radiologycnn.training.grid_search import parse_grid
@@ -26,7 +28,7 @@ from radiologycnn.training.hemorrhage.losses import (
 )
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings as HemorrhageSettings
-from radiologycnn.training.loading import in_advance
+from radiologycnn.training.loading import MOST_THREADS, in_advance, thread_count
 from radiologycnn.training.rotatorcuff import cases as shoulders
 from radiologycnn.training.rotatorcuff import trainer as rotator_cuff
 from radiologycnn.training.rotatorcuff.losses import class_loss
@@ -206,7 +208,7 @@ def test_both_networks_learn_with_their_focal_loss(heads, cubes, tmp_path) -> No
         {"keep": "first"},
         {"frozen": "all"},
         {"focal_gamma": -1},
-        {"loading_threads": -1},
+        {"loading_threads": -2},
         {"stop_after": -1},
         {"seed": -1},
         {"seed": 10**18},
@@ -351,6 +353,34 @@ def test_background_loading_changes_no_bit(heads, cubes, tmp_path) -> None:
     hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path / "head0", resume=True)
     with pytest.raises(InputError, match="seed"):
         hemorrhage.train(heads[:3], heads[3:], head_settings(epochs=1, seed=4), tmp_path / "head0", resume=True)
+
+
+def test_a_gpu_gets_as_many_loading_threads_as_there_are_cores_for_it(monkeypatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(16)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    wanted = head_settings().loading_threads
+    assert thread_count(wanted, "cpu") == 1 and thread_count(wanted, "cuda:1") == MOST_THREADS
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # GPUs of one machine share its cores
+    assert thread_count(wanted, "cuda") == 3
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "32")
+    assert thread_count(wanted, "cuda") == 1
+    assert thread_count(0, "cuda") == 0 and thread_count(5, "cpu") == 5
+
+
+def test_a_long_epoch_tells_in_between_how_far_it_is(heads, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(run_words, "LONGEST_SILENCE_S", -1.0)
+    wanted = head_settings(epochs=1, coarse_epochs=1, batch_size=1, coarse_batch_size=2)
+    told: list[tuple[float, str]] = []
+    hemorrhage.train(heads[:3], heads[3:], wanted, tmp_path, progress=lambda *one: told.append(one))
+    coarse = 1 / 8 / (1 + 1 / 8)  # of the work; an eighth of a fine epoch
+    parts = [(part, text.partition(": loss ")[0]) for part, text in told if " cases: loss " in text]
+    assert [text for _, text in parts] == [
+        "Epoch 1 of 2, 2 of 3 cases", "Epoch 2 of 2, 1 of 3 cases", "Epoch 2 of 2, 2 of 3 cases"
+    ]  # fmt: skip
+    expected = [coarse * 2 / 3, coarse + (1 - coarse) / 3, coarse + (1 - coarse) * 2 / 3]
+    assert [part for part, _ in parts] == pytest.approx(expected)
+    assert all(float(text.rpartition(" ")[2]) > 0 for _, text in told if " cases: loss " in text)
+    assert [part for part, _ in told] == sorted(part for part, _ in told)
 
 
 def test_next_batches_are_prepared_while_one_is_worked_on() -> None:

@@ -25,7 +25,7 @@ from radiologycnn.training.frozen import freeze
 from radiologycnn.training.joined_normalization import joined_normalization
 from radiologycnn.training.loading import Sample, check_enough, collate, draw_batches, draw_seeds, in_advance
 from radiologycnn.training.run_files import RunFiles
-from radiologycnn.training.run_words import beginning_lines, epoch_words
+from radiologycnn.training.run_words import Telling, beginning_lines, epoch_words
 from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
 
@@ -73,6 +73,7 @@ class TrainingLoop:
         self.epoch = 0
         self.best = BestEpoch(settings)
         self.last_words = ""
+        self.telling = Telling(self.settings)
         self.files = RunFiles(folder, self.team.leads)
         if self.smallest_batch > 1:  # then a process without a case could not normalize with the others
             self.smallest_batch = max(self.smallest_batch, self.team.size)
@@ -156,25 +157,19 @@ class TrainingLoop:
         self.files.begin(self.epoch, self.settings.tensorboard)
         summon()
         self.team.same_start(self.network)
-        total = self.settings.coarse_epochs + self.settings.epochs
         if self.team.leads:
-            for text in beginning_lines(self):
-                progress(self.part_done, text)
+            self.telling.progress = progress
+        for text in beginning_lines(self):
+            self.telling.say(self.epoch, text)
         # The coarse stage only prepares for the fine one, and is followed by it however it went.
+        total = self.settings.coarse_epochs + self.settings.epochs
         while self.epoch < total and (self.epoch <= self.settings.coarse_epochs or not self.best.waited_enough):
             self._one_epoch()
-            if self.team.leads:
-                progress(self.part_done, f"Epoch {self.epoch} of {total}: {self.last_words}")
+            self.telling.say(self.epoch, f"Epoch {self.epoch} of {total}: {self.last_words}")
         self.files.close()
         if self.best.result is None:
             raise NothingTrained
         return self.best.result
-
-    @property
-    def part_done(self) -> float:
-        """The part (0-1) of the work that is done; a coarse epoch is an eighth of a fine one."""
-        coarse, fine = self.settings.coarse_epochs, self.settings.epochs
-        return (min(self.epoch, coarse) / 8 + max(self.epoch - coarse, 0)) / (coarse / 8 + fine)
 
     def _one_epoch(self) -> None:
         started = time.monotonic()
@@ -222,7 +217,8 @@ class TrainingLoop:
         shares = [team.share([(self.train_paths[i], next(seeds)) for i in batch]) for batch in batches]
         self.training_mode()
         total, rate = torch.zeros((), dtype=torch.float64, device=self.device), settings.learning_rate
-        with closing(in_advance(shares, self._prepare, settings.loading_threads)) as loaded:
+        done, cases = 0, sum(map(len, batches))
+        with closing(in_advance(shares, self._prepare, settings.loading_threads, self.device)) as loaded:
             for number, (batch, samples) in enumerate(zip(batches, loaded)):
                 if any(team.gather(self.cancelled())):
                     raise Cancelled
@@ -230,7 +226,10 @@ class TrainingLoop:
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
                 total += self._step(samples, len(batch)) * len(batch)
-        return rate, float(total) / sum(map(len, batches))
+                done += len(batch)
+                if self.telling.is_overdue and done < cases:
+                    self.telling.say_under_way(self.epoch, done, cases, float(total) / done)
+        return rate, float(total) / cases
 
     def _prepare(self, item: tuple[Path, int]) -> Sample:
         path, seed = item

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LARGEST_SEED = 10**13
 """What is made of it for each epoch and process still has to fit into 64 bits."""
 
+AUTOMATIC_THREADS = -1
+"""``loading_threads`` that hang on the machine, see :func:`radiologycnn.training.loading.thread_count`."""
+
 
 @dataclass(frozen=True)
 class CommonSettings:
@@ -42,7 +45,8 @@ class CommonSettings:
             bfloat16 would take many times as long.
         validation_share: of cases that the manifest leaves without a split.
         seed: decides weights, order, augmentation and dropout.
-        loading_threads: that make cases ready in the background; 0 none. Changes no result.
+        loading_threads: that make cases ready in the background; 0 none, -1 one for a network on the CPU and one for
+            each core but the first, at most 8, for one on a GPU. Changes no result.
         tensorboard: write logs for TensorBoard, too. Changes no result.
     """
 
@@ -68,7 +72,7 @@ class CommonSettings:
     autocast: bool = True
     validation_share: float = 0.1
     seed: int = 0
-    loading_threads: int = 1
+    loading_threads: int = AUTOMATIC_THREADS
     tensorboard: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,8 +150,8 @@ class CommonSettings:
             found.append("The focal loss's gamma lies between 0 and 10.")
         if not 0 <= self.seed <= LARGEST_SEED:
             found.append(f"The seed lies between 0 and {LARGEST_SEED:,}.")
-        if self.loading_threads < 0:
-            found.append("There is no negative number of loading threads.")
+        if self.loading_threads < AUTOMATIC_THREADS:
+            found.append(f"Loading threads are 0 or more, or {AUTOMATIC_THREADS} for as many as the device needs.")
         if not 0 <= self.validation_share < 1:
             found.append("The validation share lies between 0 and 1.")
         return found
