@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from engine.annotation_rater import SHAPE, lines_of, mask_of, saved_by_spreadsheet, whole_of
 
 from radiologycnn.annotation.mask_file import mask_file_bytes
@@ -268,3 +269,14 @@ def test_scans_of_a_folder(tmp_path) -> None:
     with pytest.raises(InputError, match="no scan"):
         (tmp_path / "empty").mkdir()
         find_scans(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
+def test_scans_whose_headers_are_the_same_are_told_apart_by_their_voxels(tmp_path, ending) -> None:
+    for name, value in (("p1", 1), ("p2", 2), ("p3", 1)):
+        (tmp_path / name).mkdir()
+        image = sitk.GetImageFromArray(np.full((4, 5, 6), value, np.int16))
+        sitk.WriteImage(image, str(tmp_path / name / f"ct{ending}"))
+    found = find_scans(tmp_path)
+    assert [scan.name for scan in found] == [f"p1/ct{ending}", f"p2/ct{ending}"]  # the third is the first again
+    assert len({scan.fingerprint for scan in found}) == 2

@@ -113,6 +113,16 @@ def test_damaged_entry_is_set_aside_and_told(tmp_path: Path) -> None:
     assert path.with_suffix(".damaged").is_file() and not store.has_submitted
 
 
+def test_what_macos_lays_beside_an_entry_is_none(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
+    beside = next((tmp_path / "pending/ab").glob("*.entry"))
+    beside = beside.with_name(f"._{beside.name}")
+    beside.write_bytes(b"\x00\x05\x16\x07" + bytes(4092))
+    assert store.settle() == [] and not store.has_submitted and settle_all(tmp_path) == ()
+    assert beside.is_file() and store.annotation("case-0001").status == "accepted"
+
+
 def test_what_cannot_be_written_down_is_not_said(tmp_path: Path, monkeypatch) -> None:
     store = opened(tmp_path)
 
@@ -213,6 +223,11 @@ def spoil(folder: Path, how: str) -> None:
         path.write_text(text.partition("\n")[2], "utf-8")
     elif how == "other id":
         path.write_text(text.replace("case-0001;", "1;"), "utf-8")
+    elif how == "column twice":
+        path.write_text(text.replace("patient", "split", 1), "utf-8")
+    elif how == "case twice":
+        line = text.splitlines()[1]
+        path.write_text(text.rstrip() + f"\n{line.replace('test', 'train')}\n", "utf-8")
     elif how == "cell without a column":
         path.write_text(text.rstrip() + ";see below\n", "utf-8")
     elif how == "endless cell":
@@ -226,6 +241,8 @@ def spoil(folder: Path, how: str) -> None:
         ("utf-16", "no text in UTF-8"),
         ("first line gone", "no column id"),
         ("other id", "line 2 was filled in, and its id is that of no case"),
+        ("column twice", "two of its columns are called split"),
+        ("case twice", "line 4 is of case-0001, as one before it, and something else was filled in"),
         ("cell without a column", "line 3 has a cell in a column without a name"),
         ("endless cell", "no CSV table"),
     ],

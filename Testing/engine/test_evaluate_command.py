@@ -65,6 +65,13 @@ def test_masks_are_paired_and_measured(folders, tmp_path) -> None:
     assert "0.833" in printed
 
 
+def test_what_macos_lays_beside_files_is_no_mask(folders, tmp_path) -> None:
+    for folder in folders:
+        (folder / "._a.nii.gz").write_bytes(b"\x00\x05\x16\x07" + bytes(4092))
+    run("masks", *folders, "-o", tmp_path / "out")
+    assert [row["case"] for row in read_table(tmp_path / "out" / "cases.csv")[1]] == ["a", "b", "c"]
+
+
 def test_a_single_case_has_no_spread(folders, tmp_path) -> None:
     found, reference = folders
     files = (found / "b.nii.gz", reference / "b-labels.nii.gz")

@@ -52,6 +52,14 @@ def test_a_torn_line_is_dropped_and_what_was_before_it_is_kept(folder: Path) -> 
     assert read_answers(file.path).keys() == {"case 1", "case 2"}
 
 
+def test_what_macos_lays_beside_answers_is_no_reader(folder: Path) -> None:
+    study = open_study(folder)
+    file = AnswerFile(study, "R01")
+    file.append(Answer("case 1", 1, 3, 5.0))
+    file.path.with_name("._R01.csv").write_bytes(b"\x00\x05\x16\x07" + bytes(4092))
+    assert list(readers_of(study)) == ["R01"]
+
+
 def test_a_file_that_somebody_else_has_changed_is_not_added_to(folder: Path) -> None:
     study = open_study(folder)
     first, second = AnswerFile(study, "R01"), AnswerFile(study, "R01")

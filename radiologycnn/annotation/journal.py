@@ -28,6 +28,7 @@ from radiologycnn.worker.array_files import write_array
 
 JOURNAL_FOLDER = "pending"
 _ENDING, _DAMAGED_ENDING = ".entry", ".damaged"
+_ENTRIES = f"[0-9]*{_ENDING}"  # on drives of other systems macOS lays a ``._<name>`` beside each file
 _LOCK_WAIT_S = 10.0
 
 
@@ -67,7 +68,7 @@ class Journal:
 
     def files(self) -> list[str]:
         """Entries that are not settled, in order, relative to the dataset's folder."""
-        return sorted(f"{self._name}/{path.name}" for path in self.folder.glob(f"*{_ENDING}"))
+        return sorted(f"{self._name}/{path.name}" for path in self.folder.glob(_ENTRIES))
 
     def add(
         self,
@@ -137,7 +138,7 @@ class Journal:
 
 def raters_with_entries(dataset: Path) -> list[str]:
     """Raters whose entries are not all settled, by name."""
-    return sorted({path.parent.name for path in (dataset / JOURNAL_FOLDER).glob(f"*/*{_ENDING}")})
+    return sorted({path.parent.name for path in (dataset / JOURNAL_FOLDER).glob(f"*/{_ENTRIES}")})
 
 
 def _number(file: str) -> int:

@@ -112,6 +112,9 @@ def _read(dataset: AnnotationDataset) -> _Table:
     heading = [name.strip() for name in rows[0][1]] if rows else []
     if rows and "id" not in heading:
         raise _left_alone("it has no column id", f"Its first line names the columns: {delimiter.join(COLUMNS)}.")
+    twice = next((name for name in heading if name and heading.count(name) > 1), "")
+    if twice:
+        raise _left_alone(f"two of its columns are called {twice}", "Rename one of them, or take it out.")
     by_hand = tuple(dict.fromkeys((*BY_HAND, *(name for name in heading if name and name not in COLUMNS))))
     lines = _lines_by_case(rows, heading, by_hand, {case.id for case in dataset.cases()})
     begin = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
@@ -129,6 +132,9 @@ def _lines_by_case(
         row = TableRow(number, heading, cells)
         case_id = row["id"].strip()
         if case_id in cases:
+            if case_id in lines and _filled_in(lines[case_id], by_hand) != _filled_in(row, by_hand):
+                problem = f"line {number} is of {case_id}, as one before it, and something else was filled in"
+                raise _left_alone(problem, "Take one of the two out.")
             lines[case_id] = row
         elif any(_filled_in(row, by_hand).values()):  # spreadsheet programs make 7 of the id 007
             problem = f"line {number} was filled in, and its id is that of no case"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from radiologycnn.errors import InputError
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 NOT_SCANS = (".seg.nrrd", ".seg.nhdr")
 _END_BYTES = 1 << 16
+#: Of headers whose voxels lie in another file, and how they name it.
+_DETACHED = (".nhdr", ".mhd")
+_DATA_FILE = re.compile(r"^\s*(?:ElementDataFile\s*=|data ?file:)\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class ScanFile:
 
     Attributes:
         name: relative to the folder that was searched.
-        fingerprint: of the file's content.
+        fingerprint: of the content, see :func:`scan_fingerprint`.
     """
 
     path: Path
@@ -53,7 +57,7 @@ def find_scans(folder: Path) -> list[ScanFile]:
             scans = [] if first is None else [first]
         for name in scans:
             path = Path(place) / name
-            fingerprint = file_fingerprint(path)
+            fingerprint = scan_fingerprint(path)
             if fingerprint not in seen:
                 seen.add(fingerprint)
                 found.append(ScanFile(path, path.relative_to(folder).as_posix(), fingerprint))
@@ -64,6 +68,28 @@ def find_scans(folder: Path) -> list[ScanFile]:
             f"Scans are DICOM folders or files that end with {', '.join(SCAN_ENDINGS)}.",
         )
     return found
+
+
+def scan_fingerprint(path: Path) -> str:
+    """Of a scan's file, as :func:`file_fingerprint`; of one whose voxels lie in another file, of both.
+
+    Scans that are cut or resampled alike often have headers that are the same to the letter.
+    """
+    data = _data_file(path)
+    if data is None:
+        return file_fingerprint(path)
+    both = file_fingerprint(path) + file_fingerprint(data)
+    return hashlib.sha256(both.encode()).hexdigest()[:32]
+
+
+def _data_file(header: Path) -> Path | None:
+    """The file that holds a header's voxels; None where they are in the file itself, or in several."""
+    if not header.name.lower().endswith(_DETACHED):
+        return None
+    with header.open("rb") as file:
+        named = _DATA_FILE.search(file.read(_END_BYTES).decode("utf-8", errors="replace"))
+    data = header.parent / named[1] if named else None
+    return data if data is not None and data.is_file() else None
 
 
 def file_fingerprint(path: Path) -> str:

@@ -60,6 +60,8 @@ def _masks_of_manifest(folder: Path) -> dict[str, Path]:
 def files_by_case(folder: Path, in_folder: str, what: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """Volume files by case: ``<case>.nii.gz``, ``<case>-<suffix>.nii.gz``, or ``<case>/<in_folder>``.
 
+    Hidden files are left alone: on drives of other systems macOS lays a ``._<name>`` beside each file.
+
     Args:
         what: they are, for messages: "mask".
 
@@ -72,7 +74,8 @@ def files_by_case(folder: Path, in_folder: str, what: str, suffixes: tuple[str, 
     for path in sorted(folder.iterdir()):
         file = path / in_folder if path.is_dir() else path
         ending = next((e for e in ENDINGS if file.name.lower().endswith(e)), "")
-        if not ending or not file.is_file() or file.name.lower().endswith(".seg.nrrd"):
+        is_other = path.name.startswith(".") or file.name.lower().endswith(".seg.nrrd")
+        if not ending or is_other or not file.is_file():
             continue
         case = path.name if path.is_dir() else case_name(file.name[: -len(ending)], suffixes)
         if case in found:

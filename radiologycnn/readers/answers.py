@@ -202,7 +202,8 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
 
 def readers_of(study: Study) -> dict[str, dict[str, Answer]]:
     """All readers' answers: reader to case to answer. Readers without answers are left out."""
-    found = {path.stem: read_answers(path) for path in sorted(study.readers_folder.glob("*.csv"))}
+    # Hidden ones are no reader's: on drives of other systems macOS lays a ``._<name>`` beside each file.
+    found = {path.stem: read_answers(path) for path in sorted(study.readers_folder.glob("[!.]*.csv"))}
     return {reader: answers for reader, answers in found.items() if answers}
 
 
