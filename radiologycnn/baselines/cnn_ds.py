@@ -24,7 +24,7 @@ from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
 from radiologycnn.training.hemorrhage.run import cache_name, preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop, architecture_of
-from radiologycnn.training.packages import describe
+from radiologycnn.training.packages import ModelName, NetworkRecord, describe
 
 
 def prepared_on_grid(learning: Learning[ScanCase], settings: TrainingSettings) -> list[list[Path]]:
@@ -94,11 +94,9 @@ class CnnDsSegmenter(Segmenter):
         threshold = operating_threshold(
             settings, learning, lambda volume: outlined_on_grid(network, preprocessing, volume, self.device)
         )
-        record = describe(
-            HEMORRHAGE_TASK, settings, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()],
-            self.name.replace("_", "-"), "0.1.0", self.title, learning.description,
-            self.simulated, threshold, {},
-        )  # fmt: skip
+        model = ModelName(self.name.replace("_", "-"), title=self.title)
+        trained = NetworkRecord(HEMORRHAGE_TASK, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()])
+        record = describe(model, trained, settings, learning.description, self.simulated, threshold, {})
         save_package(packaged, result.state_dict, record)
 
 

@@ -30,7 +30,7 @@ from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
-from radiologycnn.training.packages import describe
+from radiologycnn.training.packages import ModelName, NetworkRecord, describe
 from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
 from radiologycnn.training.rotatorcuff.run import cache_name
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
@@ -175,11 +175,10 @@ class TrainedTearClassifier(PackagedTearClassifier):
         loop = KeepingLoop(network, settings, *paths, folder, self.device, learning.cancelled)
         loop.keep_last = self.keep_last
         result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
-        record = describe(
-            ROTATOR_CUFF_TASK, settings, self.architecture, settings.preprocessing().to_dict(), class_records(),
-            self.name.replace("_", "-"), "0.1.0", self.title, learning.description,
-            self.simulated, 0.5, {},
-        )  # fmt: skip
+        model = ModelName(self.name.replace("_", "-"), title=self.title)
+        preprocessing = settings.preprocessing().to_dict()
+        trained = NetworkRecord(ROTATOR_CUFF_TASK, self.architecture, preprocessing, class_records())
+        record = describe(model, trained, settings, learning.description, self.simulated, 0.5, {})
         save_package(packaged, result.state_dict, record)
 
 

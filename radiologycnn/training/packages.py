@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,33 @@ from radiologycnn.training.settings import CommonSettings
 
 DEMONSTRATION = SIMULATED_NOTE
 RESEARCH_ONLY = "Research only. Not for diagnosis."
+LICENCE = "Apache-2.0"
 
 TEST_SEED_OFFSET = 1_000_003
 """Simulated test scans come from another seed, so none was trained on."""
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """What a new model is called; an empty title leaves it to the task."""
+
+    name: str
+    version: str = "0.1.0"
+    title: str = ""
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """What a model package says of its network, however it was trained: fields of ``model.json`` of these names."""
+
+    task: str
+    architecture: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    labels: Sequence[Mapping[str, Any]]
 
 
 def check_model_name(name: str, version: str) -> None:
@@ -63,35 +88,37 @@ def weights_of(path: Path, architecture: Mapping[str, Any], free: Collection[str
 
 
 def describe(
-    task: str,
+    model: ModelName,
+    network: NetworkRecord,
     settings: CommonSettings,
-    architecture: Mapping[str, Any],
-    preprocessing: Mapping[str, Any],
-    labels: Sequence[Mapping[str, Any]],
-    name: str,
-    version: str,
-    title: str,
     training_data: str,
     simulated: bool,
     threshold: float,
     performance: Mapping[str, Any],
-    licence: str = "Apache-2.0",
 ) -> dict[str, Any]:
-    """The ``model.json`` record, see :class:`radiologycnn.models.package.ModelPackage`."""
+    """The ``model.json`` record, see :class:`radiologycnn.models.package.ModelPackage`.
+
+    Args:
+        settings: that it was trained with.
+        training_data: what it learned from, in words.
+        simulated: whether these were simulated scans, which decides what it may be used for.
+        threshold: the operating point, a probability.
+        performance: measured figures, JSON-able; empty for none.
+    """
     if settings.frozen != "none":
         training_data += (
             f"; {settings.frozen} fixed as in the model that it started from, so that only the rest learned"
         )
     return {
-        "name": name,
-        "version": version,
-        "task": task,
-        "title": title,
-        "architecture": dict(architecture),
-        "preprocessing": dict(preprocessing),
-        "labels": [dict(label) for label in labels],
+        "name": model.name,
+        "version": model.version,
+        "task": network.task,
+        "title": model.title,
+        "architecture": dict(network.architecture),
+        "preprocessing": dict(network.preprocessing),
+        "labels": [dict(label) for label in network.labels],
         "operating_threshold": threshold,
-        "licence": licence,
+        "licence": LICENCE,
         "intended_use": DEMONSTRATION if simulated else RESEARCH_ONLY,
         "training_data": training_data,
         "simulated": simulated,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,26 +22,21 @@ from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import check_folder
 from radiologycnn.training.frozen import check_start
 from radiologycnn.training.loop import TrainingLoop, TrainingResult
-from radiologycnn.training.packages import TEST_SEED_OFFSET, check_model_name, describe, mark_of, weights_of
+from radiologycnn.training.packages import (
+    TEST_SEED_OFFSET,
+    ModelName,
+    NetworkRecord,
+    check_model_name,
+    describe,
+    mark_of,
+    weights_of,
+)
 from radiologycnn.training.run_record import begin_or_resume_one
 from radiologycnn.training.settings import CommonSettings
 from radiologycnn.training.train_network import train_network
 
 RECORD_NAME = "training-run.json"
 _FEW_CASES = 5
-
-
-@dataclass(frozen=True)
-class ModelName:
-    """What a new model is called; an empty title leaves it to the task."""
-
-    name: str
-    version: str = "0.1.0"
-    title: str = ""
-
-    @property
-    def folder(self) -> str:
-        return f"{self.name}-{self.version}"
 
 
 @dataclass(frozen=True)
@@ -278,13 +273,11 @@ class TrainingTask(ABC):
             export: add the network for machines without torch.
         """
         threshold, performance = self.operating_point(result, validation)
+        titled = replace(model, title=model.title or self.default_title())
+        network = NetworkRecord(self.name, self.architecture(), self.preprocessing_record(), self.label_records())
 
         def written() -> ModelPackage:
-            record = describe(
-                self.name, self.settings, self.architecture(), self.preprocessing_record(), self.label_records(),
-                model.name, model.version, model.title or self.default_title(), source, self.simulated, threshold,
-                performance,
-            )  # fmt: skip
+            record = describe(titled, network, self.settings, source, self.simulated, threshold, performance)
             return save_package(folder, result.state_dict, record)
 
         package = written()
