@@ -45,20 +45,7 @@ def build_cavity(
     """
     x, y, z = grid.coarse
     wobble = grid.noise(rng, 24.0)
-    a, b, c = person.half_width_mm, person.half_length_mm, person.height_mm
-    # Broader behind than in front, as skulls are.
-    width = a * (1 - 0.10 * smooth_step(-y, 0, b))
-    p = person.exponent
-    radius = everywhere(
-        lambda u, v, w: (u**p + v**p + w**p) ** (1 / p),
-        np.abs(x / width),
-        np.abs(y / b),
-        np.abs(z / np.where(z > 0, c, 88.0)),
-    )
-    vault = unit_distance(1 - radius, grid.coarse_mm, 1e-3) + 1.0 * wobble
-    middle = np.where(z > 0, c, 88.0)
-    vault = np.where(radius < 0.3, (1 - radius) * np.minimum(a, middle), vault)  # the gradient vanishes at the centre
-
+    vault = _draw_vault(grid, person, wobble)
     side = np.abs(x)
     middle_floor = -28 - 16 * smooth_step(side, 8, 24)
     anterior_floor, wing = -20.0, 0.0
@@ -95,12 +82,32 @@ def build_cavity(
 
     scalp = person.scalp_mm * (1 + 0.1 * wobble) + 5 * smooth_step(-z, 10, 60) * smooth_step(side, 40, 70)
     scalp = scalp + 0.2 * temporalis_mm * temple(side, y, z)  # the rest lies where the bone is thinner
-    neck = (1 - np.hypot(x / 64, (y + 8) / np.where(y < -8, 92, 86))) * 70 - np.maximum(z + 22, 0) * 1.3
-    neck = neck - np.maximum(-z - 72, 0) * 0.35
-    head = np.maximum(np.minimum(inside, vault) + skull + scalp, neck)
+    head = np.maximum(np.minimum(inside, vault) + skull + scalp, _draw_neck(grid))
     head = np.maximum(head, vault + person.skull_mm + scalp - np.maximum(-z - 30, 0) * 0.6)
     head = np.minimum(head, BOX_HIGH_MM[0] - 1 - side)  # the widest temples end inside the box, not cut by it
     return Cavity(inside.astype(np.float32), skull, head.astype(np.float32), at_base.astype(np.float32))
+
+
+def _draw_vault(grid: HeadGrid, person: Person, wobble: np.ndarray) -> np.ndarray:
+    """A superellipsoid, made uneven: signed distance to the inner table as if the head had no base, mm."""
+    x, y, z = grid.coarse
+    a, b = person.half_width_mm, person.half_length_mm
+    # Broader behind than in front, as skulls are.
+    width = a * (1 - 0.10 * smooth_step(-y, 0, b))
+    height = np.where(z > 0, person.height_mm, 88.0)
+    p = person.exponent
+    radius = everywhere(
+        lambda u, v, w: (u**p + v**p + w**p) ** (1 / p), np.abs(x / width), np.abs(y / b), np.abs(z / height)
+    )
+    vault = unit_distance(1 - radius, grid.coarse_mm, 1e-3) + 1.0 * wobble
+    return np.where(radius < 0.3, (1 - radius) * np.minimum(a, height), vault)  # the gradient vanishes at the centre
+
+
+def _draw_neck(grid: HeadGrid) -> np.ndarray:
+    """Signed distance to the skin below the skull: neck and face, mm."""
+    x, y, z = grid.coarse
+    neck = (1 - np.hypot(x / 64, (y + 8) / np.where(y < -8, 92, 86))) * 70 - np.maximum(z + 22, 0) * 1.3
+    return neck - np.maximum(-z - 72, 0) * 0.35
 
 
 def temple(side: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -20,7 +20,13 @@ from radiologycnn.simulation.head_ct.confounders import draw_calcifications
 from radiologycnn.simulation.head_ct.fields import HeadGrid
 from radiologycnn.simulation.head_ct.person import Person, draw_person
 from radiologycnn.simulation.head_ct.render import render_head
-from radiologycnn.simulation.head_ct.scanner import draw_slices, join_upper_slices, nearest_on_slices, onto_slices
+from radiologycnn.simulation.head_ct.scanner import (
+    Slices,
+    draw_slices,
+    join_upper_slices,
+    nearest_on_slices,
+    onto_slices,
+)
 
 SIMULATOR_VERSION = "8"
 """What changed: 3, haze near bone in the default population (``PhysicsConfig.haze_hu``; none in the preset plain).
@@ -123,7 +129,7 @@ def scan_head(
     head: DrawnHead, machine: np.random.Generator, index: int, seed: int, config: HeadCtConfig
 ) -> SimulatedHeadCt:
     """Scan a head in a pose and with a protocol that the stream ``machine`` decides; ``head.hu`` is used up."""
-    grid, person, bleeds = head.grid, head.person, head.bleeds
+    grid, person = head.grid, head.person
     top = person.height_mm + person.skull_mm + person.scalp_mm
     older, faults, vault, haze = _further_streams(machine)
     slices = draw_slices(machine, config.scanner, top, older)
@@ -133,14 +139,7 @@ def scan_head(
     joined = slices.slice_mm <= config.scanner.joined_up_to_mm and vault.random() < config.scanner.joined_vault
     if joined:
         join_upper_slices(hu, vault)
-    labels = np.zeros(slices.shape_kji, np.uint8)
-    filled = np.zeros(slices.shape_kji, np.float32)
-    if bleeds:
-        filled = onto_slices(grid, head.share, slices, config.scanner.sub_slice_mm, 0.0)
-        kinds = nearest_on_slices(grid, _spread(head.kind), slices)
-        kinds = np.maximum(kinds, 1)
-        least = np.array([1.0, *(config.bleeds.label_share[kind] for kind in BLEED_LABELS)], np.float32)
-        labels = np.where(filled >= least[kinds], kinds, 0).astype(np.uint8)
+    labels, filled = _labelled(head, slices, config)
     haze_hu = physics.bone_haze(hu, slices.pixel_mm, haze, config.physics)
     artefacts = add_artefacts(hu, slices, faults, config.artefacts) + ["joined vault"] * joined
     # Shares of voxels (a box) and linear interpolation of them have variances of 1/12 and, on average, 1/6.
@@ -152,18 +151,7 @@ def scan_head(
         "simulator": SIMULATOR_VERSION,
         "seed": int(seed),
         "index": int(index),
-        "bleeds": [
-            {
-                "kind": b.kind,
-                "place": b.place,
-                "volume_ml": round(b.rendered_ml, 3),
-                "core_hu": round(b.hu, 1),
-                "side": "left" if b.side > 0 else "right",
-                "thickness_mm": round(b.thickness_mm, 1),
-                "oedema_mm": round(b.oedema_mm, 1),
-            }
-            for b in bleeds
-        ],
+        "bleeds": [_bleed_truth(bleed) for bleed in head.bleeds],
         "volume_ml": round(float(filled.sum(dtype=np.float64)) * voxel_ml, 3),  # by share of voxels, in the slices
         "mask_ml": round(int((labels > 0).sum()) * voxel_ml, 3),
         "median_hu": float(np.median(array[labels > 0])) if labels.any() else None,
@@ -188,6 +176,28 @@ def scan_head(
         {"simulated": True, **truth},
     )
     return SimulatedHeadCt(volume, labels, truth, slices.lps_to_head)
+
+
+def _labelled(head: DrawnHead, slices: Slices, config: HeadCtConfig) -> tuple[np.ndarray, np.ndarray]:
+    """On the slices' grid, (K, J, I): the type where blood fills enough of the voxel, uint8; its share, float32."""
+    if not head.bleeds:
+        return np.zeros(slices.shape_kji, np.uint8), np.zeros(slices.shape_kji, np.float32)
+    filled = onto_slices(head.grid, head.share, slices, config.scanner.sub_slice_mm, 0.0)
+    kinds = np.maximum(nearest_on_slices(head.grid, _spread(head.kind), slices), 1)
+    least = np.array([1.0, *(config.bleeds.label_share[kind] for kind in BLEED_LABELS)], np.float32)
+    return np.where(filled >= least[kinds], kinds, 0).astype(np.uint8), filled
+
+
+def _bleed_truth(bleed: Bleed) -> dict[str, Any]:
+    return {
+        "kind": bleed.kind,
+        "place": bleed.place,
+        "volume_ml": round(bleed.rendered_ml, 3),
+        "core_hu": round(bleed.hu, 1),
+        "side": "left" if bleed.side > 0 else "right",
+        "thickness_mm": round(bleed.thickness_mm, 1),
+        "oedema_mm": round(bleed.oedema_mm, 1),
+    }
 
 
 def _spread(kind: np.ndarray) -> np.ndarray:

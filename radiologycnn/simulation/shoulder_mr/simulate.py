@@ -11,10 +11,10 @@ from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
 from radiologycnn.simulation.shoulder_mr.anatomy import Humerus, Person, draw_person
 from radiologycnn.simulation.shoulder_mr.bones import humerus_distance, scapula_distance
-from radiologycnn.simulation.shoulder_mr.config import ShoulderMrConfig
+from radiologycnn.simulation.shoulder_mr.config import ScannerConfig, ShoulderMrConfig
 from radiologycnn.simulation.shoulder_mr.confounders import Confounders, plan_confounders
 from radiologycnn.simulation.shoulder_mr.cuff import paint_joint
-from radiologycnn.simulation.shoulder_mr.grid import Canvas, Texture
+from radiologycnn.simulation.shoulder_mr.grid import Canvas, ShoulderGrid, Texture, Window
 from radiologycnn.simulation.shoulder_mr.scanner import PLANES, Series, draw_series, onto_pixels, scan
 from radiologycnn.simulation.shoulder_mr.signal import WEIGHTINGS, Protocol, draw_palette, draw_protocol
 from radiologycnn.simulation.shoulder_mr.soft_tissue import paint_soft_tissue
@@ -54,6 +54,13 @@ class ShoulderPlan:
     tear: Tear
     confounders: Confounders
 
+    @property
+    def lift_mm(self) -> float:
+        """How far the humeral head has moved up, towards the acromion."""
+        if self.tear.migrated_acromiohumeral_mm is None:
+            return 0.0
+        return max(0.0, self.person.acromiohumeral_mm - self.tear.migrated_acromiohumeral_mm)
+
 
 def plan_shoulder(index: int, seed: int = 0, config: ShoulderMrConfig = ShoulderMrConfig()) -> ShoulderPlan:
     """Shoulder number ``index`` of the population (config, seed) as numbers; fast."""
@@ -84,43 +91,19 @@ def simulate_shoulder_mr(
         InputError: ``unknown-plane``, ``unknown-weighting``.
     """
     plane, weighting = known_series(plane, weighting)
-    plan = plan_shoulder(index, seed, config)
-    person, tear, confounders = plan.person, plan.tear, plan.confounders
-    streams = _streams(seed, index)
-    tissue, texture = streams[3], streams[4]
+    plan, streams = plan_shoulder(index, seed, config), _streams(seed, index)
+    person, lift = plan.person, plan.lift_mm
     pose, machine = (streams[5 + 2 * PLANES.index(plane) + n] for n in (0, 1))
     protocol = draw_protocol(pose, config.signal, plane, weighting)
     series = draw_series(pose, config.scanner, plane, person.scapular_angle_deg)
     if plane != "coronal":
         series = replace(series, shoulder_to_lps=_coronal(streams, config, person).shoulder_to_lps)
-    grid = series.grid(config.scanner)
-    canvas = Canvas(grid, draw_palette(tissue, config.signal, protocol))
-    textures = {
-        "smooth": Texture(texture, (14.0, 14.0, 14.0)),
-        "streaks": Texture(texture, (9.0, 4.0, 4.0)),
-        "grain": Texture(texture, (3.5, 3.5, 3.5), 64.0),
-    }
-    lift = 0.0
-    if tear.migrated_acromiohumeral_mm is not None:
-        lift = max(0.0, person.acromiohumeral_mm - tear.migrated_acromiohumeral_mm)
-    humerus = Humerus(person, lift)
-    paint_soft_tissue(canvas, person, humerus, tear, textures)
-    bones = {"scapula": scapula_distance(grid, person, confounders), "humerus": humerus_distance(grid, humerus)}
-    window, torn = paint_joint(canvas, person, humerus, tear, confounders, textures, bones)
+    canvas = Canvas(series.grid(config.scanner), draw_palette(streams[3], config.signal, protocol))
+    window, torn = _paint(canvas, plan, streams[4])
     array, drawn = scan(canvas, series, protocol, machine, config.scanner, config.signal)
+    labels, centre = _labelled(torn, window, canvas.grid, series, config.scanner)
 
-    labels = np.zeros(series.shape_kji, np.uint8)
-    centre = None
-    if tear.tear_class and torn.any():
-        share = onto_pixels(torn, grid, series, config.scanner, window)
-        labels[share >= 0.5] = 1
-        centre = _middle(torn, grid, window)
-        ijk = np.linalg.solve(series.ijk_to_shoulder, np.append(centre, 1.0))[:3]
-        i, j, k = (int(np.clip(round(float(x)), 0, n - 1)) for x, n in zip(ijk, series.shape_kji[::-1]))
-        labels[k, j, i] = 1
-
-    ijk_to_lps = series.shoulder_to_lps @ series.ijk_to_shoulder
-    to_lps = series.shoulder_to_lps
+    ijk_to_lps, to_lps = series.shoulder_to_lps @ series.ijk_to_shoulder, series.shoulder_to_lps
     if person.left:
         # The mirror image, with the axis that crosses the body turned round: it still runs towards the patient's left.
         axis_kji = 0 if plane == "sagittal" else 2
@@ -134,8 +117,10 @@ def simulate_shoulder_mr(
         "simulator": SIMULATOR_VERSION,
         "seed": int(seed),
         "index": int(index),
-        **_tear_truth(tear),
-        "tear_ml": round(float(torn.sum(dtype=np.float64)) * _voxel_ml(grid, series, config.scanner.sub_slices), 3),
+        **_tear_truth(plan.tear),
+        "tear_ml": round(
+            float(torn.sum(dtype=np.float64)) * _voxel_ml(canvas.grid, series, config.scanner.sub_slices), 3
+        ),
         "mask_ml": round(int(labels.sum()) * float(abs(np.linalg.det(ijk_to_lps[:3, :3]))) / 1000, 3),
         "tear_centre_lps_mm": None if centre is None else _rounded((to_lps @ np.append(centre, 1.0))[:3]),
         "side": "left" if person.left else "right",
@@ -144,7 +129,7 @@ def simulate_shoulder_mr(
         "acromiohumeral_mm": round(person.acromiohumeral_mm - lift, 2),
         "acromion_type": person.acromion_type,
         "shoulder_to_lps": [_rounded(row, 6) for row in to_lps],
-        "confounders": list(confounders.present),
+        "confounders": list(plan.confounders.present),
         "protocol": _protocol_truth(protocol, series, plane, drawn),
     }
     volume = Volume(
@@ -156,6 +141,37 @@ def simulate_shoulder_mr(
         {"simulated": True, **truth, "acquisition": _acquisition(protocol, plane, person)},
     )
     return SimulatedShoulderMr(volume, labels, truth)
+
+
+def _paint(canvas: Canvas, plan: ShoulderPlan, rng: np.random.Generator) -> tuple[Window, np.ndarray]:
+    """Paint the whole shoulder; the fine window of its joint, and the tear's share of each voxel there."""
+    textures = {
+        "smooth": Texture(rng, (14.0, 14.0, 14.0)),
+        "streaks": Texture(rng, (9.0, 4.0, 4.0)),
+        "grain": Texture(rng, (3.5, 3.5, 3.5), 64.0),
+    }
+    grid, person, humerus = canvas.grid, plan.person, Humerus(plan.person, plan.lift_mm)
+    paint_soft_tissue(canvas, person, humerus, plan.tear, textures)
+    bones = {"scapula": scapula_distance(grid, person, plan.confounders), "humerus": humerus_distance(grid, humerus)}
+    return paint_joint(canvas, person, humerus, plan.tear, plan.confounders, textures, bones)
+
+
+def _labelled(
+    torn: np.ndarray, window: Window, grid: ShoulderGrid, series: Series, config: ScannerConfig
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Where the tear fills at least half the voxel, uint8 (K, J, I), and its middle in the shoulder frame, mm.
+
+    The voxel of the middle is labelled in any case; without a tear there is none, and no middle.
+    """
+    labels = np.zeros(series.shape_kji, np.uint8)
+    if not torn.any():
+        return labels, None
+    labels[onto_pixels(torn, grid, series, config, window) >= 0.5] = 1
+    centre = _middle(torn, grid, window)
+    ijk = np.linalg.solve(series.ijk_to_shoulder, np.append(centre, 1.0))[:3]
+    i, j, k = (int(np.clip(round(float(x)), 0, n - 1)) for x, n in zip(ijk, series.shape_kji[::-1]))
+    labels[k, j, i] = 1
+    return labels, centre
 
 
 def known_series(plane: str, weighting: str | None) -> tuple[str, str | None]:
@@ -186,7 +202,7 @@ def _coronal(streams: list[np.random.Generator], config: ShoulderMrConfig, perso
     return draw_series(pose, config.scanner, "coronal", person.scapular_angle_deg)
 
 
-def _middle(torn: np.ndarray, grid, window) -> np.ndarray:
+def _middle(torn: np.ndarray, grid: ShoulderGrid, window: Window) -> np.ndarray:
     """The torn place nearest to the tear's centre of mass (which may lie in the head, as the cuff is curved)."""
     k, j, i = np.nonzero(torn >= 0.5) if (torn >= 0.5).any() else np.nonzero(torn == torn.max())
     axes = [a[s] for a, s in zip(grid.axes_mm, window)]
@@ -195,7 +211,7 @@ def _middle(torn: np.ndarray, grid, window) -> np.ndarray:
     return grid.centre + nearest @ grid.directions
 
 
-def _voxel_ml(grid, series: Series, sub_slices: int) -> float:
+def _voxel_ml(grid: ShoulderGrid, series: Series, sub_slices: int) -> float:
     return grid.fine_mm**2 * series.spacing_mm / sub_slices / 1000
 
 

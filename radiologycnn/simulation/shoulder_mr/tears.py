@@ -7,7 +7,7 @@ muscle, ``layer`` through the thickness (0 at the joint side, 1 at the bursal si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,62 +55,67 @@ def plan_tear(rng: np.random.Generator, config: TearConfig, biceps_arc_mm: float
     shape = rng.uniform(2.2, 3.5)
     if tear_class == NONE:
         return Tear()
-    if tear_class == PARTIAL:
-        width = rng.uniform(*config.partial_width_mm)
-        length = rng.uniform(*config.partial_length_mm)
-        names, chances = zip(*config.partial_sides.items())
-        side = str(rng.choice(names, p=np.asarray(chances) / sum(chances)))
-        depth = float(rng.uniform(*config.partial_depth))
-        if side == "inside":
-            depth = min(depth, 0.7)
-        return Tear(
-            tear_class=PARTIAL,
-            measured_width_mm=round(width + error, 1),
-            width_mm=float(width),
-            length_mm=float(length),
-            depth=depth,
-            side=side,
-            behind_biceps_mm=_behind(rng, config, width, biceps_arc_mm),
-            stump_mm=float(stump + rng.uniform(0, 6)),
-            fluid_share=float(fluid),
-            shape=float(shape),
-        )
-    low, high = CLASS_WIDTH_MM[tear_class]
+    tear = Tear(tear_class, stump_mm=float(stump), fluid_share=float(fluid), shape=float(shape))
+    plan = _plan_partial if tear_class == PARTIAL else _plan_full
+    return plan(rng, config, tear, error, biceps_arc_mm)
+
+
+def _plan_partial(
+    rng: np.random.Generator, config: TearConfig, tear: Tear, error_mm: float, biceps_arc_mm: float
+) -> Tear:
+    """The numbers of a tear through a part of the tendon's thickness; the probe measures it wrong by ``error_mm``."""
+    width = rng.uniform(*config.partial_width_mm)
+    length = rng.uniform(*config.partial_length_mm)
+    names, chances = zip(*config.partial_sides.items())
+    side = str(rng.choice(names, p=np.asarray(chances) / sum(chances)))
+    depth = float(rng.uniform(*config.partial_depth))
+    if side == "inside":
+        depth = min(depth, 0.7)
+    return replace(
+        tear,
+        measured_width_mm=round(width + error_mm, 1),
+        width_mm=float(width),
+        length_mm=float(length),
+        depth=depth,
+        side=side,
+        behind_biceps_mm=_behind(rng, config, width, biceps_arc_mm),
+        stump_mm=float(tear.stump_mm + rng.uniform(0, 6)),
+    )
+
+
+def _plan_full(rng: np.random.Generator, config: TearConfig, tear: Tear, error_mm: float, biceps_arc_mm: float) -> Tear:
+    """The numbers of a tear through the whole thickness, whose measured width is in the range of its class."""
+    low, high = CLASS_WIDTH_MM[tear.tear_class]
     mean, sd, least, most = config.width_mm
     measured = _normal(rng, (mean, sd, max(low, least), min(high, most)))
-    width = max(measured - error, 2.0)
+    width = max(measured - error_mm, 2.0)
     correlation = config.width_length_correlation
     mean_length, sd_length, least, most = config.length_mm
     expected = mean_length + sd_length * correlation * (width - mean) / sd
-    length = _normal(
-        rng,
-        (
-            expected,
-            sd_length * (1 - correlation**2) ** 0.5,
-            min(max(least, 0.35 * width), most),
-            min(most, 1.4 * width + 4),
-        ),
-    )
-    large = tear_class == LARGE
-    migrated = rng.random() < config.migrated_share
-    return Tear(
-        tear_class=tear_class,
+    spread = sd_length * (1 - correlation**2) ** 0.5
+    shortest, longest = min(max(least, 0.35 * width), most), min(most, 1.4 * width + 4)
+    length = _normal(rng, (expected, spread, shortest, longest))
+    migrates = rng.random() < config.migrated_share
+    tear = replace(
+        tear,
         measured_width_mm=float(measured),
         width_mm=float(width),
         length_mm=float(length),
         depth=1.0,
         side="full",
         behind_biceps_mm=_behind(rng, config, width, biceps_arc_mm),
-        stump_mm=float(stump),
-        fluid_share=float(fluid),
-        shape=float(shape),
         retraction_mm=float(max(length - 10, 0) * rng.uniform(0.6, 1.0)),
-        atrophy=float(rng.uniform(*config.atrophy)) if large else 1.0,
-        infiltration=float(rng.uniform(*config.fatty_infiltration)) if large else 0.0,
-        migrated_acromiohumeral_mm=float(rng.uniform(*config.migrated_acromiohumeral_mm))
-        if large and migrated
-        else None,
     )
+    if tear.tear_class != LARGE:
+        return tear
+    tear = replace(
+        tear,
+        atrophy=float(rng.uniform(*config.atrophy)),
+        infiltration=float(rng.uniform(*config.fatty_infiltration)),
+    )
+    if not migrates:
+        return tear
+    return replace(tear, migrated_acromiohumeral_mm=float(rng.uniform(*config.migrated_acromiohumeral_mm)))
 
 
 def gap_distance(tear: Tear, arc: np.ndarray, along: np.ndarray, layer_mm: np.ndarray, thickness_mm: np.ndarray,
