@@ -182,6 +182,7 @@ class AnnotationDataset(TrainingMasks):
             publish(self.folder / file, self.shown_mask(rater, case_id))
 
     def shown_mask(self, rater: str, case_id: str) -> Path:
+        """Where a rater's mask of a case is seen."""
         return self.folder / "masks" / rater / f"{case_id}.nii.gz"
 
 

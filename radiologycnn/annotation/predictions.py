@@ -49,6 +49,7 @@ class Prediction:
 
     @property
     def expected_dice(self) -> float:
+        """Of the mask with the truth, see the module."""
         return 1.0 - self.uncertainty
 
     def to_dict(self) -> dict[str, Any]:

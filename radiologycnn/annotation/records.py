@@ -76,6 +76,11 @@ class Case:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Case:
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            InputError: ``newer-dataset``.
+        """
         known = _known(cls, record)
         known["shape_kji"] = tuple(known.get("shape_kji", ()))
         known["ijk_to_lps"] = tuple(tuple(row) for row in known.get("ijk_to_lps", ()))
@@ -222,6 +227,7 @@ class Annotation:
 
     @property
     def is_decided(self) -> bool:
+        """Whether it is more than a draft."""
         return self.status in DECISIONS
 
     def to_dict(self) -> dict[str, Any]:
@@ -229,6 +235,11 @@ class Annotation:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Annotation:
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            InputError: ``newer-dataset``.
+        """
         known = _known(cls, record)
         known["history"] = tuple(known.get("history", ()))
         return cls(**known)

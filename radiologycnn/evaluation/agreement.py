@@ -54,7 +54,11 @@ def cohen_kappa(confusion: np.ndarray, weights: str = "none") -> float:
 
 
 def mask_confusion(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Voxel counts of two binary masks, shape (2, 2): outside and inside."""
+    """Voxel counts of two binary masks, shape (2, 2): outside and inside; rows are the first's.
+
+    Raises:
+        ValueError: different shapes.
+    """
     first, second = np.asarray(first) != 0, np.asarray(second) != 0
     if first.shape != second.shape:
         raise ValueError(f"The masks have different shapes: {first.shape} and {second.shape}.")
@@ -78,7 +82,11 @@ class Disagreement:
 
 
 def disagreement(first: ArrayLike, second: ArrayLike) -> Disagreement:
-    """Disagreement of volumes in mL (Arab 2020, Figure 1); cases where both are 0 agree."""
+    """Disagreement of volumes in mL (Arab 2020, Figure 1); cases where both are 0 agree.
+
+    Raises:
+        ValueError: no cases, or different lengths.
+    """
     first, second = _pairs(first, second, 1)
     total = first + second
     relative = np.divide(2 * (first - second), total, out=np.zeros_like(total), where=total > 0)

@@ -41,13 +41,21 @@ class PairwiseResult:
 
 
 def mann_whitney(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
-    """Two independent groups: U of the first, p exact where possible."""
+    """Two independent groups: U of the first.
+
+    p is exact where one of them has no more than eight values and none is tied; else it is that of the normal
+    approximation, corrected for ties and for continuity.
+    """
     result = stats.mannwhitneyu(first, second, alternative="two-sided")
     return HypothesisTest("Mann-Whitney U", float(result.statistic), float(result.pvalue))
 
 
 def wilcoxon(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
-    """Paired values: signed-rank test; p is 1 where all pairs are equal."""
+    """Paired values: signed-rank test, equal pairs left out; p is 1 where all are equal.
+
+    SciPy chooses how: p is exact for up to 50 pairs that all differ without ties, and that of the normal approximation
+    for more.
+    """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if np.array_equal(first, second):
         return HypothesisTest("Wilcoxon signed-rank", 0.0, 1.0)
@@ -119,6 +127,10 @@ class Equivalence:
 
 def equivalence(first: ArrayLike, second: ArrayLike, margin: float, paired: bool = True) -> Equivalence:
     """Whether first and second are the same on average, up to ``margin`` in their own unit.
+
+    Args:
+        first, second: one value a case, in the same order; or of two groups.
+        paired: whether they are of the same cases; else the t tests are Welch's.
 
     Raises:
         ValueError: a margin that is not positive.

@@ -22,6 +22,9 @@ def label_overlaps(found: np.ndarray, reference: np.ndarray, values: Mapping[str
     Args:
         found, reference: label maps of the same shape.
         values: of the labels, by name.
+
+    Raises:
+        ValueError: different shapes.
     """
     return {name: overlap(found == value, reference == value) for name, value in values.items()}
 

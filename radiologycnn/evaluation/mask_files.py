@@ -112,7 +112,7 @@ def pair_cases(
         predictions_in: files of a folder of predictions by case.
 
     Raises:
-        InputError: no pair at all.
+        InputError: no pair at all, or a folder that :func:`case_files` refuses.
     """
     if found.is_file() and reference.is_file():
         return [(case_name(reference.name.split(".")[0]), found, reference)], []
@@ -210,7 +210,7 @@ def evaluate_types(
         :func:`.label_scores.score_labels`.
 
     Raises:
-        InputError: a mask holds a value that is no type.
+        InputError: a file cannot be read, a pair does not lie on one grid, or a mask holds a value that is no type.
     """
     rows, overlaps = [], []
     values = {kind: label.value for kind, label in BLEED_TYPES.items()}

@@ -46,6 +46,7 @@ class RaterFolder:
 
     @property
     def raters(self) -> tuple[str, ...]:
+        """Names of their folders, sorted."""
         return tuple(self.files)
 
 

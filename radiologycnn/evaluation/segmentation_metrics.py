@@ -38,14 +38,17 @@ class Overlap:
 
     @property
     def dice(self) -> float:
+        """Twice what both hold, of the sum of the two masks; 0 where one of them alone is empty."""
         return self._share(2 * self.true_positive, self.false_positive + self.false_negative)
 
     @property
     def precision(self) -> float:
+        """Share of what was found that is in the reference; 0 where nothing was found of something."""
         return self._share(self.true_positive, self.false_positive)
 
     @property
     def recall(self) -> float:
+        """Share of the reference that was found; 0 where there was nothing and something was found."""
         return self._share(self.true_positive, self.false_negative)
 
     @property
@@ -98,6 +101,9 @@ def surface_distances(
         found, reference: masks (K, J, I).
         ijk_to_lps: 4x4 of their grid.
         tolerance_mm: for ``surface_dice``.
+
+    Raises:
+        ValueError: different shapes.
     """
     found, reference = _masks(found, reference)
     if not found.any() or not reference.any():
@@ -173,7 +179,16 @@ class CaseMetrics:
 def case_metrics(
     found: np.ndarray, reference: np.ndarray, ijk_to_lps: np.ndarray, tolerance_mm: float = SURFACE_TOLERANCE_MM
 ) -> CaseMetrics:
-    """Everything of one case; masks (K, J, I) on the grid of ``ijk_to_lps``, 4x4."""
+    """Everything of one case.
+
+    Args:
+        found, reference: masks (K, J, I).
+        ijk_to_lps: 4x4 of their grid, mm.
+        tolerance_mm: for ``surface_dice``.
+
+    Raises:
+        ValueError: different shapes.
+    """
     found, reference = _masks(found, reference)
     counts = overlap(found, reference)
     # Everything outside both masks is of no interest, and most of the image.

@@ -26,7 +26,10 @@ def check_marks(study: Study, tolerance_mm: float = 5.0) -> dict[str, Any]:
 
     Args:
         study: with answers, and the network's results in ``network/CASE``.
-        tolerance_mm: from which distance on a peak counts as elsewhere; about one voxel of the map.
+        tolerance_mm: up to which distance a peak counts as there; about one voxel of the map.
+
+    Raises:
+        InputError: answers or a map cannot be read.
     """
     rows, notes, boxes = [], [], {}
     without_map = 0

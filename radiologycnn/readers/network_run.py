@@ -31,6 +31,10 @@ def classify_study(
 
     Returns:
         The table's path, and a sentence for every scan that was refused.
+
+    Raises:
+        Cancelled: as ``cancelled`` said; the table is as it was.
+        InputError, ResourceError: the results cannot be written.
     """
     from radiologycnn.images import read_volume
     from radiologycnn.rotatorcuff.report import result_files, write_result

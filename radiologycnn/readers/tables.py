@@ -73,6 +73,9 @@ def read_predictions(path: Path) -> Predictions:
 
     Tables from elsewhere and those of earlier versions name no model; what ``radiologycnn classify`` writes says in its
     notes what the model learned from.
+
+    Raises:
+        InputError: not such a table.
     """
     table = read_class_table(path)
     name = "Network" if path.name == PREDICTIONS_NAME else path.stem

@@ -63,6 +63,7 @@ class DicomWriter:
         write_image(folder / f"{name}-mask.nii.gz", labels, matrix)
 
     def identity(self, scan: SimulatedScan) -> SeriesIdentity:
+        """Who the scan is of, and which series of which study it is."""
         truth = scan.truth
         acquisition = dict(scan.volume.provenance.get("acquisition", {}))
         description = acquisition.get("SeriesDescription", "")

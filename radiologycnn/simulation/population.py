@@ -88,6 +88,7 @@ class Population:
     unit: str = "scan"
 
     def case_id(self, seed: int, index: int) -> str:
+        """A scan's name, which its files begin with."""
         return f"{self.kind}-{seed}-{index:05d}"
 
 

@@ -24,10 +24,12 @@ class Gate:
 
     @property
     def passed(self) -> bool:
+        """Whether it keeps its limit; a figure without one always does, one that was not measured never."""
         return self.limit is None or (self.value is not None and self.value <= self.limit)
 
     @property
     def verdict(self) -> str:
+        """The same as a word of the table; "" without a limit."""
         if self.limit is None:
             return ""
         return "pass" if self.passed else ("not measured" if self.value is None else "FAIL")

@@ -49,6 +49,7 @@ class Bleed:
 
     @property
     def wanted_ml(self) -> float:
+        """What is to be drawn."""
         return self.volume_ml * self.growth
 
 

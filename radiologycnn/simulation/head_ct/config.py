@@ -202,7 +202,7 @@ class ScannerConfig:
     joined_up_to_mm: float = 4.2  # only of slices no thicker than this [choice: 7 mm over a base of 4 mm is usual]
     sub_slice_mm: float = 1.0  # sampling through the slice for partial volume
     coarse_mm: float = 2.0  # grid that shapes are drawn on, before they are interpolated
-    fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 at 512, 1.0 below)
+    fine_mm: float = 0.0  # resolution of the head before scanning; 0 = by matrix (0.8 above 256, else 1.0)
 
 
 @dataclass(frozen=True)

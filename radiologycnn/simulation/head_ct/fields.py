@@ -40,6 +40,7 @@ class HeadGrid:
     coarse_mm: float = 2.0
 
     def axis(self, axis_xyz: int, step_mm: float) -> np.ndarray:
+        """Places along x (0), y (1) or z (2) of the box, mm, float32."""
         low, high = BOX_LOW_MM[axis_xyz], BOX_HIGH_MM[axis_xyz]
         return (low + step_mm * np.arange(int((high - low) / step_mm) + 1)).astype(np.float32)
 
@@ -51,6 +52,7 @@ class HeadGrid:
 
     @cached_property
     def fine_shape(self) -> tuple[int, int, int]:
+        """(K, J, I)."""
         return tuple(len(self.axis(a, self.fine_mm)) for a in (2, 1, 0))
 
     @cached_property

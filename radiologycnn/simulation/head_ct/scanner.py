@@ -33,6 +33,7 @@ class Slices:
 
     @property
     def ijk_to_head(self) -> np.ndarray:
+        """4x4, from voxels to x, y, z of the head frame in mm."""
         return self.lps_to_head @ self.ijk_to_lps
 
     @property

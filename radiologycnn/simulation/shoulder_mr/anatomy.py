@@ -49,6 +49,7 @@ class Person:
 
     @property
     def scale(self) -> float:
+        """Size beside the shoulder that the textbooks' places are of."""
         return self.head_radius_mm / REFERENCE_RADIUS_MM
 
 
@@ -130,6 +131,7 @@ class Humerus:
         return np.maximum(sphere, np.minimum(soft_minimum(facet, side, 2.0), begun + 1.5))
 
     def distal(self, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Signed distance to funnel and shaft (positive inside), mm; ``w`` as of :meth:`proximal`."""
         s = self.person.scale
         return tube(u, v, w, [(7 * s, 0, -4 * s, 18.5 * s), (7 * s, 0, -25 * s, 16 * s), (7 * s, 0, -50 * s, 12 * s),
                               (7.5 * s, 0, -130 * s, 11 * s)])  # fmt: skip

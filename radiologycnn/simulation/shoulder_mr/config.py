@@ -152,7 +152,7 @@ class ScannerConfig:
     blur_px: Range = (0.35, 0.7)  # point spread at a 256 matrix, sd [choice]
     chemical_shift_mm: Range = (0.3, 1.1)  # fat's displacement along the rows [anat: 1-2 pixels]
     sub_slices: int = 4  # samples through a slice for partial volume
-    fine_mm: float = 0.0  # in-plane resolution of the shoulder before scanning; 0 = by matrix
+    fine_mm: float = 0.0  # in-plane, of the shoulder before scanning; 0 = by matrix (0.55 above 256, else 0.8)
     coarse_mm: float = 2.0  # resolution of the large, smooth shapes
 
 

@@ -38,6 +38,7 @@ class Series:
 
     @property
     def ijk_to_shoulder(self) -> np.ndarray:
+        """4x4, from voxels to u, v, w in mm."""
         steps = np.array([self.pixel_mm, self.pixel_mm, self.spacing_mm])
         matrix = np.eye(4)
         matrix[:3, :3] = self.directions.T * steps

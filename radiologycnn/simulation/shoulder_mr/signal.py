@@ -38,6 +38,7 @@ class Palette:
     magic_t2_ms: float
 
     def pair(self, tissue: str) -> tuple[float, float]:
+        """Signal of a tissue's water and of its fat."""
         return self.water[tissue], self.fat[tissue]
 
     def tendon_water(self, cosine: np.ndarray) -> np.ndarray:
