@@ -18,10 +18,13 @@ class PartwiseCall:
 
     def stop(self) -> None:
         """No more parts, and no call of ``done``."""
-        self._timer.stop()
+        if self._done is None:
+            return
         # Timer, this and what it calls hold each other in a circle that Python cannot see through Qt: a scan would stay
         # in memory with it.
         self._step = self._done = None
+        self._timer.stop()
+        self._timer.deleteLater()
 
     def _onTimeout(self) -> None:
         if self._done is None:

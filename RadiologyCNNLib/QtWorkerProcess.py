@@ -57,12 +57,20 @@ class QtTimer:
 
     def cancel(self):
         """Never call the function."""
-        self._function = None
-        self._timer.stop()
+        self._takeFunction()
 
     def _onTimeout(self):
-        if self._function is not None:
-            self._function()
+        function = self._takeFunction()
+        if function is not None:
+            function()
+
+    def _takeFunction(self):
+        """The function, the first time; the timer goes, as this and it hold each other in a circle through Qt."""
+        function, self._function = self._function, None
+        if function is not None:
+            self._timer.stop()
+            self._timer.deleteLater()
+        return function
 
 
 class QtScheduler:

@@ -348,7 +348,8 @@ def testNothingThatWasWorkedOnInPartsStaysInMemory(slicerHost):
 
     for stopped in (False, True):
         scan, ended = Scan(), []
-        call, seen = PartwiseCall(scan.step, ended.append), weakref.ref(scan)
+        call, seen, gone = PartwiseCall(scan.step, ended.append), weakref.ref(scan), []
+        call._timer.connect("destroyed()", lambda gone=gone: gone.append(True))
         if stopped:
             call.stop()
         else:
@@ -359,3 +360,5 @@ def testNothingThatWasWorkedOnInPartsStaysInMemory(slicerHost):
         assert seen() is None
         slicerHost.process_events(0.05)
         assert len(ended) == (not stopped)
+        assert gone
+        call.stop()  # there is nothing left to be stopped

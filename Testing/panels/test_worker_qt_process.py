@@ -68,6 +68,21 @@ def test_an_answer_that_comes_while_a_dialog_is_open_is_heard_after_it(host, cli
     assert host.process_events(10.0, until=lambda: {first, second} <= set(client.ends))
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["", "cancelled"])
+def test_a_timer_calls_at_most_once_and_goes_then(host, is_cancelled):
+    """Python cannot see that it and Qt's timer hold each other: each job that is cancelled would leave one behind."""
+    from RadiologyCNNLib.QtWorkerProcess import QtScheduler
+
+    called, gone = [], []
+    timer = QtScheduler().after(0.01, lambda: called.append(True))
+    timer._timer.connect("destroyed()", lambda: gone.append(True))
+    if is_cancelled:
+        timer.cancel()
+    assert host.process_events(10.0, until=lambda: bool(gone))
+    assert called == ([] if is_cancelled else [True])
+    timer.cancel()  # too late, or again
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_killed_worker_is_told_and_started_anew(host, client):
     client.start()
