@@ -42,6 +42,7 @@ class PropertyAttribute:
     def __init__(self, name: str, original: object, setter: str, meta: QtCore.QMetaProperty):
         self.name, self.original, self.setter, self.writable = name, original, setter, meta.isWritable()
         self.is_enum = meta.isEnumType() or meta.isFlagType()
+        self.type_name = meta.typeName()
         self.is_getter = inspect.ismethoddescriptor(original)
 
     def __get__(self, instance, owner):
@@ -55,6 +56,7 @@ class PropertyAttribute:
     def __set__(self, instance, value):
         if not self.writable:
             raise AttributeError(f"property '{self.name}' of '{class_name(instance)}' object is not writable")
+        check_value(self.name, self.type_name, value)
         setter = getattr(instance, self.setter, None)
         if setter is not None:
             try:
@@ -68,6 +70,16 @@ class PropertyAttribute:
                 f"property '{self.name}' of '{class_name(instance)}' object cannot be set to {value!r} "
                 f"({type(value).__name__})"
             )
+
+
+def check_value(name: str, type_name: str, value: object) -> None:
+    """Refuse what PySide6 takes for a property of that C++ type and PythonQt does not, or takes for something else."""
+    if value is None and type_name == "QString":
+        raise TypeError(f"property '{name}': PythonQt writes None as the text \"None\"")
+    if type_name in ("int", "uint") and not isinstance(value, int | float) and not hasattr(value, "__index__"):
+        raise TypeError(f"property '{name}' is a whole number, and {value!r} ({type(value).__name__}) is none")
+    if type_name in ("int", "uint") and isinstance(value, float) and type(value) is not float:
+        raise TypeError(f"property '{name}': PythonQt makes no whole number of a {type(value).__name__}")
 
 
 def class_name(instance: QtCore.QObject) -> str:
@@ -196,6 +208,8 @@ def _set_attribute(self, name, value):
     if type(found) is PropertyAttribute:
         found.__set__(self, value)
     elif isinstance(found, QtCore.Property):
+        meta = QtCore.QObject.metaObject(self)
+        check_value(name, meta.property(meta.indexOfProperty(name)).typeName(), value)
         if not _set_property(self, name, value):
             raise TypeError(f"property '{name}' of '{class_name(self)}' object cannot be set to {value!r}")
     elif hasattr(found, "__set__"):
@@ -318,6 +332,7 @@ def apply() -> None:
     classes = sorted(_qobject_classes(), key=lambda cls: len(cls.__mro__))
     QtCore.QObject.className = lambda self: class_name(self)
     QtCore.QObject.delete = lambda self: shiboken6.delete(self)
+    QtCore.QObject.__bool__ = lambda self: shiboken6.isValid(self)
     QtCore.QObject.name = _Name()
     QtCore.QTimer.singleShot = staticmethod(_single_shot)
     for cls in classes:

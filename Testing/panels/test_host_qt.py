@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pytest
 
 
@@ -47,6 +48,31 @@ def test_wrong_type_and_read_only_properties_raise(qt, ctk):
         qt.QComboBox().count = 5
     with pytest.raises(TypeError):
         ctk.ctkSliderWidget().value = "much"
+
+
+def test_values_that_pythonqt_takes_for_something_else_raise(qt, ctk):
+    """It would write "None" into a text, and takes no number of numpy's for a whole one."""
+    for widget in (qt.QLabel("one"), qt.QLineEdit("one"), ctk.ctkCollapsibleButton("one")):
+        with pytest.raises(TypeError):
+            widget.text = None
+        assert widget.text == "one"
+        with pytest.raises(TypeError):
+            widget.toolTip = None
+    bar = qt.QProgressBar()
+    for value in (np.float64(3.0), np.float32(3.0)):
+        with pytest.raises(TypeError):
+            bar.value = value
+    bar.value = np.int64(3)
+    assert bar.value == 3
+
+
+def test_deleted_objects_are_false_and_cannot_be_used(qt):
+    label = qt.QLabel("one")
+    assert label
+    label.delete()
+    assert not label
+    with pytest.raises(RuntimeError):
+        _ = label.text
 
 
 def test_newer_qt_is_hidden(qt):
