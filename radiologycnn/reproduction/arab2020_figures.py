@@ -14,6 +14,7 @@ from radiologycnn.images import read_volume
 from radiologycnn.reproduction.arab2020_groups import KIND_TITLES, main_kind
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
+from radiologycnn.reproduction.slice_view import SliceView
 
 _WINDOW_HU = (0.0, 80.0)
 
@@ -70,12 +71,12 @@ def _examples(results: ArabResults, folder: Path) -> FigureEntry | None:
     with new_figure(7.2, 2.3 * len(chosen), len(chosen), 3, squeeze=False) as (figure, axes):
         for row, (letter, words, metrics) in enumerate(chosen):
             case = cases[metrics["case"]]
-            volume, truth = case.read()
-            found = read_volume(results.masks[MAIN][case.id]).array > 0
-            k = _slice_to_show(truth, found, words)
-            aspect = float(volume.spacing_mm[1] / volume.spacing_mm[0])
+            volume, mask = case.read()
+            view = SliceView(volume, "axial")
+            truth, found = view(mask), view(read_volume(results.masks[MAIN][case.id]).array > 0)
+            k, scan, aspect = _slice_to_show(truth, found, words), view(volume.array), view.aspect
             for column, (one, mask) in enumerate(zip(axes[row], (None, truth, found))):
-                one.imshow(volume.array[k], cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], aspect=aspect)
+                one.imshow(scan[k], cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], aspect=aspect)
                 if mask is not None:
                     tint = np.zeros((*mask[k].shape, 4))
                     tint[mask[k]] = (0.84, 0.37, 0.0, 0.6) if column == 1 else (0.0, 0.62, 0.45, 0.65)

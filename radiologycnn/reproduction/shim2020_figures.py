@@ -14,6 +14,7 @@ from radiologycnn.reproduction import shim2020 as paper
 from radiologycnn.reproduction.plots import COLORS, FigureEntry, log_axis, new_figure, save_figure
 from radiologycnn.reproduction.shim2020_readers import metric_groups, reader_figures, repeated_figures
 from radiologycnn.reproduction.shim2020_run import MAIN, ShimResults
+from radiologycnn.reproduction.slice_view import SliceView
 
 _MARKS = ("s", "^", "D", "v", "P")
 
@@ -122,15 +123,16 @@ def _maps(results: ShimResults, folder: Path) -> FigureEntry | None:
             volume, mask = case.read()
             with np.load(answers.map_files[case.id]) as arrays:
                 raw, matrix = arrays["map"], arrays["map_ijk_to_lps"]
-            overlay = resample(normalize_map(raw), matrix, volume.ijk_to_lps, volume.array.shape)
+            view = SliceView(volume)
+            overlay = view(resample(normalize_map(raw), matrix, volume.ijk_to_lps, volume.array.shape))
+            mask = None if mask is None else view(mask)
             is_tear = mask is not None and mask.any()
             k = int(overlay.max(axis=(1, 2)).argmax())
             if is_tear and not mask[k].any():
                 # The slice of the peak where the tear is too; otherwise the nearest one with the tear.
                 with_tear = np.flatnonzero(mask.any(axis=(1, 2)))
                 k = int(with_tear[np.abs(with_tear - k).argmin()])
-            grey, white = volume.array[k], float(np.percentile(volume.array, 99.5))
-            aspect = float(volume.spacing_mm[1] / volume.spacing_mm[0])
+            grey, white, aspect = view(volume.array)[k], float(np.percentile(volume.array, 99.5)), view.aspect
             for row in (0, 1):
                 axes[row, column].imshow(grey, cmap="gray", vmin=0, vmax=max(white, 1), aspect=aspect)
                 axes[row, column].set_axis_off()
