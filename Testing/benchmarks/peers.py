@@ -135,6 +135,7 @@ def _others(shape_kji: tuple[int, ...], grid_kji: tuple[int, ...], quick: bool) 
     once = _forward_s(network, WINDOW_KJI, 1 if quick else TIMED_WINDOWS)
     yield title, once * count, f"{count} windows, one timed: {once:.2f} s"
 
+    from radiologycnn.baselines.slice_recipe import SliceRecipe
     from radiologycnn.networks.unet import UNet
     from radiologycnn.networks.unet_options import UNetOptions
 
@@ -142,7 +143,7 @@ def _others(shape_kji: tuple[int, ...], grid_kji: tuple[int, ...], quick: bool) 
     patches, slices = UNet(UNetOptions()).eval(), UNet(UNetOptions.from_dict({"preset": "slices"})).eval()
     for title, network, shape, count, what in (
         ("U-Net of patches (Cicek 2016), torch", patches, patch, _windows(grid_kji, patch), "patches"),
-        ("U-Net of slices (Ironside 2019), torch", slices, (256, 256), shape_kji[0], "slices"),
+        ("U-Net of slices (Ironside 2019), torch", slices, (SliceRecipe().size,) * 2, shape_kji[0], "slices"),
     ):
         once = _forward_s(network, shape)
         yield title, once * count, f"{count} {what}, one timed: {once:.2f} s"
