@@ -371,7 +371,7 @@ def test_methods_learn_from_cases_as_they_are_now(cases, tmp_path) -> None:
     def learning(of: list) -> Learning:
         return Learning(of, [], tmp_path / "m", lambda part, text: said.append(text), lambda: False)
 
-    said: list[str] = []
+    said, made = [], []
     image, mask = tmp_path / "h0.nii.gz", tmp_path / "h0-mask.nii.gz"
     shutil.copyfile(cases[0].image, image)
     shutil.copyfile(cases[0].mask, mask)
@@ -381,7 +381,8 @@ def test_methods_learn_from_cases_as_they_are_now(cases, tmp_path) -> None:
             write_image(mask, np.zeros((16, 32, 32), np.uint8), np.diag([6.0, 6.0, 9.0, 1.0]))
         ((path,), _) = prepared_on_grid(learning([scan]), SETTINGS)
         assert load_case(path).mask.any() != empty
-    assert said == ["Preparing h0"] * 2
+        made.append(path.stat().st_mtime_ns)
+    assert made[0] == made[1] < made[2] and said == ["Preparing case 1 of 1"] * 3
     image.unlink()
     with pytest.raises(InputError, match="no file or folder"):
         prepared_on_grid(learning([scan]), SETTINGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +20,7 @@ from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
-from radiologycnn.training.prepared_files import fingerprint_of, is_current, made_anew
+from radiologycnn.training.prepared_files import CaseToPrepare, fingerprint_of, prepare_files
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,12 @@ class Learning(Generic[Case]):
         Raises:
             Cancelled: as ``cancelled`` said.
         """
-        files = {case.id: cache / f"{case.id}.npz" for case in (*self.training, *self.validation)}
-        for cases in (self.training, self.validation):
-            fingerprints = {case.id: case.fingerprint() for case in cases}
-            todo = [case for case in cases if not is_current(files[case.id], fingerprints[case.id])]
-            for case in self.each(todo, "Preparing"):
-                with made_anew(files[case.id], fingerprints[case.id]):
-                    prepare(case)
-        return [[files[case.id] for case in cases] for cases in (self.training, self.validation)]
+
+        def of(cases: Sequence[Case]) -> list[Path]:
+            todo = [CaseToPrepare(cache / f"{case.id}.npz", case.fingerprint, partial(prepare, case)) for case in cases]
+            return prepare_files(todo, self.progress, self.cancelled)
+
+        return [of(self.training), of(self.validation)]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ with a line a slice, which begins with a byte order mark; another with a line a 
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
 from radiologycnn.datasets.layout import TYPES, Found, Layout, Scan, find_file, find_root, paired
 from radiologycnn.errors import InputError
+from radiologycnn.evaluation.table_files import read_table
 
 DIAGNOSES_NAME = "hemorrhage_diagnosis_raw_ct.csv"
 DEMOGRAPHICS_NAME = "patient_demographics.csv"
@@ -23,6 +23,7 @@ _COLUMNS = {
     "edh": "Epidural",
     "sah": "Subarachnoid",
 }
+_PATIENT, _SLICE = "PatientNumber", "SliceNumber"
 _OLD_FOLDER = "Patients_CT"
 _FRACTURE = "Fracture_Yes_No"
 
@@ -70,10 +71,8 @@ class CtIch(Layout):
 
 def _read_diagnoses(path: Path) -> tuple[dict[int, tuple[str, ...]], dict[int, str], dict[int, int]]:
     """By patient: types of bleed in any slice, "yes" or "no" for a fracture, and how many slices the table has."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [{(name or "").strip(): value for name, value in row.items()} for row in csv.DictReader(file)]
-    wanted = ("PatientNumber", "SliceNumber", *_COLUMNS.values())
-    missing = [name for name in wanted if not rows or name not in rows[0]]
+    heading, rows = read_table(path)
+    missing = [name for name in (_PATIENT, _SLICE, *_COLUMNS.values()) if not rows or name.lower() not in heading]
     if missing:
         raise InputError(
             "other-layout",
@@ -83,14 +82,15 @@ def _read_diagnoses(path: Path) -> tuple[dict[int, tuple[str, ...]], dict[int, s
     found: dict[int, set[str]] = {}
     fractures: dict[int, bool] = {}
     slices: Counter[int] = Counter()
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         try:
-            number = int(float(row["PatientNumber"]))
-            found.setdefault(number, set()).update(kind for kind, name in _COLUMNS.items() if _is_one(row[name]))
-            fractures[number] = fractures.get(number, False) or _is_one(row.get(_FRACTURE))
-        except (TypeError, ValueError) as error:
+            number = int(float(row[_PATIENT.lower()]))
+            kinds = {kind for kind, name in _COLUMNS.items() if _is_one(row[name.lower()])}
+            found.setdefault(number, set()).update(kinds)
+            fractures[number] = fractures.get(number, False) or _is_one(row.get(_FRACTURE.lower(), ""))
+        except ValueError as error:
             raise InputError(
-                "damaged-file", f"{path.name}, line {line}: a number cannot be read.", "Download the file again."
+                "damaged-file", f"{path.name}, line {row.line}: a number cannot be read.", "Download the file again."
             ) from error
         slices[number] += 1
     types = {number: tuple(kind for kind in TYPES if kind in kinds) for number, kinds in found.items()}
@@ -98,32 +98,16 @@ def _read_diagnoses(path: Path) -> tuple[dict[int, tuple[str, ...]], dict[int, s
 
 
 def _read_demographics(path: Path | None) -> dict[int, dict[str, str]]:
-    """Age in years and sex by patient. The file's heading is two lines, of which the second names types only."""
+    """Age in years and sex by patient. Below the heading stand further ones, which name types, and means."""
     if path is None:
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
-    columns: dict[str, int] = {}
-    people: dict[int, dict[str, str]] = {}
-    for row in rows:
-        if not columns:
-            names = [cell.lower() for cell in row]
-            starts = {"patient": "patient", "age": "age", "sex": "gender"}
-            columns = {
-                key: place
-                for key, start in starts.items()
-                for place, name in enumerate(names)
-                if name.startswith(start)
-            }
-            continue
-        number = row[columns.get("patient", 0)] if row else ""
-        if number.isdecimal():
-            people[int(number)] = {
-                key: row[columns[key]] for key in ("age", "sex") if key in columns and columns[key] < len(row)
-            }
-    return people
+    heading, rows = read_table(path)
+    begins = {"patient": "patient", "age": "age", "sex": "gender"}
+    columns = {key: next((n for n in heading if n.startswith(begin)), None) for key, begin in begins.items()}
+    known = [key for key in ("age", "sex") if columns[key]]
+    numbered = [row for row in rows if row.get(columns["patient"], "").isdecimal()]
+    return {int(row[columns["patient"]]): {key: row[columns[key]] for key in known} for row in numbered}
 
 
-def _is_one(text: str | None) -> bool:
-    text = (text or "").strip()
+def _is_one(text: str) -> bool:
     return bool(text) and float(text) != 0

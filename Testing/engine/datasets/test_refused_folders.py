@@ -38,6 +38,9 @@ def test_tables_that_are_not_ct_ichs_are_refused(own_source, tmp_path) -> None:
     table.write_text(table.read_text().replace("EDH", "Epidural").replace("49,2,", "forty,2,"))
     with pytest.raises(InputError, match="line 3: a number cannot be read"):
         import_dataset("ct-ich", root, tmp_path / "out")
+    table.write_text(table.read_text().replace("forty", "49"), encoding="utf-16")
+    with pytest.raises(InputError, match=r"hemorrhage_diagnosis_raw_ct\.csv cannot be read as a CSV table"):
+        import_dataset("ct-ich", root, tmp_path / "out")
     table.unlink()
     with pytest.raises(InputError, match=r"no hemorrhage_diagnosis_raw_ct\.csv"):
         import_dataset("ct-ich", root, tmp_path / "out")
