@@ -41,6 +41,7 @@ WAYS = (
     ("openvino", "bfloat16"),
     ("cuda", "float32"),
     ("cuda", "bfloat16"),
+    ("cuda", "float16"),
 )
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from radiologycnn.errors import InputError, is_out_of_memory
+from radiologycnn.networks import runner
 from radiologycnn.networks.devices import computes_bfloat16, resolve_device
 from radiologycnn.networks.mixed_precision import mixed_precision
 
@@ -43,6 +44,18 @@ def test_an_older_pytorch_that_cannot_say_stays_with_float32(monkeypatch) -> Non
 def test_gpus_are_asked_for_their_generation(monkeypatch, capability: tuple[int, int], made_for_it: bool) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert computes_bfloat16("cuda:0") == made_for_it
+
+
+def test_a_gpu_without_bfloat16_says_so_before_it_runs(monkeypatch) -> None:
+    monkeypatch.setattr(runner, "resolve_device", torch.device)
+    monkeypatch.setattr(runner, "describe_device", lambda device: "Old GPU (cuda:0)")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    with pytest.raises(InputError, match=r"Old GPU \(cuda:0\) does not calculate in bfloat16\. Use float16"):
+        runner.NetworkRunner(torch.nn.Identity(), "cuda:0", "bfloat16")
+    for precision in ("float16", "float32"):
+        assert runner.NetworkRunner(torch.nn.Identity(), "cuda:0", precision).precision == precision
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    assert runner.NetworkRunner(torch.nn.Identity(), "cuda:0", "bfloat16").precision == "bfloat16"
 
 
 NO_CODE = "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might be"

@@ -12,7 +12,7 @@ from torch import nn
 from radiologycnn.errors import InputError, ResourceError, is_out_of_memory
 from radiologycnn.inference_stages import Stages
 from radiologycnn.networks.backends import Outcome
-from radiologycnn.networks.devices import describe_device, resolve_device
+from radiologycnn.networks.devices import computes_bfloat16, describe_device, resolve_device
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -35,7 +35,7 @@ class NetworkRunner:
         device_name: the device in words.
 
     Raises:
-        InputError: the device or precision does not exist.
+        InputError: the device or precision does not exist, or the device has no such precision.
     """
 
     def __init__(
@@ -54,6 +54,11 @@ class NetworkRunner:
         self.precision = precision
         self.device = resolve_device(device)
         self.device_name = describe_device(self.device)
+        if precision == "bfloat16" and self.device.type == "cuda" and not computes_bfloat16(self.device):
+            # PyTorch would refuse it or imitate it, and cuDNN has no convolutions for it.
+            raise InputError(
+                "unknown-precision", f"{self.device_name} does not calculate in bfloat16.", "Use float16 or float32."
+            )
 
     def run(
         self,
