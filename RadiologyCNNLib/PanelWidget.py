@@ -94,10 +94,12 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
     def cleanup(self) -> None:
         """The panel goes away: at a reload of the module, or with the application."""
         if self.logic is not None:
-            self._stopPreparing()
             self.mapHiding.stop()
             self.logic.disconnect()
             self.setParameterNode(None)
+            # last: each change of the buttons starts the timer anew, and at exit Slicer deletes the widgets, then lets
+            # the timers go on
+            self._stopPreparing()
         self.removeObservers()
 
     def enter(self) -> None:

@@ -176,7 +176,10 @@ def _declared(cls: type, name: str) -> object:
 def _make_get_attribute(original: Callable) -> Callable:
     def get_attribute(self, name):
         if name not in ANSWERED_HERE:  # half a million times in a minute of tests
-            return original(self, name)
+            value = original(self, name)
+            if type(value) is QtCore.Property:  # what PySide6 answers for a deleted stand-in
+                raise ValueError(f"Trying to read property '{name}' from a destroyed {type(self).__name__} object")
+            return value
         if name == "connect":
             return lambda *arguments: _bound_connect(self, original, *arguments)
         if name == "disconnect":

@@ -26,6 +26,19 @@ def testAReloadedPanelWorksAtOnceAndAfterASceneClose(clinic):
     assert renewed._parameterNode.inputVolume is volume
 
 
+def testNoTimerOfAPanelThatHasGoneGoesOn(clinic):
+    """At exit Slicer deletes the widgets of each module, and lets the timers go on after that."""
+    from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+
+    clinic.widget.onReload()
+    getattr(clinic.slicer.modules, f"{clinic.MODULE}Widget").logic.client = AnswerlessClient()
+    clinic.widget.parent = type(clinic.widget.parent)(clinic.widget.parent._module)
+    clinic.widget.parent.delete()
+    with pytest.raises(ValueError, match="destroyed"):
+        _ = clinic.widget.isEntered  # so that the slot of a timer would fail the test
+    clinic.host.process_events(0.5)
+
+
 def testPanelWithoutAModuleAroundItIsNotShown(clinic):
     parent, clinic.widget.parent = clinic.widget.parent, clinic.slicer.qMRMLWidget()
     try:
