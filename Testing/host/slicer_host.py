@@ -305,13 +305,17 @@ class SlicerHost:
         return path
 
     def _clean_up_panels(self) -> None:
-        """As Slicer at exit: the module that is shown is left, then all are unloaded."""
+        """As Slicer at exit: modules are unloaded, the last one first. Each is left, is no longer in slicer.modules,
+        and cleans up; then what the event loop still has to do is done."""
         manager = self.app.moduleManager()
-        for name, module in manager._modules.items():
-            if module._representation is not None:
-                module._representation._exit()
+        for name, module in reversed(manager._modules.items()):
+            representation, module._representation = module._representation, None
+            if representation is not None:
+                representation._exit()
+            for attribute in (f"{name}Instance", f"{name}Widget", name.lower()):
+                vars(self.modules).pop(attribute, None)
             manager.moduleAboutToBeUnloaded.emit(name)
-            module._representation = None
+        self.process_events(0.5)
 
     def close(self) -> None:
         """Leave the module, clean up the panels as Slicer does at exit, remove the temporary folder."""
