@@ -249,6 +249,25 @@ def test_evaluate_compares_types_of_different_values(tmp_path) -> None:
         run("evaluate", "masks", found, reference, "-o", tmp_path / "other", "--types")
 
 
+def test_masks_away_from_what_says_their_values_are_not_taken_for_others(tmp_path) -> None:
+    """As ``datasets import`` leaves them: the manifest and its description in one folder, the masks in another."""
+    matrix = np.diag([1.0, 1.0, 2.0, 1.0])
+    found, masks, data = (tmp_path / name for name in ("found", "masks", "data"))
+    for folder in (found, masks, data):
+        folder.mkdir()
+    write_image(found / "a.nii.gz", box(3, 4), matrix)  # an edh
+    write_image(masks / "first.nii.gz", box(3, 1), matrix)  # BHSD's
+    (data / "dataset_description.json").write_text(json.dumps({"MaskValues": BHSD}))
+    (data / "cases.csv").write_text(f"id,mask\na,{masks / 'first.nii.gz'}\n")
+    arguments = ("evaluate", "masks", found, data, "-o", tmp_path / "out", "--types")
+    with pytest.raises(InputError, match="where it does not count") as refused:
+        run(*arguments)
+    assert str(masks) in refused.value.message
+    (masks / "dataset_description.json").write_text(json.dumps({"MaskValues": BHSD}))
+    run(*arguments)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["types"]["edh"]["dice"] == 1.0
+
+
 @pytest.mark.parametrize("said", ["nothing", "blood", "types", "values", "no iph", "iph alone", "empty"])
 def test_blood_or_none_does_not_count_as_iph(tmp_path, said) -> None:
     """Masks that hold 1 alone are compared by type where a file beside them, or the references, leave no doubt."""

@@ -41,7 +41,8 @@ def masks(
     against: Path = typer.Option(None, help="Another method's masks: how far ahead is the first, and is it chance?"),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
-    """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all.
+    """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all; and how the
+    volumes agree: ICC, limits of agreement, regression.
 
     Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
     segment writes it; of a folder to train on, its cases.csv names the masks. Where the reference is empty, a case
@@ -54,9 +55,15 @@ def masks(
         from radiologycnn.evaluation.mask_files import check_types_stated, evaluate_masks, evaluate_types, pair_cases
         from radiologycnn.evaluation.segmentation_summary import averaged_rows
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
+        from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
         pairs, notes = pair_cases(predictions, references)
         if types:
+            for folder, files in (
+                (predictions, [one for _, one, _ in pairs]),
+                (references, [one for *_, one in pairs]),
+            ):
+                _check_stated_beside(folder, files)
             check_types_stated(pairs)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
         compared: dict[str, Any] = {}
@@ -67,7 +74,7 @@ def masks(
             notes += [f"{against.name}: {note}" for note in other_notes]
             others = list(evaluate_masks(other_pairs, label, tolerance, report))
             compared = paired_differences(averaged_rows(rows), averaged_rows(others))
-        summary = summarize_metrics(averaged_rows(rows))
+        summary, volumes = summarize_metrics(averaged_rows(rows)), volume_agreement(rows)
         type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
         notes += _empty_notes(rows)
         output.mkdir(parents=True, exist_ok=True)
@@ -78,7 +85,7 @@ def masks(
             write_record(output / "comparison.json", {"first": str(predictions), "second": str(against), **compared})
         settings = {"label": label, "surface_tolerance_mm": tolerance, "notes": notes}
         by_type = {"types": scores} if types else {}
-        write_record(output / "summary.json", {"settings": settings, "metrics": summary, **by_type})
+        write_record(output / "summary.json", {"settings": settings, "metrics": summary, "volumes": volumes, **by_type})
     if quiet:
         return
     for note in notes:
@@ -86,9 +93,31 @@ def masks(
     typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}  95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
-    for line in [*_type_lines(scores), *_difference_lines(compared)]:
+    for line in [*volume_lines(volumes), *_type_lines(scores), *_difference_lines(compared)]:
         typer.echo(line)
     typer.echo(f"Results: {output}")
+
+
+def _check_stated_beside(folder: Path, files: list[Path]) -> None:
+    """Refuse masks that lie elsewhere than the data folder that says what their values mean: beside them nothing does.
+
+    Raises:
+        InputError: as said; read without it, one type would be taken for another.
+    """
+    from radiologycnn.errors import InputError
+    from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, stated_values
+
+    values = stated_values(folder) if folder.is_dir() else None
+    if values is None:
+        return
+    for beside in dict.fromkeys(path.parent for path in files):
+        if stated_values(beside) != values:
+            raise InputError(
+                "no-types",
+                f"{folder / DESCRIPTION_NAME} says what the values of the masks mean, but they lie in {beside}, where "
+                "it does not count.",
+                f"Copy {DESCRIPTION_NAME} there.",
+            )
 
 
 def _empty_notes(rows: list[dict[str, Any]]) -> list[str]:
