@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from radiologycnn.annotation.records import ACCEPTED, FLAGGED, IN_PROGRESS, REJECTED, TO_DO
+from RadiologyCNNLib.PanelTexts import showable
 from RadiologyCNNLib.WorkClock import clockText
 
 _ID_ROLE = qt.Qt.UserRole
@@ -221,7 +222,7 @@ class CaseTable:
     def _toolTip(column, row) -> str:
         if column == _STATE and row.seconds:
             return _("{time} spent on the case").format(time=clockText(row.seconds))
-        return row.scan if column == _CASE else row.comment
+        return showable(row.scan) if column == _CASE else row.comment
 
     def _onFilterChosen(self, index) -> None:
         qt.QSettings().setValue(_FILTER_SETTING, str(self._filter.itemData(index) or ""))

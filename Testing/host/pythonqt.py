@@ -76,6 +76,8 @@ def check_value(name: str, type_name: str, value: object) -> None:
     """Refuse what PySide6 takes for a property of that C++ type and PythonQt does not, or takes for something else."""
     if value is None and type_name == "QString":
         raise TypeError(f"property '{name}': PythonQt writes None as the text \"None\"")
+    if isinstance(value, str) and type_name == "QString":
+        value.encode()  # as PythonQt: a lone surrogate is an error
     if type_name in ("int", "uint") and not isinstance(value, int | float) and not hasattr(value, "__index__"):
         raise TypeError(f"property '{name}' is a whole number, and {value!r} ({type(value).__name__}) is none")
     if type_name in ("int", "uint") and isinstance(value, float) and type(value) is not float:

@@ -245,3 +245,18 @@ def testFolderForTheAnnotationsOfAnOpenListIsChanged(room, isOfScene):
     assert room.states() == {"case-0001": "to-do"} and room.caseId == ""
     sitDown(room, "cd")
     assert room.widget.worklist.cases.store.folder == room.folder
+
+
+def testAFileNameThatIsNoUtf8IsListedAndNamed(slicerHost):
+    """Linux lets files have such names, as of an archive from Windows; PythonQt takes no text with what Python makes
+    of them."""
+    from RadiologyCNNLib.CaseTable import CaseRow, CaseTable
+    from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
+
+    name, qt = b"Sch\xfctz.nii".decode("utf-8", "surrogateescape"), slicerHost.qt
+    frame = qt.QWidget()
+    view = qt.QTableWidget(frame)
+    CaseTable(view, qt.QComboBox(frame), qt.QComboBox(frame)).show([CaseRow("case-0001", "to-do", name)])
+    assert view.item(0, 0).toolTip() == "Sch?tz.nii"
+    assert messageHtml(f"{name} cannot be read.") == "<b>Sch?tz.nii cannot be read.</b>"
+    assert linesHtml([name]) == "Sch?tz.nii"

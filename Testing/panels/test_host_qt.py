@@ -58,6 +58,8 @@ def test_values_that_pythonqt_takes_for_something_else_raise(qt, ctk):
         assert widget.text == "one"
         with pytest.raises(TypeError):
             widget.toolTip = None
+        with pytest.raises(UnicodeEncodeError):
+            widget.text = "sc\udce4n"
     bar = qt.QProgressBar()
     for value in (np.float64(3.0), np.float32(3.0)):
         with pytest.raises(TypeError):
