@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from radiologycnn.errors import InputError
 
 Settings = TypeVar("Settings", bound="SimulationSettings")
+Range = tuple[float, float]
+"""Low and high end of what is drawn uniformly."""
 
 
 @dataclasses.dataclass(frozen=True)

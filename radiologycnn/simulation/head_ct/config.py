@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.simulation.settings import SimulationSettings
+from radiologycnn.simulation.settings import Range, SimulationSettings
 
-Range = tuple[float, float]
 LogNormal = tuple[float, float, float, float]
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.simulation.head_ct.bleeds import Bleed
-from radiologycnn.simulation.head_ct.config import HeadCtConfig, Range
+from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.simulate import SimulatedHeadCt, draw_head, scan_head, simulate_head_ct
+from radiologycnn.simulation.settings import Range
 
 _FOLLOW_UP_STREAM = 5  # the first five belong to the baseline scan
 

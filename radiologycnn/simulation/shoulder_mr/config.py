@@ -11,9 +11,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from radiologycnn.simulation.settings import SimulationSettings
+from radiologycnn.simulation.settings import Range, SimulationSettings
 
-Range = tuple[float, float]
 Normal = tuple[float, float, float, float]
 
 
