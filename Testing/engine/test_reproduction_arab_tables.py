@@ -5,14 +5,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from engine.head_folder import write_head_folder
 from scipy import stats
 
 from radiologycnn.baselines.interface import Fit, ScanCase
 from radiologycnn.evaluation.rater_agreement import agreement_by_pair
 from radiologycnn.evaluation.segmentation_metrics import case_metrics
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
+from radiologycnn.images import read_volume, write_image
 from radiologycnn.reproduction import arab2020
 from radiologycnn.reproduction.arab2020_agreement import agreement_figures, pair_rows
 from radiologycnn.reproduction.arab2020_groups import case_rows
+from radiologycnn.reproduction.arab2020_known import known_bleeds, measured_bleeds, write_typed_references
 from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
 from radiologycnn.reproduction.arab2020_run import MAIN, ArabResults
 from radiologycnn.reproduction.arab2020_tables import arab2020_tables
@@ -201,3 +205,49 @@ def test_no_other_method_stands_in_the_place_of_cnn_ds(key) -> None:
     (found,) = (one for one in arab2020_tables(results) if one.key == key)
     assert any("CNN-DS is none of this run's methods" in note for note in found.notes)
     assert [row["method"] for row in case_rows(results)] == ["threshold"]
+
+
+def test_own_scans_go_by_type_size_brightness_and_confounder(tmp_path) -> None:
+    data = write_head_folder(tmp_path / "heads", ("a", "b", "c", "d"), without_bleed=(2,))
+    cases = [ScanCase(f"head-{n}", data / f"scan-{n}.nii", data / f"mask-{n}.nii") for n in range(4)]
+    cells = ({"types": "SDH", "confounders": "Metal+ old infarct"}, {"types": "iph"}, {"types": "none"}, {})
+    people = {case.id: stated_person({"patient": case.id, **cell}) for case, cell in zip(cases, cells)}
+    tilted = read_volume(cases[3].image).ijk_to_lps.copy()
+    tilted[1, 2] += 1.0  # each slice a millimetre further on
+    for path in (cases[3].image, cases[3].mask):
+        write_image(path, read_volume(path).array, tilted)
+
+    known = {case.id: known_bleeds(measured_bleeds(case, data), data, people[case.id]) for case in cases}
+    sdh, iph, free, untold = known.values()
+    assert sdh["bleeds"] == [{"kind": "sdh", "volume_ml": None}] and not sdh["types_known"]  # 1 is blood, or iph
+    assert iph["types_known"] and [bleed["kind"] for bleed in iph["bleeds"]] == ["iph"]
+    assert iph["bleeds"][0]["volume_ml"] == iph["mask_ml"] == pytest.approx(4 / 3 * np.pi * 2.2**3, rel=0.05)
+    volume, mask = (read_volume(path).array for path in (cases[1].image, cases[1].mask))
+    assert iph["median_hu"] == np.median(volume[mask > 0])
+    assert free["bleeds"] == [] and free["median_hu"] is None and free["types_known"]
+    assert untold["bleeds"] == [] and not untold["types_known"]
+    assert [one["slice_mm"] for one in known.values()] == [5.8] * 4
+    assert [one["gantry_tilt_deg"] for one in known.values()] == [0, 0, 0, pytest.approx(9.8)]
+
+    rows = [metrics("head-0", 0.5), metrics("head-1", 0.75), metrics("head-2", None), metrics("head-3", 1.0)]
+    results = results_of({MAIN: rows}, people, truths=known)
+    groups = {what: row.run for what, row in table(results, "by-bleed").items()}
+    assert groups["Main type subdural"].startswith("0.50") and groups["Main type intraparenchymal"].startswith("0.75")
+    assert groups["With metal"] == groups["With old infarct"] == groups["Main type subdural"]
+    assert groups["No confounder"].startswith("0.88") and groups["Over 30 mL"].startswith("0.75 ±")
+    assert groups["Tilted gantry"].startswith("1.00") and "Slices of 5 mm or more" in groups
+    assert "No calcification, no artefact" not in groups
+    assert [row["main_type"] for row in case_rows(results)] == ["sdh", "iph", "none", ""]
+    assert [row["confounders"] for row in case_rows(results)] == ["metal+old infarct", "", "", ""]
+
+
+def test_what_a_data_folder_says_of_values_counts_for_masks_that_lie_elsewhere(tmp_path) -> None:
+    data = write_head_folder(tmp_path / "heads", ("a",))
+    (data / "dataset_description.json").write_text('{"MaskValues": {"1": "edh"}}')
+    mask = (data / "mask-0.nii").rename(tmp_path / "drawn.nii")
+    case = ScanCase("head-0", data / "scan-0.nii", mask)
+    found = known_bleeds(measured_bleeds(case, data), data, Person("a"))
+    assert found["types_known"] and [bleed["kind"] for bleed in found["bleeds"]] == ["edh"]
+    written = write_typed_references([case], data, tmp_path / "typed")
+    assert np.unique(read_volume(written["head-0"]).array).tolist() == [0, BLEED_TYPES["edh"].value]
+    assert read_volume(written["head-0"]).ijk_to_lps == pytest.approx(read_volume(mask).ijk_to_lps)

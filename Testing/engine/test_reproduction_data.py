@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engine.hand_made import description
 from engine.hand_made_shoulder import plain_scan, random_package
 from engine.head_folder import write_head_folder
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.images import write_image
+from radiologycnn.models.weights import save_package
+from radiologycnn.networks.architectures import build_network
 from radiologycnn.reproduction.settings import ReproductionSettings
 
 
@@ -182,16 +186,35 @@ def test_shoulders_and_readers_with_the_papers_class_codes(tmp_path: Path) -> No
     mask = np.zeros(scan.array.shape, np.uint8)
     mask[mask.shape[0] // 2, 4:8, 4:8] = 1
     write_image(shoulders / "mask.nii.gz", mask, scan.ijk_to_lps)
-    (shoulders / "cases.csv").write_text("id,image,class,mask\na,0.nii.gz,4,\nb,1.nii.gz,3,mask.nii.gz\n")
+    (shoulders / "cases.csv").write_text(
+        "id,image,class,mask,confounders\na,0.nii.gz,4,,\nb,1.nii.gz,3,mask.nii.gz,Cysts\n"
+    )
     readers = tmp_path / "readers.csv"
     readers.write_text("reader,group,case,tear_class\nA,x,a,4\nA,x,b,3\n")
     model = random_package(tmp_path / "random-1.0.0")
     words = ("--models", "bundled", "--model", model.path, "--repeats", "2", "--report", tmp_path / "report")
     reproduce("shim2020", tmp_path / "run", shoulders, *words, "--readers", readers, "--codes", "paper")
     assert [row["true_class"] for row in rows_of(tmp_path / "report" / "cases.csv")] == ["Partial", "Large-to-Massive"]
+    assert [row["confounders"] for row in rows_of(tmp_path / "report" / "cases.csv")] == ["", "cysts"]
     (reader,) = json.loads((tmp_path / "run" / "summary.json").read_text())["against-readers"]
     assert reader["what"] == "A" and reader["note"].endswith("classes 0 : 100 %")
     with pytest.raises(InputError, match="other settings: codes"):
         reproduce("shim2020", tmp_path / "run", shoulders, *words, "--readers", readers)
     with pytest.raises(InputError, match="no class codes"):
         ReproductionSettings.of("shim2020", codes="roman")
+
+
+def test_types_are_told_only_where_the_masks_tell_them(tmp_path: Path) -> None:
+    """A model of five types on masks of blood or none: their 1 is no type, unless the folder says so."""
+    heads = write_head_folder(tmp_path / "heads", ("a", "b"))
+    architecture = {"name": "cnn_ds", "parameters": {"base_filters": 2, "depth": 2, "out_labels": 5}}
+    labels = [label.to_dict() for label in BLEED_TYPES.values()]
+    record = description(name="five", labels=labels, architecture=architecture, preprocessing={})
+    model = save_package(tmp_path / "five-1.0.0", build_network(architecture).state_dict(), record)
+    words = ("--models", "bundled", "--methods", "cnn_ds", "--model", model.path)
+    reproduce("arab2020", tmp_path / "untold", heads, *words)
+    assert not (tmp_path / "untold" / "tables" / "by-type.csv").exists()
+    (heads / "dataset_description.json").write_text('{"MaskValues": {"1": "sah"}}')
+    reproduce("arab2020", tmp_path / "told", heads, *words)
+    rows = rows_of(tmp_path / "told" / "tables" / "by-type.csv")
+    assert [row["note"] for row in rows if row["what"].endswith(f"{BLEED_TYPES['sah'].name}: Dice")] == ["2 cases"]

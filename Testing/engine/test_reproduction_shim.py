@@ -63,6 +63,7 @@ def rows(tmp_path_factory) -> dict[str, dict[str, Row]]:
         Workspace(tmp_path / "run", settings, {}), True, True, {"train": [], "validation": [], "test": cases},
         {name: Fit(None, None, {"parameters": 1000, "threshold": 0.5}) for name in answers},
         {name: f"Network {name}" for name in answers}, answers, [], "a processor",
+        {case.id: {"confounders": ["metal"] * (number > 29)} for number, case in enumerate(cases)},
     )  # fmt: skip
     return {table.key: {row.what: row for row in table.rows} for table in shim2020_tables(results)}
 
@@ -134,3 +135,9 @@ def test_maps_of_an_older_version_are_measured_again(tmp_path) -> None:
     files = {path: path.read_bytes() for path in first.map_files.values()}
     assert measured().maps == {"c0": expected}
     assert len(asked) == count and files == {path: path.read_bytes() for path in files}
+
+
+def test_confounders_that_a_manifest_names_are_groups(rows) -> None:
+    groups = rows["by-shoulder"]
+    assert groups["With metal"].note == "6 cases" and groups["No confounder"].note.startswith("30 cases; 4 tears")
+    assert not any("fat saturation" in title or title.endswith(" T") for title in groups)

@@ -32,12 +32,19 @@ Truth = dict[str, Any]
 
 
 def main_kind(truth: Truth) -> str:
-    """The type of the largest bleed."""
-    return max(truth["bleeds"], key=lambda bleed: bleed["volume_ml"])["kind"] if truth["bleeds"] else "none"
+    """The type of the largest bleed; "" where that is not known."""
+    bleeds = truth["bleeds"]
+    if not bleeds:
+        return "" if truth["mask_ml"] else "none"
+    if len(bleeds) == 1:
+        return bleeds[0]["kind"]
+    if any(bleed["volume_ml"] is None for bleed in bleeds):
+        return ""
+    return max(bleeds, key=lambda bleed: bleed["volume_ml"])["kind"]
 
 
 def case_groups(results: ArabResults) -> list[tuple[str, set[str]]]:
-    """Test cases by kind, those groups that have any; empty where the truth is not simulated."""
+    """Test cases by kind, those groups that have any."""
     truths = {case.id: results.truths[case.id] for case in results.cases["test"] if case.id in results.truths}
     rules = [*_bleed_rules(), *_confounder_rules(truths)]
     groups = [(title, {case for case, truth in truths.items() if holds(truth)}) for title, holds in rules]
@@ -58,17 +65,26 @@ def _bleed_rules() -> list[tuple[str, Callable[[Truth], bool]]]:
 
 def _confounder_rules(truths: dict[str, Truth]) -> list[tuple[str, Callable[[Truth], bool]]]:
     rules: list[tuple[str, Callable[[Truth], bool]]] = []
-    for name in sorted({name for truth in truths.values() for name in truth["calcifications"]}):
+    for name in _names(truths, "calcifications"):
         words = name.replace("_", " ")
-        rules.append((f"Calcified: {words}", lambda truth, name=name: name in truth["calcifications"]))
-    for name in sorted({name for truth in truths.values() for name in truth.get("artefacts", ())}):
+        rules.append((f"Calcified: {words}", lambda truth, name=name: name in truth.get("calcifications", ())))
+    for name in _names(truths, "artefacts"):
         rules.append((f"Artefact: {name}", lambda truth, name=name: name in truth.get("artefacts", ())))
-    rules.append(
-        ("No calcification, no artefact", lambda truth: not truth["calcifications"] and not truth.get("artefacts"))
-    )
+    for name in _names(truths, "confounders"):  # as the manifest of a person's own scans names them
+        rules.append((f"With {name}", lambda truth, name=name: name in truth.get("confounders", ())))
+    if any("calcifications" in truth for truth in truths.values()):
+        rules.append(
+            ("No calcification, no artefact", lambda truth: not truth["calcifications"] and not truth.get("artefacts"))
+        )
+    elif _names(truths, "confounders"):
+        rules.append(("No confounder", lambda truth: not truth.get("confounders")))
     rules.append(("Tilted gantry", lambda truth: truth["gantry_tilt_deg"] != 0))
     rules.append((f"Slices of {_THICK_MM:g} mm or more", lambda truth: truth["slice_mm"] >= _THICK_MM))
     return rules
+
+
+def _names(truths: dict[str, Truth], what: str) -> list[str]:
+    return sorted({name for truth in truths.values() for name in truth.get(what, ())})
 
 
 def interval_words(values: Sequence[float | None]) -> list[str]:
@@ -109,6 +125,11 @@ def by_case_kind(results: ArabResults, run: str) -> Table:
         "Not in the paper. Of the cases with a bleed. The last figure of a note: the best of the other methods on the "
         "same cases, Dice."
     ]
+    if not results.simulated:
+        notes.append(
+            "Size, brightness, slices and tilt as measured on scan and mask; types and confounders as the data folder "
+            "states them."
+        )
     return Table("by-bleed", "CNN-DS by bleed, size and confounder: Dice", rows, run, notes)
 
 
@@ -120,10 +141,12 @@ def case_rows(results: ArabResults) -> list[dict[str, Any]]:
             truth = results.truths.get(row["case"])
             known = {
                 "main_type": main_kind(truth) if truth else "",
-                "calcifications": "+".join(truth["calcifications"]) if truth else "",
+                "calcifications": "+".join(truth.get("calcifications", ())) if truth else "",
                 "artefacts": "+".join(truth.get("artefacts", ())) if truth else "",
                 "median_hu": truth["median_hu"] if truth else None,
             }
+            if truth and "confounders" in truth:
+                known["confounders"] = "+".join(truth["confounders"])
             figures = {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
             rows.append({"method": name, "case": row["case"], **known, **figures, "seconds": round(seconds, 3)})
     return rows

@@ -13,12 +13,13 @@ from scipy.stats import ttest_ind
 from radiologycnn.evaluation.words import counted
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.reproduction import arab2020 as paper
+from radiologycnn.reproduction.data_cases import joined_names
 from radiologycnn.reproduction.tables import Row, Table, mean_sd, with_p
 
 if TYPE_CHECKING:
     from radiologycnn.reproduction.arab2020_run import ArabResults
 
-_NO_BLEED = "none"
+_NONE = "none"
 _SEXES = {"m": True, "male": True, "f": False, "female": False}
 
 
@@ -30,6 +31,7 @@ class Person:
         patient: whose scan it is; several scans may be of one.
         types: of the scan's bleeds, keys of :data:`..labels.BLEED_TYPES`; empty where it has none.
         is_deep: whether one of its bleeds is deep-seated.
+        confounders: what else the scan shows, in the words of who describes it; a simulated scan's truth has its own.
     """
 
     patient: str
@@ -37,6 +39,7 @@ class Person:
     is_male: bool | None = None
     types: frozenset[str] | None = None
     is_deep: bool | None = None
+    confounders: frozenset[str] = frozenset()
 
 
 def simulated_person(case: str, truth: Mapping[str, Any]) -> Person:
@@ -47,7 +50,8 @@ def simulated_person(case: str, truth: Mapping[str, Any]) -> Person:
 
 
 def stated_person(row: Mapping[str, str]) -> Person:
-    """Of a manifest's row: columns ``age`` (years), ``sex`` and ``types`` ("iph+ivh", "none"), each of which may miss.
+    """Of a manifest's row: columns ``age`` (years), ``sex``, ``types`` ("iph+ivh", "none") and ``confounders``
+    ("calcification+metal", "none"), each of which may miss.
 
     A cell that cannot be read counts as empty: these columns describe, and decide nothing.
     """
@@ -55,13 +59,14 @@ def stated_person(row: Mapping[str, str]) -> Person:
         age = float(row.get("age") or "nan")
     except ValueError:
         age = math.nan
-    stated = {one.strip().lower() for one in (row.get("types") or "").split("+")} - {""}
-    known = bool(stated) and stated <= {*BLEED_TYPES, _NO_BLEED}
+    stated = joined_names(row.get("types"))
+    known = bool(stated) and stated <= {*BLEED_TYPES, _NONE}
     return Person(
         row["patient"],
         age if math.isfinite(age) else None,
         _SEXES.get((row.get("sex") or "").strip().lower()),
-        frozenset(stated - {_NO_BLEED}) if known else None,
+        frozenset(stated - {_NONE}) if known else None,
+        confounders=joined_names(row.get("confounders")) - {_NONE},
     )
 
 

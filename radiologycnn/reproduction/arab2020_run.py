@@ -42,7 +42,8 @@ class ArabResults:
     Attributes:
         simulated: the scans; ``simulated_raters``: the raters.
         cases: by "train", "validation", "test".
-        truths: of simulated scans by case id; empty for others.
+        truths: by case id, what is known of the simulated scans, and :func:`.arab2020_known.known_bleeds` of the test
+            cases of a data folder.
         people: whose scans they are, by case id.
         fits: by method; ``titles`` are what people read.
         metrics: by method, a row a test case (``case_metrics``).
@@ -109,9 +110,11 @@ def run_arab2020(
     for name in methods:
         pairs = [(case.id, masks[name][case.id], case.mask) for case in cases["test"]]
         metrics[name] = workspace.step(f"metrics-{name}", lambda pairs=pairs: list(evaluate_masks(pairs)))
+    if data is not None:
+        truths = _known(workspace, data, cases["test"], people)
     main, types, on_training = methods.get(MAIN), None, []
-    if main and main.fit.facts.get("types"):
-        types = _types(workspace, main.name, cases["test"], masks)
+    if main and main.fit.facts.get("types") and all(one.get("types_known", True) for one in truths.values()):
+        types = _types(workspace, main.name, cases["test"], masks[main.name], data)
     if main and settings.models != BUNDLED:
         on_training = _on_training(workspace, main, cases["train"])
     bleeding = {row["case"] for row in with_reference(next(iter(metrics.values())))}
@@ -226,13 +229,28 @@ def _predict(
     return masks, seconds, cold or float("nan")
 
 
+def _known(
+    workspace: Workspace, data: Path, cases: Sequence[ScanCase], people: dict[str, Person]
+) -> dict[str, dict[str, Any]]:
+    from radiologycnn.reproduction.arab2020_known import known_bleeds, measured_bleeds
+
+    measured = workspace.step("measured-bleeds", lambda: {case.id: measured_bleeds(case, data) for case in cases})
+    return {case.id: known_bleeds(measured[case.id], data, people[case.id]) for case in cases}
+
+
 def _types(
-    workspace: Workspace, name: str, cases: Sequence[ScanCase], masks: dict[str, dict[str, Path]]
+    workspace: Workspace, name: str, cases: Sequence[ScanCase], masks: dict[str, Path], data: Path | None
 ) -> dict[str, Any] | None:
+    from radiologycnn.reproduction.arab2020_known import write_typed_references
     from radiologycnn.reproduction.arab2020_types import type_figures
 
-    pairs = [(case.id, masks[name][case.id], case.mask) for case in cases]
-    return workspace.step(f"types-{name}", lambda: type_figures(pairs))
+    def figures() -> dict[str, Any] | None:
+        references = {case.id: case.mask for case in cases}
+        if data is not None:
+            references = write_typed_references(cases, data, workspace.folder / "typed-references")
+        return type_figures([(case.id, masks[case.id], references[case.id]) for case in cases])
+
+    return workspace.step(f"types-{name}", figures)
 
 
 def _on_training(workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]) -> list[dict[str, Any]]:

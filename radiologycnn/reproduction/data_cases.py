@@ -105,6 +105,11 @@ def naming(case_id: str) -> Iterator[None]:
         raise InputError(error.code, _with_name(case_id, error), error.hint) from error
 
 
+def joined_names(cell: str | None) -> frozenset[str]:
+    """The names in small letters that a manifest's cell joins by +, as in "calcification+metal"."""
+    return frozenset(one.strip().lower() for one in (cell or "").split("+")) - {""}
+
+
 def _changed(before: Mapping[str, Row], now: Mapping[str, Row]) -> InputError:
     differing = {
         "new": [name for name in now if name not in before],

@@ -35,7 +35,8 @@ _CONFOUNDERS = {
 def shoulder_groups(results: ShimResults) -> list[tuple[str, list[int]]]:
     """Places among the test cases by kind, those groups that have any.
 
-    By class and side for any data; by sequence and confounder where the truth is simulated.
+    By class and side for any data; by confounder where the truth is simulated or the manifest names them; by sequence
+    where it is simulated.
     """
     cases = results.cases["test"]
     groups = [(f"Class {name}", [n for n, c in enumerate(cases) if c.tear_class == i]) for i, name in _classes()]
@@ -53,21 +54,24 @@ def _classes() -> list[tuple[int, str]]:
 
 def _rules(truths: list[Truth]) -> list[tuple[str, Callable[[Truth], bool]]]:
     def of_protocol(name: str, value: Any) -> Callable[[Truth], bool]:
-        return lambda truth: truth["protocol"][name] == value
+        return lambda truth: truth.get("protocol", {}).get(name) == value
 
     rules: list[tuple[str, Callable[[Truth], bool]]] = []
-    for weighting in sorted({truth["protocol"]["weighting"] for truth in truths}):
+    protocols = [truth["protocol"] for truth in truths if "protocol" in truth]
+    for weighting in sorted({protocol["weighting"] for protocol in protocols}):
         for fat, words in ((True, "with fat saturation"), (False, "without fat saturation")):
             is_weighting, is_fat = of_protocol("weighting", weighting), of_protocol("fat_saturated", fat)
             rules.append((f"{weighting}, {words}", lambda t, a=is_weighting, b=is_fat: a(t) and b(t)))
-    for field in sorted({truth["protocol"]["field_tesla"] for truth in truths}):
+    for field in sorted({protocol["field_tesla"] for protocol in protocols}):
         rules.append((f"{field:g} T", of_protocol("field_tesla", field)))
     rules.append(("Failed fat saturation", of_protocol("failed_fat_saturation", True)))
     rules.append(("Ghosts of motion", of_protocol("ghosts", True)))
-    for name in dict.fromkeys(name for truth in truths for name in truth["confounders"]):
+    named = dict.fromkeys(name for truth in truths for name in truth["confounders"])
+    for name in named:
         words = _CONFOUNDERS.get(name, name.replace("_", " "))
         rules.append((f"With {words}", lambda truth, name=name: name in truth["confounders"]))
-    rules.append(("No confounder", lambda truth: not truth["confounders"]))
+    if named or protocols:  # of a person's own scans nobody may have said any
+        rules.append(("No confounder", lambda truth: not truth["confounders"]))
     order = {f"With {words}": number for number, words in enumerate(_CONFOUNDERS.values())}
     return sorted(rules, key=lambda rule: order.get(rule[0], len(order) if rule[0] == "No confounder" else -1))
 

@@ -16,7 +16,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
 from radiologycnn.images.volume import Volume
 from radiologycnn.models.catalog import bundled_model
-from radiologycnn.reproduction.data_cases import Row, naming, shared_out
+from radiologycnn.reproduction.data_cases import Row, joined_names, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.readers import Reader, read_readers, simulated_readers, write_readers
 from radiologycnn.reproduction.settings import BUNDLED, REPEATS_BY_TRAINING
@@ -58,7 +58,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class ShimResults:
-    """Everything that tables and figures are made of; ``truths`` of simulated test cases by id, empty for others."""
+    """Everything that tables and figures are made of.
+
+    Attributes:
+        truths: by id, what is known of the test cases: the truth of simulated ones; of others the ``confounders`` that
+            the manifest's column of this name joins by +.
+    """
 
     workspace: Workspace
     simulated: bool
@@ -167,7 +172,7 @@ def _member_weights(
 def _cases(
     workspace: Workspace, data: Path | None, jobs: int
 ) -> tuple[dict[str, list[ShoulderCase]], dict[str, dict[str, Any]]]:
-    """Cases by part, and what is known of the simulated test cases."""
+    """Cases by part, and what is known of the test cases."""
     settings = workspace.settings
     if data is not None:
         from radiologycnn.training.rotatorcuff.cases import MANIFEST_FILES, manifest_facts
@@ -191,7 +196,8 @@ def _cases(
             ]
             for part, rows in parts.items()
         }
-        return found, {}
+        names = {row["id"]: joined_names(row.get("confounders")) - {"none"} for row in parts["test"]}
+        return found, {case: {"confounders": sorted(named)} for case, named in names.items()}
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
     from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
 

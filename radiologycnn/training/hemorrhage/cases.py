@@ -6,7 +6,7 @@ counts as blood. To learn types of bleed, what the labels mean must be known, to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -108,11 +108,23 @@ def read_scan(data: Path, row: Mapping[str, str]) -> tuple[Volume, np.ndarray]:
     return volume, standard_labels(mask.array, stated_values(data))
 
 
-def check_types(data: Path, row: Mapping[str, str], labels: np.ndarray) -> None:
-    """Refuse a mask from which types of bleed cannot be learned.
+def types_are_known(data: Path, stated: str, held: Collection[str] | None) -> bool:
+    """Whether a mask of a data folder tells the types of bleed.
 
-    They can where ``dataset_description.json`` says what values mean, or where the manifest's column ``types`` names
-    the very types that the mask's values stand for.
+    It does where ``dataset_description.json`` says what values mean, or where the manifest's column ``types`` names the
+    very types that the mask's values stand for.
+
+    Args:
+        stated: in that column, such as "iph+ivh".
+        held: by its values, as :func:`..mask_values.types_in` says.
+    """
+    if not held:
+        return held is not None  # without blood there is nothing to know
+    return stated_values(data) is not None or set(held) == set(stated.split("+"))
+
+
+def check_types(data: Path, row: Mapping[str, str], labels: np.ndarray) -> None:
+    """Refuse a mask from which types of bleed cannot be learned, see :func:`types_are_known`.
 
     Args:
         labels: of :func:`read_scan`.
@@ -120,9 +132,8 @@ def check_types(data: Path, row: Mapping[str, str], labels: np.ndarray) -> None:
     Raises:
         InputError: what is missing or does not agree.
     """
-    held, stated = types_in(labels), (row.get("types") or "").strip()
-    known = stated_values(data) is not None or (held is not None and set(held) == set(stated.split("+")))
-    if held is None or (held and not known):
+    stated = (row.get("types") or "").strip()
+    if not types_are_known(data, stated, types_in(labels)):
         says = f"the column types says “{stated}”" if stated else "nothing says which types its values stand for"
         raise InputError(
             "no-types",
