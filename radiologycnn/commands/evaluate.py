@@ -52,19 +52,21 @@ def masks(
     these mean: {"MaskValues": {"1": "edh", ...}}.
     """
     with show_progress(quiet) as report:
-        from radiologycnn.evaluation.mask_files import check_types_stated, evaluate_masks, evaluate_types, pair_cases
+        from radiologycnn.evaluation.mask_files import (
+            check_types_stated,
+            data_folders,
+            evaluate_masks,
+            evaluate_types,
+            pair_cases,
+        )
         from radiologycnn.evaluation.segmentation_summary import averaged_rows
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
         from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
         pairs, notes = pair_cases(predictions, references)
+        folders = data_folders(predictions, references)
         if types:
-            for folder, files in (
-                (predictions, [one for _, one, _ in pairs]),
-                (references, [one for *_, one in pairs]),
-            ):
-                _check_stated_beside(folder, files)
-            check_types_stated(pairs)
+            check_types_stated(pairs, folders)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
         compared: dict[str, Any] = {}
         if against:
@@ -75,7 +77,7 @@ def masks(
             others = list(evaluate_masks(other_pairs, label, tolerance, report))
             compared = paired_differences(averaged_rows(rows), averaged_rows(others))
         summary, volumes = summarize_metrics(averaged_rows(rows)), volume_agreement(rows)
-        type_rows, scores = evaluate_types(pairs, tolerance) if types else ([], {})
+        type_rows, scores = evaluate_types(pairs, tolerance, folders) if types else ([], {})
         notes += _empty_notes(rows)
         output.mkdir(parents=True, exist_ok=True)
         write_rows(output / "cases.csv", rows)
@@ -96,28 +98,6 @@ def masks(
     for line in [*volume_lines(volumes), *_type_lines(scores), *_difference_lines(compared)]:
         typer.echo(line)
     typer.echo(f"Results: {output}")
-
-
-def _check_stated_beside(folder: Path, files: list[Path]) -> None:
-    """Refuse masks that lie elsewhere than the data folder that says what their values mean: beside them nothing does.
-
-    Raises:
-        InputError: as said; read without it, one type would be taken for another.
-    """
-    from radiologycnn.errors import InputError
-    from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, stated_values
-
-    values = stated_values(folder) if folder.is_dir() else None
-    if values is None:
-        return
-    for beside in dict.fromkeys(path.parent for path in files):
-        if stated_values(beside) != values:
-            raise InputError(
-                "no-types",
-                f"{folder / DESCRIPTION_NAME} says what the values of the masks mean, but they lie in {beside}, where "
-                "it does not count.",
-                f"Copy {DESCRIPTION_NAME} there.",
-            )
 
 
 def _empty_notes(rows: list[dict[str, Any]]) -> list[str]:

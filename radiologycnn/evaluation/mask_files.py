@@ -15,7 +15,7 @@ from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.evaluation.segmentation_metrics import SURFACE_TOLERANCE_MM, case_metrics
 from radiologycnn.evaluation.words import some_names
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
-from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, stated_values, types_in
+from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, types_in, values_of_mask
 from radiologycnn.images import read_volume
 from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
@@ -32,6 +32,9 @@ REPORT_NAME = "report.json"
 
 _SAME_PLACE_MM = 0.01
 
+DataFolders = tuple[Path | None, Path | None]
+"""The folders whose ``cases.csv`` name the predictions and the references; None for masks that no table names."""
+
 
 def case_files(folder: Path) -> dict[str, Path]:
     """Mask files by case: those that ``cases.csv`` names, where there is one as for training; otherwise
@@ -41,6 +44,14 @@ def case_files(folder: Path) -> dict[str, Path]:
         InputError: the folder is not there or holds no mask, or two files of one case.
     """
     return _masks_of_manifest(folder) or files_by_case(folder, MASK_IN_FOLDER, "mask", SUFFIXES)
+
+
+def data_folders(found: Path, reference: Path) -> DataFolders:
+    """Of predictions and references as :func:`pair_cases` takes them."""
+    first, second = (
+        folder if folder.is_dir() and _masks_of_manifest(folder) else None for folder in (found, reference)
+    )
+    return first, second
 
 
 def _masks_of_manifest(folder: Path) -> dict[str, Path]:
@@ -157,10 +168,10 @@ def evaluate_masks(
     progress(1.0, "Done")
 
 
-def check_types_stated(pairs: list[tuple[str, Path, Path]]) -> None:
+def check_types_stated(pairs: list[tuple[str, Path, Path]], data: DataFolders = (None, None)) -> None:
     """Refuse predictions of blood or none where references hold types: each 1 of theirs would count as ``iph``.
 
-    Masks that hold 1 alone may still be of types, where a file beside them says so.
+    Masks that hold 1 alone may still be of types, where a file beside them or their data folder says so.
 
     Raises:
         InputError: no prediction holds anything but 1, nothing says that 1 is a type, and references hold others.
@@ -168,11 +179,12 @@ def check_types_stated(pairs: list[tuple[str, Path, Path]]) -> None:
     blood = False
     for _, path, _ in pairs:
         values = _values(path)
-        if values and (values != {1} or stated_values(path.parent) is not None or _reports_types(path.parent)):
+        if values and (values != {1} or values_of_mask(path, data[0]) is not None or _reports_types(path.parent)):
             return
         blood = blood or bool(values)
     others = {label.value for kind, label in BLEED_TYPES.items() if kind != "iph"}
-    other = next((case for case, _, path in pairs if blood and others & _values(path, stated_values(path.parent))), "")
+    references = ((case, _values(path, values_of_mask(path, data[1]))) for case, _, path in pairs if blood)
+    other = next((case for case, values in references if others & values), "")
     if other:
         raise InputError(
             "no-types",
@@ -199,9 +211,11 @@ def _reports_types(folder: Path) -> bool:
 
 
 def evaluate_types(
-    pairs: list[tuple[str, Path, Path]], tolerance_mm: float = SURFACE_TOLERANCE_MM
+    pairs: list[tuple[str, Path, Path]],
+    tolerance_mm: float = SURFACE_TOLERANCE_MM,
+    data: DataFolders = (None, None),
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Each type of bleed by itself in label maps; what values mean is read beside the files.
+    """Each type of bleed by itself in label maps; what values mean is read in the data folder or beside the files.
 
     See :mod:`radiologycnn.hemorrhage.mask_values`; predictions and references may have values of their own.
 
@@ -217,7 +231,7 @@ def evaluate_types(
     for case, *paths in pairs:
         volumes = [read_volume(path) for path in paths]
         check_same_grid(case, *volumes)
-        found, reference = (_typed(case, path, volume) for path, volume in zip(paths, volumes))
+        found, reference = (_typed(case, *one) for one in zip(paths, volumes, data))
         overlaps.append(label_overlaps(found, reference, values))
         for kind, value in values.items():
             masks = found == value, reference == value
@@ -227,8 +241,8 @@ def evaluate_types(
     return rows, score_labels(overlaps)
 
 
-def _typed(case: str, path: Path, volume: Volume) -> np.ndarray:
-    labels = standard_labels(volume.array, stated_values(path.parent))
+def _typed(case: str, path: Path, volume: Volume, data: Path | None) -> np.ndarray:
+    labels = standard_labels(volume.array, values_of_mask(path, data))
     if types_in(labels) is None:
         raise InputError(
             "no-types",

@@ -53,6 +53,19 @@ def stated_values(folder: Path) -> dict[int, str] | None:
     return None
 
 
+def values_of_mask(mask: Path, data: Path | None = None) -> dict[int, str] | None:
+    """Types by value in one mask file, as its data folder states them, or else what lies beside it.
+
+    Args:
+        data: folder whose ``cases.csv`` names the mask; None for none.
+
+    Raises:
+        InputError: as :func:`stated_values`.
+    """
+    stated = None if data is None else stated_values(data)
+    return stated_values(mask.parent) if stated is None else stated
+
+
 def standard_labels(array: np.ndarray, values: Mapping[int, str] | None = None) -> np.ndarray:
     """A mask as read from a file as uint8 label map of the same shape, in the values of :data:`..labels.BLEED_TYPES`.
 

@@ -6,7 +6,7 @@ values of its masks mean, as it must to train on them; otherwise, what the manif
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import types_in
-from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.reproduction.arab2020_people import Person
 from radiologycnn.training.hemorrhage.cases import read_scan, types_are_known
@@ -28,7 +27,8 @@ def measured_bleeds(case: ScanCase, data: Path) -> dict[str, Any]:
         held_ml: volume by type as the mask's values stand for them, None where they stand for none; mask_ml; median_hu
         in the mask, None without blood; slice_mm, along the slices' normal; gantry_tilt_deg.
     """
-    volume, labels = _read(case, data)
+    row = {"id": case.id, "image": str(case.image.resolve()), "mask": str(case.mask.resolve())}
+    volume, labels = read_scan(data, row)
     voxel_ml = volume.voxel_volume_mm3 / 1000
     held = types_in(labels)
     slice_mm, tilt_deg = _slices(volume)
@@ -64,24 +64,6 @@ def known_bleeds(measured: Mapping[str, Any], data: Path, person: Person) -> dic
 
 def _ml(mask: np.ndarray, voxel_ml: float) -> float:
     return round(np.count_nonzero(mask) * voxel_ml, 3)
-
-
-def write_typed_references(cases: Sequence[ScanCase], data: Path, folder: Path) -> dict[str, Path]:
-    """Copies of reference masks in the values of :data:`..labels.BLEED_TYPES`, by case.
-
-    What a data folder states of values counts for masks wherever they lie; beside these there may be no word of it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for case in cases:
-        volume, labels = _read(case, data)
-        found[case.id] = folder / f"{case.id}.nii.gz"
-        write_image(found[case.id], labels, volume.ijk_to_lps)
-    return found
-
-
-def _read(case: ScanCase, data: Path) -> tuple[Volume, np.ndarray]:
-    return read_scan(data, {"id": case.id, "image": str(case.image.resolve()), "mask": str(case.mask.resolve())})
 
 
 def _slices(volume: Volume) -> tuple[float, float]:

@@ -241,16 +241,10 @@ def _known(
 def _types(
     workspace: Workspace, name: str, cases: Sequence[ScanCase], masks: dict[str, Path], data: Path | None
 ) -> dict[str, Any] | None:
-    from radiologycnn.reproduction.arab2020_known import write_typed_references
     from radiologycnn.reproduction.arab2020_types import type_figures
 
-    def figures() -> dict[str, Any] | None:
-        references = {case.id: case.mask for case in cases}
-        if data is not None:
-            references = write_typed_references(cases, data, workspace.folder / "typed-references")
-        return type_figures([(case.id, masks[case.id], references[case.id]) for case in cases])
-
-    return workspace.step(f"types-{name}", figures)
+    pairs = [(case.id, masks[case.id], case.mask) for case in cases]
+    return workspace.step(f"types-{name}", lambda: type_figures(pairs, data))
 
 
 def _on_training(workspace: Workspace, method: RunMethod[Segmenter], cases: Sequence[ScanCase]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from scipy import ndimage
 from radiologycnn.evaluation.mask_files import evaluate_types
 from radiologycnn.evaluation.words import counted
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
-from radiologycnn.hemorrhage.mask_values import standard_labels, stated_values, types_in
+from radiologycnn.hemorrhage.mask_values import standard_labels, types_in, values_of_mask
 from radiologycnn.images import read_volume
 from radiologycnn.reproduction.arab2020_groups import KIND_TITLES, interval_words
 from radiologycnn.reproduction.tables import Row, Table, mean_sd
@@ -25,8 +25,11 @@ SMALLEST_LESION_ML = 0.1
 NOT_FOUND = "none"
 
 
-def type_figures(pairs: Sequence[tuple[str, Path, Path]]) -> dict[str, Any] | None:
+def type_figures(pairs: Sequence[tuple[str, Path, Path]], data: Path | None = None) -> dict[str, Any] | None:
     """Figures of each type on cases given as (id, found label map, reference); JSON-able.
+
+    Args:
+        data: folder whose ``cases.csv`` names the references; None for simulated ones.
 
     Returns:
         "rows": of :func:`..mask_files.evaluate_types`; "lesions": {type: {found type or NOT_FOUND: count}}. None where
@@ -35,13 +38,13 @@ def type_figures(pairs: Sequence[tuple[str, Path, Path]]) -> dict[str, Any] | No
     lesions: dict[str, dict[str, int]] = {kind: {} for kind in BLEED_TYPES}
     for _, found_path, reference_path in pairs:
         volume = read_volume(reference_path)
-        reference = standard_labels(volume.array, stated_values(reference_path.parent))
+        reference = standard_labels(volume.array, values_of_mask(reference_path, data))
         if types_in(reference) is None:
             return None
         found = standard_labels(read_volume(found_path).array)
         for kind, seen in lesion_types(found, reference, volume.voxel_volume_mm3 / 1000):
             lesions[kind][seen] = lesions[kind].get(seen, 0) + 1
-    return {"rows": evaluate_types(list(pairs))[0], "lesions": lesions}
+    return {"rows": evaluate_types(list(pairs), data=(None, data))[0], "lesions": lesions}
 
 
 def lesion_types(found: np.ndarray, reference: np.ndarray, voxel_ml: float) -> list[tuple[str, str]]:
