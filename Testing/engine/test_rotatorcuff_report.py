@@ -180,7 +180,8 @@ def test_the_page_says_what_was_found_how_and_that_it_is_research(result, volume
     # Nothing is loaded from elsewhere, and no script runs.
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "url(" not in "".join(page.styles) and "import" not in "".join(page.styles)
-    assert "script" not in page.tags and "http" not in text
+    without_pictures = re.sub(r"data:image/png;base64,[^\"]*", "", text)  # their letters may spell anything
+    assert "script" not in page.tags and "http" not in without_pictures
 
 
 @pytest.mark.parametrize(
