@@ -75,13 +75,13 @@ def prepare_files(
             raise Cancelled
         progress((number - 1) / len(cases), f"Preparing case {number} of {len(cases)}")
         fingerprint = case.fingerprint()
-        if not is_current(case.path, fingerprint):
-            with made_anew(case.path, fingerprint):
+        if not _is_current(case.path, fingerprint):
+            with _made_anew(case.path, fingerprint):
                 case.make()
     return [case.path for case in cases]
 
 
-def is_current(prepared: Path, fingerprint: str) -> bool:
+def _is_current(prepared: Path, fingerprint: str) -> bool:
     """Whether a prepared case is there, and made from just what the fingerprint stands for."""
     try:
         return prepared.is_file() and _note_of(prepared).read_bytes() == fingerprint.encode()
@@ -90,7 +90,7 @@ def is_current(prepared: Path, fingerprint: str) -> bool:
 
 
 @contextmanager
-def made_anew(prepared: Path, fingerprint: str) -> Iterator[None]:
+def _made_anew(prepared: Path, fingerprint: str) -> Iterator[None]:
     """While a case is written: it becomes current at the end, and only where nothing was raised."""
     note = _note_of(prepared)
     note.unlink(missing_ok=True)
