@@ -64,7 +64,7 @@ def masks(
         from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
         pairs, notes = pair_cases(predictions, references)
-        folders = data_folders(predictions, references)
+        folders = data_folders(predictions, references) if types else (None, None)
         if types:
             check_types_stated(pairs, folders)
         rows = list(evaluate_masks(pairs, label, tolerance, report))

@@ -16,17 +16,11 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError, ResourceError
-from radiologycnn.evaluation.agreement import (
-    bland_altman,
-    cohen_kappa,
-    disagreement,
-    intraclass_correlation,
-    mask_confusion,
-    regression,
-)
+from radiologycnn.evaluation.agreement import cohen_kappa, mask_confusion
 from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
 from radiologycnn.evaluation.mask_files import case_files, check_same_grid
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.evaluation.volume_agreement import volume_figures
 from radiologycnn.evaluation.words import counted, some_names
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
@@ -130,9 +124,7 @@ def agreement_by_case(folder: RaterFolder, progress: Progress = no_progress) -> 
 def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each pair of raters (Arab 2020, Table 2 and Figure 1): x is the first rater, y the second.
 
-    Regression, limits of agreement and ICC need three cases, the regression also two volumes of each rater that differ;
-    what does not exist is None. Standard deviations (n - 1) of one case are nan. ``..._lower_95`` and ``..._upper_95``
-    are 95 % intervals, those of bias and limits in mL.
+    Of the volumes :func:`.volume_agreement.volume_figures`. Standard deviations (n - 1) of one case are nan.
     """
     pairs = list(dict.fromkeys((row["first"], row["second"]) for row in rows))
     table = []
@@ -140,7 +132,7 @@ def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         own = [row for row in rows if (row["first"], row["second"]) == (first, second)]
         x, y = (np.array([row[f"{name}_ml"] for row in own]) for name in ("first", "second"))
         kappa, dice = (np.array([row[name] for row in own]) for name in ("kappa", "dice"))
-        apart, several = disagreement(x, y), len(own) > 1
+        several = len(own) > 1
         table.append(
             {
                 "first": first,
@@ -150,40 +142,10 @@ def agreement_by_pair(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "kappa_sd": float(kappa.std(ddof=1)) if several else np.nan,
                 "dice_mean": float(dice.mean()),
                 "dice_sd": float(dice.std(ddof=1)) if several else np.nan,
-                "disagreement": apart.absolute,
-                "disagreement_sd": apart.absolute_sd if several else np.nan,
-                "disagreement_signed": apart.signed,
-                **_line(x, y),
-                **_intraclass(x, y),
-                **_limits(x, y),
+                **volume_figures(x, y),
             }
         )
     return table
-
-
-def _line(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
-    names = ("slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p")
-    if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
-        return dict.fromkeys(names)
-    line = regression(x, y)
-    return dict(zip(names, (line.slope, line.slope_p, line.slope_from_one_p, line.intercept, line.intercept_p)))
-
-
-def _intraclass(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
-    names = ("icc", "icc_lower_95", "icc_upper_95")
-    if len(x) < 3 or not (np.ptp(x) or np.ptp(y)):  # cases that are all the same cannot be told apart
-        return dict.fromkeys(names)
-    found = intraclass_correlation(np.column_stack((x, y)))
-    return dict(zip(names, (found.value, found.lower, found.upper)))
-
-
-def _limits(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
-    found = bland_altman(x, y) if len(x) >= 3 else None
-    figures: dict[str, float | None] = {}
-    for name in ("bias", "lower_limit", "upper_limit"):
-        lower, upper = getattr(found, f"{name}_interval", (None, None))
-        figures |= {f"{name}_ml": getattr(found, name, None), f"{name}_lower_95": lower, f"{name}_upper_95": upper}
-    return figures
 
 
 def compare_with_experts(

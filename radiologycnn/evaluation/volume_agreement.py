@@ -1,24 +1,59 @@
-"""How volumes of predictions agree with those of their references: the figures of a pair of raters (Arab 2020)."""
+"""How volumes agree (Arab 2020, Figure 1): of two raters, or of predictions with their references."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from radiologycnn.evaluation.rater_agreement import agreement_by_pair
+import numpy as np
+
+from radiologycnn.evaluation.agreement import bland_altman, disagreement, intraclass_correlation, regression
 from radiologycnn.evaluation.segmentation_summary import with_reference
 from radiologycnn.evaluation.words import p_words
 
-#: Of :func:`.rater_agreement.agreement_by_pair`.
-_NAMES = (
-    "cases", "icc", "icc_lower_95", "icc_upper_95",
-    "bias_ml", "bias_lower_95", "bias_upper_95",
-    "lower_limit_ml", "lower_limit_lower_95", "lower_limit_upper_95",
-    "upper_limit_ml", "upper_limit_lower_95", "upper_limit_upper_95",
-    "slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p",
-    "disagreement", "disagreement_sd", "disagreement_signed",
-)  # fmt: skip
+
+def volume_figures(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    """How the volumes of two raters agree, in mL, shape (cases,): x of the first, y of the second.
+
+    Regression of y on x, limits of agreement and bias (y less x) and ICC need three cases, the regression also two
+    volumes of each that differ; what does not exist is None. The signed disagreement is of x less y. Standard
+    deviations (n - 1) of one case are nan. ``..._lower_95`` and ``..._upper_95`` are 95 % intervals, those of bias and
+    limits in mL.
+    """
+    apart = disagreement(x, y)
+    return {
+        "disagreement": apart.absolute,
+        "disagreement_sd": apart.absolute_sd if len(x) > 1 else np.nan,
+        "disagreement_signed": apart.signed,
+        **_line(x, y),
+        **_intraclass(x, y),
+        **_limits(x, y),
+    }
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    names = ("slope", "slope_p", "slope_from_one_p", "intercept_ml", "intercept_p")
+    if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
+        return dict.fromkeys(names)
+    line = regression(x, y)
+    return dict(zip(names, (line.slope, line.slope_p, line.slope_from_one_p, line.intercept, line.intercept_p)))
+
+
+def _intraclass(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    names = ("icc", "icc_lower_95", "icc_upper_95")
+    if len(x) < 3 or not (np.ptp(x) or np.ptp(y)):  # cases that are all the same cannot be told apart
+        return dict.fromkeys(names)
+    found = intraclass_correlation(np.column_stack((x, y)))
+    return dict(zip(names, (found.value, found.lower, found.upper)))
+
+
+def _limits(x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+    found = bland_altman(x, y) if len(x) >= 3 else None
+    figures: dict[str, float | None] = {}
+    for name in ("bias", "lower_limit", "upper_limit"):
+        lower, upper = getattr(found, f"{name}_interval", (None, None))
+        figures |= {f"{name}_ml": getattr(found, name, None), f"{name}_lower_95": lower, f"{name}_upper_95": upper}
+    return figures
 
 
 def volume_agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:
@@ -33,17 +68,12 @@ def volume_agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int
     Returns:
         {} without such a case; None for what needs more of them.
     """
-    pairs = [
-        {
-            "first": "reference", "second": "prediction", "first_ml": row["reference_ml"], "second_ml": row["found_ml"],
-            "dice": row["dice"], "kappa": math.nan,
-        }
-        for row in with_reference(rows)
-    ]  # fmt: skip
-    if not pairs:
+    own = with_reference(rows)
+    if not own:
         return {}
-    found = agreement_by_pair(pairs)[0]
-    return {**{name: found[name] for name in _NAMES}, "disagreement_signed": -found["disagreement_signed"]}
+    reference, found = (np.array([row[name] for row in own]) for name in ("reference_ml", "found_ml"))
+    figures = volume_figures(reference, found)
+    return {"cases": len(own), **figures, "disagreement_signed": -figures["disagreement_signed"]}
 
 
 def volume_lines(found: Mapping[str, Any]) -> list[str]:
