@@ -205,3 +205,23 @@ def room(slicerHost, tmp_path, monkeypatch):
     widget.worklist._scans = widget.worklist._dataset = ""
     widget.worklist._show()
     widget.logic.client = None
+
+
+@pytest.fixture
+def office(room):
+    """A room with three scans listed and a second worker that answers what the test tells it to."""
+    from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+
+    room.widget.jobs.abandon()
+    room.second = AnswerlessClient()
+    room.widget.jobs.client = room.second
+    room.parts = room.widget.datasetUi
+    parts = (room.parts.agreementCollapsibleButton, room.parts.improveCollapsibleButton)
+    for part in parts:
+        part.collapsed = False
+    room.writeScans()
+    room.openList()
+    yield room
+    for part in parts:
+        part.collapsed = True
+    room.widget.jobs.abandon()

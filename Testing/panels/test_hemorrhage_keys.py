@@ -1,7 +1,7 @@
 """Keys and what is in hand in the HemorrhageSeg panel: one press is one decision; brush and segment stay as chosen."""
 
 import pytest
-from panels.test_hemorrhage_dataset import prepare, waitForPreparing
+from panels.next_case import prepare, waitForPreparing
 
 
 def hold(room, keys, count=4) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from panels.test_hemorrhage_dataset import prepare, waitForPreparing
+from panels.next_case import prepare, waitForPreparing
 
 
 def openAnotherFolder(room, count=2) -> list:
