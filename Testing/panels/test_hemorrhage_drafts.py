@@ -234,7 +234,7 @@ def testMaskOfADeletedScanIsKeptAndDoesNotStayOverTheNextCase(begun):
 
 
 def testLoadedScanOfATiltedGantryIsAcceptedOnTheGridOfItsResult(room):
-    from panels.test_warped_scan import acquisitionTransform
+    from panels.warped_scan import acquisitionTransform
 
     from radiologycnn.images import read_volume
     from RadiologyCNNLib.VolumeExchange import inWorld
