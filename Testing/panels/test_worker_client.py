@@ -1,106 +1,11 @@
 """WorkerClient by itself: whatever the worker does, each job ends once and the panel hears why."""
 
 import json
-import logging
-import subprocess
-import sys
 
 import pytest
+from panels.worker_bench import Bench
 
-from RadiologyCNNLib.Signal import Signal
-from RadiologyCNNLib.WorkerClient import (
-    CANCEL_GRACE_SECONDS,
-    RESTARTS_PER_MINUTE,
-    START_SECONDS,
-    WorkerClient,
-    WorkerError,
-)
-
-
-class FakeProcess:
-    """A process that only remembers what it was told."""
-
-    def __init__(self):
-        self.starts = 0
-        self.killed = []
-        self.written = []
-        self.isRunning = False
-        self.inputIsClosed = False
-        self.obeysQuit = True
-
-    def start(self):
-        self.starts += 1
-        self.isRunning = True
-        self.written = []
-
-    def write(self, data):
-        self.written.append(json.loads(data))
-
-    def closeInput(self):
-        self.inputIsClosed = True
-
-    def kill(self, pid):
-        self.killed.append(pid)
-        self.isRunning = False
-
-    def waitForFinished(self, milliseconds):
-        self.isRunning = self.isRunning and not self.obeysQuit
-        return not self.isRunning
-
-
-class FakeScheduler:
-    """Timers that run when the test lets time pass."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.timers = []
-
-    def after(self, seconds, function):
-        timer = FakeTimer(self.now + seconds, function)
-        self.timers.append(timer)
-        return timer
-
-    def passTime(self, seconds):
-        self.now += seconds
-        for timer in list(self.timers):
-            if timer.function is not None and timer.due <= self.now:
-                function, timer.function = timer.function, None
-                function()
-
-
-class FakeTimer:
-    def __init__(self, due, function):
-        self.due = due
-        self.function = function
-
-    def cancel(self):
-        self.function = None
-
-
-class Bench:
-    """A client on a fake process, with all that it has told."""
-
-    def __init__(self):
-        self.process = FakeProcess()
-        self.scheduler = FakeScheduler()
-        self.client = WorkerClient(self.process, self.scheduler, clock=lambda: self.scheduler.now)
-        self.told = []
-        self.states = []
-        for name in ("result", "failed", "cancelled", "progress"):
-            getattr(self.client, name).connect(lambda *arguments, name=name: self.told.append((name, *arguments)))
-        self.client.stateChanged.connect(self.states.append)
-
-    def say(self, **message):
-        self.process.onBytes(json.dumps(message).encode() + b"\n")
-
-    def sayReady(self, pid=4711):
-        self.say(event="ready", pid=pid, version="0", protocol=1)
-
-    def ends(self, job):
-        return [told[0] for told in self.told if told[1] == job and told[0] != "progress"]
-
-    def commands(self):
-        return [request["cmd"] for request in self.process.written]
+from RadiologyCNNLib.WorkerClient import CANCEL_GRACE_SECONDS, RESTARTS_PER_MINUTE, START_SECONDS, WorkerError
 
 
 @pytest.fixture
@@ -314,40 +219,3 @@ def test_stop_uses_force_where_politeness_fails(bench):
     bench.client.stop()
     assert bench.process.killed == [99]
     assert bench.client.state == "stopped"
-
-
-def test_signal_tells_everybody_even_where_one_fails(caplog):
-    heard = []
-    signal = Signal("value")
-
-    def fail(value):
-        raise ValueError(value)
-
-    signal.connect(fail)
-    signal.connect(heard.append)
-    signal.connect(heard.append)
-    with caplog.at_level(logging.ERROR):
-        signal.emit(1)
-    assert heard == [1]
-    assert "ValueError" in caplog.text
-    signal.disconnect(heard.append)
-    signal.disconnect(heard.append)
-    signal.emit(2)
-    assert heard == [1]
-
-
-def test_panel_side_imports_neither_torch_nor_anything_as_heavy(repository):
-    program = (
-        "import sys, types, slicer, slicer.util\n"
-        "sys.modules['slicer.i18n'] = types.SimpleNamespace(tr=str, translate=lambda context, text: text)\n"
-        "import RadiologyCNNLib.WorkerClient, RadiologyCNNLib.VolumeExchange\n"
-        "import RadiologyCNNLib.Installer, RadiologyCNNLib.ModelSelector\n"
-        "no = lambda system: False\n"
-        "system = type('S', (), {'usesOtherPython': no, 'hasNvidiaGpu': no})()\n"
-        "assert RadiologyCNNLib.Installer.Installer(system=system)"
-        ".missing() is not None\n"
-        "RadiologyCNNLib.ModelSelector.modelChoices('hemorrhage-segmentation')\n"
-        "print([name for name in ('torch', 'scipy', 'SimpleITK', 'pydicom', 'safetensors') if name in sys.modules])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=repository)
-    assert done.stdout.strip() == "[]", done.stderr
