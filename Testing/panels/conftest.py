@@ -3,11 +3,13 @@
 One host lives for the whole test session, as the real application would; each test starts with an empty scene.
 """
 
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -225,3 +227,21 @@ def office(room):
     for part in parts:
         part.collapsed = True
     room.widget.jobs.abandon()
+
+
+@pytest.fixture
+def versions(monkeypatch):
+    """Package versions as the metadata tells them; a package that is not named here is as it really is."""
+    told = {}
+    real = importlib.metadata.distribution
+
+    def distribution(name):
+        if name in told:
+            if told[name] is None:
+                raise importlib.metadata.PackageNotFoundError(name)
+            metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {told[name]}\n\nThe text\nVersion: 9999\n"
+            return SimpleNamespace(read_text=lambda file: metadata if file == "METADATA" else None)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    return told

@@ -1,76 +1,16 @@
 """Installer: what it asks, what it installs, and what it says when that fails."""
 
-import importlib
-import importlib.metadata
+import importlib.util
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
-from packaging.requirements import Requirement
+from panels.installer_system import FakeSystem
 
 import RadiologyCNNLib.Installer
-from radiologycnn.networks.installed import is_installed
 from RadiologyCNNLib.Installer import Installer
-from RadiologyCNNLib.WorkerRequirements import COMMON_REQUIREMENTS, isMet
 
 MISSING = "a-package-that-nobody-has>=1"
-
-
-class FakeSystem:
-    """Slicer, as the installer sees it, with an installation that goes as the test says."""
-
-    def __init__(self):
-        self.answer = True
-        self.questions = []
-        self.installed = []
-        self.hasTorchExtension = True
-        self.output = "Collecting things"
-        self.error = None
-        self.torchError = None
-        self.otherPython = False
-        self.testing = False
-        self.busy = False
-        self.gpu = False
-        self.afterInstall = lambda: None
-
-    def usesOtherPython(self):
-        return self.otherPython
-
-    def isTesting(self):
-        return self.testing
-
-    def hasNvidiaGpu(self):
-        return self.gpu
-
-    def isInstallerBusy(self):
-        return self.busy
-
-    def confirm(self, question):
-        self.questions.append(question)
-        return self.answer(question) if callable(self.answer) else self.answer
-
-    def pipInstall(self, requirements):
-        self.installed += requirements
-        print(self.output)
-        if self.error is not None:
-            raise self.error
-        self.afterInstall()
-
-    def torchInstaller(self):
-        return self._installTorch if self.hasTorchExtension else None
-
-    def _installTorch(self):
-        self.installed.append("torch")
-        print(self.output)
-        if self.torchError is not None:
-            raise self.torchError
-        self.afterInstall()
-        importlib.import_module("torch")  # as the PyTorch extension does after it has installed torch
-
-    def installExtension(self, name):
-        self.installed.append(f"extension {name}")
-        return True
 
 
 @pytest.fixture
@@ -78,62 +18,10 @@ def system():
     return FakeSystem()
 
 
-@pytest.fixture
-def versions(monkeypatch):
-    """Package versions as the metadata tells them; a package that is not named here is as it really is."""
-    told = {}
-    real = importlib.metadata.distribution
-
-    def distribution(name):
-        if name in told:
-            if told[name] is None:
-                raise importlib.metadata.PackageNotFoundError(name)
-            metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {told[name]}\n\nThe text\nVersion: 9999\n"
-            return SimpleNamespace(read_text=lambda file: metadata if file == "METADATA" else None)
-        return real(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
-    return told
-
-
 def test_nothing_is_asked_where_nothing_is_missing(system):
     outcome = Installer(["numpy>=1"], system).ensure()
     assert outcome.isReady
     assert system.questions == []
-
-
-def test_versions_that_are_too_old_are_missing(versions):
-    versions["numpy"] = "1.20"
-    assert not isMet(Requirement("numpy>=1.26"))
-    versions["numpy"] = "2.0.0rc1"
-    assert isMet(Requirement("numpy>=1.26"))
-
-
-@pytest.mark.parametrize("name", ["torch", "openvino"])
-@pytest.mark.parametrize("left", ["package", "metadata", "folder"])
-def test_half_installed_package_is_missing(versions, monkeypatch, tmp_path, name, left):
-    """Package without metadata, metadata without package, a folder alone: pip was ended, or a file was in use."""
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)])
-    monkeypatch.delitem(sys.modules, name, raising=False)
-    if left != "metadata":
-        (tmp_path / name).mkdir()
-    if left == "package":
-        (tmp_path / name / "__init__.py").write_text("")
-    versions[name] = None if left == "package" else "9999.0"
-    importlib.invalidate_caches()
-    assert not isMet(Requirement(f"{name}>=1"))
-    assert is_installed(name) == (left == "package")
-
-
-def test_versions_are_read_as_the_whole_metadata_say_them():
-    for requirement in map(Requirement, COMMON_REQUIREMENTS):
-        exact = Requirement(f"{requirement.name}=={importlib.metadata.version(requirement.name)}")
-        assert isMet(exact)
-
-
-def test_package_that_slicer_built_itself_counts_without_metadata(versions):
-    versions["numpy"] = None
-    assert isMet(Requirement("numpy>=1.26"))
 
 
 def test_one_question_names_everything_and_no_means_no(system):
@@ -247,9 +135,6 @@ def test_tests_of_slicer_install_nothing(system):
 def test_another_python_of_the_persons_choice_is_left_alone(system):
     system.otherPython = True
     assert Installer([MISSING], system).isReady
-
-
-# What suits the computer: OpenVINO for the processor, PyTorch where a GPU can use it
 
 
 @pytest.fixture
