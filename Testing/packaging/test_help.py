@@ -1,4 +1,4 @@
-"""What ``--help`` shows is all that was written: Rich takes "[words]" for markup and leaves them out."""
+"""What ``--help`` shows is all that was written, in whole lines: Rich takes "[words]" for markup and leaves them out."""
 
 from collections.abc import Iterator
 
@@ -37,3 +37,15 @@ def test_defaults_in_words_are_shown() -> None:
     ):
         done = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "300"})
         assert all(one in done.output for one in shown)
+
+
+def test_help_fills_the_lines_of_the_terminal() -> None:
+    """Typer breaks a paragraph after the first where its source does."""
+
+    def texts(application):
+        for group in application.registered_groups:
+            yield from texts(group.typer_instance)
+        yield from (command.help for command in application.registered_commands)
+
+    found = list(texts(app))
+    assert len(found) > 20 and not any("\n" in text.replace("\n\n", "") for text in found)
