@@ -12,10 +12,7 @@ from radiologycnn.networks.dice_loss import dice_loss
 from radiologycnn.training.checkpoints import load_checkpoint, save_checkpoint
 from radiologycnn.training.grid_search import parse_grid
 from radiologycnn.training.hemorrhage import trainer as hemorrhage
-from radiologycnn.training.hemorrhage.losses import (
-    segmentation_loss,
-    types_loss,
-)
+from radiologycnn.training.hemorrhage.losses import segmentation_loss, types_loss
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.hemorrhage.settings import TrainingSettings as HemorrhageSettings
 from radiologycnn.training.settings_file import read_settings
