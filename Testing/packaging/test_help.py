@@ -1,4 +1,4 @@
-"""What ``--help`` shows is all that was written, in whole lines: Rich takes "[words]" for markup and leaves them out."""
+"""What ``--help`` shows is all that was written, in full lines: Rich takes "[words]" for markup and leaves them out."""
 
 from collections.abc import Iterator
 
