@@ -3,19 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from typer.testing import CliRunner
-
-from radiologycnn.cli import app
+from engine.terminal import output_of
 
 MATRIX = np.diag([1.0, 1.0, 2.0, 1.0])
 
 
 def run(*arguments: object) -> str:
     """What the command prints with these words; its errors are raised as they are."""
-    finished = CliRunner().invoke(
-        app, ["evaluate", *map(str, arguments)], catch_exceptions=False, standalone_mode=False
-    )
-    return finished.output
+    return output_of("evaluate", *arguments)
 
 
 def box(first: int) -> np.ndarray:

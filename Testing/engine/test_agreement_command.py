@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
-from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.agreement import bland_altman, intraclass_correlation
 from radiologycnn.evaluation.agreement_report import (
@@ -46,8 +45,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> str:
-    arguments = ["agreement", *map(str, arguments)]
-    return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+    return output_of("agreement", *arguments)
 
 
 def test_tables_of_the_paper(study, tmp_path) -> None:

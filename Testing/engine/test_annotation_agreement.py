@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine.annotated_folder import VOXEL_ML, annotated_folder
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
-from radiologycnn.cli import app
 from radiologycnn.evaluation.agreement_report import agreement_of_raters
 from radiologycnn.evaluation.rater_agreement import find_raters
 from radiologycnn.images import read_volume
@@ -80,9 +79,7 @@ def test_tables_and_plots_say_what_the_figures_say(record) -> None:
 
 
 def test_command_takes_the_dataset_itself(folder, tmp_path) -> None:
-    arguments = ["agreement", str(folder), "-o", str(tmp_path), "--method", "network"]
-    printed = CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
-    assert "network" in printed
+    assert "network" in output_of("agreement", folder, "-o", tmp_path, "--method", "network")
     with (tmp_path / "disagreement.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["measure"] for row in rows] == ["absolute"] * 4 + ["signed"] * 4

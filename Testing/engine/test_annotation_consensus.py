@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine.annotated_folder import MATRIX, SHAPE, VOXEL_ML, annotated_folder, ball
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
 from radiologycnn.annotation.consensus import make_consensus, refresh_consensus
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.store import AnnotationStore
-from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.hemorrhage.mask_values import types_text
 from radiologycnn.images import read_volume
@@ -143,8 +142,7 @@ def test_what_cannot_be_combined(folder, tmp_path) -> None:
 
 def test_by_command_line(folder) -> None:
     def run(*arguments: object) -> str:
-        arguments = ["consensus", str(folder), *map(str, arguments)]
-        return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+        return output_of("consensus", folder, *arguments)
 
     printed = run("--method", "staple", "--use-for-training")
     assert "Training reads the consensus." in printed and "case-0004" in printed

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine.hand_made import head_phantom
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
-from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.label_scores import label_overlaps, score_labels
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
@@ -40,10 +39,6 @@ TINY = {
     "epochs": 2,
     "coarse_epochs": 1,
 }
-
-
-def run(*arguments: object) -> str:
-    return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False, standalone_mode=False).output
 
 
 def write_folder(folder: Path, values: dict[str, str], described: bool = True, types: bool = True) -> Path:
@@ -159,8 +154,8 @@ def test_simulated_scans_to_learn_types_from_hold_each_as_often(monkeypatch) -> 
 def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> None:
     data = write_folder(tmp_path / "data", BHSD)
     (tmp_path / "settings.json").write_text(json.dumps({"settings": {**TINY, "validation_share": 0.4}}))
-    said = run("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings", tmp_path / "settings.json",
-        "--types", "--device", "cpu", "--name", "five")  # fmt: skip
+    said = output_of("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings",
+        tmp_path / "settings.json", "--types", "--device", "cpu", "--name", "five")  # fmt: skip
     package = load_package(tmp_path / "run" / "five-0.1.0")
     assert [(label["value"], label["name"]) for label in package.labels] == [
         (label.value, label.name) for label in BLEED_TYPES.values()
@@ -188,7 +183,7 @@ def test_a_model_of_types_from_a_folder_to_figures_of_each_type(tmp_path) -> Non
 def test_cross_validation_of_types_has_a_figure_of_each(tmp_path) -> None:
     data = write_folder(tmp_path / "data", STANDARD)
     (tmp_path / "settings.json").write_text(json.dumps({"settings": {**TINY, "coarse_epochs": 0, "epochs": 1}}))
-    printed = run("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings",
+    printed = output_of("train", "hemorrhage", "--data", data, "-o", tmp_path / "run", "--settings",
                   tmp_path / "settings.json", "--types", "--folds", 2, "--device", "cpu")  # fmt: skip
     with (tmp_path / "run" / "cross-validation.csv").open(newline="") as file:
         pooled = {row["figure"]: row for row in csv.DictReader(file) if row["part"] == "pooled"}
@@ -234,7 +229,7 @@ def test_evaluate_compares_types_of_different_values(tmp_path) -> None:
     write_image(reference / "a.nii.gz", box(5, 2), matrix)  # BHSD's
     write_image(found / "b" / "mask.nii.gz", box(3, 3), matrix)  # an sdh
     write_image(reference / "b.nii.gz", box(3, 1), matrix)  # which was an edh
-    printed = run("evaluate", "masks", found, reference, "-o", tmp_path / "out", "--types")
+    printed = output_of("evaluate", "masks", found, reference, "-o", tmp_path / "out", "--types")
     with (tmp_path / "out" / "types.csv").open(newline="") as file:
         rows = {(row["case"], row["type"]): float(row["dice"]) for row in csv.DictReader(file)}
     assert rows == {("a", "iph"): pytest.approx(0.5), ("b", "sdh"): 0.0, ("b", "edh"): 0.0}
@@ -246,7 +241,7 @@ def test_evaluate_compares_types_of_different_values(tmp_path) -> None:
     assert "Epidural hemorrhage" in printed and "Intraventricular" not in printed
     write_image(found / "a.nii.gz", box(3, 7), matrix)
     with pytest.raises(InputError, match="no type of bleed"):
-        run("evaluate", "masks", found, reference, "-o", tmp_path / "other", "--types")
+        output_of("evaluate", "masks", found, reference, "-o", tmp_path / "other", "--types")
 
 
 def test_masks_away_from_what_says_their_values_are_not_taken_for_others(tmp_path) -> None:
@@ -259,7 +254,7 @@ def test_masks_away_from_what_says_their_values_are_not_taken_for_others(tmp_pat
     write_image(masks / "first.nii.gz", box(3, 1), matrix)  # BHSD's
     (data / "dataset_description.json").write_text(json.dumps({"MaskValues": BHSD}))
     (data / "cases.csv").write_text(f"id,mask\na,{masks / 'first.nii.gz'}\n")
-    run("evaluate", "masks", found, data, "-o", tmp_path / "out", "--types")
+    output_of("evaluate", "masks", found, data, "-o", tmp_path / "out", "--types")
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["types"]["edh"]["dice"] == 1.0
 
 
@@ -283,7 +278,7 @@ def test_blood_or_none_does_not_count_as_iph(tmp_path, said) -> None:
     arguments = ("evaluate", "masks", found, reference, "-o", tmp_path / "out", "--types")
     if said in ("nothing", "blood", "no iph"):
         with pytest.raises(InputError, match=r"no value but 1.*case “b” holds other types"):
-            run(*arguments)
+            output_of(*arguments)
         assert not (tmp_path / "out").exists()
     else:
-        assert "Intraparenchymal" in run(*arguments)
+        assert "Intraparenchymal" in output_of(*arguments)

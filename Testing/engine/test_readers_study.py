@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from engine.dicom_phantom import ball, write_series
 from engine.reader_study import MARK, write_empty_study
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
-from radiologycnn.cli import app
 from radiologycnn.errors import InputError
 from radiologycnn.readers.answers import Answer, read_answers, readers_of, write_answers
 from radiologycnn.readers.marks import PeakCheck, TearMark, check_peak
@@ -59,8 +58,7 @@ def test_settings_come_back_and_wrong_ones_are_refused(folder: Path) -> None:
 
 def test_settings_stay_once_there_are_answers(folder: Path) -> None:
     def new(*arguments: str) -> str:
-        arguments = ("readers", "new", str(folder), *arguments)
-        return CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False).output
+        return output_of("readers", "new", folder, *arguments)
 
     assert "Note" not in new("--seed", "1", "--title", "Spring")
     assert "earlier ones: title “Spring”, show_map false, seed 1." in new("--show-map")

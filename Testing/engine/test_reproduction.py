@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 from engine.reproduced_folder import check_report, contents
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
 from radiologycnn.baselines.interface import ScanCase
-from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
 from radiologycnn.evaluation.rater_agreement import agreement_by_pair
 from radiologycnn.networks.architectures import build_network, count_parameters
@@ -114,8 +113,7 @@ def test_reduced_run_trains_every_method_of_the_paper_and_is_no_quick_one(tmp_pa
     assert (shim.methods, shim.quick) == (SHIM_METHODS, False) and shim.training + shim.test < 1000
     for paper in ("arab2020", "shim2020"):
         with pytest.raises(InputError, match="two runs"):
-            words = ["reproduce", paper, "--quick", "--reduced", "-o", str(tmp_path)]
-            CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
+            output_of("reproduce", paper, "--quick", "--reduced", "-o", tmp_path)
 
 
 def test_every_rival_of_a_reduced_shim_run_is_a_small_network_of_its_grid(tmp_path) -> None:

@@ -15,9 +15,8 @@ import torch
 from engine.forked import command, run_command, two_processes
 from engine.hand_made import head_phantom
 from engine.head_folder import TINY_HEADS, write_head_folder
-from typer.testing import CliRunner
+from engine.terminal import output_of
 
-from radiologycnn.cli import app
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
@@ -34,7 +33,7 @@ def train(*arguments: object) -> list[str]:
 
 
 def run(*arguments: object) -> str:
-    return CliRunner().invoke(app, train(*arguments), catch_exceptions=False, standalone_mode=False).output
+    return output_of(*train(*arguments))
 
 
 @pytest.fixture(scope="module")

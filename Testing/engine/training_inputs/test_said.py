@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from engine.terminal import output_of
 from engine.training_inputs.newcomer import SETTINGS
 from typer.testing import CliRunner
 
@@ -77,9 +78,8 @@ def test_mistakes_on_the_command_line_are_told_before_anything_is_written(own, t
         (("--start-from", "no-such-model"), "no-such-model"),
         (("--folds", "1"), "1 is no number of folds"),
     ):
-        command = ["train", "hemorrhage", "--data", str(own), "-o", str(tmp_path / "run"), *small, *words]
         with pytest.raises(InputError, match=message):
-            CliRunner().invoke(app, command, catch_exceptions=False, standalone_mode=False)
+            output_of("train", "hemorrhage", "--data", own, "-o", tmp_path / "run", *small, *words)
         assert not (tmp_path / "run").exists()
     with pytest.raises(InputError, match="There is no folder"):
         HemorrhageTask(SETTINGS, tmp_path / "nowhere", device="cpu").prepare(tmp_path / "run")
