@@ -18,6 +18,9 @@ os.environ.setdefault("PYSIDE6_OPTION_PYTHON_ENUM", "0x2")  # enums as int, as i
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets  # noqa: F401
 
+from .newer_than_slicer import ABSENT_SIGNALS, Absent, hide_newer
+from .pythonqt_signals import class_name, connect, disconnect
+
 if not isinstance(QtCore.Qt.Checked, int):
     raise ImportError("PySide6 was imported before the host: its enums are not integers, as PythonQt's are")
 
@@ -26,14 +29,12 @@ generic_set_attribute = ctypes.pythonapi.PyObject_GenericSetAttr
 generic_set_attribute.argtypes = [ctypes.py_object] * 3
 generic_set_attribute.restype = ctypes.c_int
 
-_static_connect = QtCore.QObject.connect
-_static_disconnect = QtCore.QObject.disconnect
 _set_property = QtCore.QObject.setProperty
 _get_property = QtCore.QObject.property
-_connections: dict[tuple[int, str], list[tuple[Callable, Callable]]] = {}
 _applied = False
 # PySide6's loader of .ui files sets every child as an attribute of the top widget; PythonQt does not
 loading_ui = False
+ANSWERED_HERE = frozenset({"connect", "disconnect", *ABSENT_SIGNALS})
 
 
 class PropertyAttribute:
@@ -84,84 +85,9 @@ def check_value(name: str, type_name: str, value: object) -> None:
         raise TypeError(f"property '{name}': PythonQt makes no whole number of a {type(value).__name__}")
 
 
-def class_name(instance: QtCore.QObject) -> str:
-    """Name of the object's class as Qt knows it."""
-    return QtCore.QObject.metaObject(instance).className()
-
-
 def is_host_class(cls: type) -> bool:
     """True for a class written in Python (a stand-in, or a subclass in a panel)."""
     return not cls.__module__.startswith("PySide6")
-
-
-def normalized(signature: str) -> str:
-    """Qt's normal form of a signature: no blanks, no names of const references."""
-    return QtCore.QMetaObject.normalizedSignature(signature).data().decode()
-
-
-def trimmed(callback: Callable) -> Callable:
-    """The callback, given no more arguments than it takes, as PythonQt does for functions and methods.
-
-    PythonQt counts default arguments too, so a lambda's defaults are overwritten by the signal's arguments; other
-    callables (functools.partial, objects) get every argument.
-    """
-    function = getattr(callback, "__func__", callback)
-    if isinstance(function, type(print)):  # a C++ method: Qt would not find its slot by name
-        taken = None
-    elif inspect.isfunction(function) and not function.__code__.co_flags & inspect.CO_VARARGS:
-        taken = function.__code__.co_argcount - (1 if inspect.ismethod(callback) else 0)
-    else:
-        taken = None
-
-    def slot(*arguments):
-        callback(*arguments[:taken])
-
-    return slot
-
-
-def find_signal(sender: QtCore.QObject, signature: str) -> tuple[QtCore.QObject, str]:
-    """Sender and signature to hand to Qt for a C++ signature; raises where no such signal exists."""
-    normal = normalized(signature)
-    for cls in type(sender).__mro__:
-        stand_in = cls.__dict__.get("_SIGNATURES", {}).get(normal)
-        if stand_in is not None:
-            normal = stand_in
-            break
-    if QtCore.QObject.metaObject(sender).indexOfSignal(normal) < 0:
-        raise ValueError(f"'{class_name(sender)}' object has no signal {signature!r}")
-    return sender, normal
-
-
-def connect(sender: QtCore.QObject, signature: str, *receiver) -> bool:
-    """PythonQt's ``object.connect("signal(type)", callable)`` or ``connect("signal", object, "slot()")``."""
-    sender, normal = find_signal(sender, signature)
-    if len(receiver) == 2:
-        target, slot_signature = receiver
-        return bool(_static_connect(sender, QtCore.SIGNAL(normal), target, QtCore.SLOT(normalized(slot_signature))))
-    (callback,) = receiver
-    if not callable(callback):
-        raise TypeError(f"connect({signature!r}): {callback!r} cannot be called")
-    slot = trimmed(callback)
-    if "::" in normal:  # PySide6 does not read scoped types in a signature
-        getattr(sender, normal.split("(")[0]).connect(slot)
-    else:
-        _static_connect(sender, QtCore.SIGNAL(normal), slot)
-    _connections.setdefault((shiboken6.getCppPointer(sender)[0], normal), []).append((callback, slot))
-    return True
-
-
-def disconnect(sender: QtCore.QObject, signature: str, callback: Callable | None = None) -> bool:
-    """PythonQt's ``object.disconnect("signal(type)", callable)``; False where it was not connected."""
-    sender, normal = find_signal(sender, signature)
-    pairs = _connections.get((shiboken6.getCppPointer(sender)[0], normal), [])
-    found = [pair for pair in pairs if callback is None or pair[0] == callback]
-    for pair in found:
-        pairs.remove(pair)
-        if "::" in normal:
-            getattr(sender, normal.split("(")[0]).disconnect(pair[1])
-        else:
-            _static_disconnect(sender, QtCore.SIGNAL(normal), pair[1])
-    return bool(found)
 
 
 def _declared(cls: type, name: str) -> object:
@@ -186,7 +112,7 @@ def _make_get_attribute(original: Callable) -> Callable:
             return lambda *arguments: _bound_connect(self, original, *arguments)
         if name == "disconnect":
             return lambda *arguments: _bound_disconnect(self, original, *arguments)
-        if isinstance(_declared(type(self), name), _Absent):
+        if isinstance(_declared(type(self), name), Absent):
             raise AttributeError(f"'{class_name(self)}' emits no {name} in Slicer 5.12")
         return original(self, name)
 
@@ -259,55 +185,6 @@ def _add_properties(cls: type) -> None:
         setattr(cls, name, PropertyAttribute(name, original, setter, meta_property))
 
 
-# what PySide6's Qt has and the Qt 5.15 of Slicer 5.12 has not, or what only PySide6 has
-NEWER_THAN_SLICER = {
-    "QtCore.QTimer": "id intervalAsDuration remainingTimeAsDuration",
-    "QtCore.QProcess": "UnixProcessFlag UnixProcessParameters failChildProcessModifier setUnixProcessParameters "
-    "startCommand unixProcessParameters",
-    "QtCore.QIODevice": "readLineInto",
-    "QtGui.QAction": "associatedObjects checkableChanged enabledChanged resetEnabled visibleChanged",
-    "QtGui.QShortcut": "keys setKeys",
-    "QtWidgets.QWidget": "accessibleIdentifier encodeMetricF find internalWinId isTopLevel painters "
-    "setAccessibleIdentifier setScreen topLevelWidget",
-    "QtWidgets.QLayout": "align getContentsMargins horizontalSizeConstraint setHorizontalSizeConstraint "
-    "setSizeConstraints setVerticalSizeConstraint totalMinimumHeightForWidth unsetContentsMargins "
-    "verticalSizeConstraint",
-    "QtWidgets.QFormLayout": "isRowVisible setRowVisible",
-    "QtWidgets.QGridLayout": "getItemPosition",
-    "QtWidgets.QCheckBox": "checkStateChanged",
-    "QtWidgets.QComboBox": "LabelDrawingMode labelDrawingMode setLabelDrawingMode",
-    "QtWidgets.QMessageBox": "Option buttonText options setButtonText setOption setOptions standardIcon testOption",
-    "QtWidgets.QAbstractSpinBox": "returnPressed",
-    "QtWidgets.QSplitter": "getRange",
-    "QtWidgets.QAbstractItemView": "keyboardSearchFlags setKeyboardSearchFlags setUpdateThreshold updateThreshold",
-}
-
-
-ABSENT_SIGNALS = {"checkStateChanged", "checkableChanged", "enabledChanged", "visibleChanged"}
-ANSWERED_HERE = frozenset({"connect", "disconnect", *ABSENT_SIGNALS})
-
-
-class _Absent:
-    """A member that the class lacks in Slicer."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def __get__(self, instance, owner):
-        raise AttributeError(f"'{owner.__name__}' has no attribute '{self.name}' in Slicer 5.12")
-
-    def __set__(self, instance, value):
-        self.__get__(instance, type(instance))
-
-
-def _hide_newer() -> None:
-    modules = {"QtCore": QtCore, "QtGui": QtGui, "QtWidgets": QtWidgets}
-    for path, names in NEWER_THAN_SLICER.items():
-        module, class_ = path.split(".")
-        for name in names.split():
-            setattr(getattr(modules[module], class_), name, _Absent(name))
-
-
 class _Name:
     """``object.name``: PythonQt's other way to reach objectName."""
 
@@ -342,7 +219,7 @@ def apply() -> None:
     QtCore.QTimer.singleShot = staticmethod(_single_shot)
     for cls in classes:
         _add_properties(cls)
-    _hide_newer()
+    hide_newer()
     for cls in (QtWidgets.QDialog, QtWidgets.QMenu, QtCore.QEventLoop):
         cls.exec_ = lambda self, *arguments, _exec=cls.exec: _exec(self, *arguments)
     # Shiboken answers "connect" before any class dictionary is looked at, in some classes on their own

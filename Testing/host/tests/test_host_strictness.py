@@ -9,7 +9,7 @@ for name in ("slicer", "PySide6"):
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed (pip install radiologycnn[host])", allow_module_level=True)
 
-from host import api_table, pythonqt, stand_in  # noqa: E402
+from host import api_table, newer_than_slicer, pythonqt, stand_in  # noqa: E402
 from host.slicer_host import import_stand_ins  # noqa: E402
 
 import_stand_ins()
@@ -105,5 +105,5 @@ def qt_classes():
 @pytest.mark.parametrize("cls", list(qt_classes()))
 def test_qt_class_has_no_more_than_in_slicer(cls):
     names = {name for base in cls.__mro__ for name in vars(base) if not name.startswith("_")}
-    visible = {name for name in names if not isinstance(inspect.getattr_static(cls, name), pythonqt._Absent)}
+    visible = {name for name in names if not isinstance(inspect.getattr_static(cls, name), newer_than_slicer.Absent)}
     assert visible - api_table.members(cls.__name__).names - PLUMBING == set()
