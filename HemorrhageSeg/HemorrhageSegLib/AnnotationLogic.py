@@ -64,7 +64,7 @@ class AnnotationLogic:
         """
         found = find_scans(Path(scans))
         store = self._makeStore(dataset or Path(scans) / DATASET_FOLDER, rater)
-        ids = store.add_sources([(scan.fingerprint, scan.name) for scan in found], keepNames)
+        ids = store.add_scans(found, keepNames)
         self._use(store, {ids[scan.fingerprint]: scan for scan in found})
         return len(found)
 

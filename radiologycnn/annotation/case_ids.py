@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radiologycnn.annotation.file_lock import file_lock
+from radiologycnn.annotation.former_ids import carry_over, ids_by_source
 from radiologycnn.annotation.json_files import create_once, json_bytes
 from radiologycnn.annotation.records import Case
 
@@ -16,28 +17,25 @@ if TYPE_CHECKING:
 LOCK_WAIT_S = 60.0
 
 
-def case_ids_of(dataset: AnnotationDataset, sources: Sequence[tuple[str, str]], keep_names: bool) -> dict[str, str]:
+def case_ids_of(
+    dataset: AnnotationDataset, sources: Sequence[tuple[str, str]], keep_names: bool, former: Mapping[str, str]
+) -> dict[str, str]:
     """Case id by fingerprint; a scan that has none yet gets one.
 
     Args:
         sources: (fingerprint, name) of each scan.
         keep_names: write the names down too, and make the ids of them; else ids are numbers.
+        former: fingerprint by which earlier versions knew a scan, by the fingerprint that it has now.
     """
-    known = _ids_by_source(dataset)
-    if any(fingerprint not in known for fingerprint, _name in sources):
+    known = ids_by_source(dataset)
+    if any(fingerprint not in known or former.get(fingerprint) in known for fingerprint, _name in sources):
         with file_lock(dataset.folder / "cases" / ".lock", LOCK_WAIT_S):
-            known = _ids_by_source(dataset)
+            carry_over(dataset, former)
+            known = ids_by_source(dataset)
             for fingerprint, name in sources:
                 if fingerprint not in known:
                     known[fingerprint] = _claim(dataset, fingerprint, name if keep_names else "")
     return {fingerprint: known[fingerprint] for fingerprint, _name in sources}
-
-
-def _ids_by_source(dataset: AnnotationDataset) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for case in dataset.cases():
-        known.setdefault(case.source, case.id)
-    return known
 
 
 def _claim(dataset: AnnotationDataset, fingerprint: str, name: str) -> str:
@@ -57,7 +55,7 @@ def _claim(dataset: AnnotationDataset, fingerprint: str, name: str) -> str:
             break
         number += 1
         wanted = f"{stem}-{number}" if stem else ""
-    first = _ids_by_source(dataset)[fingerprint]
+    first = ids_by_source(dataset)[fingerprint]
     if first != case_id:
         path.unlink(missing_ok=True)
     return first

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.dicom_file import looks_like_dicom
-from radiologycnn.errors import InputError
+from radiologycnn.errors import InputError, no_permission
+from radiologycnn.images.detached import voxel_files
 
 SCAN_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 NOT_SCANS = (".seg.nrrd", ".seg.nhdr")
 _END_BYTES = 1 << 16
-#: Of headers whose voxels lie in another file, and how they name it.
-_DETACHED = (".nhdr", ".mhd")
-_DATA_FILE = re.compile(r"^\s*(?:ElementDataFile\s*=|data ?file:)\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,13 @@ class ScanFile:
     Attributes:
         name: relative to the folder that was searched.
         fingerprint: of the content, see :func:`scan_fingerprint`.
+        former: by which earlier versions knew a scan with a detached header: of that header alone; "" for any other.
     """
 
     path: Path
     name: str
     fingerprint: str
+    former: str = ""
 
 
 def find_scans(folder: Path) -> list[ScanFile]:
@@ -39,7 +38,7 @@ def find_scans(folder: Path) -> list[ScanFile]:
     A folder that holds an annotation dataset is not entered.
 
     Raises:
-        InputError: no such folder, or no scan in it.
+        InputError: no such folder, no scan in it, or one that may not be read.
     """
     if not folder.is_dir():
         raise InputError("no-such-folder", f"There is no folder {folder}.", "Check the path.")
@@ -52,15 +51,15 @@ def find_scans(folder: Path) -> list[ScanFile]:
             continue
         names = sorted(name for name in files if not name.startswith("."))
         scans = [n for n in names if n.lower().endswith(SCAN_ENDINGS) and not n.lower().endswith(NOT_SCANS)]
+        scans = [name for name in scans if (Path(place) / name).is_file()]  # no links to what is gone
         if not scans:
             first = next((name for name in names if looks_like_dicom(Path(place) / name)), None)
             scans = [] if first is None else [first]
         for name in scans:
-            path = Path(place) / name
-            fingerprint = scan_fingerprint(path)
-            if fingerprint not in seen:
-                seen.add(fingerprint)
-                found.append(ScanFile(path, path.relative_to(folder).as_posix(), fingerprint))
+            scan = _scan_file(Path(place) / name, folder)
+            if scan.fingerprint not in seen:
+                seen.add(scan.fingerprint)
+                found.append(scan)
     if not found:
         raise InputError(
             "no-scans",
@@ -70,26 +69,25 @@ def find_scans(folder: Path) -> list[ScanFile]:
     return found
 
 
+def _scan_file(path: Path, folder: Path) -> ScanFile:
+    try:
+        fingerprint, of_header = scan_fingerprint(path), file_fingerprint(path)
+    except PermissionError as error:
+        raise no_permission(path.name) from error
+    former = of_header if of_header != fingerprint else ""
+    return ScanFile(path, path.relative_to(folder).as_posix(), fingerprint, former)
+
+
 def scan_fingerprint(path: Path) -> str:
-    """Of a scan's file, as :func:`file_fingerprint`; of one whose voxels lie in another file, of both.
+    """Of a scan's file, as :func:`file_fingerprint`; of one whose voxels lie in other files, of all of them.
 
     Scans that are cut or resampled alike often have headers that are the same to the letter.
     """
-    data = _data_file(path)
-    if data is None:
+    files = voxel_files(path)
+    if not files:
         return file_fingerprint(path)
-    both = file_fingerprint(path) + file_fingerprint(data)
-    return hashlib.sha256(both.encode()).hexdigest()[:32]
-
-
-def _data_file(header: Path) -> Path | None:
-    """The file that holds a header's voxels; None where they are in the file itself, or in several."""
-    if not header.name.lower().endswith(_DETACHED):
-        return None
-    with header.open("rb") as file:
-        named = _DATA_FILE.search(file.read(_END_BYTES).decode("utf-8", errors="replace"))
-    data = header.parent / named[1] if named else None
-    return data if data is not None and data.is_file() else None
+    together = "".join(map(file_fingerprint, [path, *files]))
+    return hashlib.sha256(together.encode()).hexdigest()[:32]
 
 
 def file_fingerprint(path: Path) -> str:

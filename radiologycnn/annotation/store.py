@@ -36,6 +36,7 @@ import numpy as np
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
 from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME
+from radiologycnn.annotation.former_ids import words_left_behind
 from radiologycnn.annotation.journal import Journal
 from radiologycnn.annotation.json_files import json_bytes
 from radiologycnn.annotation.manifest import refresh_manifest
@@ -49,6 +50,7 @@ from radiologycnn.annotation.records import (
     rater_id,
     utc_now,
 )
+from radiologycnn.annotation.scan_folder import ScanFile
 from radiologycnn.annotation.submission import Submissions
 from radiologycnn.errors import InputError
 from radiologycnn.images.write import write_atomically, write_nifti_in_parts
@@ -61,7 +63,7 @@ class AnnotationStore(Submissions):
     """One rater's hand on a dataset folder.
 
     Attributes:
-        problems: what :meth:`settle` could not settle when the folder was opened.
+        problems: what :meth:`settle` could not settle when the folder was opened, and what :meth:`add_scans` tells of.
 
     Args:
         folder: made where it is not there yet.
@@ -116,7 +118,17 @@ class AnnotationStore(Submissions):
         Returns:
             Case id by fingerprint.
         """
-        return case_ids_of(self, sources, keep_names)
+        return case_ids_of(self, sources, keep_names, {})
+
+    def add_scans(self, scans: Sequence[ScanFile], keep_names: bool = False) -> dict[str, str]:
+        """As :meth:`add_sources`, for the scans of a folder, which an earlier version may have known otherwise.
+
+        Where it cannot be told what this rater's earlier words are of, :attr:`problems` tells so.
+        """
+        former = {scan.fingerprint: scan.former for scan in scans if scan.former}
+        ids = case_ids_of(self, [(scan.fingerprint, scan.name) for scan in scans], keep_names, former)
+        self.problems += words_left_behind(self, former)
+        return ids
 
     def check_grid(self, case_id: str, shape_kji: Sequence[int], ijk_to_lps: np.ndarray) -> Case:
         """Make sure that a scan lies on the grid on which its case was first opened.

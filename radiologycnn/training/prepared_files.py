@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import Cancelled
+from radiologycnn.images.detached import is_detached, voxel_files
 from radiologycnn.images.write import write_atomically
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
-
-#: Headers whose voxels lie in another file of the same name.
-_DETACHED = (".hdr", ".img", ".mhd", ".nhdr")
 
 
 def fingerprint_of(files: Sequence[Path], **stated: object) -> str:
@@ -37,13 +35,19 @@ def fingerprint_of(files: Sequence[Path], **stated: object) -> str:
 def written(path: Path) -> list[tuple[str, int, int]]:
     """Name, size in bytes and time of change in ns of each file that a scan consists of; of those that are there."""
     if path.is_dir():
-        parts = path.rglob("*")
-    elif path.suffix.lower() in _DETACHED:
-        parts = path.parent.glob(f"{glob.escape(path.stem)}.*")
+        parts = list(path.rglob("*"))
+    elif is_detached(path):  # also what shares its name, whatever the header says
+        parts = [*path.parent.glob(f"{glob.escape(path.stem)}.*"), *voxel_files(path)]
     else:
-        parts = iter([path])
-    found = {part.relative_to(path.parent).as_posix(): part.stat() for part in parts if part.is_file()}
+        parts = [path]
+    found = {_name_beside(path, part): part.stat() for part in parts if part.is_file()}
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())]
+
+
+def _name_beside(path: Path, part: Path) -> str:
+    """A part of a scan by its place beside the scan, so that both can be moved; whole where it lies elsewhere."""
+    inside = part.is_relative_to(path.parent)
+    return (part.relative_to(path.parent) if inside else part).as_posix()
 
 
 @dataclass(frozen=True)
