@@ -9,6 +9,7 @@ from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.former_ids import carry_over, ids_by_source
 from radiologycnn.annotation.json_files import create_once, json_bytes
 from radiologycnn.annotation.records import Case
+from radiologycnn.reserved_names import is_reserved
 
 if TYPE_CHECKING:
     from radiologycnn.annotation.dataset import AnnotationDataset
@@ -62,10 +63,11 @@ def _claim(dataset: AnnotationDataset, fingerprint: str, name: str) -> str:
 
 
 def _plain_name(name: str) -> str:
-    """A scan's relative path as a case id: letters, digits, - and _ only."""
+    """A scan's relative path as a case id: letters, digits, - and _ only, and nothing that Windows makes no file of."""
     stem = name
     for ending in (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm"):
         if stem.lower().endswith(ending):
             stem = stem[: -len(ending)]
             break
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem).strip("-")[:80]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem).strip("-")[:80]
+    return f"scan-{plain}" if is_reserved(plain) else plain

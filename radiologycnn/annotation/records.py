@@ -12,6 +12,7 @@ import numpy as np
 
 from radiologycnn.errors import InputError
 from radiologycnn.images.boxes import Box, bounding_box, box_start, box_within, common_box, moved_box, whole_box
+from radiologycnn.reserved_names import is_reserved
 
 SCHEMA_VERSION = 1
 TO_DO, IN_PROGRESS, ACCEPTED, FLAGGED, REJECTED = "to-do", "in-progress", "accepted", "flagged", "rejected"
@@ -32,7 +33,8 @@ def rater_id(text: str) -> str:
     """A rater's id as it stands in file names: lower case, because some file systems take AB and ab for one name.
 
     Raises:
-        InputError: it holds anything but letters, digits, - and _, is too long, or means something else here.
+        InputError: it holds anything but letters, digits, - and _, is too long, or means something else here or to
+            Windows.
     """
     rater = text.strip().lower()
     if rater in RESERVED_RATERS:
@@ -42,6 +44,12 @@ def rater_id(text: str) -> str:
             "bad-rater",
             f"“{text.strip()}” cannot be a rater's id." if rater else "There is no rater id.",
             "Use initials or a number: up to 32 letters (a-z), digits, - and _.",
+        )
+    if is_reserved(rater):
+        raise InputError(
+            "bad-rater",
+            f"“{rater}” cannot be a rater's id: Windows allows no folder of that name.",
+            "Choose another one.",
         )
     return rater
 

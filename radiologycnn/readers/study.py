@@ -26,6 +26,7 @@ from typing import Any
 from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import read_class_table
+from radiologycnn.reserved_names import is_reserved
 
 SETTINGS_NAME = "study.json"
 TRUTH_NAME = "truth.csv"
@@ -194,7 +195,7 @@ def checked_reader(reader: str) -> str:
     """A reader's id, if it can name a file.
 
     Raises:
-        InputError: empty, too long, or with characters that file systems refuse.
+        InputError: empty, too long, a name that Windows keeps for itself, or with characters that file systems refuse.
     """
     reader = reader.strip()
     if not reader:
@@ -204,6 +205,12 @@ def checked_reader(reader: str) -> str:
             "bad-reader",
             f"“{reader[:MAXIMUM_READER_LENGTH]}” cannot be a reader id.",
             f"Use up to {MAXIMUM_READER_LENGTH} letters, digits, spaces, - and _.",
+        )
+    if is_reserved(reader):
+        raise InputError(
+            "bad-reader",
+            f"“{reader}” cannot be a reader id: Windows allows no file of that name.",
+            "Choose another one.",
         )
     return reader
 
