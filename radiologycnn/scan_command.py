@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import typer
 
 from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
-from radiologycnn.progress import IsCancelled, Progress
+from radiologycnn.progress import IsCancelled, Progress, part_of
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
         report(0.05, "Loading the model")
         network = load()
         try:
-            return self.look(network, volume, folder, lambda part, stage: report(0.1 + 0.9 * part, stage), stopped)
+            return self.look(network, volume, folder, part_of(report, 0.1, 1.0), stopped)
         except InputError as error:
             if SIZE_LOST not in volume.notes:
                 raise

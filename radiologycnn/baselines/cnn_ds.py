@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
+from radiologycnn.baselines.interface import PREPARED, TRAINED, Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.operating_point import operating_threshold, outlined_on_grid
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
@@ -83,16 +83,18 @@ class CnnDsSegmenter(Segmenter):
 
     def _train(self, learning: Learning[ScanCase], packaged: Path) -> None:
         settings, folder = self.settings, learning.folder
-        paths = prepared_on_grid(learning, settings)
+        paths = prepared_on_grid(learning.part(0.0, PREPARED), settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
         loop = SegmentationLoop(network, settings, *paths, folder, self.device, learning.cancelled)
-        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.part(PREPARED, TRAINED).progress)
         network.load_state_dict(result.state_dict)
         network.eval()
         preprocessing = preprocessing_of(settings)
         threshold = operating_threshold(
-            settings, learning, lambda volume: outlined_on_grid(network, preprocessing, volume, self.device)
+            settings,
+            learning.part(TRAINED, 1.0),
+            lambda volume: outlined_on_grid(network, preprocessing, volume, self.device),
         )
         model = ModelName(self.name.replace("_", "-"), title=self.title)
         trained = NetworkRecord(HEMORRHAGE_TASK, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()])

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
+from radiologycnn.baselines.interface import TRAINED, Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.intracranial import intracranial
 from radiologycnn.baselines.operating_point import MaskAt, best_threshold
 from radiologycnn.errors import InputError, missing_package
@@ -79,7 +79,7 @@ class ForestSegmenter(Segmenter):
     def learn(self, learning: Learning[ScanCase]) -> Fit:
         samples, path = learning.folder / _SAMPLES, learning.folder / _RECORD
         if not samples.exists():
-            self._sample(learning, samples)
+            self._sample(learning.part(0.0, TRAINED), samples)
         with np.load(samples) as arrays:
             features, blood, ranges = arrays["features"], arrays["blood"], arrays["ranges"]
             stages = {"features": float(arrays["seconds"]) if "seconds" in arrays else 0.0}
@@ -92,7 +92,7 @@ class ForestSegmenter(Segmenter):
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if "stages" not in record:  # earlier versions kept a threshold that was chosen on the training cases
             started = time.perf_counter()
-            threshold = best_threshold(learning, self.outlined)
+            threshold = best_threshold(learning.part(TRAINED, 1.0), self.outlined)
             stages["threshold"] = time.perf_counter() - started
             record = {"threshold": threshold, "seconds": sum(stages.values()), "stages": stages}
             write_atomically(path, json.dumps(record).encode())

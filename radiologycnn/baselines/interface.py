@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,7 +19,7 @@ from radiologycnn.errors import Cancelled
 from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
-from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress, part_of
 from radiologycnn.training.prepared_files import CaseToPrepare, fingerprint_of, prepare_files
 
 
@@ -63,6 +63,10 @@ class ShoulderCase:
 
 Case = TypeVar("Case", ScanCase, ShoulderCase)
 
+#: How far learning is, as a person is told, when the cases are prepared, and when a network is trained and only the
+#: threshold is to be chosen.
+PREPARED, TRAINED = 0.1, 0.9
+
 
 @dataclass(frozen=True)
 class Learning(Generic[Case]):
@@ -71,7 +75,7 @@ class Learning(Generic[Case]):
     Attributes:
         training, validation: the cases.
         folder: of this method alone.
-        progress: called with a fraction of the present step, 0-1, and what is done.
+        progress: called with how much of the learning is done, 0-1, and what is being done.
         cancelled: asked before each case and step.
     """
 
@@ -85,6 +89,10 @@ class Learning(Generic[Case]):
     def description(self) -> str:
         """The training cases, for a model's card."""
         return f"{len(self.training)} cases of a comparison of methods"
+
+    def part(self, first: float, last: float) -> Learning[Case]:
+        """The same for a part of the work, whose progress is ``first`` to ``last`` of this one's."""
+        return replace(self, progress=part_of(self.progress, first, last))
 
     def each(self, cases: Sequence[Case], doing: str) -> Iterator[Case]:
         """The cases one by one, each told as ``doing`` and its id.
@@ -109,11 +117,10 @@ class Learning(Generic[Case]):
             Cancelled: as ``cancelled`` said.
         """
 
-        def of(cases: Sequence[Case]) -> list[Path]:
-            todo = [CaseToPrepare(cache / f"{case.id}.npz", case.fingerprint, partial(prepare, case)) for case in cases]
-            return prepare_files(todo, self.progress, self.cancelled)
-
-        return [of(self.training), of(self.validation)]
+        cases = [*self.training, *self.validation]
+        todo = [CaseToPrepare(cache / f"{case.id}.npz", case.fingerprint, partial(prepare, case)) for case in cases]
+        paths = prepare_files(todo, self.progress, self.cancelled)
+        return [paths[: len(self.training)], paths[len(self.training) :]]
 
 
 @dataclass(frozen=True)

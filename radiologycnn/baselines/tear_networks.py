@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from radiologycnn.baselines.interface import Fit, Learning, ShoulderCase, TearAnswer, TearClassifier
+from radiologycnn.baselines.interface import PREPARED, Fit, Learning, ShoulderCase, TearAnswer, TearClassifier
 from radiologycnn.images.volume import Volume
 from radiologycnn.images.write import write_atomically
 from radiologycnn.models.description import DESCRIPTION_NAME
@@ -169,12 +169,12 @@ class TrainedTearClassifier(PackagedTearClassifier):
 
     def _train(self, learning: Learning[ShoulderCase], packaged: Path) -> None:
         settings, folder = self.settings, learning.folder
-        paths = prepared_cubes(learning, settings)
+        paths = prepared_cubes(learning.part(0.0, PREPARED), settings)
         torch.manual_seed(settings.seed)
         network = build_network(self.architecture).to(self.device, memory_format=torch.channels_last_3d)
         loop = KeepingLoop(network, settings, *paths, folder, self.device, learning.cancelled)
         loop.keep_last = self.keep_last
-        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.part(PREPARED, 1.0).progress)
         model = ModelName(self.name.replace("_", "-"), title=self.title)
         preprocessing = settings.preprocessing().to_dict()
         trained = NetworkRecord(ROTATOR_CUFF_TASK, self.architecture, preprocessing, class_records())

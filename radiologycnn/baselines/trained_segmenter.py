@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from radiologycnn.baselines.interface import Fit, Learning, ScanCase, Segmenter
+from radiologycnn.baselines.interface import PREPARED, TRAINED, Fit, Learning, ScanCase, Segmenter
 from radiologycnn.baselines.operating_point import MaskAt, operating_threshold
 from radiologycnn.errors import InputError
 from radiologycnn.images.volume import Volume
@@ -82,10 +82,10 @@ class TrainedSegmenter(Segmenter):
 
     def _train(self, learning: Learning[ScanCase], path: Path) -> None:
         folder, settings = learning.folder, self.settings
-        paths = self.prepared(learning)
+        paths = self.prepared(learning.part(0.0, PREPARED))
         loop = self.make_loop(self.network, settings, *paths, folder, self.device, learning.cancelled)
-        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.progress)
+        result = loop.run((folder / CHECKPOINT_NAME).exists(), learning.part(PREPARED, TRAINED).progress)
         self.network.load_state_dict(result.state_dict)
         self.network.eval()
-        threshold = operating_threshold(settings, learning, self.outlined)
+        threshold = operating_threshold(settings, learning.part(TRAINED, 1.0), self.outlined)
         save_tensors(path, {"network": result.state_dict, "threshold": threshold})

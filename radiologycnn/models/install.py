@@ -19,7 +19,7 @@ from radiologycnn.models.catalog import MODELS_VARIABLE, bundled_models_folder, 
 from radiologycnn.models.description import DESCRIPTION_NAME
 from radiologycnn.models.download import download
 from radiologycnn.models.package import ONNX_NAME, WEIGHTS_NAME, ModelPackage, load_package, member_names
-from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress, part_of
 
 LARGEST_UNPACKED_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
@@ -106,7 +106,7 @@ def _from_url(
     download(url, archive, sha256, lambda fraction: progress(0.9 * fraction, "Downloading the model"), cancelled)
     try:
         name = Path(urlsplit(url).path).name or "the download"
-        return _install_zip(archive, folder, lambda f, stage: progress(0.9 + 0.1 * f, stage), cancelled, replace, name)
+        return _install_zip(archive, folder, part_of(progress, 0.9, 1.0), cancelled, replace, name)
     finally:
         archive.unlink(missing_ok=True)
 

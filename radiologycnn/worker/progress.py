@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from radiologycnn.awake_clock import awake_seconds
 from radiologycnn.errors import Cancelled
-from radiologycnn.progress import IsCancelled, Progress
+from radiologycnn.progress import IsCancelled, Progress, part_of
 
 #: Least time between two progress events of one stage, so that a window loop does not flood the pipe.
 SHORTEST_INTERVAL_S = 0.1
@@ -88,7 +88,7 @@ class JobProgress:
 
     def between(self, first: float, last: float) -> Progress:
         """A progress function for a part of the job: its 0-1 is this job's ``first`` to ``last``."""
-        return lambda fraction, stage: self.step(first + (last - first) * min(max(fraction, 0.0), 1.0), stage)
+        return part_of(self.step, first, last)
 
     def finish(self) -> dict[str, float]:
         """Close the last stage, remember the course; seconds of each stage, in order, and of the whole (``total``)."""

@@ -11,7 +11,7 @@ from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.hemorrhage.mask_values import stated_values
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.progress import IsCancelled, Progress
+from radiologycnn.progress import IsCancelled, Progress, part_of
 from radiologycnn.training.hemorrhage.cases import grid_name, prepare_case, read_scan, save_case, simulate_cases
 from radiologycnn.training.improvement.corrections import Correction, check_mask_file
 from radiologycnn.training.improvement.settings import ImprovementSettings
@@ -61,14 +61,14 @@ def prepare_cases(
     preprocessing, types = Preprocessing.from_dict(base.preprocessing), len(base.labels) > 1
     cache = work / "cases" / f"{grid_name(preprocessing)}{'-types' if types else ''}"  # simulated scans differ
     corrected = _prepare_corrections(
-        dataset, [*training, *held_out], cache, preprocessing, lambda done, text: progress(done / 2, text), cancelled
+        dataset, [*training, *held_out], cache, preprocessing, part_of(progress, 0.0, 0.5), cancelled
     )
     mixed, check = settings.simulated_scans(base.simulated)
     simulated: list[Path] = []
     if mixed + check:
         simulated = simulate_cases(
             cache, 0, mixed + check, _SIMULATED_SEED + settings.seed, preprocessing, types,
-            progress=lambda done, text: progress((1 + done) / 2, text), cancelled=cancelled,
+            progress=part_of(progress, 0.5, 1.0), cancelled=cancelled,
         )  # fmt: skip
     learning, checking = corrected[: len(training)], corrected[len(training) :]
     return ImprovementCases([*learning, *simulated[:mixed]], mixed, checking, simulated[mixed:])
