@@ -14,7 +14,13 @@ from packaging.requirements import Requirement
 from RadiologyCNNLib.InstallerOutput import LastLines, failureReason
 from RadiologyCNNLib.Signal import Signal
 from RadiologyCNNLib.SlicerSystem import SlicerSystem
-from RadiologyCNNLib.WorkerRequirements import CPU_REQUIREMENTS, TORCH_REQUIREMENTS, unmet
+from RadiologyCNNLib.WorkerRequirements import (
+    AFTER_TORCH,
+    CPU_REQUIREMENTS,
+    TORCH_REQUIREMENTS,
+    TRAINING_REQUIREMENTS,
+    unmet,
+)
 
 #: For so long it is not asked again whether what was there is still there: reading metadata takes 10 ms of each click.
 REMEMBERED_S = 30.0
@@ -82,12 +88,13 @@ class Installer:
     def ensure(self, withTorch=False):
         """Install what is missing after a question; call it again for a retry. Returns an ``InstallOutcome``.
 
-        With ``withTorch`` PyTorch is installed also where the networks run without it. Where it is only offered and the
-        person does not want it, the small set is offered instead.
+        With ``withTorch`` PyTorch is installed also where the networks run without it, and what training needs beside
+        it. Where it is only offered and the person does not want it, the small set is offered instead.
         """
         if self._system.usesOtherPython() and withTorch:
-            return InstallOutcome(False, "The worker uses a Python of your own.", "Install PyTorch there with pip.")
-        wanted = [TORCH_REQUIREMENTS] if withTorch else list(self.sets()[:1]) if self.missing() else []
+            hint = "Install torch and monai there with pip."
+            return InstallOutcome(False, "The worker uses a Python of your own.", hint)
+        wanted = [TRAINING_REQUIREMENTS] if withTorch else list(self.sets()[:1]) if self.missing() else []
         if not wanted or not unmet(wanted[0]):
             return _success()
         if self._isInstalling or self._system.isInstallerBusy():
@@ -110,7 +117,8 @@ class Installer:
     def _install(self, requirements):
         missing = unmet(requirements)
         needsTorch = any(Requirement(text).name == "torch" for text in missing)
-        others = [text for text in missing if Requirement(text).name != "torch"]
+        afterTorch = [text for text in missing if Requirement(text).name in AFTER_TORCH]
+        others = [text for text in missing if text not in afterTorch and Requirement(text).name != "torch"]
         torchInstaller = None
         if needsTorch:
             torchInstaller = self._system.torchInstaller()
@@ -129,11 +137,10 @@ class Installer:
                 if others:
                     self._system.pipInstall(others)
                 if needsTorch:
-                    with _keptOutOfThisProcess("torch"):
-                        torchInstaller()
+                    _installTorch(torchInstaller, [text for text in missing if Requirement(text).name == "torch"])
+                if afterTorch:
+                    self._system.pipInstall(afterTorch)
         except Exception as error:
-            if not unmet(requirements):
-                return _success()  # only the installer's own import of torch was refused, as it should be
             reason, hint = failureReason(error, lines.text)
             return InstallOutcome(False, f"The installation failed: {reason}", hint, f"{lines.text}\n{error!r}".strip())
         stillMissing = unmet(requirements)
@@ -163,7 +170,9 @@ def _question(missing):
     """What is installed, how large it is, and what it is for."""
     names = {Requirement(text).name for text in missing}
     packages = "\n".join(f"- {text}" for text in missing)
-    if "torch" in names:
+    if names <= set(AFTER_TORCH):
+        purpose, size = "Training a network needs this package beside PyTorch.", "a few MB"
+    elif "torch" in names:
         purpose = (
             "With PyTorch, RadiologyCNN runs its networks on this computer's NVIDIA GPU, and can do what needs "
             "PyTorch. Without it the processor runs them."
@@ -175,6 +184,16 @@ def _question(missing):
     return (
         f"{purpose}\n\n{packages}\n\nDownload and install them into Slicer now ({size})? No image leaves this computer."
     )
+
+
+def _installTorch(torchInstaller, requirements):
+    """Call the PyTorch extension's installer, whose own import of torch at the end is refused, as it should be."""
+    try:
+        with _keptOutOfThisProcess("torch"):
+            torchInstaller()
+    except Exception:
+        if unmet(requirements):
+            raise
 
 
 def _success():

@@ -141,10 +141,10 @@ class PanelChoices:
         return outcome.isReady
 
     def _offerTorch(self) -> None:
-        """What the person asked for needs PyTorch, which the networks otherwise do without."""
+        """What the person asked for needs PyTorch, or what training needs beside it; the networks do without."""
         outcome = self.installer.ensure(withTorch=True)
         if outcome.isReady:
-            self.showMessage(_("PyTorch is installed."), _("Try again."))
+            self.showMessage(_("What was missing is installed."), _("Try again."))
             self.logic.listDevices()  # with PyTorch there are others
         elif not outcome.wasDeclined:
             self.showMessage(outcome.message, outcome.hint)

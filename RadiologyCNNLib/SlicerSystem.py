@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from radiologycnn.networks.installed import is_installed
 from RadiologyCNNLib.WorkerRequirements import TORCH_VERSION
 
 #: Installed without what its metadata asks for. Slicer's numpy is there, also where the metadata was written before it:
@@ -17,16 +18,23 @@ from RadiologyCNNLib.WorkerRequirements import TORCH_VERSION
 _INSTALLED_ALONE = ("openvino",)
 
 
+#: Kept as they are when other packages are installed. A running Slicer, and much of what is built into it, does not
+#: bear another numpy; another torch would take gigabytes, and may not fit the GPU.
+_KEPT = ("numpy", "torch")
+
+
 @contextlib.contextmanager
-def _numpyKept(requirements):
-    """Arguments for pip by which Slicer's own numpy stays as it is: a running Slicer, and much of what is built into
-    it, does not bear another. Empty where numpy itself is to be installed."""
-    if any(Requirement(text).name == "numpy" for text in requirements):
+def _versionsKept(requirements):
+    """Arguments for pip by which those of ``_KEPT`` that are there stay as they are, where they are not asked for."""
+    wanted = {Requirement(text).name for text in requirements}
+    kept = [name for name in _KEPT if name not in wanted and is_installed(name)]
+    if not kept:
         yield []
         return
     with tempfile.TemporaryDirectory(prefix="RadiologyCNN-pip-") as folder:
         path = Path(folder) / "constraints.txt"
-        path.write_text(f"numpy=={importlib.metadata.version('numpy')}\n", encoding="utf-8")
+        lines = [f"{name}=={importlib.metadata.version(name)}\n" for name in kept]
+        path.write_text("".join(lines), encoding="utf-8")
         yield ["-c", str(path)]
 
 
@@ -97,7 +105,7 @@ class SlicerSystem:
         alone = [text for text in requirements if Requirement(text).name in _INSTALLED_ALONE]
         others = [text for text in requirements if text not in alone]
         if others:
-            with _numpyKept(others) as constraints:
+            with _versionsKept(others) as constraints:
                 _pip([*others, *constraints])
         if alone:
             _pip(["--no-deps", *alone])

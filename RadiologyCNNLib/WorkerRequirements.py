@@ -19,6 +19,10 @@ COMMON_REQUIREMENTS = ("numpy>=1.26", "scipy>=1.11", "pydicom>=3.0", "SimpleITK>
 CPU_REQUIREMENTS = (f"openvino{OPENVINO_VERSION}", *COMMON_REQUIREMENTS)
 #: What runs them on an NVIDIA GPU, and the little that OpenVINO cannot do.
 TORCH_REQUIREMENTS = (f"torch{TORCH_VERSION}", "safetensors>=0.4", *COMMON_REQUIREMENTS)
+#: What trains them.
+TRAINING_REQUIREMENTS = (*TORCH_REQUIREMENTS, "monai>=1.3")
+#: Of these, what goes by the torch that is there, and is installed after it.
+AFTER_TORCH = ("monai",)
 
 #: Packages that only pip brings, which writes their metadata last.
 _FROM_PIP = ("torch", "openvino")

@@ -215,6 +215,18 @@ def test_without_torch_it_is_said_what_is_needed(model, tmp_path, monkeypatch) -
     assert told.value.code == "needs-torch" and told.value.hint
 
 
+def test_without_monai_it_is_said_before_any_scan_is_read(model, tmp_path, monkeypatch) -> None:
+    corrected_folder(tmp_path / "data", 5, OLD_HU)
+    for name in [name for name in sys.modules if name.split(".")[0] == "monai"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "monai", None)
+    said = []
+    with pytest.raises(ResourceError, match="monai, which is not installed") as told:
+        improve_model(tmp_path / "data", model, progress=lambda _, text: said.append(text))
+    assert told.value.code == "needs-torch" and "pip install monai" in told.value.hint
+    assert not [text for text in said if "case" in text.lower()]
+
+
 def test_a_mask_that_was_changed_is_not_learned(model, tmp_path) -> None:
     corrected_folder(tmp_path / "data", 5, OLD_HU)
     path = next((tmp_path / "data" / "versions" / "ab").glob("case-0001.*"))

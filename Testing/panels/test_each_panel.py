@@ -215,7 +215,7 @@ def testPyTorchIsOfferedWhereOnlyItCanDoTheJob(clinic, monkeypatch):
     for outcome, words in (
         (InstallOutcome(False, "Nothing was installed.", wasDeclined=True), "needs PyTorch"),
         (InstallOutcome(False, "The disk is full."), "The disk is full"),
-        (InstallOutcome(True, ""), "PyTorch is installed"),
+        (InstallOutcome(True, ""), "What was missing is installed"),
     ):
         installer.outcome, listed = outcome, clinic.count("devices")
         clinic.fail(clinic.start(), "needs-torch", "The model needs PyTorch.", "Install PyTorch.")

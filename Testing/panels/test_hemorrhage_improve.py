@@ -67,4 +67,4 @@ def testPyTorchIsOfferedWhereImprovingNeedsIt(office, monkeypatch):
     office.second.failed.emit(job, WorkerError("needs-torch", "Improving a model needs PyTorch.", "Install it."))
     assert "needs PyTorch" in office.parts.improveLabel.text
     assert installer.asked == [True]
-    assert "PyTorch is installed" in office.ui.messageLabel.text
+    assert "What was missing is installed" in office.ui.messageLabel.text

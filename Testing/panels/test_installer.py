@@ -206,3 +206,25 @@ def test_pytorch_is_installed_beside_openvino_where_the_person_asks(system, noth
     system.afterInstall = lambda: nothingFound.update(torch="2.9")
     assert installer.ensure(withTorch=True).isReady
     assert system.installed == ["torch"]
+
+
+def test_what_trains_comes_after_the_torch_it_goes_by(system, nothingFound, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    nothingFound.update(openvino="2026.1", monai=None)
+    installer = Installer(system=system)
+    assert installer.isReady  # networks run without it
+    system.afterInstall = lambda: nothingFound.update(
+        torch="2.9", **({"monai": "1.5"} if nothingFound["torch"] else {})
+    )
+    assert installer.ensure(withTorch=True).isReady
+    assert system.installed == ["torch", "monai>=1.3"]
+    assert "monai" in system.questions[0] and "torch" in system.questions[0] and len(system.questions) == 1
+
+
+def test_who_has_pytorch_is_asked_for_the_small_rest_alone(system, nothingFound):
+    nothingFound.update(openvino="2026.1", torch="2.9", monai=None)
+    system.hasTorchExtension = False  # not needed for it
+    system.afterInstall = lambda: nothingFound.update(monai="1.5")
+    assert Installer(system=system).ensure(withTorch=True).isReady
+    assert system.installed == ["monai>=1.3"]
+    assert "a few MB" in system.questions[0] and "3 GB" not in system.questions[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from RadiologyCNNLib import SlicerSystem as SlicerSystemModule
 from RadiologyCNNLib.SlicerSystem import SlicerSystem
 
 
@@ -28,15 +29,22 @@ def test_a_gpu_is_what_the_drivers_own_program_names(answer, there, tmp_path, mo
 @pytest.mark.parametrize(
     ("requirements", "expected"),
     [
-        (["pydicom>=3.0"], [["pydicom>=3.0", "-c", "numpy=={}"]]),
-        (["numpy>=1.26"], [["numpy>=1.26"]]),
+        (["pydicom>=3.0"], [["pydicom>=3.0", "-c", "numpy=={numpy}\ntorch=={torch}"]]),
+        (["numpy>=1.26"], [["numpy>=1.26", "-c", "torch=={torch}"]]),
+        # MONAI asks for a torch that may be newer than the one that fits this computer
+        (["monai>=1.3"], [["monai>=1.3", "-c", "numpy=={numpy}\ntorch=={torch}"]]),
         # the last OpenVINO for Intel Macs asks for an older numpy than Slicer's, and runs with it
         (["openvino>=2025.0"], [["--no-deps", "openvino>=2025.0"]]),
-        (["openvino>=2025.0", "scipy>=1.11"], [["scipy>=1.11", "-c", "numpy=={}"], ["--no-deps", "openvino>=2025.0"]]),
+        (
+            ["openvino>=2025.0", "scipy>=1.11"],
+            [["scipy>=1.11", "-c", "numpy=={numpy}\ntorch=={torch}"], ["--no-deps", "openvino>=2025.0"]],
+        ),
     ],
 )
-def test_slicers_numpy_is_not_replaced_and_stands_in_nobodys_way(monkeypatch, hasPackaging, requirements, expected):
-    """Another numpy under a running Slicer breaks it; pip rather fails, and says why."""
+def test_slicers_numpy_and_torch_are_not_replaced_and_stand_in_nobodys_way(
+    monkeypatch, hasPackaging, requirements, expected
+):
+    """Another numpy under a running Slicer breaks it, another torch takes gigabytes; pip rather fails, and says why."""
     slicer = pytest.importorskip("slicer")
     asked = []
 
@@ -53,7 +61,16 @@ def test_slicers_numpy_is_not_replaced_and_stands_in_nobodys_way(monkeypatch, ha
         monkeypatch.delattr(slicer, "packaging", raising=False)
         monkeypatch.setattr(slicer, "util", types.SimpleNamespace(pip_install=pip_install))
     SlicerSystem().pipInstall(requirements)
-    assert asked == [[one.format(importlib.metadata.version("numpy")) for one in call] for call in expected]
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "torch")}
+    assert asked == [[one.format(**versions) for one in call] for call in expected]
+
+
+def test_a_slicer_without_torch_keeps_its_numpy(monkeypatch):
+    asked = []
+    monkeypatch.setattr(SlicerSystemModule, "is_installed", lambda name: name != "torch")
+    monkeypatch.setattr(SlicerSystemModule, "_pip", lambda call: asked.append(Path(call[-1]).read_text()))
+    SlicerSystem().pipInstall(["monai>=1.3"])
+    assert asked == [f"numpy=={importlib.metadata.version('numpy')}\n"]
 
 
 def test_the_question_about_the_extension_is_asked_once(monkeypatch):

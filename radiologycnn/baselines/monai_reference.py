@@ -1,4 +1,4 @@
-"""A present-day reference: MONAI's DynUNet, the network of nnU-Net, on the grid that CNN-DS sees; where MONAI is there.
+"""A present-day reference: MONAI's DynUNet, the network of nnU-Net, on the grid that CNN-DS sees.
 
 Learns as CNN-DS does: the same cases, loss, schedule, augmentation and rule for the threshold. nnU-Net's own planning
 and its ensemble of folds are not part of it.
@@ -15,8 +15,8 @@ from radiologycnn.baselines.cnn_ds import prepared_on_grid
 from radiologycnn.baselines.interface import Learning, ScanCase
 from radiologycnn.baselines.operating_point import MaskAt, outlined_on_grid
 from radiologycnn.baselines.trained_segmenter import TrainedSegmenter
-from radiologycnn.errors import missing_package
 from radiologycnn.images.volume import Volume
+from radiologycnn.networks.installed import start_monai
 from radiologycnn.training.hemorrhage.run import preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
@@ -39,13 +39,10 @@ class DynUNetSegmenter(TrainedSegmenter):
         self.build()
 
     def make_network(self) -> nn.Module:
-        try:
-            from monai.networks.nets import DynUNet
-        except ImportError as error:
-            raise missing_package("The method dynunet needs", "monai", "monai", "leave the method out") from error
         filters = [min(2 * self.settings.base_filters * 2**level, 320) for level in range(_LEVELS)]
         strides = [1] + [2] * (_LEVELS - 1)
-        return DynUNet(3, 1, 1, [3] * _LEVELS, strides, strides[1:], filters, norm_name="instance", res_block=True)
+        make = start_monai("networks.nets").DynUNet
+        return make(3, 1, 1, [3] * _LEVELS, strides, strides[1:], filters, norm_name="instance", res_block=True)
 
     def make_loop(self, *args: Any) -> SegmentationLoop:
         return SegmentationLoop(*args)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import os
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from radiologycnn.errors import ResourceError
@@ -15,7 +17,8 @@ from radiologycnn.errors import ResourceError
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
 
-#: Code of the error that only PyTorch can do what was asked for, and is not installed: a panel can offer it.
+#: Code of the error that only PyTorch, or what trains with it, can do what was asked for, and is not installed: a panel
+#: can offer it.
 NEEDS_TORCH = "needs-torch"
 INSTALL_TORCH = "Install PyTorch, in Slicer with the extension PyTorch (its module PyTorch Utils), or with pip."
 
@@ -61,6 +64,25 @@ def _has_cuda_driver() -> bool:
         return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
     except (OSError, AttributeError):
         return False
+
+
+def start_monai(part: str) -> ModuleType:
+    """A part of MONAI, such as "transforms"; its import takes seconds.
+
+    Raises:
+        ResourceError: it is not there, or cannot be loaded.
+    """
+    try:
+        return importlib.import_module(f"monai.{part}")
+    except (ImportError, OSError, AttributeError) as error:
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == "monai"
+        raise ResourceError(
+            NEEDS_TORCH if is_missing else "monai-damaged",
+            "Training needs the Python package monai, which is not installed."
+            if is_missing
+            else f"The Python package monai is installed but cannot be loaded: {error}.",
+            f"{'Install it' if is_missing else 'Install it again'} from the panel, or with: pip install monai.",
+        ) from error
 
 
 def start_torch(package: ModelPackage | None = None) -> None:

@@ -1,16 +1,24 @@
-"""Random changes of training cases on the network's grid: what a head CT may look like without being another one."""
+"""Random changes of training cases on the network's grid: what a head CT may look like without being another one.
+
+MONAI moves and changes grey values; the haze of beam hardening, and that air and bone stay, are our own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radiologycnn.networks.installed import start_monai
+from radiologycnn.training.random_changes import IMAGE, KEYS, MASK, changed
+
 # Blocks of about 3 mm across a grid that shows a head.
 BLOCKS_A_HEAD_KJI = (32, 56, 56)
+#: Grey value of brain, 35 HU.
+BRAIN = 0.35
 
 
 def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -20,28 +28,54 @@ def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Te
         image: (batch, 1, K, J, I), 0-1 for 0-100 HU. Air (0) and bone (1) stay where clamping put them.
         mask: (batch, labels, K, J, I), 0 or 1.
     """
-
-    def uniform(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=generator))
-
     images, masks = [], []
     for picture, truth in zip(image, mask):
-        if uniform(0, 1) < 0.5:
-            picture, truth = picture.flip(-1), truth.flip(-1)
-        if uniform(0, 1) < 0.6:
-            grid = _affine_grid(picture, uniform)
-            picture = functional.grid_sample(picture[None], grid, align_corners=False, padding_mode="border")[0]
-            truth = functional.grid_sample(truth[None], grid, align_corners=False)[0]
-            truth = (truth >= 0.5).to(picture.dtype)
+        moved = changed(_moves(picture.shape[1:]), generator, image=picture, mask=truth)
+        picture, truth = moved[IMAGE], (moved[MASK] >= 0.5).to(truth.dtype)
         tissue = (picture > 0.02) & (picture < 0.98)
-        changed = (picture - 0.35) * uniform(0.92, 1.08) + 0.35 + uniform(-0.03, 0.03)
-        if uniform(0, 1) < 0.5:
-            changed = changed + uniform(0.0, 0.7) * near_bone(picture, 1 + round(uniform(0.5, 2.5)))
-        noise = torch.randn(picture.shape, generator=generator) * (0.02 * uniform(0, 1))
-        picture = torch.where(tissue, changed + noise, picture).clamp(0, 1)
-        images.append(picture)
+        # About the brain's own grey, so that contrast changes contrast alone.
+        grey = changed(_grey_changes(), generator, image=picture - BRAIN)[IMAGE] + BRAIN
+        if _uniform(generator, 0, 1) < 0.5:
+            reach = 1 + round(_uniform(generator, 0.5, 2.5))
+            grey = grey + _uniform(generator, 0.0, 0.7) * near_bone(picture, reach)
+        images.append(torch.where(tissue, grey, picture).clamp(0, 1))
         masks.append(truth)
     return torch.stack(images), torch.stack(masks)
+
+
+def _moves(sides: Sequence[int]) -> list[object]:
+    """Flip left-right; a small turn, mostly in the slice plane, scaling and shift; of image and mask alike.
+
+    Args:
+        sides: voxels along K, J, I.
+    """
+    monai = start_monai("transforms")
+    return [
+        monai.RandFlipd(KEYS, prob=0.5, spatial_axis=2),
+        monai.RandAffined(
+            KEYS,
+            prob=0.6,
+            rotate_range=(math.radians(12), 0.0, math.radians(4)),
+            scale_range=(0.08, 0.08, 0.08),
+            translate_range=[0.03 * side for side in sides],
+            mode="bilinear",
+            padding_mode=("border", "zeros"),
+        ),
+    ]
+
+
+def _grey_changes() -> list[object]:
+    """Contrast, HU offset and noise."""
+    monai = start_monai("transforms")
+    return [
+        monai.RandScaleIntensityd(IMAGE, factors=0.08, prob=1.0),
+        monai.RandShiftIntensityd(IMAGE, offsets=0.03, prob=1.0),
+        monai.RandGaussianNoised(IMAGE, prob=1.0, std=0.02),
+    ]
+
+
+def _uniform(generator: torch.Generator, low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand((), generator=generator))
 
 
 def near_bone(picture: Tensor, reach: int) -> Tensor:
@@ -58,19 +92,3 @@ def near_bone(picture: Tensor, reach: int) -> Tensor:
             width = [length if axis == other else 1 for other in range(3)]
             near = functional.avg_pool3d(near, width, 1, [n // 2 for n in width])
     return functional.interpolate(near, picture.shape[1:], mode="trilinear")[0]
-
-
-def _affine_grid(picture: Tensor, uniform: Callable[[float, float], float]) -> Tensor:
-    """Sampling grid of a small random rotation (mostly in the slice plane), scaling and shift."""
-    turn, nod = math.radians(uniform(-12, 12)), math.radians(uniform(-4, 4))
-    scale = [uniform(0.92, 1.08) for _ in range(3)]
-    shift = [uniform(-0.06, 0.06) for _ in range(3)]
-    c, s = math.cos(turn), math.sin(turn)
-    matrix = torch.tensor(
-        [
-            [c * scale[0], -s * scale[1], 0.0, shift[0]],
-            [s * scale[0], c * scale[1], -math.sin(nod), shift[1]],
-            [0.0, math.sin(nod), scale[2], shift[2]],
-        ]
-    )
-    return functional.affine_grid(matrix[None], [1, *picture.shape], align_corners=False)

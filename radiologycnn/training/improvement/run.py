@@ -19,8 +19,8 @@ from radiologycnn.hemorrhage.inference import labels_of
 from radiologycnn.hemorrhage.mask_values import are_types
 from radiologycnn.models.catalog import find_model, user_models_folder
 from radiologycnn.models.package import ModelPackage
-from radiologycnn.networks.installed import NEEDS_TORCH, start_torch
-from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.networks.installed import NEEDS_TORCH, start_monai, start_torch
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress, part_of
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.improvement.cases import prepare_cases
 from radiologycnn.training.improvement.corrections import (
@@ -113,7 +113,7 @@ def _improve(
     from radiologycnn.training.improvement.run_folder import close_run, open_run, read_log
 
     where = str(resolve_device("cpu" if device in ("openvino", "torch-cpu") else device))
-    prepared = _part(progress, 0.0, _PREPARED)
+    prepared = part_of(progress, 0.0, _PREPARED)
     cases = prepare_cases(dataset, work, base, choices, training, held_out, prepared, cancelled)
 
     progress(_PREPARED, "Testing the present model")
@@ -123,7 +123,7 @@ def _improve(
         return dice_by_case(network, paths, threshold, where, cancelled)
 
     before, earlier_before = scored(cases.held_out), scored(cases.earlier)
-    trained = _part(progress, _TESTED, _TRAINED)
+    trained = part_of(progress, _TESTED, _TRAINED)
 
     def report(done: float, text: str) -> None:
         text = text.replace("fine, ", "")
@@ -212,10 +212,7 @@ def _need_torch() -> None:
             "Improving a model needs PyTorch, which is not installed: OpenVINO runs networks but cannot train them.",
             error.hint,
         ) from error
-
-
-def _part(progress: Progress, first: float, last: float) -> Progress:
-    return lambda done, text: progress(first + done * (last - first), text)
+    start_monai("transforms")
 
 
 def _figures(scores: Mapping[str, float], held_out: Sequence[Correction]) -> dict[str, Any]:
