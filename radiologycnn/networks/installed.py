@@ -72,16 +72,19 @@ def start_monai(part: str) -> ModuleType:
     Raises:
         ResourceError: it is not there, or cannot be loaded.
     """
+    if not is_installed("monai"):
+        raise ResourceError(
+            NEEDS_TORCH,
+            "Training needs the Python package monai, which is not installed.",
+            "Install it from the panel, or with: pip install monai.",
+        )
     try:
         return importlib.import_module(f"monai.{part}")
     except (ImportError, OSError, AttributeError) as error:
-        is_missing = isinstance(error, ModuleNotFoundError) and error.name == "monai"
         raise ResourceError(
-            NEEDS_TORCH if is_missing else "monai-damaged",
-            "Training needs the Python package monai, which is not installed."
-            if is_missing
-            else f"The Python package monai is installed but cannot be loaded: {error}.",
-            f"{'Install it' if is_missing else 'Install it again'} from the panel, or with: pip install monai.",
+            "monai-damaged",
+            f"The Python package monai is installed but cannot be loaded: {error}.",
+            "Install it again with: pip install --force-reinstall --no-deps monai.",
         ) from error
 
 
