@@ -5,7 +5,7 @@ Slicer compares ``type(widget)`` exactly: a subclass of a supported widget is re
 
 import typing
 
-from . import widgets_ctk, widgets_mrml, widgets_numbers
+from . import widgets_ctk, widgets_node_selector, widgets_numbers
 from .parameter_types import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
 from .stand_in import QtWidgets
 
@@ -139,7 +139,7 @@ def create_connector(widget, parameter) -> Connector:
         return PathConnector(widget, "currentPath", "currentPathChanged", kind)
     if parameter.is_path and cls is widgets_ctk.ctkDirectoryButton:
         return PathConnector(widget, "directory", "directoryChanged", kind)
-    if parameter.is_node and cls is widgets_mrml.qMRMLNodeComboBox:
+    if parameter.is_node and cls is widgets_node_selector.qMRMLNodeComboBox:
         return NodeConnector(widget, "currentNode", "currentNodeChanged", kind)
     raise RuntimeError(
         f"Unable to create GUI connector from datatype '{parameter.annotated_type}' to widget type '{cls}'"

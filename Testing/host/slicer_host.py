@@ -25,6 +25,7 @@ def import_stand_ins() -> None:
         widgets_colors,
         widgets_ctk,
         widgets_mrml,
+        widgets_node_selector,
         widgets_numbers,
         widgets_segment_editor,
         widgets_segmentation,

@@ -1,7 +1,7 @@
 """Stand-in for the selector of colour tables: a node selector that shows each table's colours."""
 
 from .stand_in import QtCore, QtGui, stand_in
-from .widgets_mrml import qMRMLNodeComboBox
+from .widgets_node_selector import qMRMLNodeComboBox
 
 ICON_SIZE = (60, 15)
 
