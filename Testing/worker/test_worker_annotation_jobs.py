@@ -71,8 +71,11 @@ def test_cases_that_nobody_has_opened_are_ranked(start_worker: Callable, head_vo
     assert 0 <= kept["case-0002"].uncertainty <= 1
     assert kept["case-0001"].model["id"] == "tiny-1.0.0"
     assert not list((store.folder / "images").iterdir()), "an image enters when a rater opens the case"
-    # again: both are known
+    # Again: both are known, and nobody reads their scans.
+    for scan in scans[:2]:
+        Path(scan["path"]).unlink()
     worker.send(
         cmd="rank_cases", job="s", dataset=str(store.folder), scans=scans[:2], model="tiny-1.0.0", device="torch-cpu"
     )
-    assert worker.wait_for("result", "s")["cases"] == answer["cases"]
+    again = worker.wait_for("result", "s")
+    assert again["cases"] == answer["cases"] and not again["problems"]

@@ -23,8 +23,9 @@ def _has_large_pages() -> bool:
 
 
 def printed(program: str, folder: Path | None = None) -> str:
-    """What a program prints that is started as a worker is."""
-    environment = {**os.environ, **worker_variables()}
+    """What a program prints that is started as a worker is, without the limits that the tests have set themselves."""
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    environment = {**inherited, **worker_variables()}
     return subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=folder, capture_output=True, text=True, check=True
     ).stdout
@@ -47,7 +48,10 @@ def test_products_in_a_worker_leave_the_cores_to_the_network():
         "import json, numpy, threadpoolctl\n"
         "print(json.dumps([pool['num_threads'] for pool in threadpoolctl.threadpool_info()]))"
     )
-    assert set(json.loads(printed(program))) <= {1}
+    threads = json.loads(printed(program))
+    if not threads:
+        pytest.skip("of this numpy's products nobody tells how many threads they have")
+    assert set(threads) == {1}
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="older ones always look there")
