@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from radiologycnn.training.schedules import cosine_rate
 from radiologycnn.training.settings import CommonSettings
 
 T = TypeVar("T")
+S = TypeVar("S")
 R = TypeVar("R")
 
 
@@ -257,9 +259,19 @@ class TrainingLoop:
         size = settings.coarse_batch_size if self.coarse else settings.batch_size
         return draw_batches(len(self.train_paths), size, settings.epoch_cases, self.smallest_batch, generator)
 
-    def shared_out(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
-        """See :meth:`Team.shared_out`."""
-        return self.team.shared_out(items, work, self.cancelled)
+    def shared_out(self, items: Sequence[T], load: Callable[[T], S], work: Callable[[S], R]) -> list[R]:
+        """``work`` of every item, each in one process; all of them get the results, in order.
+
+        Args:
+            load: what work is given of an item; called in other threads, ahead of the work, as for training.
+
+        Raises:
+            Cancelled: a process was asked to stop.
+        """
+        own = [[item] for item in self.team.share(items)]
+        with closing(in_advance(own, load, self.settings.loading_threads, self.device)) as loaded:
+            ready = chain.from_iterable(loaded)
+            return self.team.shared_out(items, lambda _item: work(next(ready)), self.cancelled)
 
     # Checkpoints
 

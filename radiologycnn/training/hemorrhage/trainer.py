@@ -81,19 +81,22 @@ class SegmentationLoop(TrainingLoop):
 
     def validate(self) -> dict[str, float]:
         """Mean loss, and mean Dice at 0.5 over the cases that hold blood; with types blood of another type is wrong."""
-        found = self.shared_out(list(enumerate(self.validation_paths)), self._validated)
+        found = self.shared_out(list(enumerate(self.validation_paths)), self._validation_case, self._validated)
         scores = [dice for _, dice in found if dice is not None]
         return {
             "validation_loss": sum(loss for loss, _ in found) / len(found),
             "validation_dice": sum(scores) / max(len(scores), 1),
         }
 
-    def _validated(self, item: tuple[int, Path]) -> tuple[float, float | None]:
-        """Loss and Dice of a case."""
+    def _validation_case(self, item: tuple[int, Path]) -> Sample:
+        """Image and mask of a case by its number and file."""
         number, path = item
         # The same parts after every epoch, so that epochs can be compared, where a case is drawn from.
-        generator = torch.Generator().manual_seed(self.settings.seed + number)
-        image, mask = self.parts(*self.load(path), generator)
+        return self.parts(*self.load(path), torch.Generator().manual_seed(self.settings.seed + number))
+
+    def _validated(self, case: Sample) -> tuple[float, float | None]:
+        """Loss and Dice of a case."""
+        image, mask = case
         loss, logits = self._loss(image, mask)
         if not mask.any():
             return float(loss), None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.improvement.settings import ImprovementSettings
+from radiologycnn.training.loading import in_advance
+from radiologycnn.training.settings import AUTOMATIC_THREADS
 
 
 class FineTuningLoop(SegmentationLoop):
@@ -33,7 +36,8 @@ class FineTuningLoop(SegmentationLoop):
     threshold = 0.5
 
     def validate(self) -> dict[str, float]:
-        scores = dice_by_case(self.network, self.validation_paths, self.threshold, self.device, self.cancelled)
+        threads = self.settings.loading_threads
+        scores = dice_by_case(self.network, self.validation_paths, self.threshold, self.device, self.cancelled, threads)
         return {"held_out_dice": mean(scores)}
 
 
@@ -49,10 +53,14 @@ def dice_by_case(
     threshold: float,
     device: str,
     cancelled: IsCancelled = never_cancelled,
+    threads: int = AUTOMATIC_THREADS,
 ) -> dict[str, float]:
     """Dice of the mask at a threshold with a prepared case's, by file name; 1 where both are empty.
 
     Of a network of several labels, blood of another type is wrong.
+
+    Args:
+        threads: that read the cases ahead, as the setting ``loading_threads``.
 
     Raises:
         Cancelled: as ``cancelled`` said.
@@ -60,14 +68,15 @@ def dice_by_case(
     network.eval()
     lowest_logit = math.log(threshold / (1 - threshold))
     scores = {}
-    for path in paths:
-        if cancelled():
-            raise Cancelled
-        case = load_case(path)
-        image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
-        with mixed_precision(device):
-            logits = network(image)
-        scores[path.stem] = _dice_of_labels(logits.float()[0].cpu().numpy(), lowest_logit, case)
+    with closing(in_advance([[path] for path in paths], load_case, threads, device)) as loaded:
+        for path in paths:
+            if cancelled():
+                raise Cancelled
+            (case,) = next(loaded)
+            image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
+            with mixed_precision(device):
+                logits = network(image)
+            scores[path.stem] = _dice_of_labels(logits.float()[0].cpu().numpy(), lowest_logit, case)
     return scores
 
 

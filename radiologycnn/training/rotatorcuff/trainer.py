@@ -94,7 +94,7 @@ class ClassificationLoop(TrainingLoop):
         if not (self.settings.calibrate and self.validation_paths):
             return result
         self.network.load_state_dict(result.state_dict)
-        found = self.shared_out([[path] for path in self.validation_paths], self._probabilities)
+        found = self.team.shared_out([[path] for path in self.validation_paths], self._probabilities, self.cancelled)
         scale = best_logit_scale(*(np.concatenate(part) for part in zip(*found)))
         weights = with_scaled_logits(result.state_dict, scale)
         self.network.load_state_dict(weights)
@@ -137,7 +137,8 @@ class ClassificationLoop(TrainingLoop):
             return {}
         size = self.settings.coarse_batch_size if self.coarse else self.settings.batch_size
         starts = range(0, len(self.validation_paths), size)
-        found = self.shared_out([self.validation_paths[start : start + size] for start in starts], self._validated)
+        batches = [self.validation_paths[start : start + size] for start in starts]
+        found = self.shared_out(batches, self._validation_batch, self._validated)
         losses, predicted, true, peaks = (list(chain.from_iterable(column)) for column in zip(*found))
         far = np.abs(np.subtract(predicted, true))
         tear_right = (np.array(predicted) > 0) == (np.array(true) > 0)
@@ -149,11 +150,16 @@ class ClassificationLoop(TrainingLoop):
         }
         return figures | ({"validation_peak": float(np.mean(peaks))} if peaks else {})
 
-    def _validated(self, paths: Sequence[Path]) -> tuple[list[float], list[int], list[int], list[bool]]:
-        """Of some cases: losses, classes found, true classes; and whether the peak lies at the tear, where that is."""
+    def _validation_batch(self, paths: Sequence[Path]) -> Sample:
+        """Cubes, tear shares and classes of some cases, as they are."""
         wide, mask, classes = self._load(paths)
         cubes, mask = (cut_cubes(part, self._cube_shape()) for part in (wide, mask))
-        loss, logits, maps, targets = self._forward(self._scaled(cubes), mask, classes)
+        return self._scaled(cubes), mask, classes
+
+    def _validated(self, batch: Sample) -> tuple[list[float], list[int], list[int], list[bool]]:
+        """Of some cases: losses, classes found, true classes; and whether the peak lies at the tear, where that is."""
+        cubes, mask, classes = batch
+        loss, logits, maps, targets = self._forward(cubes, mask, classes)
         known = targets.amax(dim=(1, 2, 3)) > 0
         place = maps.flatten(1).argmax(dim=1, keepdim=True)
         hits = targets.flatten(1).gather(1, place)[:, 0] > 0
