@@ -27,7 +27,9 @@ class SimulationOptions:
     count: int = typer.Option(1, min=1, help="How many scans, pairs or shoulders.")
     seed: int = typer.Option(0, min=0, help="Seed of the population; with a scan's number it decides everything.")
     first: int = typer.Option(0, min=0, help="Number of the first one.")
-    matrix: int = typer.Option(512, min=64, max=1024, help="Rows and columns; the field of view stays.")
+    matrix: int = typer.Option(
+        None, min=64, max=1024, help="Rows and columns; the field of view stays (default: as in --config, else 512)."
+    )
     jobs: int = typer.Option(1, min=1, help="Processes at a time.")
     config: Path = typer.Option(None, help="JSON file with numbers to change.")
     file_format: str = typer.Option("nifti", "--format", help="nifti, or dicom: one series a scan.")
@@ -108,7 +110,8 @@ def shoulder_mr(
     from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
 
     settings = ShoulderMrConfig.read(common.config) if common.config else ShoulderMrConfig()
-    settings = settings.with_matrix(common.matrix)
+    if common.matrix is not None:
+        settings = settings.with_matrix(common.matrix)
     if class_shares is not None:
         settings = settings.with_class_shares(_shares(class_shares))
     population = shoulder_mr_population(plane, weighting)
@@ -121,7 +124,8 @@ def _head_settings(common: SimulationOptions, head: HeadOptions) -> HeadCtConfig
     if common.config and head.preset != "default":
         raise InputError("simulation-preset", "A preset and a settings file cannot go together.", "Give one of them.")
     settings = HeadCtConfig.read(common.config) if common.config else HeadCtConfig.preset(head.preset)
-    settings = settings.with_matrix(common.matrix)
+    if common.matrix is not None:
+        settings = settings.with_matrix(common.matrix)
     if head.bleed_free is not None:
         settings = replace(settings, bleeds=replace(settings.bleeds, bleed_free=head.bleed_free))
     tilt = head.gantry_tilt

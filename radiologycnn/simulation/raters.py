@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from radiologycnn.images.boxes import bounding_box, grown_box
-from radiologycnn.simulation.settings import Range
+from radiologycnn.simulation.limits import Range
 
 _STREAM = 7919  # apart from the streams that drew the scan
 _BEYOND_MM = -99.0

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from radiologycnn.errors import InputError
+from radiologycnn.simulation.limits import check_numbers
 
 Settings = TypeVar("Settings", bound="SimulationSettings")
-Range = tuple[float, float]
-"""Low and high end of what is drawn uniformly."""
+_EXAMPLE = 'They are JSON such as {"scanner": {"matrix": 256}}.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,10 @@ class SimulationSettings:
         """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults.
 
         Raises:
-            InputError: ``simulation-config``: an unknown name, or a value unlike the default.
+            InputError: ``simulation-config``: an unknown name, or a value unlike the default or out of its limits.
         """
+        if not isinstance(fields, dict):
+            raise InputError("simulation-config", "The simulation settings name no parts.", _EXAMPLE)
         parts = {part.name: part.default for part in dataclasses.fields(cls)}
         for name, values in fields.items():
             if name not in parts:
@@ -35,6 +37,12 @@ class SimulationSettings:
                     "simulation-config",
                     f"The simulation settings name an unknown part “{name}”.",
                     "Known parts: " + ", ".join(parts) + ".",
+                )
+            if not isinstance(values, dict):
+                raise InputError(
+                    "simulation-config",
+                    f"The simulation settings' part “{name}” cannot be {json.dumps(values)}.",
+                    _EXAMPLE,
                 )
             known = {f.name: getattr(parts[name], f.name) for f in dataclasses.fields(parts[name])}
             for key, value in values.items():
@@ -46,7 +54,9 @@ class SimulationSettings:
                     )
                 known[key] = _like(f"{name}.{key}", known[key], value)
             parts[name] = type(parts[name])(**known)
-        return cls(**parts)
+        settings = cls(**parts)
+        check_numbers(settings)
+        return settings
 
     @classmethod
     def read(cls: type[Settings], path: Path) -> Settings:
@@ -57,11 +67,11 @@ class SimulationSettings:
         """
         try:
             return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(
                 "simulation-config",
                 f"The settings file {path.name} cannot be read: {error}",
-                'It must be JSON such as {"scanner": {"matrix": 256}}.',
+                _EXAMPLE,
             ) from error
 
 

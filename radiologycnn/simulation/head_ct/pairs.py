@@ -14,7 +14,7 @@ import numpy as np
 from radiologycnn.simulation.head_ct.bleeds import Bleed
 from radiologycnn.simulation.head_ct.config import HeadCtConfig
 from radiologycnn.simulation.head_ct.simulate import SimulatedHeadCt, draw_head, scan_head, simulate_head_ct
-from radiologycnn.simulation.settings import Range
+from radiologycnn.simulation.limits import Range
 
 _FOLLOW_UP_STREAM = 5  # the first five belong to the baseline scan
 

@@ -10,8 +10,25 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from radiologycnn.simulation.settings import Range, SimulationSettings
+from radiologycnn.simulation.limits import (
+    Chances,
+    Factor,
+    Factors,
+    FineLength,
+    GridLength,
+    Length,
+    Lengths,
+    Limits,
+    Matrix,
+    Range,
+    Share,
+    Shares,
+    SliceCounts,
+    SliceLength,
+)
+from radiologycnn.simulation.settings import SimulationSettings
 
 Normal = tuple[float, float, float, float]
 
@@ -20,72 +37,78 @@ Normal = tuple[float, float, float, float]
 class AnatomyConfig:
     """Sizes in mm of the shoulder of one person."""
 
-    head_radius_mm: Range = (22.0, 26.0)  # sphere of 44-52 mm [ref]
+    head_radius_mm: Annotated[Range, Limits(10, 50)] = (22.0, 26.0)  # sphere of 44-52 mm [ref]
     acromiohumeral_mm: Range = (8.5, 12.0)  # acromion to head, intact cuff; below 7 is migration [ref, anat]
-    acromion_types: dict[str, float] = field(
+    acromion_types: Chances = field(
         default_factory=lambda: {"flat": 0.2, "curved": 0.45, "hooked": 0.35}
     )  # [Bigliani 17/43/39 %]
-    acromion_mm: Range = (8.0, 11.0)  # thickness [anat]
-    footprint_ap_mm: float = 23.0  # supraspinatus [Curtis, ref]
-    footprint_ml_mm: Range = (14.5, 17.0)  # 16 [Curtis, ref]
-    tendon_mm: Range = (4.5, 6.5)  # thickness 4-7 [ref]
-    tendon_length_mm: Range = (26.0, 34.0)  # insertion to muscle 25-35 [ref]
-    biceps_radius_mm: Range = (2.0, 2.9)  # long head 4-6 mm across [ref]
+    acromion_mm: Lengths = (8.0, 11.0)  # thickness [anat]
+    footprint_ap_mm: Length = 23.0  # supraspinatus [Curtis, ref]
+    footprint_ml_mm: Lengths = (14.5, 17.0)  # 16 [Curtis, ref]
+    tendon_mm: Lengths = (4.5, 6.5)  # thickness 4-7 [ref]
+    tendon_length_mm: Lengths = (26.0, 34.0)  # insertion to muscle 25-35 [ref]
+    biceps_radius_mm: Lengths = (2.0, 2.9)  # long head 4-6 mm across [ref]
     biceps_ahead_mm: Range = (17.0, 22.0)  # arc from the top of the head to the tendon in its groove [anat]
-    cartilage_mm: Range = (1.1, 1.8)  # [anat]
-    cortex_mm: Range = (0.9, 1.6)  # [anat]
-    deltoid_mm: Range = (11.0, 19.0)  # [anat]
+    cartilage_mm: Lengths = (1.1, 1.8)  # [anat]
+    cortex_mm: Lengths = (0.9, 1.6)  # [anat]
+    deltoid_mm: Lengths = (11.0, 19.0)  # [anat]
     subcutaneous_mm: Range = (4.0, 15.0)  # [anat]
-    muscle_bulk: Range = (0.88, 1.12)  # factor on the muscles' cross sections [choice]
-    fatty_streaks: Range = (0.0, 0.16)  # mean share of fat in muscle, Goutallier 0-1; in every class [anat, choice]
+    muscle_bulk: Factors = (0.88, 1.12)  # factor on the muscles' cross sections [choice]
+    fatty_streaks: Shares = (0.0, 0.16)  # mean share of fat in muscle, Goutallier 0-1; in every class [anat, choice]
     joint_fluid_mm: Range = (0.1, 0.5)  # layer over the head of a dry joint [anat]; 1-2 mm in the recesses [ref]
     bursa_mm: Range = (0.0, 0.9)  # fluid layer of a quiet bursa; the space itself is 1-2 mm [ref]
     scapular_angle_deg: Range = (25.0, 42.0)  # of the supraspinatus to the frontal plane [anat]
-    left_share: float = 0.5  # [choice]
+    left_share: Share = 0.5  # [choice]
 
 
 @dataclass(frozen=True)
 class TearConfig:
     """Which class, how wide, how long, how deep."""
 
-    class_shares: tuple[float, ...] = (0.36, 0.13, 0.11, 0.27, 0.13)  # None .. Large-to-Massive [Shim Table 1]
+    class_shares: Annotated[tuple[float, ...], Limits(sums=True)] = (
+        0.36,
+        0.13,
+        0.11,
+        0.27,
+        0.13,
+    )  # None .. Large-to-Massive [Shim Table 1]
     width_mm: Normal = (16.3, 12.1, 3.0, 44.0)  # AP, cut to the class's range [Kim]
     length_mm: Normal = (17.0, 13.0, 4.0, 42.0)  # retraction, mediolateral [Kim]
-    width_length_correlation: float = 0.7  # [choice]
+    width_length_correlation: Annotated[float, Limits(-1, 1)] = 0.7  # [choice]
     behind_biceps_mm: Normal = (7.8, 5.7, 0.0, 17.0)  # anterior edge [Kim]
     probe_error_mm: float = 2.0  # the label is by a measured width, off by at most this [ref]
     partial_width_mm: Range = (5.0, 15.0)  # [choice]
     partial_length_mm: Range = (5.0, 12.0)  # [choice]
-    partial_depth: Range = (0.15, 0.90)  # share of the thickness [ref]
-    partial_sides: dict[str, float] = field(
+    partial_depth: Shares = (0.15, 0.90)  # share of the thickness [ref]
+    partial_sides: Chances = field(
         default_factory=lambda: {"articular": 0.5, "bursal": 0.25, "inside": 0.25}
     )  # articular ones are two to three times as common as bursal ones [anat]
     stump_mm: Range = (0.0, 3.0)  # tendon left on the footprint [choice]
-    fluid_share: Range = (0.65, 1.0)  # of the gap; the rest granulation tissue [choice]
+    fluid_share: Shares = (0.65, 1.0)  # of the gap; the rest granulation tissue [choice]
     migrated_acromiohumeral_mm: Range = (3.0, 6.8)  # Large: below 7 [ref]
-    migrated_share: float = 0.75  # of Large [choice]
-    atrophy: Range = (0.62, 0.85)  # factor on the belly's cross section, Large [ref, choice]
-    fatty_infiltration: Range = (0.15, 0.5)  # extra share of fat in the belly, Large; Goutallier 2-4 [ref]
+    migrated_share: Share = 0.75  # of Large [choice]
+    atrophy: Factors = (0.62, 0.85)  # factor on the belly's cross section, Large [ref, choice]
+    fatty_infiltration: Shares = (0.15, 0.5)  # extra share of fat in the belly, Large; Goutallier 2-4 [ref]
 
 
 @dataclass(frozen=True)
 class ConfounderConfig:
     """What looks like a tear or hides one. Chances are the same in every class: none of these knows the tear."""
 
-    tendinosis: float = 0.45  # [ref: in all classes alike; shares choice]
-    bursitis: float = 0.45
-    effusion: float = 0.4
-    ac_arthrosis: float = 0.45
-    calcific: float = 0.12
-    cysts: float = 0.3
-    slap: float = 0.35
-    biceps_fluid: float = 0.4
-    marrow_oedema: float = 0.2
+    tendinosis: Share = 0.45  # [ref: in all classes alike; shares choice]
+    bursitis: Share = 0.45
+    effusion: Share = 0.4
+    ac_arthrosis: Share = 0.45
+    calcific: Share = 0.12
+    cysts: Share = 0.3
+    slap: Share = 0.35
+    biceps_fluid: Share = 0.4
+    marrow_oedema: Share = 0.2
     bursitis_mm: Range = (1.2, 4.0)  # thickness of the fluid [anat]
     effusion_mm: Range = (1.0, 3.0)  # thickness over the head; recesses several times that [anat]
     calcium_mm: Range = (3.0, 9.0)  # diameter [anat]
     cyst_mm: Range = (2.0, 6.0)  # diameter [anat]
-    tendinosis_share: Range = (0.35, 1.0)  # of the way from tendon to degenerated tendon [choice]
+    tendinosis_share: Shares = (0.35, 1.0)  # of the way from tendon to degenerated tendon [choice]
 
 
 @dataclass(frozen=True)
@@ -114,8 +137,10 @@ class SignalConfig:
         }
     )
     #: Refocusing below 180 degrees stores signal along T1: an echo train's T2 is longer than a single echo's [choice].
-    echo_train_t2: float = 1.35
-    spread: float = 0.07  # sd of the logarithm of PD, T1 and T2 from person to person [Gold: 3-10 %]
+    echo_train_t2: Factor = 1.35
+    spread: Annotated[float, Limits(0, 1)] = (
+        0.07  # sd of the logarithm of PD, T1 and T2 from person to person [Gold: 3-10 %]
+    )
     #: TR and TE (ms) per weighting. T2 and T1 [Shim]; PD [anat].
     protocols: dict[str, tuple[float, ...]] = field(
         default_factory=lambda: {
@@ -125,34 +150,34 @@ class SignalConfig:
         }
     )
     #: Weighting per plane where none is asked for: coronal and sagittal T2, axial T1 [Shim]; some PD [choice].
-    pd_share: float = 0.2
-    fat_saturated: float = 0.5  # of T2 and PD [choice]
-    residual_fat: Range = (0.03, 0.14)  # share of fat signal left [choice]
-    failed_saturation: float = 0.3  # share of fat-saturated scans with a region where it failed [ref: failed fat-sat]
+    pd_share: Share = 0.2
+    fat_saturated: Share = 0.5  # of T2 and PD [choice]
+    residual_fat: Shares = (0.03, 0.14)  # share of fat signal left [choice]
+    failed_saturation: Share = 0.3  # share of fat-saturated scans with a region where it failed [ref: failed fat-sat]
     magic_angle_t2_ms: Range = (16.0, 26.0)  # tendon at 55 degrees to the field; only short TE shows it [ref]
-    three_tesla: float = 0.75  # [Shim: all 3 T; ref: 1.5/3 T]
+    three_tesla: Share = 0.75  # [Shim: all 3 T; ref: 1.5/3 T]
 
 
 @dataclass(frozen=True)
 class ScannerConfig:
     """Where the shoulder lies, how it is sliced, and what the machine adds."""
 
-    matrix: int = 512
-    field_of_view_mm: Range = (156.0, 164.0)  # 160 [Shim]
-    slices: tuple[int, int] = (20, 24)  # [ref]
-    thickness_mm: float = 4.0  # [Shim]
-    gap_mm: Range = (0.0, 0.4)  # [Shim]
-    centre_mm: float = 10.0  # off-centre +-10 [ref]
-    angle_deg: float = 10.0  # slice angle +-10 [ref]
+    matrix: Matrix = 512
+    field_of_view_mm: Annotated[Range, Limits(50, 500)] = (156.0, 164.0)  # 160 [Shim]
+    slices: SliceCounts = (20, 24)  # [ref]
+    thickness_mm: SliceLength = 4.0  # [Shim]
+    gap_mm: Annotated[Range, Limits(0, 30)] = (0.0, 0.4)  # [Shim]
+    centre_mm: Annotated[float, Limits(0, 60)] = 10.0  # off-centre +-10 [ref]
+    angle_deg: Annotated[float, Limits(0, 45)] = 10.0  # slice angle +-10 [ref]
     bias: Range = (0.15, 0.6)  # strength of the coil's falloff over 80 mm, as logarithm [choice]
-    snr: Range = (15.0, 40.0)  # of bright tissue, Rician [ref]
-    ghosts: float = 0.3  # share of scans with visible phase ghosts [choice]
-    ghost_strength: Range = (0.02, 0.08)  # [choice]
+    snr: Annotated[Range, Limits(0.1, 10_000)] = (15.0, 40.0)  # of bright tissue, Rician [ref]
+    ghosts: Share = 0.3  # share of scans with visible phase ghosts [choice]
+    ghost_strength: Shares = (0.02, 0.08)  # [choice]
     blur_px: Range = (0.35, 0.7)  # point spread at a 256 matrix, sd [choice]
     chemical_shift_mm: Range = (0.3, 1.1)  # fat's displacement along the rows [anat: 1-2 pixels]
-    sub_slices: int = 4  # samples through a slice for partial volume
-    fine_mm: float = 0.0  # in-plane, of the shoulder before scanning; 0 = by matrix (0.55 above 256, else 0.8)
-    coarse_mm: float = 2.0  # resolution of the large, smooth shapes
+    sub_slices: Annotated[int, Limits(1, 32)] = 4  # samples through a slice for partial volume
+    fine_mm: FineLength = 0.0  # in-plane, of the shoulder before scanning; 0 = by matrix (0.55 above 256, else 0.8)
+    coarse_mm: GridLength = 2.0  # resolution of the large, smooth shapes
 
 
 @dataclass(frozen=True)
