@@ -39,6 +39,9 @@ def masks(
     ),
     tolerance: float = typer.Option(2.0, min=0, help="Of surface Dice, in mm."),
     against: Path = typer.Option(None, help="Another method's masks: how far ahead is the first, and is it chance?"),
+    by: list[str] = typer.Option(
+        [], "--by", help="Also by this column of cases.csv, such as scanner; may be given several times."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no summary."),
 ) -> None:
     """Dice, precision, recall, surface distances, lesions and volumes of masks, case by case and over all; and how the
@@ -49,9 +52,12 @@ def masks(
     counts in the summary's volumes only, among them the volume invented; cases.csv has its overlap too. With --against,
     comparison.json has the differences on the same cases, with Wilcoxon's signed-rank test. With --types, types.csv and
     the summary tell how well each type was found; a dataset_description.json beside masks with other values says what
-    these mean: {"MaskValues": {"1": "edh", ...}}.
+    these mean: {"MaskValues": {"1": "edh", ...}}. With --by, groups.csv and the summary have the figures by what a
+    column of cases.csv says of the cases; it lies in the folder of the references, or else of the predictions. A cell
+    of several values has + between them, such as iph+sdh, and its case is in each of these groups.
     """
     with show_progress(quiet) as report:
+        from radiologycnn.evaluation.case_groups import group_lines, group_summaries, group_table, groups_of_column
         from radiologycnn.evaluation.mask_files import (
             check_types_stated,
             data_folders,
@@ -64,6 +70,10 @@ def masks(
         from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
         pairs, notes = pair_cases(predictions, references)
+        groups = {
+            column.strip().lower(): groups_of_column([references, predictions], column, [case for case, *_ in pairs])
+            for column in by
+        }
         folders = data_folders(predictions, references) if types else (None, None)
         if types:
             check_types_stated(pairs, folders)
@@ -77,17 +87,20 @@ def masks(
             others = list(evaluate_masks(other_pairs, label, tolerance, report))
             compared = paired_differences(averaged_rows(rows), averaged_rows(others))
         summary, volumes = summarize_metrics(averaged_rows(rows)), volume_agreement(rows)
+        by_column = {column: group_summaries(rows, found) for column, found in groups.items()}
         type_rows, scores = evaluate_types(pairs, tolerance, folders) if types else ([], {})
         notes += _empty_notes(rows)
         output.mkdir(parents=True, exist_ok=True)
         write_rows(output / "cases.csv", rows)
         if types:
             write_rows(output / "types.csv", type_rows)
+        if groups:
+            write_rows(output / "groups.csv", group_table(by_column))
         if against:
             write_record(output / "comparison.json", {"first": str(predictions), "second": str(against), **compared})
         settings = {"label": label, "surface_tolerance_mm": tolerance, "notes": notes}
-        by_type = {"types": scores} if types else {}
-        write_record(output / "summary.json", {"settings": settings, "metrics": summary, "volumes": volumes, **by_type})
+        further = ({"types": scores} if types else {}) | ({"groups": by_column} if groups else {})
+        write_record(output / "summary.json", {"settings": settings, "metrics": summary, "volumes": volumes, **further})
     if quiet:
         return
     for note in notes:
@@ -95,7 +108,9 @@ def masks(
     typer.echo(f"{'':28}{'cases':>6}{'mean':>10}{'SD':>9}{'median':>10}  {'quartiles':<18}  95 % interval of the mean")
     for name, figures in summary.items():
         typer.echo(_metric_line(name, figures))
-    for line in [*volume_lines(volumes), *_type_lines(scores), *_difference_lines(compared)]:
+    for line in [
+        *volume_lines(volumes), *_type_lines(scores), *group_lines(by_column), *_difference_lines(compared)
+    ]:  # fmt: skip
         typer.echo(line)
     typer.echo(f"Results: {output}")
 

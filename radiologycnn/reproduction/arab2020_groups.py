@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from radiologycnn.evaluation.case_groups import rows_by_group
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.segmentation_summary import with_reference
 from radiologycnn.evaluation.words import counted
@@ -103,10 +104,8 @@ def by_case_kind(results: ArabResults, run: str) -> Table:
     rows = []
     bleeding = {name: with_reference(metrics) for name, metrics in results.metrics.items()}
     own = bleeding.get(MAIN, [])
-    for title, members in case_groups(results):
-        group = [row for row in own if row["case"] in members]
-        if not group:
-            continue
+    for title, group in rows_by_group(own, case_groups(results)):
+        members = {row["case"] for row in group}
         dice = [row["dice"] for row in group]
         words = [counted(len(group), "case")]
         words += interval_words(dice)
