@@ -30,7 +30,9 @@ def _gates() -> None:
 def head_ct(
     count: int = typer.Option(20, min=1, help="How many scans."),
     seed: int = typer.Option(0, min=0, help="Seed of the population."),
-    matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
+    matrix: int = typer.Option(
+        256, min=64, max=1024, help="Rows and columns, whatever --config says; the field of view stays."
+    ),
     preset: str = typer.Option("default", help="default or plain."),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
     quiet: bool = QUIET,
@@ -61,7 +63,9 @@ def head_ct(
 def shoulder_mr(
     count: int = typer.Option(200, min=1, help="How many scans; every class that is among them needs five."),
     seed: int = typer.Option(0, min=0, help="Seed of the population."),
-    matrix: int = typer.Option(256, min=64, max=1024, help="Rows and columns; the field of view stays."),
+    matrix: int = typer.Option(
+        256, min=64, max=1024, help="Rows and columns, whatever --config says; the field of view stays."
+    ),
     config: Path = typer.Option(None, help="JSON file with numbers to change."),
     quiet: bool = QUIET,
 ) -> None:

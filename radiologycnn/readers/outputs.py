@@ -9,10 +9,12 @@ from typing import Any
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.images.write import write_atomically
+from radiologycnn.readers.answers import readers_of
 from radiologycnn.readers.comparison import compare
 from radiologycnn.readers.comparison_page import comparison_page
 from radiologycnn.readers.mark_checks import check_marks
 from radiologycnn.readers.members import members_of
+from radiologycnn.readers.network_names import named_apart
 from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, TRUTH_NAME, open_study
 from radiologycnn.readers.tables import read_groups, read_predictions
 
@@ -43,7 +45,7 @@ def write_comparison(
         The record that ``comparison.json`` holds.
 
     Raises:
-        InputError: no truth, no answers, or a table that cannot be read.
+        InputError: no truth, no answers, or a table that cannot be read or is given twice.
         ResourceError: the files cannot be written.
     """
     study = open_study(folder)
@@ -65,7 +67,7 @@ def write_comparison(
         networks = [study.folder / NETWORK_FOLDER / PREDICTIONS_NAME]
     if groups is None and (study.folder / GROUPS_NAME).is_file():
         groups = study.folder / GROUPS_NAME
-    predictions = [read_predictions(one) for one in networks]
+    predictions = named_apart(networks, [read_predictions(one) for one in networks], readers_of(study))
     members = members_of(study, read_groups(groups) if groups else {}, predictions)
     record = compare(true_classes, members)
     record["marks"] = check_marks(study, tolerance_mm)
