@@ -87,6 +87,15 @@ def test_sliding_window_puts_a_volume_together_without_seams() -> None:
 def test_dynunet_says_what_is_missing_without_monai(monkeypatch) -> None:
     from radiologycnn.baselines.monai_reference import DynUNetSegmenter
 
+    monkeypatch.setitem(sys.modules, "monai", None)
+    with pytest.raises(ResourceError, match="needs the Python package monai, which is not installed"):
+        DynUNetSegmenter(SETTINGS)
+
+
+def test_dynunet_says_that_monai_is_damaged(monkeypatch) -> None:
+    pytest.importorskip("monai")
+    from radiologycnn.baselines.monai_reference import DynUNetSegmenter
+
     monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
-    with pytest.raises(ResourceError, match="needs the Python package monai"):
+    with pytest.raises(ResourceError, match="monai is installed but cannot be loaded"):
         DynUNetSegmenter(SETTINGS)
