@@ -2,17 +2,7 @@
 
 import numpy as np
 import pytest
-from panels.study_clinic import CASES, classified, openedStudy, settings, writeStudy
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return writeStudy(tmp_path / "Shoulder study")
-
-
-@pytest.fixture
-def clinic(slicerHost, repository, folder, monkeypatch):
-    yield from openedStudy(slicerHost, repository, folder, monkeypatch)
+from panels.study_clinic import CASES, classified, settings
 
 
 def testABoxOnTheTearIsKeptAndTheMapsPeakIsCheckedAgainstIt(clinic, folder):

@@ -2,18 +2,7 @@
 
 import numpy as np
 import pytest
-from panels.study_clinic import CASES, openedStudy, settings, writeStudy
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return writeStudy(tmp_path / "Shoulder study")
-
-
-@pytest.fixture
-def clinic(slicerHost, repository, folder, monkeypatch):
-    yield from openedStudy(slicerHost, repository, folder, monkeypatch)
-
+from panels.study_clinic import CASES, settings
 
 # Before
 
@@ -136,6 +125,11 @@ def testKeysDoNothingBeforeAndAfterAStudy(clinic):
     clinic.study.studyFolderButton.setFocus()
     clinic.press(1)
     assert clinic.rows() == []
+    clinic.click(clinic.study.startStudyButton)
+    clinic.read(2)
+    clinic.click(clinic.study.endStudyButton)
+    clinic.press(1)
+    assert [row["tear_class"] for row in clinic.rows()] == ["Partial"]
 
 
 def testPauseHidesTheImagesAndStopsTheClock(clinic):

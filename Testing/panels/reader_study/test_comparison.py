@@ -5,17 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from panels.study_clinic import CASES, classified, openedStudy, writeStudy
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return writeStudy(tmp_path / "Shoulder study")
-
-
-@pytest.fixture
-def clinic(slicerHost, repository, folder, monkeypatch):
-    yield from openedStudy(slicerHost, repository, folder, monkeypatch)
+from panels.study_clinic import CASES, classified
 
 
 @pytest.fixture
