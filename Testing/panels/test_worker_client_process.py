@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from worker.process_state import is_running
 
 from RadiologyCNNLib.ProcessKill import killProcess
 from RadiologyCNNLib.WorkerClient import WorkerClient
@@ -139,14 +139,6 @@ def bench(repository):
     bench.client.stop()
 
 
-def isRunning(pid):
-    """Whether a process runs; one that is dead and only waits to be collected does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_two_jobs_queue_and_both_end(bench):
     first, second = bench.run("short"), bench.run("now")
     bench.wait(lambda: len(bench.ends) == 2)
@@ -173,7 +165,7 @@ def test_cancel_of_a_job_that_is_deaf_gives_a_new_worker(bench):
     bench.wait(lambda: waiting in bench.ends)
     assert bench.ends == {job: ["cancelled"], waiting: ["result"]}
     assert bench.client.pid != pid
-    bench.wait(lambda: not isRunning(pid))
+    bench.wait(lambda: not is_running(pid))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -225,7 +217,7 @@ def test_stop_in_the_middle_of_a_deaf_job_leaves_nothing_running(bench):
     pid = bench.client.pid
     bench.client.stop()
     assert bench.ends[job] == ["cancelled"]
-    assert not isRunning(pid)
+    assert not is_running(pid)
     assert bench.client.state == "stopped"
 
 

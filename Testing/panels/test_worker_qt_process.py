@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from worker.process_state import is_running
 
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
@@ -35,18 +36,11 @@ def client(host):
     client.stop()
 
 
-def isRunning(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_worker_answers_through_qt(host, client):
     job = client.request("models", task="hemorrhage-segmentation")
     assert host.process_events(until=lambda: job in client.ends)
     assert isinstance(client.ends[job]["models"], list)
-    assert isRunning(client.pid)
+    assert is_running(client.pid)
     # an extension whose folder a process works in cannot be updated on Windows
     assert Path(psutil.Process(client.pid).cwd()) == Path(sys.executable).parent
 
@@ -100,7 +94,7 @@ def test_stop_leaves_no_process(host, client):
     assert host.process_events(until=lambda: client.state == "ready")
     pid = client.pid
     client.stop()
-    assert not isRunning(pid)
+    assert not is_running(pid)
     assert client.state == "stopped"
 
 

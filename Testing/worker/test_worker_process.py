@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from worker.process_state import is_running
 
 SCRIPTED = str(Path(__file__).with_name("scripted_worker.py"))
 
@@ -24,14 +24,6 @@ def scripted(start_worker: Callable) -> object:
     worker = start_worker([SCRIPTED])
     worker.ready = worker.wait_for("ready")
     return worker
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that is dead and only waits to be collected does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_first_line_says_ready_with_the_workers_own_pid(scripted) -> None:
