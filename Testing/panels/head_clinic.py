@@ -43,3 +43,13 @@ class HeadClinic(Clinic):
 
     def tableCells(self) -> list:
         return self.cellsOf(self.result.tableNode)
+
+
+def withoutKey(result) -> None:
+    """Make a result one of an earlier version, which kept no key of its mask."""
+    from HemorrhageSegLib.SceneResult import RECORD_ATTRIBUTE
+
+    from RadiologyCNNLib.NodeRecord import writeRecord
+
+    record = {name: value for name, value in result.record.items() if name != "mask_key"}
+    writeRecord(result.segmentationNode, RECORD_ATTRIBUTE, record)

@@ -232,7 +232,7 @@ def testTheAlgorithmTypeIsSaidWithoutTakingRedoAway(correcting):
 
 
 def testAllTypesOfACorrectedMaskAreSaidToBeCorrected(correcting):
-    from panels.test_hemorrhage_types import segmentTypes
+    from panels.typed_answer import segmentTypes
 
     segmentTypes(correcting)
     types = algorithmTypes(correcting)
@@ -244,7 +244,7 @@ def testAllTypesOfACorrectedMaskAreSaidToBeCorrected(correcting):
 
 @pytest.mark.parametrize("isOfEarlierVersion", [False, True], ids=["", "saved by an earlier version"])
 def testACorrectedMaskOfASavedSceneIsNotExportedAsTheNetworksOwn(correcting, tmp_path, isOfEarlierVersion):
-    from panels.test_hemorrhage_scene import withoutKey
+    from panels.head_clinic import withoutKey
 
     correcting.stroke(BLOCK)
     correcting.settled()

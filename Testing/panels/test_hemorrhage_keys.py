@@ -33,7 +33,7 @@ def testAHeldKeyDecidesOneCase(room, keys, state):
 
 @pytest.mark.parametrize("keys, box", [("N", "networkOutlineCheckBox"), ("T", "changeTypeCheckBox")])
 def testAHeldKeySwitchesOnce(room, keys, box):
-    from panels.test_hemorrhage_types import segmentTypes
+    from panels.typed_answer import segmentTypes
 
     segmentTypes(room)
     room.ui.correctCollapsibleButton.collapsed = False

@@ -124,7 +124,7 @@ def testAScanThatIsMovedLeavesItsMaskBehind(clinic):
 
 
 def testTheTableIsAsHighAsItsRows(clinic):
-    from panels.test_hemorrhage_types import segmentTypes
+    from panels.typed_answer import segmentTypes
 
     clinic.segment()
     one = clinic.ui.lesionTable.maximumHeight

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from panels.head_clinic import withoutKey
 
 
 @pytest.fixture
@@ -88,15 +89,6 @@ def testACorrectionBeforeThePanelIsOpenedIsKnown(clinic, tmp_path, monkeypatch, 
     left = correctedElsewhere(clinic, result, volume)
     clinic.slicer.util.selectModule("HemorrhageSeg")
     assertCorrectionIsKnown(clinic, left, monkeypatch)
-
-
-def withoutKey(result) -> None:
-    from HemorrhageSegLib.SceneResult import RECORD_ATTRIBUTE
-
-    from RadiologyCNNLib.NodeRecord import writeRecord
-
-    record = {name: value for name, value in result.record.items() if name != "mask_key"}
-    writeRecord(result.segmentationNode, RECORD_ATTRIBUTE, record)
 
 
 @pytest.mark.parametrize("isMapGone", [False, True], ids=["", "without its probability"])

@@ -1,8 +1,7 @@
 """A model of five types of bleed in HemorrhageSeg: each type is a segment of its own and stands in the table."""
 
 import pytest
-from panels.head_clinic import HeadClinic
-from panels.typed_answer import LABELS, typedAnswer
+from panels.typed_answer import LABELS, segmentTypes
 
 from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 
@@ -10,12 +9,6 @@ from radiologycnn.hemorrhage.labels import BLEED_TYPES, HEMORRHAGE
 @pytest.fixture
 def clinic(headClinic):
     return headClinic
-
-
-def segmentTypes(clinic) -> HeadClinic:
-    job = clinic.start()
-    clinic.answer(job, **typedAnswer(clinic.head, clinic.sent("segment")[1]["output"]))
-    return clinic
 
 
 def testEachTypeIsASegmentWithItsNameAndColour(clinic):

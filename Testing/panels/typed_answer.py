@@ -38,3 +38,10 @@ def typedAnswer(head, folder) -> dict:
         "labels": [label.to_dict() for label in LABELS],
         "model": "five-types-1.0.0",
     }
+
+
+def segmentTypes(clinic):
+    """A click on Segment that is answered so; returns the clinic."""
+    job = clinic.start()
+    clinic.answer(job, **typedAnswer(clinic.head, clinic.sent("segment")[1]["output"]))
+    return clinic
