@@ -136,9 +136,9 @@ def unnamedWidgets(ui, uiFile) -> list:
 
     names = {element.get("name") for element in ElementTree.parse(uiFile).iter("widget")}
     names = {name for name in names if not name.endswith("CollapsibleButton")}
-    kinds = ("Button", "ComboBox", "CheckBox", "Slider", "SliderWidget", "SpinBox", "TableView")
-    return [
-        name
-        for name, widget in vars(ui).items()
-        if name in names and type(widget).__name__.endswith(kinds) and not (widget.accessibleName and widget.toolTip)
-    ]
+    kinds = tuple("Button ComboBox CheckBox LineEdit Slider SliderWidget SpinBox TableView TableWidget".split())
+    usable = {
+        name: widget for name, widget in vars(ui).items() if name in names and type(widget).__name__.endswith(kinds)
+    }
+    assert len(usable) >= 5, f"the panel of {uiFile.name} has more than these: {sorted(usable)}"
+    return [name for name, widget in usable.items() if not (widget.accessibleName and widget.toolTip)]

@@ -122,7 +122,8 @@ def testImprovingIsCancelledGoesOnAndOffersTheBetterModel(learning, corrected):
     learning.widget.jobs.listen(("improve",), progressed=lambda kind, done, stage, left: epochs.append(stage))
     learning.click(parts.improveButton)
     waitFor(learning, lambda: parts.improveButton.text == "Improve the model")
-    assert not [stage for stage in epochs if stage.startswith("Epoch 1")], "it went on"
+    numbers = [int(stage.split()[1]) for stage in epochs if stage.startswith("Epoch")]
+    assert numbers and min(numbers) > 1, "it went on"
     assert "is better" in parts.improveLabel.text
     assert inputs.modelId == "small-0.3.0"
     listed = [learning.ui.modelSelector.itemText(n) for n in range(learning.ui.modelSelector.count)]

@@ -136,7 +136,7 @@ def testTypesAreAcceptedKeptAndReadByTraining(typedRoom, tmp_path):
         assert np.array_equal(array == int(segmentId[-1]), mask)
     room.openCase("case-0001")
     assert all(np.array_equal(room.maskOf(segmentId), mask) for segmentId, mask in drawn.items())
-    assert not room.ui.changeTypeCheckBox.visible or room.ui.caseNotesLabel.text == ""
+    assert room.ui.changeTypeCheckBox.visible and room.ui.caseNotesLabel.text == ""
 
     (room.folder / "dataset_description.json").write_text('{"MaskValues": {"1": "sdh"}}')  # of the scans' own masks
     rows = read_manifest(room.dataset, ("image", "mask"))

@@ -187,10 +187,20 @@ def test_script_that_downloads_a_sample_waits_until_it_is_made(sampleData, loade
     assert len(requests(loader)) == 2 and not loader._jobs and not loader._failures
 
 
-def test_another_panels_answers_are_none_of_its_business(sampleData, loader) -> None:
-    loader._connect()
+def test_another_panels_answers_are_none_of_its_business(sampleData, loader, slicerHost, caplog) -> None:
+    """A signal logs what fails in those that hear it, and goes on."""
+    from RadiologyCNNLib.SampleScans import registerSampleScans
+    from RadiologyCNNLib.WorkerClient import WorkerError
+
+    registerSampleScans("head-ct")
+    source = sourceOf(sampleData, "SimulatedHeadCT")
+    source.customDownloader(source)
+    asked = dict(loader._jobs)
     loader._client.result.emit("another-job", {})
+    loader._client.failed.emit("another-job", WorkerError("disk-full", "There is no space left.", "Free some."))
     loader._client.cancelled.emit("another-job")
+    assert loader._jobs == asked and len(asked) == 1
+    assert not slicerHost.messages and not caplog.records
 
 
 def test_modules_offer_their_samples_when_slicer_has_started(sampleData, loadModule, slicerHost) -> None:
