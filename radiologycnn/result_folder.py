@@ -6,6 +6,20 @@ from pathlib import Path
 
 from radiologycnn.errors import ResourceError
 
+_OTHER_FOLDER = "Choose another folder for the results."
+
+
+def check_result_folder(folder: str | Path) -> None:
+    """Make sure, before long work and without making anything, that no file has the place of the folder.
+
+    Raises:
+        ResourceError: ``cannot-write``: one has.
+    """
+    folder = Path(folder)
+    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if there.is_file():
+        raise ResourceError("cannot-write", f"The results need a folder, and {there} is a file.", _OTHER_FOLDER)
+
 
 def make_result_folder(folder: str | Path) -> Path:
     """The folder, made with those above it where it is not there.
@@ -14,12 +28,13 @@ def make_result_folder(folder: str | Path) -> Path:
         ResourceError: ``cannot-write``, with the system's reason.
     """
     folder = Path(folder)
+    check_result_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(
             "cannot-write",
             f"The folder {folder} cannot be made ({error.strerror or error}).",
-            "Choose another folder for the results.",
+            _OTHER_FOLDER,
         ) from error
     return folder

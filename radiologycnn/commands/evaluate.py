@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from radiologycnn.evaluation.words import counted, figure_words, p_words, some_names
+from radiologycnn.result_folder import check_result_folder, make_result_folder
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def masks(
     with show_progress(quiet) as report:
         from radiologycnn.evaluation.case_groups import group_lines, group_summaries, group_table, groups_of_column
         from radiologycnn.evaluation.mask_files import (
+            check_label_held,
             check_types_stated,
             data_folders,
             evaluate_masks,
@@ -69,7 +71,9 @@ def masks(
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
         from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
+        check_result_folder(output)
         pairs, notes = pair_cases(predictions, references)
+        other_pairs, other_notes = pair_cases(against, references) if against else ([], [])
         groups = {
             column.strip().lower(): groups_of_column([references, predictions], column, [case for case, *_ in pairs])
             for column in by
@@ -78,11 +82,12 @@ def masks(
         if types:
             check_types_stated(pairs, folders)
         rows = list(evaluate_masks(pairs, label, tolerance, report))
+        if label is not None:
+            check_label_held(rows, pairs, label)
         compared: dict[str, Any] = {}
         if against:
             from radiologycnn.evaluation.paired import paired_differences
 
-            other_pairs, other_notes = pair_cases(against, references)
             notes += [f"{against.name}: {note}" for note in other_notes]
             others = list(evaluate_masks(other_pairs, label, tolerance, report))
             compared = paired_differences(averaged_rows(rows), averaged_rows(others))
@@ -90,7 +95,7 @@ def masks(
         by_column = {column: group_summaries(rows, found) for column, found in groups.items()}
         type_rows, scores = evaluate_types(pairs, tolerance, folders) if types else ([], {})
         notes += _empty_notes(rows)
-        output.mkdir(parents=True, exist_ok=True)
+        make_result_folder(output)
         write_rows(output / "cases.csv", rows)
         if types:
             write_rows(output / "types.csv", type_rows)
@@ -181,6 +186,7 @@ def classes(
     from radiologycnn.evaluation.summary import summarize_classes, write_record, write_rows
     from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
+    check_result_folder(output)
     found, true = read_class_table(predictions, codes), read_class_table(truth, codes)
     cases = sorted(found.classes.keys() & true.classes.keys())
     if not cases:
@@ -188,7 +194,7 @@ def classes(
     left_out = sorted(found.classes.keys() ^ true.classes.keys())
     tear = [1 - found.probabilities[c][0] for c in cases] if found.probabilities else None
     summary = summarize_classes([true.classes[c] for c in cases], [found.classes[c] for c in cases], tear)
-    output.mkdir(parents=True, exist_ok=True)
+    make_result_folder(output)
     names = [one.name for one in TEAR_CLASSES]
     rows = [{"case": c, "truth": names[true.classes[c]], "predicted": names[found.classes[c]]} for c in cases]
     write_rows(output / "cases.csv", rows)
@@ -264,6 +270,7 @@ def maps(
     from radiologycnn.evaluation.mask_files import pair_cases
     from radiologycnn.evaluation.summary import write_record, write_rows
 
+    check_result_folder(output)
     with show_progress(quiet) as report:
         pairs, notes = pair_cases(predictions, references, map_files)
         found, without = evaluate_maps(pairs, label, tolerance, report)
@@ -272,7 +279,7 @@ def maps(
     if not found:
         raise InputError("no-lesion", "No mask holds a lesion to point at.", "Give the masks of the lesions.")
     summary = summarize_localization(list(found.values()))
-    output.mkdir(parents=True, exist_ok=True)
+    make_result_folder(output)
     write_rows(output / "cases.csv", [map_row(*one) for one in found.items()])
     write_record(output / "summary.json", {"settings": {"label": label, "notes": notes}, **summary})
     if quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,15 @@ def pair_cases(
         predictions_in: files of a folder of predictions by case.
 
     Raises:
-        InputError: no pair at all, or a folder that :func:`case_files` refuses.
+        InputError: no pair at all, a file and a folder, or a folder that :func:`case_files` refuses.
     """
     if found.is_file() and reference.is_file():
         return [(case_name(reference.name.split(".")[0]), found, reference)], []
+    for file, folder in ((found, reference), (reference, found)):
+        if file.is_file() and folder.is_dir():
+            raise InputError(
+                "no-pairs", f"{file} is a file and {folder} is a folder.", "Give two files of one case, or two folders."
+            )
     ours, theirs = predictions_in(found), case_files(reference)
     pairs = [(case, ours[case], theirs[case]) for case in sorted(ours.keys() & theirs.keys())]
     if not pairs:
@@ -166,6 +171,25 @@ def evaluate_masks(
         ours, theirs = (marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference))
         yield {"case": case, **case_metrics(ours, theirs, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
+
+
+def check_label_held(rows: Sequence[Mapping[str, Any]], pairs: list[tuple[str, Path, Path]], label: int) -> None:
+    """Refuse a label that stands in none of the masks: nothing was compared with nothing.
+
+    Args:
+        rows: of :func:`evaluate_masks`.
+
+    Raises:
+        InputError: as said.
+    """
+    if not any(row["found_ml"] or row["reference_ml"] for row in rows):
+        values = sorted(_values(pairs[0][2]))
+        held = f"holds {', '.join(map(str, values))}" if values else "is empty"
+        raise InputError(
+            "no-such-label",
+            f"No mask holds the value {label}.",
+            f"The first reference, of case “{pairs[0][0]}”, {held}. Leave --label out for all that is not 0.",
+        )
 
 
 def check_types_stated(pairs: list[tuple[str, Path, Path]], data: DataFolders = (None, None)) -> None:

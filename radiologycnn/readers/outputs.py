@@ -17,6 +17,7 @@ from radiologycnn.readers.members import members_of
 from radiologycnn.readers.network_names import named_apart
 from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, TRUTH_NAME, open_study
 from radiologycnn.readers.tables import read_groups, read_predictions
+from radiologycnn.result_folder import make_result_folder
 
 RECORD_NAME = "comparison.json"
 PAGE_NAME = "report.html"
@@ -74,7 +75,7 @@ def write_comparison(
     record["notes"] += record["marks"]["notes"]
     who = [{"name": one.name, "model": one.model, "simulated": one.simulated} for one in predictions]
     record = {"study": study.title, "settings": study.settings.to_dict(), "networks": who, **record}
-    output.mkdir(parents=True, exist_ok=True)
+    make_result_folder(output)
     _write_tables(output, record)
     write_record(output / RECORD_NAME, record)
     write_atomically(output / PAGE_NAME, comparison_page(record, study.title).encode("utf-8"))

@@ -66,13 +66,16 @@ class SimulationSettings:
             InputError: ``simulation-config``: it cannot be read, or as :meth:`from_dict` says.
         """
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
             raise InputError(
-                "simulation-config",
-                f"The settings file {path.name} cannot be read: {error}",
-                _EXAMPLE,
+                "simulation-config", f"The settings file {path} cannot be read: {error.strerror}.", "Check the path."
             ) from error
+        except ValueError as error:
+            raise InputError(
+                "simulation-config", f"The settings file {path.name} is no JSON: {error}.", _EXAMPLE
+            ) from error
+        return cls.from_dict(fields)
 
 
 def _like(name: str, default: Any, value: Any) -> Any:

@@ -1,0 +1,76 @@
+"""What people give to ``radiologycnn evaluate`` and ``agreement`` by mistake is told before anything is measured."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine.evaluate_command import MATRIX, box, run, table
+from engine.terminal import output_of
+
+from radiologycnn.errors import InputError, RadiologyCNNError
+from radiologycnn.images import write_image
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    """A folder with the masks of two cases."""
+    (tmp_path / "masks").mkdir()
+    for case in ("a", "b"):
+        write_image(tmp_path / "masks" / f"{case}.nii.gz", box(3), MATRIX)
+    return tmp_path / "masks"
+
+
+@pytest.fixture
+def nothing_is_read(monkeypatch) -> None:
+    def read(path: Path) -> None:
+        pytest.fail(f"{path} was read first")
+
+    for module in ("mask_files", "map_files", "rater_agreement"):
+        monkeypatch.setattr(f"radiologycnn.evaluation.{module}.read_volume", read, raising=False)
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+@pytest.mark.parametrize("place", ["taken.csv", "taken.csv/results"])
+def test_a_file_in_the_place_of_the_results_is_told_first(masks, tmp_path, place) -> None:
+    taken = table(tmp_path / "taken.csv", "case,tear_class", "a,None")
+    for rater in ("r1", "r2"):
+        (tmp_path / "raters" / rater).mkdir(parents=True)
+        write_image(tmp_path / "raters" / rater / "a.nii.gz", box(3), MATRIX)
+    before = taken.read_bytes()
+    for words in (
+        ("evaluate", "masks", masks, masks),
+        ("evaluate", "maps", masks, masks),
+        ("evaluate", "classes", taken, taken),
+        ("agreement", tmp_path / "raters"),
+    ):
+        with pytest.raises(RadiologyCNNError, match=r"taken\.csv is a file") as refused:
+            output_of(*words, "-o", tmp_path / place)
+        assert "folder" in refused.value.hint
+    assert taken.read_bytes() == before
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+def test_the_other_method_is_looked_for_first(masks, tmp_path) -> None:
+    with pytest.raises(InputError, match="nope"):
+        run("masks", masks, masks, "-o", tmp_path / "out", "--against", tmp_path / "nope")
+
+
+@pytest.mark.parametrize("command", ["masks", "maps"])
+def test_a_file_and_a_folder_are_no_pair(masks, tmp_path, command) -> None:
+    for words in ((masks / "a.nii.gz", masks), (masks, masks / "a.nii.gz")):
+        with pytest.raises(InputError, match=r"a\.nii\.gz is a file and .*masks is a folder"):
+            run(command, *words, "-o", tmp_path / "out")
+
+
+def test_a_label_that_no_mask_holds_is_refused(masks, tmp_path) -> None:
+    with pytest.raises(InputError, match="No mask holds the value 7") as refused:
+        run("masks", masks, masks, "-o", tmp_path / "out", "--label", 7)
+    assert "1" in refused.value.hint and not (tmp_path / "out").exists()
+    write_image(masks.parent / "none.nii.gz", np.zeros_like(box(3)), MATRIX)
+    empty = masks.parent / "none.nii.gz"
+    assert "nothing was found" in run("masks", empty, empty, "-o", tmp_path / "out"), "without a label it may be so"
+
+
+def test_results_go_where_results_lie_already(masks, tmp_path) -> None:
+    for _time in range(2):
+        assert "Results:" in run("masks", masks, masks, "-o", tmp_path / "new" / "out")
