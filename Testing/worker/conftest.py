@@ -85,6 +85,14 @@ class WorkerProcess:
     def wait_for_exit(self, timeout_s: float = 20.0) -> int:
         return self.process.wait(timeout_s)
 
+    def last_words(self) -> bytes:
+        """End it as its client does; all that it has written to stderr, none of which is still on its way then."""
+        self.close_input()
+        self.wait_for_exit(PATIENCE_S)
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+        return bytes(self.errors)
+
     def end(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
