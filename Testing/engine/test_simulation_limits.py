@@ -91,4 +91,13 @@ def test_the_matrix_of_a_settings_file_holds_where_the_command_line_names_none(t
     for more, expected in (([], 64), (["--matrix", "80"], 80)):
         folder = tmp_path / str(expected)
         assert CliRunner().invoke(app, [*base, str(folder), *more]).exit_code == 0
-        assert json.loads((folder / "simulation.json").read_text())["config"]["scanner"]["matrix"] == expected
+        written = json.loads((folder / "simulation.json").read_text())["config"]
+        assert written["scanner"]["matrix"] == expected
+    assert HeadCtConfig.read(folder / "simulation.json").to_dict() == HeadCtConfig.from_dict(written).to_dict()
+
+
+def test_a_settings_file_that_is_not_there_is_told_in_words(tmp_path) -> None:
+    for path in (tmp_path / "nope.json", tmp_path):
+        with pytest.raises(InputError, match="cannot be read") as refused:
+            HeadCtConfig.read(path)
+        assert "Errno" not in str(refused.value) and refused.value.hint == "Check the path."

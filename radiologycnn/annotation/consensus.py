@@ -44,7 +44,7 @@ def make_consensus(
             is to hold the consensus and cannot be read.
         Cancelled: as ``cancelled`` said.
     """
-    from radiologycnn.annotation.settled import settle_all
+    from radiologycnn.annotation.settled import nothing_accepted, settle_all
 
     check_consensus_method(method)
     choice = TrainingChoice(CONSENSUS, method, with_network)
@@ -53,7 +53,7 @@ def make_consensus(
     notes = list(settle_all(dataset.folder))
     accepted = dataset.accepted()
     if not accepted:
-        raise InputError("nothing-accepted", "No mask has been accepted yet.", "Accept masks of some cases first.")
+        raise nothing_accepted()
     rows = []
     for number, (case_id, words) in enumerate(accepted.items()):
         if cancelled():

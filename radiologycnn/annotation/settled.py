@@ -51,12 +51,19 @@ def raters_of_dataset(folder: Path) -> RaterFolder:
     """The accepted masks of a dataset by rater, the network among them, for :mod:`radiologycnn.evaluation`.
 
     Raises:
-        InputError: fewer than two raters, or no case that two of them judged.
+        InputError: nobody has accepted a mask, fewer than two raters, or no case that two of them judged.
     """
     from dataclasses import replace
 
     from radiologycnn.evaluation.rater_agreement import find_raters
 
     notes = settle_all(folder)
+    if not (folder / "masks").is_dir():
+        raise nothing_accepted()
     found = find_raters(folder / "masks", by_pair=True)
     return replace(found, notes=(*notes, *found.notes))
+
+
+def nothing_accepted() -> InputError:
+    """The error for a dataset in which there is nothing to compare or to combine yet."""
+    return InputError("nothing-accepted", "No mask has been accepted yet.", "Accept masks of some cases first.")

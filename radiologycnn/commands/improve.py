@@ -16,11 +16,15 @@ def register(app: typer.Typer) -> None:
 
 def improve(
     dataset: Path = typer.Argument(..., help="Folder in which the panel keeps the annotations."),
-    model: str = typer.Option(None, help="Model to improve: its id, or a folder; the first installed one."),
-    output: Path = typer.Option(None, "--output", "-o", help="Where the new model's folder is made; your models."),
-    epochs: int = typer.Option(None, min=1, help="Passes over the cases; 8."),
-    learning_rate: float = typer.Option(None, help="Highest learning rate; 0.0003."),
-    held_out_share: float = typer.Option(None, help="Share of the cases on which both models are compared; 0.25."),
+    model: str = typer.Option(None, help="Model to improve: its id, or a folder (default: the first installed)."),
+    output: Path = typer.Option(
+        None, "--output", "-o", help="Where the new model's folder is made (default: your models)."
+    ),
+    epochs: int = typer.Option(None, min=1, help="Passes over the cases (default: 8)."),
+    learning_rate: float = typer.Option(None, help="Highest learning rate (default: 0.0003)."),
+    held_out_share: float = typer.Option(
+        None, help="Share of the cases on which both models are compared (default: 0.25)."
+    ),
     simulated: int = typer.Option(None, min=0, help="Simulated scans mixed in against forgetting."),
     seed: int = typer.Option(None, min=0, help="Decides order, augmentation and simulated scans."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),

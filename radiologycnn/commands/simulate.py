@@ -31,7 +31,9 @@ class SimulationOptions:
         None, min=64, max=1024, help="Rows and columns; the field of view stays (default: as in --config, else 512)."
     )
     jobs: int = typer.Option(1, min=1, help="Processes at a time.")
-    config: Path = typer.Option(None, help="JSON file with numbers to change.")
+    config: Path = typer.Option(
+        None, help="JSON file with numbers to change, or the simulation.json beside other scans, which names all."
+    )
     file_format: str = typer.Option("nifti", "--format", help="nifti, or dicom: one series a scan.")
     transfer_syntax: str = typer.Option(
         "explicit",
@@ -51,7 +53,7 @@ class HeadOptions:
         "default", "--preset", help="default, or plain: bright blood in clean scans, easy to find."
     )
     gantry_tilt: float = typer.Option(
-        None, "--gantry-tilt", help="Tilt of every scan in degrees (default: 0, or 5 to 20 in a fifth)."
+        None, "--gantry-tilt", help="Tilt of every scan in degrees (default: 0, or 5 to 20 in a quarter)."
     )
     thick_vault: bool = typer.Option(
         False, "--thick-vault", help="DICOM: join the upper slices two by two, so that the gaps are uneven."

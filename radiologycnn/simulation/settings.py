@@ -60,7 +60,7 @@ class SimulationSettings:
 
     @classmethod
     def read(cls: type[Settings], path: Path) -> Settings:
-        """From a JSON file that holds the parts to change.
+        """From a JSON file that holds the parts to change, or from the ``simulation.json`` of other scans.
 
         Raises:
             InputError: ``simulation-config``: it cannot be read, or as :meth:`from_dict` says.
@@ -75,7 +75,8 @@ class SimulationSettings:
             raise InputError(
                 "simulation-config", f"The settings file {path.name} is no JSON: {error}.", _EXAMPLE
             ) from error
-        return cls.from_dict(fields)
+        written = isinstance(fields, dict) and fields.keys() >= {"simulator", "config"}  # by write_population
+        return cls.from_dict(fields["config"] if written else fields)
 
 
 def _like(name: str, default: Any, value: Any) -> Any:
