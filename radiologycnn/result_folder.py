@@ -18,7 +18,7 @@ def check_result_folder(folder: str | Path) -> None:
     folder = Path(folder)
     there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     if there.is_file():
-        raise ResourceError("cannot-write", f"The results need a folder, and {there} is a file.", _OTHER_FOLDER)
+        raise ResourceError("cannot-write", f"The folder {folder} cannot be made: {there} is a file.", _OTHER_FOLDER)
 
 
 def make_result_folder(folder: str | Path) -> Path:

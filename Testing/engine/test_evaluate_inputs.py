@@ -71,6 +71,43 @@ def test_a_label_that_no_mask_holds_is_refused(masks, tmp_path) -> None:
     assert "nothing was found" in run("masks", empty, empty, "-o", tmp_path / "out"), "without a label it may be so"
 
 
+def test_a_table_to_compare_with_that_cannot_be_read_is_told_first(tmp_path) -> None:
+    truth = table(tmp_path / "truth.csv", "case,tear_class", "a,None", "b,Small")
+    wrong = table(tmp_path / "wrong.csv", "patient,diagnosis", "a,None")
+    with pytest.raises(InputError, match=r"wrong\.csv"):
+        run("classes", truth, truth, "-o", tmp_path / "out", "--against", wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_another_run_has_written_and_this_one_has_not_is_gone(masks, tmp_path) -> None:
+    table(masks / "cases.csv", "id,scanner", "a,GE", "b,Siemens")
+    truth = table(tmp_path / "truth.csv", "case,tear_class", "a,None", "b,Small")
+    for folder, words, names in (
+        ("m", ("masks", masks, masks), {"groups.csv": ("--by", "scanner"), "comparison.json": ("--against", masks)}),
+        ("c", ("classes", truth, truth), {"comparison.json": ("--against", truth)}),
+    ):
+        run(*words, "-o", tmp_path / folder, *(word for option in names.values() for word in option))
+        assert all((tmp_path / folder / name).is_file() for name in names)
+        run(*words, "-o", tmp_path / folder)
+        assert not any((tmp_path / folder / name).exists() for name in names)
+
+
+def test_a_table_of_cases_to_train_on_is_not_written_over(masks, tmp_path) -> None:
+    manifest = table(masks / "cases.csv", "id,image,mask", "a,a.nii.gz,a.nii.gz", "b,b.nii.gz,b.nii.gz")
+    before = manifest.read_bytes()
+    truth = table(tmp_path / "truth.csv", "case,tear_class", "a,None", "b,Small")
+    for words in (("masks", masks, masks), ("maps", masks, masks), ("classes", truth, truth)):
+        with pytest.raises(InputError, match=r"would replace .*cases\.csv"):
+            run(*words, "-o", masks)
+    with pytest.raises(InputError, match=r"would replace .*cases\.csv"):
+        output_of("agreement", tmp_path, "-o", masks)
+    assert manifest.read_bytes() == before
+    (tmp_path / "study").mkdir()
+    groups = table(tmp_path / "study" / "groups.csv", "reader,group", "R1,A")
+    run("masks", masks, masks, "-o", groups.parent)
+    assert groups.is_file(), "of something else, as no run has written here before"
+
+
 def test_results_go_where_results_lie_already(masks, tmp_path) -> None:
     for _time in range(2):
         assert "Results:" in run("masks", masks, masks, "-o", tmp_path / "new" / "out")

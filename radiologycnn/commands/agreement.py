@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from radiologycnn.errors import InputError
-from radiologycnn.result_folder import check_result_folder
+from radiologycnn.evaluation.evaluated_folder import check_place_of_results
 from radiologycnn.terminal import show_progress
 
 
@@ -39,7 +39,7 @@ def agreement(
         from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
         from radiologycnn.evaluation.rater_agreement import find_raters
 
-        check_result_folder(output)
+        check_place_of_results(output)
         if consensus:
             check_consensus_method(consensus)
         found = raters_of_dataset(folder) if (folder / DATASET_NAME).is_file() else find_raters(folder)

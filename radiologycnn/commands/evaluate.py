@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from radiologycnn.evaluation.evaluated_folder import check_place_of_results, make_emptied_folder
 from radiologycnn.evaluation.words import counted, figure_words, p_words, some_names
-from radiologycnn.result_folder import check_result_folder, make_result_folder
 from radiologycnn.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def masks(
         from radiologycnn.evaluation.summary import summarize_metrics, write_record, write_rows
         from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 
-        check_result_folder(output)
+        check_place_of_results(output)
         pairs, notes = pair_cases(predictions, references)
         other_pairs, other_notes = pair_cases(against, references) if against else ([], [])
         groups = {
@@ -95,7 +95,7 @@ def masks(
         by_column = {column: group_summaries(rows, found) for column, found in groups.items()}
         type_rows, scores = evaluate_types(pairs, tolerance, folders) if types else ([], {})
         notes += _empty_notes(rows)
-        make_result_folder(output)
+        make_emptied_folder(output)
         write_rows(output / "cases.csv", rows)
         if types:
             write_rows(output / "types.csv", type_rows)
@@ -186,20 +186,21 @@ def classes(
     from radiologycnn.evaluation.summary import summarize_classes, write_record, write_rows
     from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES
 
-    check_result_folder(output)
+    check_place_of_results(output)
     found, true = read_class_table(predictions, codes), read_class_table(truth, codes)
+    other = read_class_table(against, codes) if against else None
     cases = sorted(found.classes.keys() & true.classes.keys())
     if not cases:
         raise InputError("no-pairs", "No case stands in both tables.", "Name the cases alike in both.")
     left_out = sorted(found.classes.keys() ^ true.classes.keys())
     tear = [1 - found.probabilities[c][0] for c in cases] if found.probabilities else None
     summary = summarize_classes([true.classes[c] for c in cases], [found.classes[c] for c in cases], tear)
-    make_result_folder(output)
+    compared = _compared_classes(true, found, other) if other else {}
+    make_emptied_folder(output)
     names = [one.name for one in TEAR_CLASSES]
     rows = [{"case": c, "truth": names[true.classes[c]], "predicted": names[found.classes[c]]} for c in cases]
     write_rows(output / "cases.csv", rows)
     write_record(output / "summary.json", {**summary, "left_out": left_out})
-    compared = _compared_classes(true, found, read_class_table(against, codes)) if against else {}
     if against:
         write_record(output / "comparison.json", {**compared, "first": str(predictions), "second": str(against)})
     if quiet:
@@ -270,7 +271,7 @@ def maps(
     from radiologycnn.evaluation.mask_files import pair_cases
     from radiologycnn.evaluation.summary import write_record, write_rows
 
-    check_result_folder(output)
+    check_place_of_results(output)
     with show_progress(quiet) as report:
         pairs, notes = pair_cases(predictions, references, map_files)
         found, without = evaluate_maps(pairs, label, tolerance, report)
@@ -279,7 +280,7 @@ def maps(
     if not found:
         raise InputError("no-lesion", "No mask holds a lesion to point at.", "Give the masks of the lesions.")
     summary = summarize_localization(list(found.values()))
-    make_result_folder(output)
+    make_emptied_folder(output)
     write_rows(output / "cases.csv", [map_row(*one) for one in found.items()])
     write_record(output / "summary.json", {"settings": {"label": label, "notes": notes}, **summary})
     if quiet:
