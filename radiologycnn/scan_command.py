@@ -13,6 +13,7 @@ import typer
 
 from radiologycnn.errors import Cancelled, InputError, RadiologyCNNError
 from radiologycnn.progress import IsCancelled, Progress, part_of
+from radiologycnn.result_folder import check_result_folder, make_result_folder
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class ScanCommand(ABC, Generic[Network, Result]):
             Cancelled: as the person wished; what is finished stays.
         """
         names = scan_names(scans)
+        check_result_folder(output)
         refused = 0
         try:
             with show_progress(quiet) as report, stop_on_interrupt() as stopped:
@@ -165,7 +167,6 @@ class ScanCommand(ABC, Generic[Network, Result]):
     ) -> tuple[list[str], int, _Origin | None]:
         """Lines on each scan, how many have no result, and the origin of all results."""
         from radiologycnn.evaluation.summary import write_rows
-        from radiologycnn.result_folder import make_result_folder
 
         network = self.load(package)
         make_result_folder(output)
