@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine.head_folder import TINY_HEADS, write_head_folder
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
@@ -253,7 +254,10 @@ def test_folds_of_shoulders_by_class(tmp_path, monkeypatch) -> None:
     rows = lines_of(tmp_path / "run" / "out-of-fold.csv")
     right = np.mean([row["truth"] == row["predicted"] for row in rows])
     assert table["pooled", "top1"]["value"] == pytest.approx(right) and table["pooled", "top1"]["cases"] == 15
-    assert table["pooled", "tear_auc"]["lower_95"] <= table["pooled", "tear_auc"]["value"]
+    area = roc_auc_score([row["truth"] != "0" for row in rows], [float(row["tear_probability"]) for row in rows])
+    assert table["pooled", "tear_auc"]["value"] == pytest.approx(area)
+    kappa = table["pooled", "quadratic_kappa"]
+    assert kappa["lower_95"] < kappa["value"] < kappa["upper_95"]
     assert not done.refused
 
 
