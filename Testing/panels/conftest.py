@@ -45,8 +45,8 @@ def slicerHost():
 
 
 @pytest.fixture(autouse=True)
-def emptyScene(slicerHost):
-    """An empty scene, no message kept; afterwards an exception that a slot swallowed fails the test."""
+def emptyScene(slicerHost, caplog):
+    """An empty scene, no message kept; afterwards an exception that a slot or a signal swallowed fails the test."""
     slicerHost.clear_scene()
     slicerHost.messages.clear()
     slicerHost.errors.clear()
@@ -55,6 +55,9 @@ def emptyScene(slicerHost):
     errors = list(slicerHost.errors)
     slicerHost.errors.clear()
     assert not errors, "exceptions in slots:\n" + "\n".join(errors)
+    logged = [record.getMessage() for part in ("setup", "call") for record in caplog.get_records(part)]
+    swallowed = [text for text in logged if "connected to a signal failed" in text]
+    assert not swallowed, "exceptions in functions of signals:\n" + "\n".join(swallowed)
 
 
 @pytest.fixture
