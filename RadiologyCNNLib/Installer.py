@@ -116,11 +116,11 @@ class Installer:
 
     def _install(self, requirements):
         missing = unmet(requirements)
-        needsTorch = any(Requirement(text).name == "torch" for text in missing)
+        torch = [text for text in missing if Requirement(text).name == "torch"]
         afterTorch = [text for text in missing if Requirement(text).name in AFTER_TORCH]
-        others = [text for text in missing if text not in afterTorch and Requirement(text).name != "torch"]
+        others = [text for text in missing if text not in (*torch, *afterTorch)]
         torchInstaller = None
-        if needsTorch:
+        if torch:
             torchInstaller = self._system.torchInstaller()
             if torchInstaller is None:
                 return self._offerPyTorchExtension()
@@ -136,8 +136,8 @@ class Installer:
             with contextlib.redirect_stdout(lines):
                 if others:
                     self._system.pipInstall(others)
-                if needsTorch:
-                    _installTorch(torchInstaller, [text for text in missing if Requirement(text).name == "torch"])
+                if torch:
+                    _installTorch(torchInstaller, torch)
                 if afterTorch:
                     self._system.pipInstall(afterTorch)
         except Exception as error:

@@ -11,9 +11,14 @@ IsCancelled = Callable[[], bool]
 """Asked between two steps whether the work is to stop; it then raises :class:`radiologycnn.errors.Cancelled`."""
 
 
-def part_of(progress: Progress, first: float, last: float) -> Progress:
-    """For a part of the work: its 0-1 is told as ``first`` to ``last`` of the whole."""
-    return lambda fraction, stage: progress(first + (last - first) * min(max(fraction, 0.0), 1.0), stage)
+def part_of(progress: Progress, first: float, last: float, title: str = "") -> Progress:
+    """For a part of the work: its 0-1 is told as ``first`` to ``last`` of the whole, its title before each stage."""
+
+    def report(fraction: float, stage: str) -> None:
+        done = first + (last - first) * min(max(fraction, 0.0), 1.0)
+        progress(done, f"{title}: {stage}" if title else stage)
+
+    return report
 
 
 def no_progress(fraction: float, stage: str) -> None:

@@ -15,6 +15,14 @@ from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 NAN, INFINITE = math.nan, math.inf
 
 
+def hint_of_refusal(population: type, setting: str, value: object) -> str:
+    """What the person is told to do who gives a setting ("scanner.matrix") such a value."""
+    part, name = setting.split(".")
+    with pytest.raises(InputError, match=rf"“{part}\.{name}") as refused:
+        population.from_dict({part: {name: value}})
+    return refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [
@@ -40,10 +48,7 @@ NAN, INFINITE = math.nan, math.inf
     ],
 )
 def test_a_number_of_heads_out_of_range_is_refused(setting, value, allowed) -> None:
-    part, name = setting.split(".")
-    with pytest.raises(InputError, match=rf"“{part}\.{name}") as refused:
-        HeadCtConfig.from_dict({part: {name: value}})
-    assert allowed in refused.value.hint
+    assert allowed in hint_of_refusal(HeadCtConfig, setting, value)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +66,7 @@ def test_a_number_of_heads_out_of_range_is_refused(setting, value, allowed) -> N
     ],
 )
 def test_a_number_of_shoulders_out_of_range_is_refused(setting, value, allowed) -> None:
-    part, name = setting.split(".")
-    with pytest.raises(InputError, match=rf"“{part}\.{name}") as refused:
-        ShoulderMrConfig.from_dict({part: {name: value}})
-    assert allowed in refused.value.hint
+    assert allowed in hint_of_refusal(ShoulderMrConfig, setting, value)
 
 
 @pytest.mark.parametrize("population", [HeadCtConfig(), ShoulderMrConfig(), *map(HeadCtConfig.preset, PRESETS)])

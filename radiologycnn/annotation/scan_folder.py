@@ -71,7 +71,7 @@ def find_scans(folder: Path) -> list[ScanFile]:
 
 def _scan_file(path: Path, folder: Path) -> ScanFile:
     try:
-        fingerprint, of_header = scan_fingerprint(path), file_fingerprint(path)
+        fingerprint, of_header = _fingerprints(path)
     except PermissionError as error:
         raise no_permission(path.name) from error
     former = of_header if of_header != fingerprint else ""
@@ -83,11 +83,16 @@ def scan_fingerprint(path: Path) -> str:
 
     Scans that are cut or resampled alike often have headers that are the same to the letter.
     """
-    files = voxel_files(path)
+    return _fingerprints(path)[0]
+
+
+def _fingerprints(path: Path) -> tuple[str, str]:
+    """Of a scan, and of the one file that names it."""
+    own, files = file_fingerprint(path), voxel_files(path)
     if not files:
-        return file_fingerprint(path)
-    together = "".join(map(file_fingerprint, [path, *files]))
-    return hashlib.sha256(together.encode()).hexdigest()[:32]
+        return own, own
+    together = own + "".join(map(file_fingerprint, files))
+    return hashlib.sha256(together.encode()).hexdigest()[:32], own
 
 
 def file_fingerprint(path: Path) -> str:

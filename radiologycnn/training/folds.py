@@ -17,7 +17,7 @@ from radiologycnn.errors import InputError
 from radiologycnn.evaluation.hypothesis_tests import bootstrap
 from radiologycnn.evaluation.summary import write_record, write_rows
 from radiologycnn.evaluation.words import counted, figure_words
-from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress, part_of
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME
 from radiologycnn.training.frozen import check_start
@@ -137,13 +137,8 @@ def cross_validate(
         if (folder / _FOLD_ROWS_NAME).exists():
             continue
 
-        def say(part: float, text: str, begin: float = 0.0, end: float = _TRAINED, fold: int = fold) -> None:
-            done = begin + (end - begin) * min(part, 1.0)
-            progress((fold - 1 + done) / folds, f"Fold {fold} of {folds}: {text}")
-
-        def say_later(part: float, text: str, say: Progress = say) -> None:
-            say(part, text, _TRAINED, 1.0)
-
+        whole = part_of(progress, (fold - 1) / folds, fold / folds, f"Fold {fold} of {folds}")
+        say, say_later = part_of(whole, 0.0, _TRAINED), part_of(whole, _TRAINED, 1.0)
         held_out = [path for path in paths if fold_of[path.stem] == fold]
         training, validation = _split(task, [path for path in paths if fold_of[path.stem] != fold], cases)
         task.say_if_few(validation, say)

@@ -14,7 +14,7 @@ from typing import Any
 
 from radiologycnn.errors import InputError, RadiologyCNNError, ResourceError, is_out_of_memory
 from radiologycnn.evaluation.summary import write_rows
-from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress, part_of
 from radiologycnn.training.best_epoch import NothingTrained
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
 from radiologycnn.training.distributed import current_team
@@ -162,10 +162,7 @@ def search(
         folder = output / "points" / f"{point.number:03d}"
         if str(point.number) not in {row["point"] for row in rows}:
             words = f"Point {point.number} of {len(points)}, {_words(point.values)}"
-
-            def say(part: float, text: str, point: Point = point, words: str = words) -> None:
-                progress((point.number - 1 + min(part, 1.0)) / len(points), f"{words}: {text}")
-
+            say = part_of(progress, (point.number - 1) / len(points), point.number / len(points), words)
             row = _train_point(
                 task.with_settings(point.settings), point, folder, training, validation, start_from, say, cancelled
             )

@@ -29,6 +29,11 @@ def changed(changes: Sequence[object], generator: torch.Generator, **images: Ten
     return {name: plain(value) for name, value in compose(dict(images)).items()}
 
 
+def uniform(generator: torch.Generator, low: float, high: float) -> float:
+    """A number between these."""
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
 def plain(image: Tensor) -> Tensor:
     """Without the record of changes that MONAI adds."""
     return image.as_tensor() if hasattr(image, "as_tensor") else image

@@ -46,14 +46,9 @@ def draw_lognormal(rng: np.random.Generator, numbers: LogNormal) -> float:
 class AnatomyConfig:
     """Sizes in mm, tissue values in HU."""
 
-    half_width_mm: Annotated[Range, Limits(40, 100)] = (
-        64.0,
-        72.0,
-    )  # inner table, left-right; outer skull 150 mm +-8 % [ref]
-    half_length_mm: Annotated[Range, Limits(50, 120)] = (
-        82.0,
-        92.0,
-    )  # inner table, front-back; outer skull 190 mm +-8 % [ref]
+    # Inner table, left-right and front-back; outer skull 150 and 190 mm +-8 % [ref].
+    half_width_mm: Annotated[Range, Limits(40, 100)] = (64.0, 72.0)
+    half_length_mm: Annotated[Range, Limits(50, 120)] = (82.0, 92.0)
     height_mm: Annotated[Range, Limits(40, 110)] = (66.0, 76.0)  # cavity centre to inner vertex [anat]
     superellipsoid_exponent: Annotated[Range, Limits(1.5, 6)] = (2.1, 2.5)  # [ref: superellipsoid]
     skull_mm: Lengths = (6.0, 9.5)  # tables 2 x 1.5-2 mm + diploe 3-5 mm [ref]
@@ -209,10 +204,8 @@ class ScannerConfig:
     """Where the head lies and how it is sliced."""
 
     matrix: Matrix = 512
-    pixel_mm: Annotated[Range, Limits(0.1, 2)] = (
-        0.40,
-        0.55,
-    )  # for a 512 matrix [ref]; the field of view stays when the matrix shrinks
+    # For a 512 matrix [ref]; the field of view stays when the matrix shrinks.
+    pixel_mm: Annotated[Range, Limits(0.1, 2)] = (0.40, 0.55)
     slice_mm: SliceLengths = (2.4, 5.0)  # [ref]
     slices: SliceCounts = (28, 60)  # [ref]
     centre_sd_mm: float = 6.0  # +-20 [ref]

@@ -65,13 +65,8 @@ class AnatomyConfig:
 class TearConfig:
     """Which class, how wide, how long, how deep."""
 
-    class_shares: Annotated[tuple[float, ...], Limits(sums=True)] = (
-        0.36,
-        0.13,
-        0.11,
-        0.27,
-        0.13,
-    )  # None .. Large-to-Massive [Shim Table 1]
+    # None .. Large-to-Massive [Shim Table 1].
+    class_shares: Annotated[tuple[float, ...], Limits(sums=True)] = (0.36, 0.13, 0.11, 0.27, 0.13)
     width_mm: Normal = (16.3, 12.1, 3.0, 44.0)  # AP, cut to the class's range [Kim]
     length_mm: Normal = (17.0, 13.0, 4.0, 42.0)  # retraction, mediolateral [Kim]
     width_length_correlation: Annotated[float, Limits(-1, 1)] = 0.7  # [choice]

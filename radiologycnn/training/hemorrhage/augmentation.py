@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radiologycnn.networks.installed import start_monai
-from radiologycnn.training.random_changes import IMAGE, KEYS, MASK, changed
+from radiologycnn.training.random_changes import IMAGE, KEYS, MASK, changed, uniform
 
 # Blocks of about 3 mm across a grid that shows a head.
 BLOCKS_A_HEAD_KJI = (32, 56, 56)
@@ -35,9 +35,9 @@ def augment(image: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Te
         tissue = (picture > 0.02) & (picture < 0.98)
         # About the brain's own grey, so that contrast changes contrast alone.
         grey = changed(_grey_changes(), generator, image=picture - BRAIN)[IMAGE] + BRAIN
-        if _uniform(generator, 0, 1) < 0.5:
-            reach = 1 + round(_uniform(generator, 0.5, 2.5))
-            grey = grey + _uniform(generator, 0.0, 0.7) * near_bone(picture, reach)
+        if uniform(generator, 0, 1) < 0.5:
+            reach = 1 + round(uniform(generator, 0.5, 2.5))
+            grey = grey + uniform(generator, 0.0, 0.7) * near_bone(picture, reach)
         images.append(torch.where(tissue, grey, picture).clamp(0, 1))
         masks.append(truth)
     return torch.stack(images), torch.stack(masks)
@@ -72,10 +72,6 @@ def _grey_changes() -> list[object]:
         monai.RandShiftIntensityd(IMAGE, offsets=0.03, prob=1.0),
         monai.RandGaussianNoised(IMAGE, prob=1.0, std=0.02),
     ]
-
-
-def _uniform(generator: torch.Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=generator))
 
 
 def near_bone(picture: Tensor, reach: int) -> Tensor:

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from radiologycnn.networks.installed import start_monai
-from radiologycnn.training.random_changes import IMAGE, changed, turned
+from radiologycnn.training.random_changes import IMAGE, changed, turned, uniform
 
 LARGEST_SHIFT = 0.10
 """Share of the cube's edge (8 mm of 80): as far as the search for the humeral head may err."""
@@ -43,8 +43,8 @@ def moved(wide: Tensor, mask: Tensor, shape: Sequence[int], generator: torch.Gen
     spacing = [1 / side for side in shape]  # edges of the cube, which has as long ones along every axis
     pairs = []
     for cube, tear in zip(wide, mask):
-        turn, shift = _small_turn(generator), _uniform(generator, -LARGEST_SHIFT, LARGEST_SHIFT, 3)
-        shift_voxels = [part * side for part, side in zip(shift, shape)]
+        turn = _small_turn(generator)
+        shift_voxels = [uniform(generator, -LARGEST_SHIFT, LARGEST_SHIFT) * side for side in shape]
         pairs.append([turned(one, turn, shift_voxels, spacing, shape) for one in (cube, tear)])
     cubes, masks = zip(*pairs)
     return torch.stack(cubes), torch.stack(masks)
@@ -69,9 +69,5 @@ def changed_grey(cubes: Tensor, generator: torch.Generator) -> Tensor:
 def _small_turn(generator: torch.Generator) -> np.ndarray:
     """3x3, a random small rotation about any axis, times a scaling."""
     limit = math.radians(LARGEST_TURN_DEGREES)
-    turn = Rotation.from_euler("xyz", _uniform(generator, -limit, limit, 3)).as_matrix()
-    return turn * _uniform(generator, *SCALE_RANGE, 1)[0]
-
-
-def _uniform(generator: torch.Generator, low: float, high: float, count: int) -> list[float]:
-    return (low + (high - low) * torch.rand(count, generator=generator)).tolist()
+    turn = Rotation.from_euler("xyz", [uniform(generator, -limit, limit) for _ in range(3)]).as_matrix()
+    return turn * uniform(generator, *SCALE_RANGE)
