@@ -20,7 +20,9 @@ from typing import Any, BinaryIO
 
 from radiologycnn import __version__
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.file_names import use_utf8_file_names
 from radiologycnn.worker import protocol
+from radiologycnn.worker.process_end import end_now, end_without_dialog
 
 #: After so many seconds without a job the model's memory (a GPU's, too) is given back.
 IDLE_UNLOAD_S = 600.0
@@ -50,7 +52,7 @@ class WorkerServer:
         self,
         requests: BinaryIO,
         send_line: Callable[[bytes], None],
-        leave: Callable[[int], None] = os._exit,
+        leave: Callable[[int], None] = end_now,
         idle_unload_s: float = IDLE_UNLOAD_S,
     ) -> None:
         self._requests = requests
@@ -216,6 +218,8 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)  # a child or a library that reads stdin must not eat requests
     with contextlib.suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    end_without_dialog()
+    use_utf8_file_names()
     with contextlib.suppress(Exception):
         faulthandler.enable()  # the last words of a crash go to stderr, which the client keeps
     # Ctrl+C in the terminal that started Slicer reaches the worker as well; Slicer decides what it means
