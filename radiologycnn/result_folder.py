@@ -16,9 +16,11 @@ def check_result_folder(folder: str | Path) -> None:
         ResourceError: ``cannot-write``: one has.
     """
     folder = Path(folder)
-    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
-    if there.is_file():
-        raise ResourceError("cannot-write", f"The folder {folder} cannot be made: {there} is a file.", _OTHER_FOLDER)
+    there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ResourceError(
+            "cannot-write", f"A folder is needed for the results, and {there} is a file.", _OTHER_FOLDER
+        )
 
 
 def make_result_folder(folder: str | Path) -> Path:

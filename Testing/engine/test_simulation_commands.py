@@ -242,7 +242,7 @@ def test_settings_that_the_first_scan_refuses_do_not_bind_the_folder(tmp_path) -
 @pytest.mark.parametrize("below", ["", "further"])
 def test_file_in_the_folders_place_is_told(tmp_path, below) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match=r"taken is a file\. Choose another folder"):
+    with pytest.raises(ResourceError, match=r"taken is a file\. Choose another folder"):
         write_population(small_population(), tmp_path / "taken" / below, 1, 0, HeadCtConfig())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from radiologycnn.result_folder import check_result_folder
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 
@@ -46,6 +47,8 @@ def improve(
         "seed": seed,
     }
     in_words = shortages_in_words("Improve it on the CPU, with --device cpu.", "go on with the same command")
+    if output is not None:  # told before hours of training, not after them
+        check_result_folder(output)
     with in_words, show_progress(quiet) as report, stop_on_interrupt() as cancelled:
         record = improve_model(dataset, model, settings, device, fresh, output, report, cancelled)
     for case, dice in record["before"]["dice_by_case"].items():

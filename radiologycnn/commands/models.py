@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from radiologycnn.evaluation.words import performance_lines
+from radiologycnn.result_folder import check_result_folder
 from radiologycnn.tasks import HEMORRHAGE_TASK, ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
@@ -114,6 +115,8 @@ def export(
 
     if half and output is None:
         raise typer.BadParameter("Rounding cannot be undone, so it makes a copy: name a folder with --output.")
+    if output is not None:
+        check_result_folder(output)
     package = export_rounded(find_model(model), output) if half else export_package(find_model(model), output)
     size_mb = (package.path / ONNX_NAME).stat().st_size / 1e6
     typer.echo(f"Wrote {package.path / ONNX_NAME} ({size_mb:.1f} MB)")

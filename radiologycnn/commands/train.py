@@ -13,6 +13,7 @@ import typer
 from radiologycnn.errors import InputError
 from radiologycnn.option_groups import with_groups
 from radiologycnn.progress import Progress
+from radiologycnn.result_folder import check_result_folder
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -104,7 +105,7 @@ def hemorrhage(
         settings = common.chosen(TrainingSettings, HemorrhageTask.name, **changes)
         _run(HemorrhageTask(settings, data, simulate, common.jobs, where), name, common, "segment")
 
-    _in_team(common.device, lead)
+    _in_team(common, lead)
 
 
 @train_app.command("rotator-cuff")
@@ -131,19 +132,20 @@ def rotator_cuff(
         settings = common.chosen(TrainingSettings, RotatorCuffTask.name, localization_weight=localization_weight)
         _run(RotatorCuffTask(settings, data, simulate, common.jobs, where, codes, matrix), name, common, "classify")
 
-    _in_team(common.device, lead)
+    _in_team(common, lead)
 
 
-def _in_team(device: str, lead: Callable[[str], None]) -> None:
+def _in_team(options: TrainingOptions, lead: Callable[[str], None]) -> None:
     """Do the work on this process's device, together with the processes that ``torchrun`` started beside it, if any."""
     from radiologycnn.terminal import stop_on_interrupt
     from radiologycnn.training.distributed import joined_team
     from radiologycnn.training.shortages import shortages_in_words
 
     smaller = "Train with a smaller --batch-size or --base-filters, or on the CPU with --device cpu, in a new folder."
-    with shortages_in_words(smaller, "go on with --resume"), joined_team(device) as team:
+    with shortages_in_words(smaller, "go on with --resume"), joined_team(options.device) as team:
         if team.leads:
             with team.leading():
+                check_result_folder(options.output)
                 lead(team.device)
         else:
             with stop_on_interrupt() as cancelled:

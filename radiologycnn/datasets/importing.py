@@ -25,6 +25,7 @@ from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, VALUES_KEY
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.images.write import write_atomically
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.result_folder import check_result_folder
 from radiologycnn.training.case_files import MANIFEST_NAME, run_jobs
 
 LAYOUTS: dict[str, Layout] = {one.key: one for one in (Bhsd(), CtIch(), Instance())}
@@ -78,10 +79,12 @@ def import_dataset(
 
     Raises:
         InputError: an unknown data set, another layout, a destination with a manifest, or no scan that can be used.
+        ResourceError: the destination is a file.
         Cancelled: as ``cancelled`` said; no manifest is written.
     """
     if name not in LAYOUTS:
         raise InputError("unknown-data-set", f"There is no reader for “{name}”.", f"Known: {', '.join(LAYOUTS)}.")
+    check_result_folder(destination)
     layout = LAYOUTS[name]
     manifest = destination / MANIFEST_NAME
     if manifest.exists():

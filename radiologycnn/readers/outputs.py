@@ -17,7 +17,7 @@ from radiologycnn.readers.members import members_of
 from radiologycnn.readers.network_names import named_apart
 from radiologycnn.readers.study import NETWORK_FOLDER, PREDICTIONS_NAME, TRUTH_NAME, open_study
 from radiologycnn.readers.tables import read_groups, read_predictions
-from radiologycnn.result_folder import make_result_folder
+from radiologycnn.result_folder import check_result_folder, make_result_folder
 
 RECORD_NAME = "comparison.json"
 PAGE_NAME = "report.html"
@@ -49,6 +49,7 @@ def write_comparison(
         InputError: no truth, no answers, or a table that cannot be read or is given twice.
         ResourceError: the files cannot be written.
     """
+    check_result_folder(output)
     study = open_study(folder)
     if truth is not None:
         from radiologycnn.evaluation.class_files import read_class_table

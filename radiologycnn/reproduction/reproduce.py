@@ -15,6 +15,7 @@ from radiologycnn.reproduction.plots import new_figure
 from radiologycnn.reproduction.settings import BUNDLED, ReproductionSettings
 from radiologycnn.reproduction.simulated_cases import simulator_version
 from radiologycnn.reproduction.workspace import Workspace, test_seed
+from radiologycnn.result_folder import check_result_folder
 from radiologycnn.training.case_files import read_manifest
 
 REPORT_NAME = "report.html"
@@ -50,8 +51,11 @@ def reproduce(
 
     Raises:
         InputError: settings, data or readers that cannot be used, or a folder with a run of others.
+        ResourceError: a file has the place of a folder.
         Cancelled: as ``cancelled`` said.
     """
+    for folder in filter(None, (output, brief)):  # the latter is written when all is done
+        check_result_folder(folder)
     _check_sources(data, readers)
     with new_figure(1, 1):  # without matplotlib, hours of training would end in nothing to look at
         pass

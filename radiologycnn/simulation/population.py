@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -25,6 +24,7 @@ from radiologycnn.file_replacing import whole_file
 from radiologycnn.images import write_image
 from radiologycnn.images.volume import Volume
 from radiologycnn.progress import Progress, no_progress
+from radiologycnn.result_folder import check_result_folder
 from radiologycnn.simulation.settings import SimulationSettings
 
 SETTINGS_NAME = "simulation.json"
@@ -111,11 +111,12 @@ def write_population(
         How many were newly made.
 
     Raises:
-        InputError: ``other-settings``: the folder holds scans of other settings; ``cannot-write``: there can be no
-            such folder, or nobody may write there.
-        ResourceError: ``disk-full``; ``cannot-write``: what else the system refuses; ``simulation-process``: one of
-            several processes was killed.
+        InputError: ``other-settings``: the folder holds scans of other settings; ``cannot-write``: nobody may write
+            there.
+        ResourceError: ``disk-full``; ``cannot-write``: a file has the folder's place, or what else the system refuses;
+            ``simulation-process``: one of several processes was killed.
     """
+    check_result_folder(folder)
     done = 0
 
     def stopping() -> None:
@@ -151,11 +152,6 @@ def _cannot_write(folder: Path, error: OSError) -> InputError | ResourceError:
             "disk-full",
             f"There is no space left for the scans in {folder}.",
             "Free some space, and run the same command again: it goes on with the scans that are missing.",
-        )
-    in_the_way = next((path for path in (folder, *folder.parents) if os.path.isfile(path)), None)
-    if in_the_way:
-        return InputError(
-            "cannot-write", f"The scans need a folder, and {in_the_way} is a file.", "Choose another folder."
         )
     if isinstance(error, PermissionError):
         return InputError(
