@@ -11,6 +11,8 @@ import typer
 
 from radiologycnn import __version__, commands
 from radiologycnn.errors import DISK_FULL, Cancelled, RadiologyCNNError
+from radiologycnn.file_names import use_utf8_file_names
+from radiologycnn.terminal import print_any_character
 
 EXIT_FAILED = 1
 EXIT_CANCELLED = 130
@@ -55,6 +57,8 @@ def main() -> None:
 
     Exit codes: 0 done, 1 refused or failed (a sentence on stderr), 2 wrong usage, 130 stopped.
     """
+    use_utf8_file_names()
+    print_any_character()
     try:
         app()
     except Cancelled as error:

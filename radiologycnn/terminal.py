@@ -1,4 +1,4 @@
-"""What commands share on the terminal: a progress bar on stderr, and Ctrl-C as a wish to stop."""
+"""What commands share on the terminal: its characters, a progress bar on stderr, and Ctrl-C as a wish to stop."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 
 from radiologycnn.progress import IsCancelled, Progress, no_progress
+
+
+def print_any_character() -> None:
+    """Have stdout show a character that its encoding lacks as its number, such as ``\\u043c``.
+
+    Redirected on Windows, it is in the system's code page: a name in another script, or a sign such as “≥”, would end
+    a command whose work is done.
+    """
+    with suppress(AttributeError, ValueError):  # replaced by something else, or closed
+        if sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """``radiologycnn models``: install, list, show, remove, and which model is the default then."""
 
 import json
+import shutil
 
 from engine.model_files import change_description
 
@@ -27,3 +28,15 @@ def test_install_says_which_model_is_the_default_now(command, package_folder, mo
     change_description(package_folder, version="1.1.0")
     said = command("models", "install", package_folder).stdout
     assert "segment takes hand-made-1.1.0 now" in said and "classify" not in said
+
+
+def test_names_that_a_file_or_pipe_of_windows_has_no_letters_for_are_listed(process, workplace, monkeypatch):
+    """Redirected, the output is in the system's code page there; a name from elsewhere must not end the command."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    foreign = workplace / "models" / "модель"
+    foreign.mkdir(parents=True)
+    (foreign / "model.json").write_text("{}")
+    done = process("models", "list")
+    shutil.rmtree(foreign)
+    assert done.returncode == 0, done.stderr
+    assert "[cannot be used]" in done.stdout and "Models that you install" in done.stdout
