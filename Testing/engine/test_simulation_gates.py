@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from engine.terminal import output_of
 
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.images.volume import Volume
@@ -190,3 +191,37 @@ def test_quantiles_of_bleeds_stand_beside_the_reference() -> None:
     (row,) = text.splitlines()[1:]
     assert row.startswith("sdh (3)")
     assert "41/45/50/55/59 | 27/43/51/59/69" in row and "5.5/7.5/10.0/12.5/14.5 | 0.6/2.5/5.9/11/54" in row
+
+
+@pytest.mark.parametrize("verb", ["head-ct", "shoulder-mr"])
+def test_the_settings_file_decides_the_matrix_where_it_states_one(tmp_path, monkeypatch, verb) -> None:
+    """Else it is 256, unless the command line names another one."""
+    from radiologycnn.simulation.gates import head_ct
+    from radiologycnn.simulation.gates import shoulder_mr as gates_of_shoulders
+
+    drawn = []
+
+    def measure(count, seed, settings, *_) -> list[Gate]:
+        drawn.append(settings.scanner)
+        return [Gate("Threshold", 0.4, 0.5)]
+
+    monkeypatch.setattr(head_ct, "head_ct_gates", measure)
+    monkeypatch.setattr(gates_of_shoulders, "shoulder_mr_gates", measure)
+    (tmp_path / "stated.json").write_text('{"scanner": {"matrix": 96, "coarse_mm": 4.0}}')
+    (tmp_path / "other.json").write_text('{"scanner": {"coarse_mm": 4.0}}')
+    base = ["simulate", "gates", verb, *(["--no-network"] if verb == "head-ct" else [])]
+    for more, expected in (
+        ((), (256, None)),
+        (("--config", tmp_path / "stated.json"), (96, 4.0)),
+        (("--config", tmp_path / "other.json"), (256, 4.0)),
+        (("--config", tmp_path / "stated.json", "--matrix", 80), (80, 4.0)),
+    ):
+        output_of(*base, *more)
+        assert drawn[-1].matrix == expected[0]
+        assert expected[1] in (None, drawn[-1].coarse_mm)
+
+
+def test_gates_of_a_preset_and_of_a_settings_file_cannot_go_together(tmp_path) -> None:
+    (tmp_path / "c.json").write_text("{}")
+    with pytest.raises(InputError, match="cannot go together"):
+        output_of("simulate", "gates", "head-ct", "--preset", "plain", "--config", tmp_path / "c.json")

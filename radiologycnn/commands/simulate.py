@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from radiologycnn.simulation.head_ct import HeadCtConfig
     from radiologycnn.simulation.population import Population
     from radiologycnn.simulation.settings import SimulationSettings
+    from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
+
+Settings = TypeVar("Settings", "HeadCtConfig", "ShoulderMrConfig")
 
 simulate_app = typer.Typer(help="Make simulated scans with known truth.", no_args_is_help=True)
 
@@ -111,23 +114,34 @@ def shoulder_mr(
     from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
     from radiologycnn.simulation.shoulder_mr.writer import shoulder_mr_population
 
-    settings = ShoulderMrConfig.read(common.config) if common.config else ShoulderMrConfig()
-    if common.matrix is not None:
-        settings = settings.with_matrix(common.matrix)
+    settings = asked_settings(ShoulderMrConfig(), common.config, common.matrix)
     if class_shares is not None:
         settings = settings.with_class_shares(_shares(class_shares))
     population = shoulder_mr_population(plane, weighting)
     _write(_outputs(population, settings, _dicom_options(common), raters, common.seed), settings, common)
 
 
-def _head_settings(common: SimulationOptions, head: HeadOptions) -> HeadCtConfig:
+def asked_settings(base: Settings, config: Path | None, matrix: int | None) -> Settings:
+    """Those of the file, as in ``base`` where it leaves them out, on the matrix that is asked for, if any."""
+    settings = type(base).read(config, base) if config else base
+    return settings if matrix is None else settings.with_matrix(matrix)
+
+
+def preset_of_heads(name: str, config: Path | None) -> HeadCtConfig:
+    """The settings of a preset.
+
+    Raises:
+        InputError: there is none of that name, or a settings file is to decide.
+    """
     from radiologycnn.simulation.head_ct import HeadCtConfig
 
-    if common.config and head.preset != "default":
+    if config and name != "default":
         raise InputError("simulation-preset", "A preset and a settings file cannot go together.", "Give one of them.")
-    settings = HeadCtConfig.read(common.config) if common.config else HeadCtConfig.preset(head.preset)
-    if common.matrix is not None:
-        settings = settings.with_matrix(common.matrix)
+    return HeadCtConfig.preset(name)
+
+
+def _head_settings(common: SimulationOptions, head: HeadOptions) -> HeadCtConfig:
+    settings = asked_settings(preset_of_heads(head.preset, common.config), common.config, common.matrix)
     if head.bleed_free is not None:
         settings = replace(settings, bleeds=replace(settings.bleeds, bleed_free=head.bleed_free))
     tilt = head.gantry_tilt

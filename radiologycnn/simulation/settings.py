@@ -22,15 +22,16 @@ class SimulationSettings:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls: type[Settings], fields: dict[str, Any]) -> Settings:
-        """Inverse of :meth:`to_dict`; parts and numbers left out keep their defaults.
+    def from_dict(cls: type[Settings], fields: dict[str, Any], base: Settings | None = None) -> Settings:
+        """Inverse of :meth:`to_dict`; parts and numbers left out stay as in ``base``, or else have their defaults.
 
         Raises:
             InputError: ``simulation-config``: an unknown name, or a value unlike the default or out of its limits.
         """
         if not isinstance(fields, dict):
             raise InputError("simulation-config", "The simulation settings name no parts.", _EXAMPLE)
-        parts = {part.name: part.default for part in dataclasses.fields(cls)}
+        base = base or cls()
+        parts = {part.name: getattr(base, part.name) for part in dataclasses.fields(cls)}
         for name, values in fields.items():
             if name not in parts:
                 raise InputError(
@@ -59,8 +60,11 @@ class SimulationSettings:
         return settings
 
     @classmethod
-    def read(cls: type[Settings], path: Path) -> Settings:
+    def read(cls: type[Settings], path: Path, base: Settings | None = None) -> Settings:
         """From a JSON file that holds the parts to change, or from the ``simulation.json`` of other scans.
+
+        Args:
+            base: as of :meth:`from_dict`.
 
         Raises:
             InputError: ``simulation-config``: it cannot be read, or as :meth:`from_dict` says.
@@ -76,7 +80,7 @@ class SimulationSettings:
                 "simulation-config", f"The settings file {path.name} is no JSON: {error}.", _EXAMPLE
             ) from error
         written = isinstance(fields, dict) and fields.keys() >= {"simulator", "config"}  # by write_population
-        return cls.from_dict(fields["config"] if written else fields)
+        return cls.from_dict(fields["config"] if written else fields, base)
 
 
 def _like(name: str, default: Any, value: Any) -> Any:
