@@ -61,8 +61,19 @@ def test_a_number_of_heads_out_of_range_is_refused(setting, value, allowed) -> N
         ("tears.width_length_correlation", -2.0, "-1 to 1"),
         ("tears.width_mm", [16.0, -1.0, 3.0, 44.0], "0 to 300"),
         ("confounders.bursitis", 45, "0 to 1"),
-        ("signal.tissues", {"fat": [0.9, NAN, 165.0, 371.0, 133.0, 1.0]}, "0 or more"),
+        ("signal.tissues", {"fat": [0.9, NAN, 165.0, 371.0, 133.0, 1.0]}, "T1 at 1.5 T must be a number from 0.1 to"),
+        ("signal.tissues", {"fat": [0.9, 288.0, 0.0, 371.0, 133.0, 1.0]}, "T2 at 1.5 T must be a number from 0.1 to"),
+        ("signal.tissues", {"muscle": [0.9, 288.0, 1.0, -3.0, 133.0, 1.0]}, "T1 at 3 T must be a number from 0.1 to"),
+        ("signal.tissues", {"muscle": [0.9, 288.0, 1.0, 371.0, 0, 1.0]}, "T2 at 3 T must be a number from 0.1 to"),
+        (
+            "signal.tissues",
+            {"fluid": [0.9, 288.0, 1.0, 371.0, 133.0, 1.5]},
+            "share of fat must be a number from 0 to 1",
+        ),
+        ("signal.magic_angle_t2_ms", [0.0, 26.0], "0.1 to"),
+        ("signal.protocols", {"T2": [0.0, 4000.0, 60.0, 110.0]}, "shortest TR must be a number from 0.1 to"),
         ("signal.protocols", {"T2": [3500.0, 4000.0, 110.0, 60.0]}, "low end, 110,"),
+        ("signal.protocols", {"T2": [4500.0, 4000.0, 60.0, 110.0]}, "low end, 4500,"),
     ],
 )
 def test_a_number_of_shoulders_out_of_range_is_refused(setting, value, allowed) -> None:

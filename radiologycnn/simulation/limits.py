@@ -1,7 +1,8 @@
 """What the numbers of a simulated population can be: a file of settings is refused before anything is drawn from it.
 
-A setting's type may state its limits, ``Annotated[float, Limits(0, 1)]``; else those of its unit hold, by which its
-name ends. Limits keep apart what can be drawn from what cannot; they do not make a number a likely one.
+A setting's type may state its limits, ``Annotated[float, Limits(0, 1)]``, or :class:`LimitsByPlace`; else those of its
+unit hold, by which its name ends. Limits keep apart what can be drawn from what cannot; they do not make a number a
+likely one.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ class Limits:
         return self.low <= number <= self.high or (self.or_zero and number == 0)
 
 
+@dataclass(frozen=True)
+class LimitsByPlace:
+    """Of a tuple whose numbers are of several kinds, or of each tuple of a dictionary.
+
+    Attributes:
+        numbers: what each is called, and its limits.
+        ranges: places of the low and the high end of each range among them.
+    """
+
+    numbers: tuple[tuple[str, Limits], ...]
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
 Share = Annotated[float, Limits(0, 1)]
 Shares = Annotated[Range, Limits(0, 1)]
 Chances = Annotated[dict[str, float], Limits(sums=True)]
@@ -84,12 +98,16 @@ def check_numbers(settings: Any) -> None:
         numbers = getattr(settings, part.name)
         hints = get_type_hints(type(numbers), include_extras=True)
         for field in fields(numbers):
-            stated = (one for one in getattr(hints[field.name], "__metadata__", ()) if isinstance(one, Limits))
+            metadata = getattr(hints[field.name], "__metadata__", ())
+            stated = (one for one in metadata if isinstance(one, Limits | LimitsByPlace))
             limits = next(stated, _OF_UNITS.get(field.name.rpartition("_")[2], Limits()))
             _check(f"{part.name}.{field.name}", getattr(numbers, field.name), limits)
 
 
-def _check(name: str, value: Any, limits: Limits) -> None:
+def _check(name: str, value: Any, limits: Limits | LimitsByPlace) -> None:
+    if isinstance(limits, LimitsByPlace):
+        _check_by_place(name, value, limits)
+        return
     if limits.sums and not any(_numbers(value)):
         raise _refused(name, value, f"Give numbers {limits.words}.")
     if isinstance(value, dict):
@@ -100,8 +118,25 @@ def _check(name: str, value: Any, limits: Limits) -> None:
         numbers = "numbers" if isinstance(value, tuple) else "a number"
         raise _refused(name, value, f"Give {numbers} {limits.words}.")
     # The last two of four are the ends that a drawn number is cut to, see the simulators' own settings.
-    if isinstance(value, tuple) and len(value) in (2, 4) and value[-2] > value[-1]:
-        raise _refused(name, value, f"Its low end, {value[-2]:g}, must not lie above its high end, {value[-1]:g}.")
+    if isinstance(value, tuple) and len(value) in (2, 4):
+        _check_order(name, value, -2, -1)
+
+
+def _check_by_place(name: str, value: Any, limits: LimitsByPlace) -> None:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_by_place(f"{name}.{key}", one, limits)
+        return
+    for (what, own), number in zip(limits.numbers, value):
+        if not own.hold(number):
+            raise _refused(name, value, f"Its {what} must be a number {own.words}.")
+    for low, high in limits.ranges:
+        _check_order(name, value, low, high)
+
+
+def _check_order(name: str, value: tuple[float, ...], low: int, high: int) -> None:
+    if value[low] > value[high]:
+        raise _refused(name, value, f"Its low end, {value[low]:g}, must not lie above its high end, {value[high]:g}.")
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -21,6 +21,7 @@ from radiologycnn.simulation.limits import (
     Length,
     Lengths,
     Limits,
+    LimitsByPlace,
     Matrix,
     Range,
     Share,
@@ -31,6 +32,27 @@ from radiologycnn.simulation.limits import (
 from radiologycnn.simulation.settings import SimulationSettings
 
 Normal = tuple[float, float, float, float]
+_RELAXATION_MS = Limits(0.1, 100_000)  # signal divides by T1 and T2
+_ECHO_MS = Limits(0, 10_000)
+_TISSUE = LimitsByPlace(
+    (
+        ("proton density", Limits(0, 1)),
+        ("T1 at 1.5 T", _RELAXATION_MS),
+        ("T2 at 1.5 T", _RELAXATION_MS),
+        ("T1 at 3 T", _RELAXATION_MS),
+        ("T2 at 3 T", _RELAXATION_MS),
+        ("share of fat", Limits(0, 1)),
+    )
+)
+_PROTOCOL = LimitsByPlace(
+    (
+        ("shortest TR", _RELAXATION_MS),
+        ("longest TR", _RELAXATION_MS),
+        ("shortest TE", _ECHO_MS),
+        ("longest TE", _ECHO_MS),
+    ),
+    ranges=((0, 1), (2, 3)),
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +134,7 @@ class SignalConfig:
 
     #: proton density, T1 and T2 at 1.5 T, T1 and T2 at 3 T (ms), share of fat. T1, T2 of muscle, fat, fluid and
     #: cartilage [Gold]; of tendon T2 2-10 [ref]; the others and all densities [choice].
-    tissues: dict[str, tuple[float, ...]] = field(
+    tissues: Annotated[dict[str, tuple[float, ...]], _TISSUE] = field(
         default_factory=lambda: {
             "fat": (0.90, 288.0, 165.0, 371.0, 133.0, 1.0),
             "muscle": (0.82, 1130.0, 35.0, 1420.0, 32.0, 0.0),
@@ -137,7 +159,7 @@ class SignalConfig:
         0.07  # sd of the logarithm of PD, T1 and T2 from person to person [Gold: 3-10 %]
     )
     #: TR and TE (ms) per weighting. T2 and T1 [Shim]; PD [anat].
-    protocols: dict[str, tuple[float, ...]] = field(
+    protocols: Annotated[dict[str, tuple[float, ...]], _PROTOCOL] = field(
         default_factory=lambda: {
             "T2": (3500.0, 4000.0, 60.0, 110.0),
             "PD": (2200.0, 3500.0, 18.0, 40.0),
@@ -149,7 +171,10 @@ class SignalConfig:
     fat_saturated: Share = 0.5  # of T2 and PD [choice]
     residual_fat: Shares = (0.03, 0.14)  # share of fat signal left [choice]
     failed_saturation: Share = 0.3  # share of fat-saturated scans with a region where it failed [ref: failed fat-sat]
-    magic_angle_t2_ms: Range = (16.0, 26.0)  # tendon at 55 degrees to the field; only short TE shows it [ref]
+    magic_angle_t2_ms: Annotated[Range, _RELAXATION_MS] = (
+        16.0,
+        26.0,
+    )  # tendon at 55 degrees to the field; only short TE shows it [ref]
     three_tesla: Share = 0.75  # [Shim: all 3 T; ref: 1.5/3 T]
 
 
