@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
@@ -29,8 +29,12 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def rater_id(text: str) -> str:
+def rater_id(text: str, known: Collection[str] = ()) -> str:
     """A rater's id as it stands in file names: lower case, because some file systems take AB and ab for one name.
+
+    Args:
+        known: ids of a dataset that is there. Windows has no folder of its devices' names; elsewhere there may be one,
+            made before such names were refused, and its rater goes on in it.
 
     Raises:
         InputError: it holds anything but letters, digits, - and _, is too long, or means something else here or to
@@ -45,7 +49,7 @@ def rater_id(text: str) -> str:
             f"“{text.strip()}” cannot be a rater's id." if rater else "There is no rater id.",
             "Use initials or a number: up to 32 letters (a-z), digits, - and _.",
         )
-    if is_reserved(rater):
+    if is_reserved(rater) and rater not in known:
         raise InputError(
             "bad-rater",
             f"“{rater}” cannot be a rater's id: Windows allows no folder of that name.",

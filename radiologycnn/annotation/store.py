@@ -37,7 +37,7 @@ from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
 from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME
 from radiologycnn.annotation.former_ids import words_left_behind
-from radiologycnn.annotation.journal import Journal
+from radiologycnn.annotation.journal import JOURNAL_FOLDER, Journal
 from radiologycnn.annotation.json_files import json_bytes
 from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import (
@@ -82,7 +82,7 @@ class AnnotationStore(Submissions):
         software: Mapping[str, str] | None = None,
         opens: bool = True,
     ) -> None:
-        self.rater = rater_id(rater)
+        self.rater = rater_id(rater, _known_raters(Path(folder)))
         self.software = {"radiologycnn": __version__, **(software or {})}
         self._make(Path(folder))
         super().__init__(folder)
@@ -273,3 +273,10 @@ class AnnotationStore(Submissions):
             if word.status != ACCEPTED or (self.folder / word.mask).is_file():
                 self._show(word)
         self.problems = self.settle()
+
+
+def _known_raters(folder: Path) -> set[str]:
+    """Who has annotated here already."""
+    return {
+        path.name for name in ("annotations", JOURNAL_FOLDER) for path in (folder / name).glob("*") if path.is_dir()
+    }

@@ -113,9 +113,10 @@ class AnswerFile:
     """
 
     def __init__(self, study: Study, reader: str) -> None:
-        self.reader = checked_reader(reader)
         folder = study.readers_folder
-        earlier = [path for path in folder.glob("*.csv") if path.stem.casefold() == self.reader.casefold()]
+        tables = {path.stem: path for path in folder.glob("*.csv") if path.is_file()}  # no device of Windows is one
+        self.reader = checked_reader(reader, tables)
+        earlier = [path for name, path in tables.items() if name.casefold() == self.reader.casefold()]
         self.path = earlier[0] if earlier else folder / f"{self.reader}.csv"
         self.reader = self.path.stem
         self._size = 0

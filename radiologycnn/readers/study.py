@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -191,8 +191,12 @@ def reading_order(seed: int, reader: str, cases: Sequence[str]) -> list[str]:
     return sorted(cases, key=lambda case: (drawn(case), case))
 
 
-def checked_reader(reader: str) -> str:
+def checked_reader(reader: str, known: Collection[str] = ()) -> str:
     """A reader's id, if it can name a file.
+
+    Args:
+        known: ids of a study that is there; one that Windows keeps for itself, from before such names were refused,
+            stays allowed.
 
     Raises:
         InputError: empty, too long, a name that Windows keeps for itself, or with characters that file systems refuse.
@@ -206,7 +210,7 @@ def checked_reader(reader: str) -> str:
             f"“{reader[:MAXIMUM_READER_LENGTH]}” cannot be a reader id.",
             f"Use up to {MAXIMUM_READER_LENGTH} letters, digits, spaces, - and _.",
         )
-    if is_reserved(reader):
+    if is_reserved(reader) and reader.casefold() not in map(str.casefold, known):
         raise InputError(
             "bad-reader",
             f"“{reader}” cannot be a reader id: Windows allows no file of that name.",
