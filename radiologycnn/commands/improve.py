@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def improve(
     dataset: Path = typer.Argument(..., help="Folder in which the panel keeps the annotations."),
-    model: str = typer.Option(None, help="Model to improve: its id, or a folder (default: the first installed)."),
+    model: str = typer.Option(None, help="Model to improve, by id, name or path (default: the first listed)."),
     output: Path = typer.Option(
         None, "--output", "-o", help="Where the new model's folder is made (default: your models)."
     ),
@@ -26,7 +26,11 @@ def improve(
     held_out_share: float = typer.Option(
         None, help="Share of the cases on which both models are compared (default: 0.25)."
     ),
-    simulated: int = typer.Option(None, min=0, help="Simulated scans mixed in against forgetting."),
+    simulated: int = typer.Option(
+        None,
+        min=0,
+        help="Simulated scans mixed in against forgetting (default: 12 where the model learned from such, else 0).",
+    ),
     seed: int = typer.Option(None, min=0, help="Decides order, augmentation and simulated scans."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     fresh: bool = typer.Option(False, "--fresh", help="Begin anew instead of going on from the last whole epoch."),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from radiologycnn import scan_options
 from radiologycnn.evaluation.words import counted, some_names
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.terminal import show_progress, stop_on_interrupt
@@ -79,8 +80,8 @@ def import_reader(
 @readers_app.command("network")
 def network(
     study: Path = typer.Argument(..., help="The study's folder."),
-    model: str = typer.Option(None, "--model", "-m", help="Model by id, name or path. Default: the first listed."),
-    device: str = typer.Option("auto", "--device", "-d", help="auto, cpu or cuda:0."),
+    model: str = scan_options.MODEL,
+    device: str = scan_options.DEVICE,
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress."),
 ) -> None:
     """Let the network read the study: network/predictions.csv, and for every case the maps in network/CASE."""

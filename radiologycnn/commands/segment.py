@@ -39,10 +39,12 @@ def segment(
 ) -> None:
     """Outline the bleed on non-contrast head CTs and measure it.
 
-    The results folder gets mask.nii.gz, mask.seg.nrrd (opens in 3D Slicer), probability.nii.gz, lesions.csv and
-    report.json. Of several scans each has a folder of its own there, named as the scan; scans.csv has a line for each,
-    refused.csv for those without a result, whose folders keep no earlier one. Exit codes: 0 done, 1 refused or failed,
-    also of one among several, 2 wrong usage, 130 stopped by Ctrl-C.
+    The results folder gets mask.nii.gz, mask.seg.nrrd (opens in 3D Slicer), probability.nii.gz (probability-1.nii.gz
+    and so on from a model of several labels), lesions.csv and report.json; source_slices.npz, too, with mask and
+    probability on the slices as acquired, where these are uneven. Of several scans each has a folder of its own there,
+    named as the scan; scans.csv has a line for each, refused.csv for those without a result, whose folders keep no
+    earlier one. Exit codes: 0 done, 1 refused or failed, also of one among several, 2 wrong usage, 130 stopped by
+    Ctrl-C.
     """
     _Segment(device, precision, threshold).run(scans, output, model, series, quiet)
 

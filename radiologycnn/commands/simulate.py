@@ -51,12 +51,16 @@ class SimulationOptions:
 class HeadOptions:
     """What heads have, alone and in pairs."""
 
-    bleed_free: float = typer.Option(None, min=0, max=1, help="Share of heads without a bleed (default: 0.2).")
+    bleed_free: float = typer.Option(
+        None, min=0, max=1, help="Share of heads without a bleed (default: as in --config, else 0.2)."
+    )
     preset: str = typer.Option(
         "default", "--preset", help="default, or plain: bright blood in clean scans, easy to find."
     )
     gantry_tilt: float = typer.Option(
-        None, "--gantry-tilt", help="Tilt of every scan in degrees (default: 0, or 5 to 20 in a quarter)."
+        None,
+        "--gantry-tilt",
+        help="Tilt of every scan in degrees (default: as in --config, else 0, and 5 to 20 in a quarter).",
     )
     thick_vault: bool = typer.Option(
         False, "--thick-vault", help="DICOM: join the upper slices two by two, so that the gaps are uneven."
@@ -106,7 +110,7 @@ def shoulder_mr(
     class_shares: str = typer.Option(
         None,
         help="Shares of None, Partial, Small, Medium and Large-to-Massive, such as 1,1,1,1,1 "
-        "(default: as in Shim 2020).",
+        "(default: as in --config, else as in Shim 2020).",
     ),
     raters: int = _RATERS,
 ) -> None:

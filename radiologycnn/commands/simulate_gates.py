@@ -18,7 +18,7 @@ CONFIG = typer.Option(
 QUIET = typer.Option(False, "--quiet", "-q", help="No progress.")
 
 _MATRIX = 256
-"""Where nobody names one: the gates' limits were measured on it, and it takes a quarter of the time of 512."""
+"""Where nobody names one: on it the figures of Testing/reproduction were measured."""
 
 gates_app = typer.Typer(
     help="Try what must not solve the simulated scans: thresholds, forests, histograms, files.", no_args_is_help=True
