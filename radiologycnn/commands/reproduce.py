@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from radiologycnn.option_groups import with_groups
+from radiologycnn.reproduction.settings import ARAB_METHODS, OPTIONAL_ARAB_METHODS, SHIM_METHODS
 from radiologycnn.terminal import show_progress, stop_on_interrupt
 
 reproduce_app = typer.Typer(help="Train, compare and print a paper's tables and figures again.", no_args_is_help=True)
@@ -27,10 +28,21 @@ class ReproductionOptions:
         "train", help="train, or bundled: test the model that comes with the program on unseen scans."
     )
     model: str = typer.Option(None, help="With --models bundled: id, name or path of another model to test.")
-    training: int = typer.Option(None, min=2, help="Simulated training cases.")
-    validation: int = typer.Option(None, min=1, help="Simulated validation cases.")
-    test: int = typer.Option(None, "--test", "--cases", min=2, help="Simulated test cases, from another seed.")
-    methods: str = typer.Option(None, help="Methods with commas between them; all where left out.")
+    training: int = typer.Option(
+        None,
+        min=2,
+        help="Simulated training cases (default: as many as the paper's, other numbers with a smaller run).",
+    )
+    validation: int = typer.Option(None, min=1, help="Simulated validation cases (default: likewise).")
+    test: int = typer.Option(
+        None, "--test", "--cases", min=2, help="Simulated test cases, from another seed (default: likewise)."
+    )
+    methods: str = typer.Option(
+        None,
+        help=f"Methods with commas between them. arab2020: {', '.join(ARAB_METHODS)}, and only where it is named "
+        f"{', '.join(OPTIONAL_ARAB_METHODS)}; shim2020: {', '.join(SHIM_METHODS)}. Default: all of them, with --models "
+        "bundled those that need no training.",
+    )
     training_preset: str = typer.Option("default", help="Training settings of the networks: default, or paper.")
     epochs: int = typer.Option(None, min=1, help="Passes of every network.")
     seed: int = typer.Option(0, min=0, help="Decides scans, weights and simulated readers.")
@@ -77,11 +89,14 @@ def shim2020(
         "specialists” and “General orthopedists”. Default: simulated readers.",
     ),
     codes: str = typer.Option(
-        None, help="What numbers mean as classes in both tables: ordinal (0 to 4), or paper (4 is Partial)."
+        None,
+        help="What numbers mean as classes in both tables: ordinal (0 to 4; the default), or paper (4 is Partial).",
     ),
-    repeats: int = typer.Option(None, min=2, help="How often the test is repeated; 60 in the paper."),
+    repeats: int = typer.Option(
+        None, min=2, help="How often the test is repeated (default: 60 as in the paper, 6 with --quick)."
+    ),
     repeat_method: str = typer.Option(
-        None, help="tta (changed copies), mc_dropout, checkpoints (last epochs) or seeds."
+        None, help="tta (changed copies; the default), mc_dropout, checkpoints (last epochs) or seeds."
     ),
 ) -> None:
     """Rotator cuff tears on shoulder MRI: VRN against its rivals and readers."""

@@ -30,7 +30,9 @@ class TrainingOptions:
     """What both tasks have."""
 
     output: Path = typer.Option(..., "--output", "-o", help="Folder for checkpoints, log and the finished model.")
-    preset: str = typer.Option(None, help="default where left out; or paper: the settings of the task's paper.")
+    preset: str = typer.Option(
+        None, help="default where left out; or paper: the settings of the task's paper. Options below change them."
+    )
     settings: Path = typer.Option(
         None, "--settings", help="JSON file with settings, such as a search's best-settings.json."
     )
