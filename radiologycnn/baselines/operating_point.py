@@ -19,10 +19,10 @@ from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.hemorrhage.preprocessing import Preprocessing
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
 from radiologycnn.images.volume import Volume
+from radiologycnn.training.hemorrhage.assess import PAPER_THRESHOLD
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
-PAPER_THRESHOLD = 0.5
 
 MaskAt = Callable[[float], np.ndarray]
 """From a threshold to a scan's mask, bool (K, J, I), on its own grid; the probability behind it is computed once."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from contextlib import closing, contextmanager
+from itertools import chain, islice
 from typing import TypeVar
 
 import torch
@@ -136,3 +137,12 @@ def in_advance(
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(cores)
+
+
+@contextmanager
+def each_in_advance(
+    items: Sequence[T], prepare: Callable[[T], R], threads: int, device: str = "cpu"
+) -> Iterator[Iterator[R]]:
+    """While entered, what is given has every item prepared, one by one, in order; see :func:`in_advance`."""
+    with closing(in_advance([[item] for item in items], prepare, threads, device)) as loaded:
+        yield chain.from_iterable(loaded)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +23,15 @@ from radiologycnn.training.best_epoch import BestEpoch, NothingTrained, Training
 from radiologycnn.training.distributed import current_team
 from radiologycnn.training.frozen import freeze
 from radiologycnn.training.joined_normalization import joined_normalization
-from radiologycnn.training.loading import Sample, check_enough, collate, draw_batches, draw_seeds, in_advance
+from radiologycnn.training.loading import (
+    Sample,
+    check_enough,
+    collate,
+    draw_batches,
+    draw_seeds,
+    each_in_advance,
+    in_advance,
+)
 from radiologycnn.training.run_files import RunFiles
 from radiologycnn.training.run_words import Telling, beginning_lines, epoch_words
 from radiologycnn.training.schedules import cosine_rate
@@ -268,9 +275,7 @@ class TrainingLoop:
         Raises:
             Cancelled: a process was asked to stop.
         """
-        own = [[item] for item in self.team.share(items)]
-        with closing(in_advance(own, load, self.settings.loading_threads, self.device)) as loaded:
-            ready = chain.from_iterable(loaded)
+        with each_in_advance(self.team.share(items), load, self.settings.loading_threads, self.device) as ready:
             return self.team.shared_out(items, lambda _item: work(next(ready)), self.cancelled)
 
     # Checkpoints

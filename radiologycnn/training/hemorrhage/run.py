@@ -21,6 +21,8 @@ from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_pro
 from radiologycnn.tasks import HEMORRHAGE_TASK
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.hemorrhage.assess import (
+    PAPER_THRESHOLD,
+    THRESHOLDS,
     TYPE_VALUES,
     assess,
     choose_threshold,
@@ -140,15 +142,17 @@ class HemorrhageTask(TrainingTask):
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
-        threshold, figures = choose_threshold(network.to(self.device), validation, self.device)
-        kind = "simulated scan" if self.simulated else "case"
-        card = {
-            "data": f"{counted(len(validation), kind)}, on the network's grid",
-            "dice_mean": round(figures["dice"], 3),
-            "invented_ml_median": round(figures["invented_ml"], 3),
-        }
+        judged = {"device": self.device, "threads": self.settings.loading_threads}
+        among = (PAPER_THRESHOLD,) if self.settings.preset == "paper" else THRESHOLDS
+        threshold, figures = choose_threshold(network.to(self.device), validation, among=among, **judged)
+        kind = counted(len(validation), "simulated scan" if self.simulated else "case")
+        bleeds = "" if "dice" in figures else ", none with a bleed"
+        card: dict[str, Any] = {"data": f"{kind}{bleeds}, on the network's grid"}
+        for name, figure in (("dice_mean", "dice"), ("invented_ml_median", "invented_ml")):
+            if figure in figures:
+                card[name] = round(figures[figure], 3)
         if self.settings.types:
-            card["types"] = score_types(network, validation, threshold, self.device)
+            card["types"] = score_types(network, validation, threshold, **judged)
         return threshold, {"validation": card}
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
@@ -188,4 +192,5 @@ class HemorrhageTask(TrainingTask):
         return rows
 
     def score(self, figures: Mapping[str, float]) -> tuple[float, ...]:
-        return (figures["validation_dice"],)
+        # Without a bleed among the validation cases there is the loss alone.
+        return figures.get("validation_dice", 0.0), -figures["validation_loss"]

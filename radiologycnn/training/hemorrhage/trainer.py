@@ -80,13 +80,11 @@ class SegmentationLoop(TrainingLoop):
         return self._loss(*share)[0] * (len(self.team.share(range(cases))) / cases)
 
     def validate(self) -> dict[str, float]:
-        """Mean loss, and mean Dice at 0.5 over the cases that hold blood; with types blood of another type is wrong."""
+        """Mean loss, and mean Dice at 0.5 over the cases that hold blood, if any; blood of another type is wrong."""
         found = self.shared_out(list(enumerate(self.validation_paths)), self._validation_case, self._validated)
         scores = [dice for _, dice in found if dice is not None]
-        return {
-            "validation_loss": sum(loss for loss, _ in found) / len(found),
-            "validation_dice": sum(scores) / max(len(scores), 1),
-        }
+        figures = {"validation_loss": sum(loss for loss, _ in found) / len(found)}
+        return figures | ({"validation_dice": sum(scores) / len(scores)} if scores else {})
 
     def _validation_case(self, item: tuple[int, Path]) -> Sample:
         """Image and mask of a case by its number and file."""

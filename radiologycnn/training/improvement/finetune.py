@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from radiologycnn.training.hemorrhage.cases import PreparedCase, load_case
 from radiologycnn.training.hemorrhage.settings import PRESETS
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.improvement.settings import ImprovementSettings
-from radiologycnn.training.loading import in_advance
+from radiologycnn.training.loading import each_in_advance
 from radiologycnn.training.settings import AUTOMATIC_THREADS
 
 
@@ -68,11 +67,11 @@ def dice_by_case(
     network.eval()
     lowest_logit = math.log(threshold / (1 - threshold))
     scores = {}
-    with closing(in_advance([[path] for path in paths], load_case, threads, device)) as loaded:
+    with each_in_advance(paths, load_case, threads, device) as loaded:
         for path in paths:
             if cancelled():
                 raise Cancelled
-            (case,) = next(loaded)
+            case = next(loaded)
             image = torch.from_numpy(case.image).float()[None, None].to(device, memory_format=torch.channels_last_3d)
             with mixed_precision(device):
                 logits = network(image)
