@@ -193,3 +193,14 @@ def test_command_refuses_no_data_and_two_sources(tmp_path) -> None:
     for extra in ([], ["--data", str(tmp_path), "--simulate", "3"]):
         result = CliRunner().invoke(app, ["train", "rotator-cuff", "-o", str(tmp_path / "out"), *extra])
         assert result.exit_code and "either --data" in str(result.exception)
+
+
+def test_one_class_alone_teaches_nothing(tmp_path) -> None:
+    data = shoulder_folder(tmp_path / "data")
+    text = (data / "cases.csv").read_text()
+    for number, name in enumerate(("None", "partial", "4", "2", "1")):
+        text = text.replace(f"i{number}.nii.gz,{name},", f"i{number}.nii.gz,Medium,")
+    (data / "cases.csv").write_text(text)
+    with pytest.raises(InputError, match="All 4 cases to train on are “Medium”"):
+        RotatorCuffTask(settings(epochs=1), data, device="cpu").run(tmp_path / "run", ModelName("one-class"))
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()

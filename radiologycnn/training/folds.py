@@ -113,7 +113,7 @@ def cross_validate(
         resume: go on: whole folds are kept, and the one that was cut goes on from its checkpoint.
 
     Raises:
-        InputError: too few patients, or a folder with another run.
+        InputError: too few patients, a fold whose training has nothing to learn from, or a folder with another run.
         Cancelled: as ``cancelled`` said; ``resume`` goes on from there.
     """
     check_model_name(model.name, model.version)
@@ -131,7 +131,14 @@ def cross_validate(
     begin_or_resume(output / RECORD_NAME, record, task.settings, resume)
     cases = task.prepare(output, lambda part, text: progress(0.0, text), cancelled)
     paths = cases.learning
-    fold_of = _folds_of(task, output, paths, cases, folds)
+    strata = {path.stem: task.stratum(path) for path in paths}
+    fold_of = _folds_of(task, output, cases, strata, folds)
+    parts = {
+        fold: _split(task, [path for path in paths if fold_of[path.stem] != fold], cases, strata)
+        for fold in range(1, folds + 1)
+    }
+    for fold, (training, _) in parts.items():  # before the first hour of the first one
+        task.check_kinds([strata[path.stem] for path in training], f"Fold {fold}")
     for fold in range(1, folds + 1):
         folder = output / f"fold-{fold}"
         if (folder / _FOLD_ROWS_NAME).exists():
@@ -140,7 +147,7 @@ def cross_validate(
         whole = part_of(progress, (fold - 1) / folds, fold / folds, f"Fold {fold} of {folds}")
         say, say_later = part_of(whole, 0.0, _TRAINED), part_of(whole, _TRAINED, 1.0)
         held_out = [path for path in paths if fold_of[path.stem] == fold]
-        training, validation = _split(task, [path for path in paths if fold_of[path.stem] != fold], cases)
+        training, validation = parts[fold]
         task.say_if_few(validation, say)
         goes_on = (folder / CHECKPOINT_NAME).exists()
         result = task.train(training, validation, folder, goes_on, say, cancelled, weights)
@@ -248,14 +255,18 @@ def _interval(figure: Any, rows: Sequence[Mapping[str, Any]]) -> list[float] | N
     return bootstrap(statistic, np.arange(len(groups)), resamples=_RESAMPLES).ends
 
 
-def _folds_of(task: TrainingTask, output: Path, paths: Sequence[Path], cases: CaseSet, folds: int) -> dict[str, int]:
+def _folds_of(
+    task: TrainingTask, output: Path, cases: CaseSet, strata: Mapping[str, str], folds: int
+) -> dict[str, int]:
     """Folds by case id, which also stand in ``folds.csv``.
+
+    Args:
+        strata: by case id, its kind; of all cases that are shared out.
 
     Raises:
         InputError: the file says otherwise: the data changed since the run was begun.
     """
-    patients = {path.stem: cases.patient(path) for path in paths}
-    strata = {path.stem: task.stratum(path) for path in paths}
+    patients = {case: cases.patients.get(case, case) for case in strata}
     found = assign_folds(patients, strata, folds, task.settings.seed)
     path = output / FOLDS_NAME
     lines = [
@@ -274,13 +285,14 @@ def _folds_of(task: TrainingTask, output: Path, paths: Sequence[Path], cases: Ca
     return found
 
 
-def _split(task: TrainingTask, paths: Sequence[Path], cases: CaseSet) -> tuple[list[Path], list[Path]]:
+def _split(
+    task: TrainingTask, paths: Sequence[Path], cases: CaseSet, strata: Mapping[str, str]
+) -> tuple[list[Path], list[Path]]:
     """Training and validation cases of a fold, the latter with their share of each stratum too."""
     share = task.settings.validation_share
     if not share:
         return list(paths), []
     patients = {path.stem: cases.patient(path) for path in paths}
-    strata = {path.stem: task.stratum(path) for path in paths}
     parts = max(2, min(round(1 / share), len(set(patients.values()))))
     part_of = assign_folds(patients, strata, parts, task.settings.seed)
     training = [path for path in paths if part_of[path.stem] != 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,6 +69,8 @@ class TrainingTask(ABC):
     paper_grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     #: The :meth:`stratum` of a case that holds nothing to be found.
     negative: ClassVar[str]
+    #: What to do where the cases teach nothing.
+    nothing_hint: ClassVar[str] = "Add cases with what is to be found, and check the masks."
     #: What a prepared case adds up to, by name: figures over rows of :meth:`assess`.
     figures: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]
 
@@ -199,13 +201,29 @@ class TrainingTask(ABC):
             InputError: as there, or nothing to be found in any of those to train on.
         """
         training, validation = self.shared_out(cases)
-        if self.negative in (kinds := {self.stratum(path) for path in training}) and len(kinds) == 1:
-            raise InputError(
-                "nothing-to-learn",
-                f"All {len(training)} cases to train on are “{self.negative}”: there is nothing to learn from them.",
-                "Add cases with what is to be found, and check the masks.",
-            )
+        self.check_kinds([self.stratum(path) for path in training])
         return training, validation
+
+    def check_kinds(self, kinds: Sequence[str], run: str = "") -> None:
+        """Refuse to train where nothing can be learned.
+
+        Args:
+            kinds: :meth:`stratum` of each case to train on.
+            run: whose cases they are, such as "Fold 2", where there are several trainings.
+
+        Raises:
+            InputError: as said.
+        """
+        if not self.teaches_nothing(set(kinds)):
+            return
+        cases = "the only case to train on is" if len(kinds) == 1 else f"all {len(kinds)} cases to train on are"
+        sentence = f"{cases} “{kinds[0]}”: there is nothing to learn from {'it' if len(kinds) == 1 else 'them'}."
+        message = f"{run}: {sentence}" if run else sentence[0].upper() + sentence[1:]
+        raise InputError("nothing-to-learn", message, self.nothing_hint)
+
+    def teaches_nothing(self, kinds: Set[str]) -> bool:
+        """Whether cases of these kinds alone have nothing to learn from."""
+        return kinds == {self.negative}
 
     def describe_source(self, count: int, started_from: Mapping[str, str]) -> str:
         """What a model learned from, for its card; the model before it as :func:`.packages.mark_of`."""

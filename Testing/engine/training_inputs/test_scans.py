@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from engine.head_folder import write_head_folder
 from engine.training_inputs.newcomer import GRID, SETTINGS, rewrite
 
 from radiologycnn.errors import InputError
@@ -9,6 +10,7 @@ from radiologycnn.images import read_volume, write_image
 from radiologycnn.models.catalog import find_model
 from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.simulation.population import SETTINGS_NAME
+from radiologycnn.training.folds import cross_validate
 from radiologycnn.training.hemorrhage.cases import load_case, prepare_folder
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
 from radiologycnn.training.task import ModelName
@@ -109,3 +111,10 @@ def test_nothing_is_learned_from_empty_masks(own, tmp_path) -> None:
         write_image(own / f"mask-{number}.nii", np.zeros_like(volume.array), volume.ijk_to_lps)
     with pytest.raises(InputError, match="All 2 cases to train on are “no bleed”"):
         HemorrhageTask(SETTINGS, own, device="cpu").run(tmp_path / "run", ModelName("empty"))
+
+
+def test_folds_whose_training_would_see_no_bleed_are_refused_before_the_first(tmp_path) -> None:
+    data = write_head_folder(tmp_path / "heads", ("a", "b", "c", "d", "e", "f"), without_bleed=(0, 1, 2, 3, 4))
+    with pytest.raises(InputError, match="Fold 1: all 2 cases to train on are “no bleed”"):
+        cross_validate(HemorrhageTask(SETTINGS, data, device="cpu"), tmp_path / "run", 2, ModelName("tiny"))
+    assert not list((tmp_path / "run").glob("fold-*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,6 +82,7 @@ class RotatorCuffTask(TrainingTask):
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
     free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
     negative = TEAR_CLASSES[0].name
+    nothing_hint = "Add cases of other classes."
     figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {
         "top1": _class_figure(lambda found: found.top1),
         "top1_within_one": _class_figure(lambda found: found.top1_within_one),
@@ -154,6 +155,9 @@ class RotatorCuffTask(TrainingTask):
 
     def stratum(self, path: Path) -> str:
         return TEAR_CLASSES[load_class(path)].name
+
+    def teaches_nothing(self, kinds: Set[str]) -> bool:
+        return len(kinds) == 1  # whatever the scan, the answer would be this class
 
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
         if not validation:  # as in the paper
