@@ -1,7 +1,7 @@
 """Case files of a training run: the manifest of a data folder, splits, and work spread over processes.
 
 ``cases.csv`` has a line for each scan, with these columns for every task; each task adds its own, and any others are
-left alone. Paths are relative to the folder, or absolute.
+left alone. Names of columns may have capitals. Paths are relative to the folder, or absolute.
 
 - id: a plain name, once;
 - image: any volume that the engine reads (NIfTI, NRRD, MetaImage, a DICOM folder);
@@ -105,8 +105,8 @@ def _rows_of(path: Path, needed: Sequence[str]) -> list[TableRow]:
         ) from error
     except csv.Error as error:
         raise InputError("bad-manifest", f"{path.name} is no CSV table.", "Save it as “CSV UTF-8”.") from error
-    heading = lines[0][1] if lines else []
-    rows = [TableRow(line, heading, cells) for line, cells in lines[1:]]
+    heading = [name.strip().lower() for name in lines[0][1]] if lines else []
+    rows = [TableRow(line, heading, [cell.strip() for cell in cells]) for line, cells in lines[1:]]
     missing = [name for name in needed if name not in heading]
     if rows and missing:
         raise InputError(

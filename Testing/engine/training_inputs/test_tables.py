@@ -59,3 +59,16 @@ def test_a_quote_that_is_never_closed_is_no_table(own, tmp_path) -> None:
     path.write_text(path.read_text() + 'x,"' + 200_000 * "y")
     with pytest.raises(InputError, match=r"cases\.csv is no CSV table"):
         prepare_folder(own, tmp_path / "cache", GRID)
+
+
+def test_names_of_columns_may_have_capitals_and_spaces(own, tmp_path) -> None:
+    """A split or a patient that was overlooked would let a model be tested on what it has learned."""
+    rewrite(own, "id,image,mask,patient,split", "ID, Image,Mask ,Patient, Split")
+    rewrite(own, "mask-1.nii,b,", "mask-1.nii, a, test")
+    rewrite(own, "mask-2.nii,c,", "mask-2.nii,c,train ")
+    rewrite(own, "scan-0.nii", " scan-0.nii")
+    found = prepare_folder(own, tmp_path / "cache", GRID)
+    assert {split: [path.stem for path in paths] for split, paths in found.items() if paths} == {
+        "test": ["head-0", "head-1"],
+        "train": ["head-2"],
+    }
