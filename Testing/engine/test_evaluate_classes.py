@@ -132,3 +132,11 @@ def test_two_methods_classes_are_compared_on_the_cases_of_both(tmp_path) -> None
     areas = [roc_auc_score(true > 0, 1 - chances[:, 0]) for _, chances in tables]
     assert found["auc_difference"] == pytest.approx(areas[0] - areas[1], abs=1e-6)
     assert "(McNemar)" in printed and "(DeLong)" in printed
+
+
+def test_probabilities_of_two_decimals_need_not_add_up_to_one(tmp_path) -> None:
+    heading = "case,p_none,p_partial,p_small,p_medium,p_large_to_massive"
+    found = table(tmp_path / "found.csv", heading, "a,0.33,0.33,0.33,0.00,0.00", "b,0.13,0.22,0.22,0.22,0.23")
+    truth = table(tmp_path / "truth.csv", "case,class", "a,None", "b,Large-to-Massive")
+    run("classes", found, truth, "-o", tmp_path / "out", "-q")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == 1.0

@@ -9,7 +9,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from radiologycnn.cli import app
-from radiologycnn.evaluation.volume_agreement import volume_agreement
+from radiologycnn.evaluation.volume_agreement import volume_agreement, volume_lines
 from radiologycnn.images import write_image
 
 REFERENCE_ML, FOUND_ML = np.array([2.0, 10.0, 24.0, 60.0]), np.array([3.0, 9.0, 30.0, 66.0])
@@ -60,3 +60,8 @@ def test_the_command_prints_and_keeps_them(tmp_path: Path) -> None:
     assert lines["limits of agreement (mL)"] == "{lower_limit_ml:+.2f} to {upper_limit_ml:+.2f}".format(**found)
     assert lines["regression on the reference"].startswith(f"{found['slope']:.3f} x {found['intercept_ml']:+.2f};")
     assert lines["disagreement"].startswith(f"{found['disagreement']:.3f}; with its sign +")
+
+
+def test_volumes_that_agree_wholly_have_no_sign() -> None:
+    found = volume_agreement(rows_of(REFERENCE_ML, REFERENCE_ML))
+    assert not any("-0" in line for line in volume_lines(found)), "nothing is less than nothing"

@@ -176,3 +176,11 @@ def test_mcnemar_counts_discordant_pairs() -> None:
     expected = reference([[30, 3], [12, 5]], exact=True)
     assert mcnemar(first, second).p == pytest.approx(expected.pvalue)
     assert mcnemar(first, first).p == 1.0
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_difference_that_is_just_the_margin_is_not_within_it(paired, sign) -> None:
+    """It does not vary, so that one of the two tests has no p; the other's alone would say equivalent."""
+    first = np.array([1.0, 2.0, 3.0]) if paired else np.ones(3)
+    assert not equivalence(first + 0.5 * sign, first, 0.5, paired).p < 0.05

@@ -14,6 +14,9 @@ CLASS_COLUMNS = ("tear_class", "class", "predicted")
 PROBABILITY_COLUMNS = tuple(f"p_{one.key}" for one in TEAR_CLASSES)
 CODES = ("ordinal", "paper")
 
+_ROUNDING = 0.03
+"""What five probabilities of two decimals may miss of 1."""
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -70,7 +73,7 @@ def _probabilities(row: TableRow, name: str) -> tuple[float, ...]:
         values = tuple(float(row[c]) for c in PROBABILITY_COLUMNS)
     except ValueError:
         values = ()
-    if not values or not all(0 <= v <= 1 for v in values) or abs(sum(values) - 1) > 0.01:
+    if not values or not all(0 <= v <= 1 for v in values) or abs(sum(values) - 1) > _ROUNDING:
         raise InputError(
             "bad-table", f"Line {row.line} of {name}: the five probabilities are not numbers from 0 to 1 of sum 1.", ""
         )

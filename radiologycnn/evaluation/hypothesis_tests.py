@@ -53,8 +53,8 @@ def mann_whitney(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
 def wilcoxon(first: ArrayLike, second: ArrayLike) -> HypothesisTest:
     """Paired values: signed-rank test, equal pairs left out; p is 1 where all are equal.
 
-    SciPy chooses how: p is exact for up to 50 pairs that all differ without ties, and that of the normal approximation
-    for more.
+    SciPy chooses how: p is exact for up to 50 pairs that all differ without ties, and with ties or equal pairs for up
+    to 13; for more it is that of the normal approximation.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if np.array_equal(first, second):
@@ -118,7 +118,11 @@ def dunn(groups: Mapping[str, Sequence[float]]) -> list[PairwiseResult]:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided t tests: small p says that the mean difference lies within the margin (Schuirmann 1987)."""
+    """Two one-sided t tests: small p says that the mean difference lies within the margin (Schuirmann 1987).
+
+    p is the larger one of the two, nan where one of them has none: for a single case, or a difference that never varies
+    and is the margin itself.
+    """
 
     mean_difference: float
     margin: float
@@ -144,7 +148,7 @@ def equivalence(first: ArrayLike, second: ArrayLike, margin: float, paired: bool
     else:
         low = stats.ttest_ind(first + margin, second, equal_var=False, alternative="greater").pvalue
         high = stats.ttest_ind(first - margin, second, equal_var=False, alternative="less").pvalue
-    return Equivalence(float(first.mean() - second.mean()), float(margin), float(max(low, high)))
+    return Equivalence(float(first.mean() - second.mean()), float(margin), float(np.max([low, high])))
 
 
 @dataclass(frozen=True)

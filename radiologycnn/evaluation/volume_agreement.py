@@ -73,7 +73,7 @@ def volume_agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int
         return {}
     reference, found = (np.array([row[name] for row in own]) for name in ("reference_ml", "found_ml"))
     figures = volume_figures(reference, found)
-    return {"cases": len(own), **figures, "disagreement_signed": -figures["disagreement_signed"]}
+    return {"cases": len(own), **figures, "disagreement_signed": 0.0 - figures["disagreement_signed"]}  # 0, not -0
 
 
 def volume_lines(found: Mapping[str, Any]) -> list[str]:
