@@ -1,5 +1,6 @@
 """Arab 2020's tables of runs made by hand: which scans count where, whose they are, what is beside the paper's."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.reproduction import arab2020
 from radiologycnn.reproduction.arab2020_agreement import agreement_figures, pair_rows
+from radiologycnn.reproduction.arab2020_figures import _bland_altman
 from radiologycnn.reproduction.arab2020_groups import case_rows
 from radiologycnn.reproduction.arab2020_known import known_bleeds, measured_bleeds
 from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
@@ -254,3 +256,13 @@ def test_what_a_data_folder_says_of_values_counts_for_masks_that_lie_elsewhere(t
     write_image(predicted, BLEED_TYPES["edh"].value * (volume.array > 0).astype(np.uint8), volume.ijk_to_lps)
     figures = type_figures([(case.id, predicted, mask)], data)
     assert [(row["type"], row["dice"]) for row in figures["rows"]] == [("edh", 1.0)]
+
+
+def test_limits_of_agreement_are_of_the_cases_with_a_bleed(tmp_path) -> None:
+    """What was invented elsewhere, and the zeros of scans in which nothing was found, agree with nothing."""
+    volumes = [(10.0, 12.0), (20.0, 22.0), (40.0, 42.0), (0.0, 50.0), (0.0, 0.0)]
+    rows = [{"case": f"c{n}", "reference_ml": x, "found_ml": y, "dice": 0.5} for n, (x, y) in enumerate(volumes)]
+    figure = _bland_altman(results_of({MAIN: rows}), tmp_path)
+    shown = set(re.findall(r">([+-]\d+\.\d)<", figure.path.read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-")))
+    assert shown == {"+2.0"} and "with a bleed" in figure.caption
+    assert _bland_altman(results_of({MAIN: rows[1:]}), tmp_path) is None, "two cases with a bleed have no limits"

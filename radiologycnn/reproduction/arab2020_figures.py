@@ -197,7 +197,7 @@ def _by_kind(results: ArabResults, folder: Path) -> FigureEntry | None:
 
 
 def _bland_altman(results: ArabResults, folder: Path) -> FigureEntry | None:
-    rows = results.metrics.get(MAIN, [])
+    rows = with_reference(results.metrics.get(MAIN, []))  # of others, many zeros would agree
     if len(rows) < 3:
         return None
     reference, found = (np.array([row[key] for row in rows]) for key in ("reference_ml", "found_ml"))
@@ -213,5 +213,8 @@ def _bland_altman(results: ArabResults, folder: Path) -> FigureEntry | None:
             )  # fmt: skip
         axes.set_xlabel("Mean of both volumes (mL)")
         axes.set_ylabel("CNN-DS less reference (mL)")
-        caption = f"{_source(results)} Bias and 95 % limits of agreement of CNN-DS's volumes with the reference."
+        caption = (
+            f"{_source(results)} Bias and 95 % limits of agreement of CNN-DS's volumes with the reference, on the test "
+            "cases with a bleed."
+        )
         return save_figure(figure, folder, "figure-volumes", "Volumes: Bland and Altman", caption)

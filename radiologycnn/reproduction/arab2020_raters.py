@@ -11,6 +11,7 @@ import numpy as np
 from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.consensus import consensus
+from radiologycnn.evaluation.mask_files import check_same_grid
 from radiologycnn.evaluation.rater_agreement import (
     RaterFolder,
     agreement_by_case,
@@ -83,6 +84,19 @@ def draw_raters(workspace: Workspace, cases: Sequence[ScanCase]) -> dict[str, di
                 write_image(path, (drawn > 0).astype(np.uint8), truth.ijk_to_lps)
             files[name][case.id] = path
     return files
+
+
+def check_raters(path: Path, cases: Sequence[ScanCase]) -> None:
+    """Look at the table of human raters and at all masks that it names, as the agreement will ask for them.
+
+    Raises:
+        InputError: see :func:`read_raters`; or a mask that cannot be read, or does not lie on its scan's grid.
+    """
+    files = read_raters(path, cases)
+    for case in cases:
+        reference = read_volume(case.mask)
+        for rater, masks in files.items():
+            check_same_grid(f"{case.id}, rater {rater}", read_volume(masks[case.id]), reference)
 
 
 def read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:

@@ -22,7 +22,7 @@ from radiologycnn.images.write import write_atomically
 from radiologycnn.models.catalog import bundled_model
 from radiologycnn.reproduction.arab2020 import TEST_CASES, TRAINING_CASES
 from radiologycnn.reproduction.arab2020_people import Person, simulated_person, stated_person
-from radiologycnn.reproduction.arab2020_raters import rater_agreement, read_raters
+from radiologycnn.reproduction.arab2020_raters import check_raters, rater_agreement
 from radiologycnn.reproduction.data_cases import Row, naming, shared_out
 from radiologycnn.reproduction.methods import RunMethod
 from radiologycnn.reproduction.settings import BUNDLED
@@ -100,7 +100,7 @@ def run_arab2020(
     workspace.plan(2 + 2 * len(settings.methods) + 2)
     cases, truths, people = _cases(workspace, data, jobs)
     if raters:  # a mistake in the table is better known before the first network than after the last
-        read_raters(raters, cases["test"])
+        check_raters(raters, cases["test"])
     methods: dict[str, RunMethod[Segmenter]] = {}
     masks, seconds, cold = {}, {}, {}
     for name in settings.methods:
