@@ -196,3 +196,23 @@ def test_masks_of_a_folder_to_train_on_are_those_of_its_manifest(folders, tmp_pa
     run("masks", found, data, "-o", tmp_path / "out", "-q")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["metrics"]["dice"]["mean"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize("is_tilted", [False, True])
+def test_one_grid_in_another_order_of_voxels_is_compared_voxel_by_voxel(folders, tmp_path, order, is_tilted) -> None:
+    """Other programs store the same voxels from the other side, or slices of another plane first."""
+    found, reference = folders
+    matrix = MATRIX.copy()
+    if is_tilted:
+        matrix[:3, :3] = np.array([[0.96, 0, 0.28], [0, 1, 0], [-0.28, 0, 0.96]]) @ matrix[:3, :3]
+    truth, mask = (np.pad(box(first), ((2, 2), (0, 0), (0, 0))) for first in (3, 5))
+    turned = np.eye(4)
+    turned[:3, :3] = np.diag([-1.0, 1.0, -1.0])[:, order]
+    turned[[0, 2], 3] = np.array(mask.shape)[[2, 0]] - 1.0
+    stored = mask[::-1, :, ::-1].transpose([2 - order[2 - axis] for axis in range(3)])
+    write_image(reference / "a-labels.nii.gz", truth, matrix)
+    write_image(found / "a.nii.gz", stored, matrix @ turned)
+    run("masks", found / "a.nii.gz", reference / "a-labels.nii.gz", "-o", tmp_path / "out", "-q")
+    (row,) = read_table(tmp_path / "out" / "cases.csv")[1]
+    assert float(row["dice"]) == pytest.approx(0.5)

@@ -49,13 +49,14 @@ def masks(
     volumes agree: ICC, limits of agreement, regression.
 
     Files of one case have the same name in both folders, or CASE-mask.nii.gz, or CASE/mask.nii.gz as the command
-    segment writes it; of a folder to train on, its cases.csv names the masks. Where the reference is empty, a case
-    counts in the summary's volumes only, among them the volume invented; cases.csv has its overlap too. With --against,
-    comparison.json has the differences on the same cases, with Wilcoxon's signed-rank test. With --types, types.csv and
-    the summary tell how well each type was found; a dataset_description.json beside masks with other values says what
-    these mean: {"MaskValues": {"1": "edh", ...}}. With --by, groups.csv and the summary have the figures by what a
-    column of cases.csv says of the cases; it lies in the folder of the references, or else of the predictions. A cell
-    of several values has + between them, such as iph+sdh, and its case is in each of these groups.
+    segment writes it; of a folder to train on, its cases.csv names the masks. The two lie on one grid, in whatever
+    order its voxels are stored. Where the reference is empty, a case counts in the summary's volumes only, among them
+    the volume invented; cases.csv has its overlap too. With --against, comparison.json has the differences on the same
+    cases, with Wilcoxon's signed-rank test. With --types, types.csv and the summary tell how well each type was found;
+    a dataset_description.json beside masks with other values says what these mean: {"MaskValues": {"1": "edh", ...}}.
+    With --by, groups.csv and the summary have the figures by what a column of cases.csv says of the cases; it lies in
+    the folder of the references, or else of the predictions. A cell of several values has + between them, such as
+    iph+sdh, and its case is in each of these groups.
     """
     with show_progress(quiet) as report:
         from radiologycnn.evaluation.case_groups import group_lines, group_summaries, group_table, groups_of_column

@@ -18,6 +18,7 @@ from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.mask_values import DESCRIPTION_NAME, standard_labels, types_in, values_of_mask
 from radiologycnn.images import read_volume
 from radiologycnn.images.affine import apart_mm
+from radiologycnn.images.grid import reorient_to_lps
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 from radiologycnn.progress import Progress, no_progress
@@ -63,7 +64,7 @@ def _masks_of_manifest(folder: Path) -> dict[str, Path]:
         return {}
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         heading = file.readline()
-    if not {"id", "mask"} <= set(next(csv.reader([heading.replace(";", ",")]), [])):
+    if not {"id", "mask"} <= {name.strip().lower() for name in next(csv.reader([heading.replace(";", ",")]), [])}:
         return {}  # a table of something else, such as one that this command wrote
     return {row["id"]: folder / row["mask"] for row in read_manifest(folder, (), ("mask",)) if row["mask"]}
 
@@ -166,8 +167,7 @@ def evaluate_masks(
     """
     for number, (case, found_path, reference_path) in enumerate(pairs):
         progress(number / len(pairs), f"Case {case}")
-        found, reference = read_volume(found_path), read_volume(reference_path)
-        check_same_grid(case, found, reference)
+        found, reference = voxel_on_voxel(case, read_volume(found_path), read_volume(reference_path))
         ours, theirs = (marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference))
         yield {"case": case, **case_metrics(ours, theirs, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
@@ -253,8 +253,7 @@ def evaluate_types(
     rows, overlaps = [], []
     values = {kind: label.value for kind, label in BLEED_TYPES.items()}
     for case, *paths in pairs:
-        volumes = [read_volume(path) for path in paths]
-        check_same_grid(case, *volumes)
+        volumes = voxel_on_voxel(case, *(read_volume(path) for path in paths))
         found, reference = (_typed(case, *one) for one in zip(paths, volumes, data))
         overlaps.append(label_overlaps(found, reference, values))
         for kind, value in values.items():
@@ -276,23 +275,41 @@ def _typed(case: str, path: Path, volume: Volume, data: Path | None) -> np.ndarr
     return labels
 
 
+def voxel_on_voxel(case: str, found: Volume, reference: Volume) -> tuple[Volume, Volume]:
+    """Two masks of a case whose arrays can be compared.
+
+    Some programs store the same voxels in another order, such as the last slice first; then both are brought into one
+    order, in which every voxel stays where it was in the patient.
+
+    Raises:
+        InputError: they do not lie on one grid, see :func:`check_same_grid`.
+    """
+    if _grid_problem(found, reference):
+        turned = reorient_to_lps(found), reorient_to_lps(reference)
+        if not _grid_problem(*turned):
+            return turned
+        check_same_grid(case, found, reference)
+    return found, reference
+
+
 def check_same_grid(case: str, found: Volume, reference: Volume) -> None:
     """Refuse two masks of a case that do not lie voxel on voxel.
 
     Raises:
         InputError: other size, or places more than a hundredth of a millimetre apart.
     """
-    problem = ""
-    if found.array.shape != reference.array.shape:
-        sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))
-        problem = "the prediction has {} voxels and the reference {}".format(*sizes)
-    else:
-        distance = apart_mm(found.ijk_to_lps, reference.ijk_to_lps, reference.array.shape)
-        if distance > _SAME_PLACE_MM:
-            problem = f"prediction and reference lie up to {distance:.2f} mm apart"
-    if problem:
+    if problem := _grid_problem(found, reference):
         raise InputError(
             "other-grid",
             f"The masks of case “{case}” do not lie on one grid: {problem}.",
             "Bring the prediction onto the reference's grid (nearest neighbour), then compare again.",
         )
+
+
+def _grid_problem(found: Volume, reference: Volume) -> str:
+    """Why two masks do not lie voxel on voxel; empty where they do."""
+    if found.array.shape != reference.array.shape:
+        sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))
+        return "the prediction has {} voxels and the reference {}".format(*sizes)
+    distance = apart_mm(found.ijk_to_lps, reference.ijk_to_lps, reference.array.shape)
+    return f"prediction and reference lie up to {distance:.2f} mm apart" if distance > _SAME_PLACE_MM else ""
