@@ -11,13 +11,18 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT"
 #: of both.
 FILE_IN_USE = (32, 33)
 
+#: How Windows says that memory ended, or the paging file is too small for what a program may need (``winerror``);
+#: Python makes a lack of memory of the first alone.
+_LACK_OF_MEMORY = (8, 14, 1455)
+
 #: How torch and the libraries under it say that memory ended; the last but one is oneDNN's, which convolves on CPUs,
-#: the last cuBLAS' and cuDNN's.
+#: the last cuBLAS' and cuDNN's. C++ says "bad_alloc", and "bad allocation" on Windows.
 MEMORY_WORDS = (
     "out of memory",
     "not enough memory",
     "can't allocate memory",
     "bad_alloc",
+    "bad allocation",
     "could not create a primitive",
     "status_alloc_failed",
 )
@@ -62,7 +67,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
+        return error.errno == errno.ENOMEM or getattr(error, "winerror", None) in _LACK_OF_MEMORY
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in MEMORY_WORDS)
 
 

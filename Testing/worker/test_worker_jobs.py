@@ -247,8 +247,14 @@ def test_idle_worker_gives_the_models_memory_back(start_worker) -> None:
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [("", "torch-damaged"), ("raise OSError('c10.dll')", "torch-damaged"), (None, "needs-torch")],
-    ids=["empty", "library missing", "not there"],
+    [
+        ("", "torch-damaged"),
+        ("raise OSError('c10.dll')", "torch-damaged"),
+        # Windows, whose libraries take of the paging file what they may need later: that is too small for torch's
+        ("error = OSError('cudnn.dll')\nerror.winerror = 1455\nraise error", "out-of-memory"),
+        (None, "needs-torch"),
+    ],
+    ids=["empty", "library missing", "memory too small for it", "not there"],
 )
 def test_torch_that_cannot_be_used_is_a_sentence(content, code, start_worker, head_volume, tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import ResourceError, is_out_of_memory
 
 if TYPE_CHECKING:
     from radiologycnn.models.package import ModelPackage
@@ -92,7 +92,7 @@ def start_torch(package: ModelPackage | None = None) -> None:
     """Import torch, whose half-finished installations fail in many ways.
 
     Raises:
-        ResourceError: it is not there, or it is there but cannot be loaded.
+        ResourceError: it is not there, or it is there but cannot be loaded, for lack of memory or otherwise.
     """
     try:
         import torch
@@ -115,6 +115,12 @@ def start_torch(package: ModelPackage | None = None) -> None:
                 INSTALL_TORCH,
             ) from error
     except (ImportError, OSError, AttributeError) as error:  # on Windows a missing library is an OSError
+        if is_out_of_memory(error):
+            raise ResourceError(
+                "out-of-memory",
+                "There is not enough memory to load PyTorch.",
+                "Close other programs, or let Windows choose the size of its paging file, then try again.",
+            ) from error
         reason = str(error)
     if reason:
         raise ResourceError(
