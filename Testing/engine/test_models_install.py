@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import os
 import shutil
+import stat
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from engine.model_files import change_description, refusal, zipped
 
 from radiologycnn.errors import Cancelled, ResourceError
 from radiologycnn.models import download as download_module
+from radiologycnn.models import install as install_module
 from radiologycnn.models.catalog import list_models
 from radiologycnn.models.install import install_model, remove_model
 from radiologycnn.models.weights import save_package
@@ -50,6 +53,38 @@ def test_a_failed_install_leaves_the_earlier_model_alone(package_folder, tmp_pat
     assert "damaged" in refusal(install_model, package_folder)
     assert list_models()[0].title == "Hand-made model"
     assert nothing_unfinished(models_folder)
+
+
+def test_a_replacement_that_is_held_in_the_end_leaves_the_earlier_model(package_folder, models_folder, monkeypatch):
+    """A virus scanner looks into the new files while these are to take the place of the old ones."""
+    install_model(package_folder)
+    replace = install_module.replace_path
+
+    def held(source: Path, target: Path) -> None:
+        if source.name.startswith(".installing"):
+            raise PermissionError(13, "in use", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(install_module, "replace_path", held)
+    with pytest.raises(ResourceError, match="could not be written"):
+        install_model(package_folder)
+    assert [package.id for package in list_models()] == ["hand-made-1.0.0"]
+    assert nothing_unfinished(models_folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the way that other systems have of closing a folder")
+def test_others_who_share_the_folder_can_read_an_installed_model(package_folder, models_folder):
+    """Nothing of it has ever been a private temporary folder: on Windows what is moved stays as closed as it was."""
+    before, modes = os.umask(0o002), []
+    make = os.mkdir
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "mkdir", lambda path, mode=0o777: (modes.append(mode), make(path, mode)))
+            installed = install_model(package_folder).path
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(installed.stat().st_mode) == 0o775
+    assert modes and 0o700 not in modes
 
 
 def test_another_model_of_the_same_id_is_replaced_only_where_asked(package_folder, tmp_path, models_folder):

@@ -7,8 +7,8 @@ and checked, by one rename.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,7 +79,7 @@ def remove_model(model_id: str) -> None:
         if model_id == entry.name or model_id == _id_of(entry):
             try:
                 # Renamed first, so that a half deleted model is never listed.
-                doomed = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder)) / "model"
+                doomed = _make_folder(folder, ".removed-") / "model"
                 replace_path(entry, doomed)
                 shutil.rmtree(doomed.parent)
             except OSError as error:
@@ -121,7 +121,7 @@ def _from_path(
             raise InputError("hash-of-folder", "A folder has no SHA-256 to compare.", "Give the zip, or leave it out.")
         progress(0.0, "Copying the model")
         load_package(path)
-        staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
+        staging = _make_folder(folder, ".installing-")
         try:
             for name in (DESCRIPTION_NAME, WEIGHTS_NAME, *([ONNX_NAME] if (path / ONNX_NAME).is_file() else [])):
                 shutil.copyfile(path / name, staging / name)
@@ -143,7 +143,7 @@ def _install_zip(
     path: Path, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool, shown_name: str
 ) -> ModelPackage:
     progress(0.0, "Unpacking the model")
-    staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
+    staging = _make_folder(folder, ".installing-")
     try:
         try:
             with zipfile.ZipFile(path) as archive:
@@ -184,16 +184,32 @@ def _finish(staging: Path, folder: Path, progress: Progress, cancelled: IsCancel
     if not replace:
         _check_same(place, package)
     if place.exists():
-        old = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder))
-        replace_path(place, old / "model")
-        replace_path(staging, place)
-        shutil.rmtree(old, ignore_errors=True)
+        old = _make_folder(folder, ".removed-")
+        try:
+            replace_path(place, old / "model")
+            try:
+                replace_path(staging, place)
+            except OSError:
+                replace_path(old / "model", place)
+                raise
+        finally:
+            if place.exists():
+                shutil.rmtree(old, ignore_errors=True)
     else:
         replace_path(staging, place)
-    # A private temporary folder's mode would hide the model from others that share the folder.
-    place.chmod(0o755)
     progress(1.0, "Installed")
     return load_package(place)
+
+
+def _make_folder(folder: Path, prefix: str) -> Path:
+    """A new folder with a name of its own, for a model that is moved into or out of its place.
+
+    Others that share the folder may read it as they may read the folder: a temporary folder of Python's is closed to
+    them, on Windows by a list of who may enter, which goes with it wherever it is moved.
+    """
+    made = folder / f"{prefix}{secrets.token_hex(8)}"
+    made.mkdir()
+    return made
 
 
 def _check_same(place: Path, package: ModelPackage) -> None:
