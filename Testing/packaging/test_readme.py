@@ -36,7 +36,11 @@ def problem_of(words: list[str]) -> str:
         command = command.commands[name]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in words if re.match(r"--?[a-z]", word) and word not in known | {"--help"}]
-    return f"unknown options {unknown}" if unknown else ""
+    # A command that is only named, without any word after it, is no example to type.
+    needed = [one.opts for one in command.params if words and one.required and one.param_type_name == "option"]
+    missing = [options[0] for options in needed if not set(options) & set(words)]
+    problems = {"unknown options": unknown, "left out:": missing}
+    return "; ".join(f"{what} {', '.join(options)}" for what, options in problems.items() if options)
 
 
 def test_every_command_exists_with_its_options(text: str) -> None:
