@@ -2,11 +2,13 @@
 
 import atexit
 import contextlib
+import ctypes
 import hashlib
 import os
 import platform
 import re
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -257,7 +259,7 @@ def _isUsed(folder, pid, machine):
 
 def _isRunning(pid):
     """Whether a process with this id exists; True where that cannot be told."""
-    if os.name == "nt":  # os.kill(pid, 0) would end the process there
+    if sys.platform == "win32":  # os.kill(pid, 0) would end the process there
         return _isRunningOnWindows(pid)
     try:
         os.kill(pid, 0)
@@ -269,13 +271,16 @@ def _isRunning(pid):
 
 
 def _isRunningOnWindows(pid):
-    import ctypes
-
-    SYNCHRONIZE, WAIT_TIMEOUT = 0x00100000, 0x102
-    handle = ctypes.windll.kernel32.OpenProcess(SYNCHRONIZE, False, pid)
+    SYNCHRONIZE, WAIT_TIMEOUT, ACCESS_DENIED = 0x00100000, 0x102, 5
+    # Not ctypes.windll: that loses the reason of a refusal, and others may have told it how to call these functions.
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_ulong)
+    kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
+    handle = kernel.OpenProcess(SYNCHRONIZE, False, pid)
     if not handle:
-        return ctypes.windll.kernel32.GetLastError() == 5  # access denied: it runs, but is somebody else's
+        return ctypes.get_last_error() == ACCESS_DENIED  # it runs, but is somebody else's
     try:
-        return ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == WAIT_TIMEOUT
+        return kernel.WaitForSingleObject(handle, 0) == WAIT_TIMEOUT
     finally:
-        ctypes.windll.kernel32.CloseHandle(handle)
+        kernel.CloseHandle(handle)

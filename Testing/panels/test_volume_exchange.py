@@ -1,9 +1,11 @@
 """Volumes on their way to the worker: right voxels, right place, nothing of the scene changed, nothing left on disk."""
 
+import ctypes
 import os
 import stat
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -268,6 +270,37 @@ def test_images_left_by_a_crashed_slicer_are_removed(monkeypatch, tmp_path):
     made.rename(mine := tmp_path / made.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
     VolumeExchange.removeFolder(VolumeExchange.temporaryFolder())
     assert not mine.exists()
+
+
+@pytest.mark.parametrize(("process", "is_there"), [("running", True), ("ended", False), ("another's", True)])
+def test_on_windows_folders_of_running_slicers_stay(process, is_there, monkeypatch, tmp_path):
+    """Also of one that runs as administrator, which nobody else may open; that is known by the reason of a refusal,
+    which ctypes keeps only where it is asked to, and work between two calls may overwrite otherwise."""
+
+    class Function:
+        def __init__(self, call):
+            self.call = call
+
+        def __call__(self, *arguments):
+            return self.call(*arguments)
+
+    def library(name, use_last_error=False):
+        assert name == "kernel32" and use_last_error
+        handle = None if process == "another's" else 2**31 + 4
+        return types.SimpleNamespace(
+            OpenProcess=Function(lambda *arguments: handle),
+            WaitForSingleObject=Function(lambda *arguments: 0x102 if process == "running" else 0),
+            CloseHandle=Function(lambda handle: True),
+        )
+
+    monkeypatch.setattr(ctypes, "WinDLL", library, raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: 5, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / "RadiologyCNN-4711-abc"
+    folder.mkdir()
+    VolumeExchange.removeFolder(VolumeExchange.temporaryFolder())
+    assert folder.exists() == is_there
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
