@@ -236,6 +236,20 @@ def test_a_server_without_the_file_or_an_answer_is_said(server):
     assert len(server.requests) == 1 + download_module.ATTEMPTS
 
 
+def test_a_network_that_opens_connections_is_told_from_none(monkeypatch):
+    """As many hospitals' do, with certificates that the system's browser knows and Python does not."""
+    asked = []
+
+    def refuse(url, **options):
+        asked.append(url)
+        raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in chain")
+
+    monkeypatch.setattr(requests, "get", refuse)
+    with pytest.raises(ResourceError, match="does not show a certificate") as refused:
+        install_model("https://example.org/m.zip")
+    assert "browser" in refused.value.hint and len(asked) == 1
+
+
 @pytest.mark.parametrize(
     "url", ["http://example.org/m.zip", "ftp://example.org/m.zip", "file:///tmp/m.zip", "https://"]
 )

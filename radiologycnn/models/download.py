@@ -44,7 +44,7 @@ def download(
 
     Raises:
         InputError: not https, not there, or not the announced file.
-        ResourceError: no connection after several attempts.
+        ResourceError: no connection after several attempts, or one that is not trusted.
         Cancelled: as ``cancelled`` said.
     """
     _check_address(url)
@@ -57,6 +57,8 @@ def download(
             _fetch(url, part, progress or (lambda fraction: None), cancelled)
             break
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise _not_trusted(url) from error
             failure = error
     else:
         raise ResourceError(
@@ -88,7 +90,7 @@ def _fetch(url: str, part: Path, report: Callable[[float], None], cancelled: IsC
     # Identity: a compressed answer would have other bytes and sizes than the file.
     headers = {"Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text()}
+        headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text(encoding="utf-8")}
     with _answer_to(url, headers) as answer:
         if answer.status_code == 416:
             # The part is as long as the file, or longer than a changed one: only a fresh start tells.
@@ -110,7 +112,7 @@ def _fetch(url: str, part: Path, report: Callable[[float], None], cancelled: IsC
         # A weak ETag does not promise equal bytes, so it cannot be resumed on.
         identity = identity if identity.startswith('"') else answer.headers.get("Last-Modified", "")
         if identity:
-            mark.write_text(identity)
+            mark.write_text(identity, encoding="utf-8")
         size = have + int(answer.headers.get("Content-Length") or 0)
         if size > LARGEST_DOWNLOAD_BYTES:
             raise InputError("model-too-large", "The file is larger than 8 GB.", "Check the address.")
@@ -147,6 +149,15 @@ def _answer_to(url: str, headers: dict[str, str]) -> requests.Response:
         "download-refused",
         f"{first} leads from one address to the next, more than {MOST_REDIRECTS} times.",
         "Check the address.",
+    )
+
+
+def _not_trusted(url: str) -> ResourceError:
+    return ResourceError(
+        "not-trusted",
+        f"{urlsplit(url).hostname} does not show a certificate that Python trusts, as where the network opens "
+        "connections to look into them.",
+        "Download the file with the browser and install it from disk, or ask whoever runs the network.",
     )
 
 
