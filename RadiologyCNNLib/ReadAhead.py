@@ -107,6 +107,8 @@ class ReadScan:
         return node
 
     def release(self) -> None:
+        """Leave nothing of it on the disk."""
+        self._parts.close()  # its file is mapped until then
         VolumeExchange.removeFolder(self.folder)
 
 

@@ -1,5 +1,9 @@
 """The next case of a list in the HemorrhageSeg panel is ready beforehand, and nothing of it stays behind."""
 
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from panels.next_case import prepare, waitForPreparing
@@ -52,6 +56,24 @@ def testAnotherCaseThanThePreparedOneIsOpenedAsEver(office):
     assert not os.path.isdir(folder), "patient images do not stay behind"
     waitForPreparing(office)
     assert office.sent("prepare_case")[1]["path"].endswith("_0.nii.gz"), "around the end of the list"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="the system does not tell which files are mapped")
+def testACaseThatIsHalfInMemoryGoesWhereMappedFilesCannotBeRemoved(office, monkeypatch):
+    """As on Windows."""
+    remove = shutil.rmtree
+
+    def isMapped(folder):
+        return str(folder) in Path("/proc/self/maps").read_text()
+
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **options: isMapped(path) or remove(path, **options))
+    monkeypatch.setattr("RadiologyCNNLib.ReadAhead.PART_BYTES", 1)
+    office.openCase()
+    waitForPreparing(office)
+    folder = prepare(office, "case-0002")["output"]
+    office.waitFor(lambda: isMapped(folder))
+    office.openCase("case-0003")
+    assert not os.path.isdir(folder), "patient images do not stay behind"
 
 
 def testPreparingIsStoppedWhenAnotherCaseIsOpened(office, monkeypatch):
