@@ -46,6 +46,15 @@ def test_tables_with_semicolons_are_read_too(tmp_path) -> None:
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["top1"] == pytest.approx(2 / 3)
 
 
+def test_numbers_of_tables_with_semicolons_may_have_a_decimal_comma(tmp_path) -> None:
+    heading = "case;p_none;p_partial;p_small;p_medium;p_large_to_massive"
+    found = table(tmp_path / "found.csv", heading, "a;0,6;0,1;0,1;0,1;0,1", "b;0,2;0,5;0.1;0,1;0,1")
+    truth = table(tmp_path / "truth.csv", "case;tear_class", "a;None", "b;Partial")
+    run("classes", found, truth, "-o", tmp_path / "out", "-q")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["top1"] == 1.0 and summary["tear_brier"] == pytest.approx((0.4**2 + 0.2**2) / 2)
+
+
 def test_rows_of_empty_cells_are_no_rows_and_lines_are_those_of_the_file(tmp_path) -> None:
     """Spreadsheet programs append them."""
     truth = table(

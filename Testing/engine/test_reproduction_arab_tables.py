@@ -96,7 +96,7 @@ def test_right_negatives_do_not_raise_the_overlap() -> None:
 
 
 def test_a_row_of_the_manifest_says_whose_scan_it_is() -> None:
-    row = {"patient": "p", "age": " 61.5", "sex": "Female", "types": "iph+IVH"}
+    row = {"patient": "p", "age": " 61,5", "sex": "Female", "types": "iph+IVH"}
     assert stated_person(row) == Person("p", 61.5, False, frozenset({"iph", "ivh"}))
     assert stated_person({"patient": "p", "types": "none"}) == Person("p", types=frozenset())
     unread = {"patient": "p", "age": "old", "sex": "?", "types": "tumour"}

@@ -22,7 +22,7 @@ def test_two_answers_of_a_reader_on_a_case_are_refused(tmp_path: Path) -> None:
 
 def test_readers_with_semicolons_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "readers.csv"
-    path.write_text("Reader;group;case;tear_class;seconds\nA;x;c0;Medium;7.5\nB;;c0;1\n")
+    path.write_text("Reader;group;case;tear_class;seconds\nA;x;c0;Medium;7,5\nB;;c0;1\n")
     first, second = read_readers(path, ["c0"])
     assert (first.name, first.group, first.classes, first.seconds) == ("A", "x", {"c0": 3}, {"c0": 7.5})
     assert (second.group, second.classes) == ("Readers", {"c0": 1})

@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.evaluation.table_files import TableRow
 from radiologycnn.images import read_volume, write_image
 from radiologycnn.models.package import load_package
 from radiologycnn.models.weights import load_network
 from radiologycnn.simulation.shoulder_mr import ShoulderMrConfig
 from radiologycnn.training.case_set import CaseSet
-from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_folder
+from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, manifest_facts, prepare_folder
 from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.task import ModelName
 
@@ -171,6 +172,11 @@ def test_shoulders_simulated_at_another_size_are_kept_apart(tmp_path, monkeypatc
         for matrix in (96, 128, 96)
     ]
     assert asked == [96, 128] and found[0] == found[2] != found[1]
+
+
+def test_a_centre_may_have_decimal_commas() -> None:
+    row = TableRow(2, ("class", "centre"), ("2", "10,5 -3,25 0"))
+    assert manifest_facts(row) == (2, (10.5, -3.25, 0.0), None)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.table_files import TableRow, read_table
+from radiologycnn.evaluation.table_files import TableRow, number_in, read_table
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
 CASE_COLUMNS = ("case", "id")
@@ -70,7 +70,7 @@ def read_class_table(path: Path, codes: str = "ordinal") -> ClassTable:
 
 def _probabilities(row: TableRow, name: str) -> tuple[float, ...]:
     try:
-        values = tuple(float(row[c]) for c in PROBABILITY_COLUMNS)
+        values = tuple(number_in(row[c]) for c in PROBABILITY_COLUMNS)
     except ValueError:
         values = ()
     if not values or not all(0 <= v <= 1 for v in values) or abs(sum(values) - 1) > _ROUNDING:

@@ -31,6 +31,15 @@ def delimiter_of(heading: str) -> str:
     return ";" if heading.count(";") > heading.count(",") else ","
 
 
+def number_in(text: str) -> float:
+    """The number in a cell; programs that write semicolons between cells write "7,5" for 7.5.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    return float(text.replace(",", ".", 1))
+
+
 def table_lines(text: str) -> list[tuple[int, list[str]]]:
     """The rows of a CSV text in which anything stands, heading first: the line at which each begins, and its cells.
 

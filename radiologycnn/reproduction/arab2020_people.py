@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import ttest_ind
 
+from radiologycnn.evaluation.table_files import number_in
 from radiologycnn.evaluation.words import counted
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.reproduction import arab2020 as paper
@@ -56,7 +57,7 @@ def stated_person(row: Mapping[str, str]) -> Person:
     A cell that cannot be read counts as empty: these columns describe, and decide nothing.
     """
     try:
-        age = float(row.get("age") or "nan")
+        age = number_in(row.get("age") or "nan")
     except ValueError:
         age = math.nan
     stated = joined_names(row.get("types"))

@@ -17,7 +17,7 @@ import numpy as np
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CODES
 from radiologycnn.evaluation.summary import write_rows
-from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.table_files import number_in, read_table
 from radiologycnn.evaluation.words import counted
 from radiologycnn.reproduction.shim2020 import GENERALISTS, READERS, SPECIALISTS
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
@@ -145,7 +145,7 @@ def read_readers(path: Path, cases: Sequence[str], codes: str = "ordinal") -> li
             )
         reader.classes[row["case"]] = tear_class
         try:
-            reader.seconds[row["case"]] = float(row.get("seconds") or "nan")
+            reader.seconds[row["case"]] = number_in(row.get("seconds") or "nan")
         except ValueError as error:
             raise InputError("bad-table", f"Line {row.line} of {path.name}: the seconds are no number.", "") from error
     for reader in readers.values():

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.table_files import TableRow
+from radiologycnn.evaluation.table_files import TableRow, number_in
 from radiologycnn.images.grid import resample
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
@@ -235,7 +235,7 @@ def _centre(row: TableRow) -> tuple[float, ...] | None:
     if not text:
         return None
     try:
-        centre = tuple(float(part) for part in text.replace(";", " ").split())
+        centre = tuple(number_in(part) for part in text.replace(";", " ").split())
     except ValueError:
         centre = ()
     if len(centre) != 3 or not np.isfinite(centre).all():
