@@ -70,7 +70,7 @@ def start_monai(part: str) -> ModuleType:
     """A part of MONAI, such as "transforms"; its import takes seconds.
 
     Raises:
-        ResourceError: it is not there, or cannot be loaded.
+        ResourceError: it is not there, or cannot be loaded, or PyTorch cannot take NumPy's numbers, as it must here.
     """
     if not is_installed("monai"):
         raise ResourceError(
@@ -79,12 +79,29 @@ def start_monai(part: str) -> ModuleType:
             "Install it from the panel, or with: pip install monai.",
         )
     try:
+        _check_torch_takes_arrays()
         return importlib.import_module(f"monai.{part}")
     except (ImportError, OSError, AttributeError) as error:
         raise ResourceError(
             "monai-damaged",
             f"The Python package monai is installed but cannot be loaded: {error}.",
             "Install it again with: pip install --force-reinstall --no-deps monai.",
+        ) from error
+
+
+def _check_torch_takes_arrays() -> None:
+    """Networks run without that (``devices.to_tensor``); training, MONAI's part of it too, does not."""
+    import numpy as np
+    import torch
+
+    try:
+        torch.from_numpy(np.zeros(1, np.float32))
+    except (RuntimeError, TypeError) as error:
+        raise ResourceError(
+            "torch-without-numpy",
+            f"PyTorch {torch.__version__} cannot train here: it was made for an older NumPy than {np.__version__}.",
+            "Update PyTorch. None newer than 2.2 exists for Macs with Intel processors, nor for a Slicer made for them; "
+            "then train on another computer, or with a Python of your own (setting RadiologyCNN/WorkerPython).",
         ) from error
 
 
