@@ -100,8 +100,8 @@ def _check_torch_takes_arrays() -> None:
         raise ResourceError(
             "torch-without-numpy",
             f"PyTorch {torch.__version__} cannot train here: it was made for an older NumPy than {np.__version__}.",
-            "Update PyTorch. None newer than 2.2 exists for Macs with Intel processors, nor for a Slicer made for them; "
-            "then train on another computer, or with a Python of your own (setting RadiologyCNN/WorkerPython).",
+            "Update PyTorch. None newer than 2.2 exists for Macs with Intel processors, or a Slicer made for them: "
+            "train on another computer then, or with a Python of your own (setting RadiologyCNN/WorkerPython).",
         ) from error
 
 
