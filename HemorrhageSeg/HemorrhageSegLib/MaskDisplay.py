@@ -1,8 +1,10 @@
-"""How the chosen scan's mask is shown: fill, outline, opacity, and its surface in 3D."""
+"""How the chosen scan's mask is shown: fill, outline, opacity, and its surface in 3D with the skull around it."""
 
 import slicer
 from slicer.i18n import tr as _
 
+from HemorrhageSegLib import SkullRendering
+from HemorrhageSegLib.SceneResult import SceneResult
 from RadiologyCNNLib.DelayedCall import delayedCall
 
 SURFACE_DELAY_MS = 250
@@ -14,11 +16,13 @@ class MaskDisplay:
     Args:
         shown: function () that gives the chosen scan's SceneResult, or None, and the parameter node.
         ownChange: function () that gives a context in which changes of the mask are the panel's own.
+        skullCheckBox: by which the person asks for the skull; it can be used where the surface is to be shown.
     """
 
-    def __init__(self, shown, ownChange) -> None:
+    def __init__(self, shown, ownChange, skullCheckBox) -> None:
         self._shown = shown
         self._ownChange = ownChange
+        self._skullCheckBox = skullCheckBox
         self._centredOn = None
         self._timer = delayedCall(SURFACE_DELAY_MS, self._buildSurface)
 
@@ -27,10 +31,27 @@ class MaskDisplay:
         self._timer.stop()
         self._centredOn = None
 
+    def turnTo(self, volumeNode) -> None:
+        """A scan is on the screen: its own mask is seen, and over it no bleed of another scan, wherever that lies.
+
+        Args:
+            volumeNode: None for no scan, which leaves everything as it is.
+        """
+        if volumeNode is None:
+            return
+        for result in SceneResult.ofScene():
+            isOwn = result.volumeNode is not None and result.volumeNode.GetID() == volumeNode.GetID()
+            display = result.segmentationNode.GetDisplayNode()
+            if display is not None:
+                display.SetVisibility(isOwn)
+            if not isOwn:
+                SkullRendering.setVisible(result, False)
+
     def update(self) -> None:
         """The result or the parameters were changed."""
         result, parameters = self._shown()
         display = result.segmentationNode.GetDisplayNode() if result is not None else None
+        self._skullCheckBox.enabled = display is not None and parameters.show3D
         if display is None:
             return
         with slicer.util.NodeModify(display):
@@ -38,6 +59,9 @@ class MaskDisplay:
             display.SetVisibility2DOutline(parameters.showOutline)
             display.SetOpacity(parameters.opacity)
             display.SetVisibility3D(parameters.show3D)
+        # A skull that is new to the view comes with the surface, later than the mask; one that is there stays.
+        isReady = result.hasSurface or SkullRendering.isVisible(result)
+        SkullRendering.setVisible(result, parameters.show3D and parameters.showSkull and isReady)
         if parameters.show3D and not result.hasSurface and not self._timer.active:
             self._timer.start()
 
@@ -51,6 +75,7 @@ class MaskDisplay:
             return
         with self._ownChange(), slicer.util.tryWithErrorDisplay(_("The surface could not be built."), waitCursor=True):
             result.buildSurface()
+        SkullRendering.setVisible(result, parameters.showSkull)
         if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
             self._centredOn = result.segmentationNode  # once: the person may have turned the view since
             slicer.util.resetThreeDViews()

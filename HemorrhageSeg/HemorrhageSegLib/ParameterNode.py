@@ -16,7 +16,7 @@ class HemorrhageSegParameterNode:
     device: what the network runs on: "auto", "cpu", "cuda:0", ...
     threshold: probability from which a voxel counts as bleed.
     showFill, showOutline, opacity: how the bleed looks in the slices and in 3D.
-    show3D: whether the 3D view shows its surface.
+    show3D, showSkull: its surface in the 3D view, and the skull faintly around it.
     brainWindow: whether the scan is shown with W 80, L 40 HU.
     """
 
@@ -31,4 +31,5 @@ class HemorrhageSegParameterNode:
     showFill: bool = True
     showOutline: bool = True
     show3D: bool = False
+    showSkull: bool = True
     brainWindow: bool = True

@@ -5,7 +5,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import LabelSegments, NetworkOutline, RaterSegments
+from HemorrhageSegLib import LabelSegments, NetworkOutline, RaterSegments, SkullRendering
 from HemorrhageSegLib.Labelmaps import imageOfBox
 from HemorrhageSegLib.ResultTexts import typeCell
 from HemorrhageSegLib.ResultValidity import measuredAt
@@ -65,7 +65,8 @@ def remove(result: SceneResult) -> None:
 def partsOf(result: SceneResult) -> list:
     """All nodes of a result with their display and storage nodes, the segmentation last."""
     outlines = (NetworkOutline.nodeOf(result), RaterSegments.nodeOf(result))
-    return withDisplaysAndStorages([*outlines, result.tableNode, *result.probabilityNodes, result.segmentationNode])
+    nodes = [*outlines, result.tableNode, *result.probabilityNodes, result.segmentationNode]
+    return SkullRendering.nodesOf(result) + withDisplaysAndStorages(nodes)
 
 
 def partsOfNode(node):

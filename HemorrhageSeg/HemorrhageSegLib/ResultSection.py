@@ -53,7 +53,7 @@ class ResultSection:
         logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
         self.actions = ResultActions(ui, self, showMessage)
         self._table = LesionTable(ui.lesionTable, lambda: self.result)
-        self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange)
+        self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange, ui.showSkullCheckBox)
         # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
@@ -110,6 +110,7 @@ class ResultSection:
             if result is not None:
                 parameters.threshold = _onSlider(result.record["threshold"])
         self._editWatch.watch(result.segmentationNode if result else None)
+        self._display.turnTo(volumeNode)
         self.watch.watch(volumeNode)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:

@@ -44,11 +44,16 @@ class SceneResult:
         """The result of a scan, or None where it has none."""
         if volumeNode is None:
             return None
-        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-            result = cls.ofSegmentation(node)
-            if result and result.volumeNode is not None and result.volumeNode.GetID() == volumeNode.GetID():
+        for result in cls.ofScene():
+            if result.volumeNode is not None and result.volumeNode.GetID() == volumeNode.GetID():
                 return result
         return None
+
+    @classmethod
+    def ofScene(cls) -> list:
+        """All results, of whatever scan."""
+        found = [cls.ofSegmentation(node) for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")]
+        return [result for result in found if result is not None]
 
     # What it consists of
 

@@ -4,37 +4,27 @@ import numpy as np
 import slicer
 import vtk
 
+from RadiologyCNNLib import AnatomyRendering
 from RotatorCuffCNNLib.CuffResult import CuffResult
 
-ANATOMY_ROLE = "RotatorCuffCNN.AnatomyRendering"
-ANATOMY_ATTRIBUTE = "RotatorCuffCNN.Anatomy"  #: on the scan's display node of a result
 #: Share of light that a millimetre of the strongest evidence takes; none at the threshold.
 CAM_OPACITY_PER_MM = 0.35
 #: The same for the borders of the brightest tissue: so little that the map shines through all of it.
 ANATOMY_OPACITY_PER_MM = 0.12
 
 
-def isAvailable() -> bool:
-    """Whether this Slicer has volume rendering."""
-    return getattr(slicer.modules, "volumerendering", None) is not None
-
-
 def setVisible(result: CuffResult, visible: bool, anatomy: bool = True) -> bool:
     """Show or hide the map in 3D, and the scan around it; False where there is no volume rendering."""
-    if not isAvailable():
+    if not AnatomyRendering.isAvailable():
         return False
-    logic = slicer.modules.volumerendering.logic()
-    cam, scan = logic.GetFirstVolumeRenderingDisplayNode(result.camNode), _anatomyDisplay(result)
+    cam = _mapDisplay(result)
     isNew = visible and cam is None
     with slicer.util.RenderBlocker():
         # the scan first: what comes later is drawn over it
-        if visible and anatomy and scan is None and result.volumeNode is not None:
-            scan = _newAnatomyDisplay(result, logic)
-        if scan is not None:
-            scan.SetVisibility(bool(visible and anatomy))
+        _ANATOMY.setVisible(result.camNode, result.volumeNode, visible and anatomy)
         if isNew:
-            cam = logic.CreateDefaultVolumeRenderingNodes(result.camNode)
-            _prepare(cam)
+            cam = slicer.modules.volumerendering.logic().CreateDefaultVolumeRenderingNodes(result.camNode)
+            AnatomyRendering.prepare(cam)
         if cam is not None:
             _useColors(cam, result.camNode.GetScalarVolumeDisplayNode())
             cam.SetVisibility(bool(visible))
@@ -45,17 +35,13 @@ def setVisible(result: CuffResult, visible: bool, anatomy: bool = True) -> bool:
 
 def isVisible(result: CuffResult) -> bool:
     """Whether the map is shown in 3D."""
-    if not isAvailable():
-        return False
-    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    display = _mapDisplay(result)
     return display is not None and bool(display.GetVisibility())
 
 
 def opacityAt(result: CuffResult, share: float) -> float:
     """Opacity per millimetre of a place with a share (0-1) of the peak's evidence; 0 where it is not rendered."""
-    display = None
-    if isAvailable():
-        display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    display = _mapDisplay(result)
     if display is None:
         return 0.0
     return display.GetVolumePropertyNode().GetVolumeProperty().GetScalarOpacity().GetValue(share)
@@ -63,31 +49,22 @@ def opacityAt(result: CuffResult, share: float) -> float:
 
 def update(result: CuffResult) -> None:
     """Bring colours and opacities in 3D up to those of the slice views."""
-    if not isAvailable():
-        return
-    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
+    display = _mapDisplay(result)
     if display is not None:
         _useColors(display, result.camNode.GetScalarVolumeDisplayNode())
 
 
 def nodesOf(result: CuffResult) -> list:
     """The display nodes in 3D and their properties, to be removed with the result."""
-    displays = [_anatomyDisplay(result)]
-    if isAvailable():
-        displays.append(slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode))
-    displays = [display for display in displays if display is not None]
-    return [display.GetVolumePropertyNode() for display in displays] + displays
+    nodes, display = _ANATOMY.nodesOf(result.camNode, result.volumeNode), _mapDisplay(result)
+    return nodes if display is None else [*nodes, display.GetVolumePropertyNode(), display]
 
 
-def _prepare(display) -> None:
-    display.SetFollowVolumeDisplayNode(0)  # our own ramp, not a copy of the slice views' window
-    display.RemoveAllViewNodeIDs()  # in all 3D views, also in those that are opened later
-    display.SetCroppingEnabled(0)
-    display.SetAndObserveROINodeID(None)
-    properties = display.GetVolumePropertyNode().GetVolumeProperty()
-    properties.ShadeOff()
-    properties.SetInterpolationTypeToLinear()
-    properties.SetScalarOpacityUnitDistance(1.0)  # opacities are for a millimetre
+def _mapDisplay(result: CuffResult):
+    """The map's display node in 3D; None where there is none yet, or no volume rendering."""
+    if not AnatomyRendering.isAvailable():
+        return None
+    return slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(result.camNode)
 
 
 def _useColors(display, scalarDisplay) -> None:
@@ -108,31 +85,8 @@ def _useColors(display, scalarDisplay) -> None:
         propertyNode.SetColor(colors)
 
 
-def _anatomyDisplay(result: CuffResult):
-    """The scan's display node of this result, or None.
-
-    Slicer replaces all of them where the person chooses another way of rendering (CPU, GPU), and keeps attributes only.
-    """
-    display, volumeNode = result.camNode.GetNodeReference(ANATOMY_ROLE), result.volumeNode
-    if display is None and volumeNode is not None:
-        displays = [volumeNode.GetNthDisplayNode(number) for number in range(volumeNode.GetNumberOfDisplayNodes())]
-        display = next((one for one in displays if one is not None and one.GetAttribute(ANATOMY_ATTRIBUTE)), None)
-        if display is not None:
-            result.camNode.SetNodeReferenceID(ANATOMY_ROLE, display.GetID())
-    return display
-
-
-def _newAnatomyDisplay(result: CuffResult, logic):
-    """A display node of its own for the scan, beside one that the person may have made."""
-    scene, volumeNode = slicer.mrmlScene, result.volumeNode
-    method = logic.GetDefaultRenderingMethod() or "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
-    display = scene.AddNewNodeByClass(method, f"{result.camNode.GetName()} anatomy")
-    propertyNode = scene.AddNewNodeByClass("vtkMRMLVolumePropertyNode", f"{result.camNode.GetName()} anatomy property")
-    display.SetAndObserveVolumePropertyNodeID(propertyNode.GetID())
-    volumeNode.AddAndObserveDisplayNodeID(display.GetID())
-    result.camNode.SetNodeReferenceID(ANATOMY_ROLE, display.GetID())
-    display.SetAttribute(ANATOMY_ATTRIBUTE, "1")
-    _prepare(display)
+def _lookOfTissue(volumeNode, propertyNode) -> None:
+    """Glass: only borders between tissues are seen, those of the brightest most."""
     dark, middle, bright = _tissueRange(volumeNode)
     opacity, colors = vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()
     for value, alpha, grey in ((dark, 0.0, 0.3), (middle, 0.2, 0.6), (bright, 1.0, 1.0)):
@@ -142,11 +96,9 @@ def _newAnatomyDisplay(result: CuffResult, logic):
     borders = vtk.vtkPiecewiseFunction()
     borders.AddPoint(flat, 0.0)
     borders.AddPoint(steep, 1.0)
-    with slicer.util.NodeModify(propertyNode):
-        propertyNode.SetScalarOpacity(opacity)
-        propertyNode.SetColor(colors)
-        propertyNode.SetGradientOpacity(borders)  # only borders between tissues are seen: their inside is glass
-    return display
+    propertyNode.SetScalarOpacity(opacity)
+    propertyNode.SetColor(colors)
+    propertyNode.SetGradientOpacity(borders)
 
 
 def _borderRange(volumeNode) -> tuple:
@@ -172,3 +124,6 @@ def _tissueRange(volumeNode) -> tuple:
     unit = max((bright - dark) / 100, 1e-6)
     middle = max(middle, dark + unit)
     return dark, middle, max(bright, middle + unit)
+
+
+_ANATOMY = AnatomyRendering.AnatomyRendering("RotatorCuffCNN.AnatomyRendering", "RotatorCuffCNN.Anatomy", _lookOfTissue)

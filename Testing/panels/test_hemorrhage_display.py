@@ -41,6 +41,78 @@ def testThreeDIsBuiltOnDemandAndFollowsTheThreshold(clinic):
     clinic.waitFor(lambda: result.hasSurface)
 
 
+def skulls(clinic) -> list:
+    return clinic.slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+
+
+def testTheSkullIsFaintlyAroundTheBleed(clinic):
+    result = clinic.segment()
+    assert not clinic.ui.showSkullCheckBox.enabled and not skulls(clinic)
+    clinic.click(clinic.ui.show3DCheckBox)
+    clinic.waitFor(lambda: result.hasSurface)
+    (skull,) = skulls(clinic)
+    assert skull.GetVisibility() and skull.GetVolumeNode() is clinic.volume
+    assert skull.IsDisplayableInView("a view that is opened later")
+    opacity = skull.GetVolumePropertyNode().GetVolumeProperty().GetScalarOpacity()
+    assert opacity.GetValue(100.0) == 0.0  # brain and blood are not drawn
+    assert 0 < 16 * opacity.GetValue(1000.0) < 0.3  # both tables of a skull leave most of the light
+    clinic.ui.thresholdSlider.value = 0.95
+    assert skull.GetVisibility()  # while the surface is built anew, too
+    clinic.waitFor(lambda: result.hasSurface)
+    clinic.click(clinic.ui.showSkullCheckBox)
+    assert not skull.GetVisibility() and result.segmentationNode.GetDisplayNode().GetVisibility3D()
+    clinic.click(clinic.ui.showSkullCheckBox)
+    assert skull.GetVisibility()
+    clinic.click(clinic.ui.show3DCheckBox)
+    assert not skull.GetVisibility() and not clinic.ui.showSkullCheckBox.enabled
+    clinic.click(clinic.ui.removeResultButton)
+    assert not skulls(clinic) and not clinic.slicer.util.getNodesByClass("vtkMRMLVolumePropertyNode")
+    assert clinic.volume.GetDisplayNode().IsA("vtkMRMLScalarVolumeDisplayNode")
+
+
+def testTheSkullOfAWarpedScanIsNotDrawnWhereItIsNot(clinic):
+    """Volume rendering leaves a warp out."""
+    import vtk
+
+    result = clinic.segment()
+    clinic.ui.show3DCheckBox.checked = True
+    clinic.waitFor(lambda: result.hasSurface)
+    (skull,) = skulls(clinic)
+    warp = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    warp.SetAndObserveTransformToParent(vtk.vtkThinPlateSplineTransform())
+    clinic.volume.SetAndObserveTransformNodeID(warp.GetID())
+    clinic.ui.opacitySlider.value = 0.3
+    assert not skull.GetVisibility()
+
+
+def testWithoutVolumeRenderingTheBleedIsShownAlone(clinic, monkeypatch):
+    monkeypatch.delattr(clinic.slicer.modules, "volumerendering")
+    result = clinic.segment()
+    clinic.click(clinic.ui.show3DCheckBox)
+    clinic.waitFor(lambda: result.hasSurface)
+    assert not skulls(clinic)
+
+
+def testABleedIsSeenOverItsOwnScanAlone(clinic):
+    """Masks of two scans would lie in each other, in slices and in 3D."""
+    first, firstScan = clinic.segment(), clinic.volume
+    clinic.ui.show3DCheckBox.checked = True
+    clinic.waitFor(lambda: first.hasSurface)
+    clinic.addHead(clinic.syntheticHead(bleedMm=(10.0, 10.0, 10.0)), "Other CT")  # chosen, without a result
+    own, (skull,) = first.segmentationNode.GetDisplayNode(), skulls(clinic)
+    assert not own.GetVisibility() and not skull.GetVisibility()
+    second = clinic.segment()
+    clinic.waitFor(lambda: second.hasSurface)
+    other = second.segmentationNode.GetDisplayNode()
+    assert other.GetVisibility() and not own.GetVisibility()
+    clinic.ui.inputVolumeSelector.setCurrentNode(firstScan)
+    assert own.GetVisibility() and not other.GetVisibility()
+    assert [node.GetVolumeNode() for node in skulls(clinic) if node.GetVisibility()] == [firstScan]
+    other.SetVisibility(True)  # as by the eye in the Data module, to compare both
+    clinic.ui.opacitySlider.value = 0.25
+    assert other.GetVisibility()
+
+
 def testFillOutlineAndOpacity(clinic):
     display = clinic.segment().segmentationNode.GetDisplayNode()
     clinic.click(clinic.ui.showFillCheckBox)
