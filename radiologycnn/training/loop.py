@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from radiologycnn.errors import Cancelled, InputError
+from radiologycnn.errors import Cancelled
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
 from radiologycnn.training.averaging import running_average
 from radiologycnn.training.best_epoch import BestEpoch, NothingTrained, TrainingResult
@@ -32,6 +32,7 @@ from radiologycnn.training.loading import (
     each_in_advance,
     in_advance,
 )
+from radiologycnn.training.loop_state import restore, state_of
 from radiologycnn.training.run_files import RunFiles
 from radiologycnn.training.run_words import Telling, beginning_lines, epoch_words
 from radiologycnn.training.schedules import cosine_rate
@@ -162,7 +163,7 @@ class TrainingLoop:
             Cancelled: asked to stop; the checkpoint of the last whole epoch stays.
         """
         if resume:
-            self._restore()
+            restore(self, self.files.last_state())
         self.files.begin(self.epoch, self.settings.tensorboard)
         summon()
         self.team.same_start(self.network)
@@ -202,7 +203,7 @@ class TrainingLoop:
             "seconds": f"{time.monotonic() - started:.1f}",
             "best": int(better),
         }
-        self.files.add(self._state(), record)
+        self.files.add(state_of(self), record)
         self.last_words = epoch_words(stage, train_loss, figures)
 
     @contextmanager
@@ -277,39 +278,3 @@ class TrainingLoop:
         """
         with each_in_advance(self.team.share(items), load, self.settings.loading_threads, self.device) as ready:
             return self.team.shared_out(items, lambda _item: work(next(ready)), self.cancelled)
-
-    # Checkpoints
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "settings": self.settings.to_dict(),
-            "cases": self._case_names(),
-            "epoch": self.epoch,
-            "extra": self.extra_state(),
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            **self.best.state(),
-        }
-
-    def _case_names(self) -> list[list[str]]:
-        return [[path.stem for path in paths] for paths in (self.train_paths, self.validation_paths)]
-
-    def _restore(self) -> None:
-        state = self.files.last_state()
-        differing = self.settings.differing(state["settings"])
-        if state["cases"] != self._case_names():
-            differing.append("the cases")
-        if differing:
-            raise InputError(
-                "other-settings",
-                f"The checkpoint was made with other settings: {', '.join(differing)}.",
-                "Resume with the same settings, or start in a new folder.",
-            )
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
-        self.epoch = state["epoch"]
-        self.best.restore(state)
-        self.restore_extra(state["extra"])
