@@ -31,6 +31,9 @@ from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_pro
 
 SPLITS = ("train", "validation", "test")
 MANIFEST_NAME = "cases.csv"
+_DECIDING = ("id", "image", "mask", "split", "patient", "class", "side", "centre", "types")
+"""Columns of all tasks that decide what is learned of a scan, and in which part."""
+
 MOST_LABELS = 255
 """Different values above 0 in a mask; scans hold more."""
 
@@ -93,7 +96,7 @@ def _rows_of(path: Path, needed: Sequence[str]) -> list[TableRow]:
     """A table's rows below its heading.
 
     Raises:
-        InputError: it is no such table, or a column that is needed is not there.
+        InputError: it is no such table, or a column that is needed is not there, or there twice.
     """
     try:
         lines = table_lines(path.read_text(encoding="utf-8-sig"))
@@ -107,6 +110,11 @@ def _rows_of(path: Path, needed: Sequence[str]) -> list[TableRow]:
         raise InputError("bad-manifest", f"{path.name} is no CSV table.", "Save it as “CSV UTF-8”.") from error
     heading = [name.strip().lower() for name in lines[0][1]] if lines else []
     rows = [TableRow(line, heading, [cell.strip() for cell in cells]) for line, cells in lines[1:]]
+    twice = next((name for name in _DECIDING if heading.count(name) > 1), "")
+    if twice:
+        raise InputError(
+            "bad-manifest", f"Two columns of {path.name} are called {twice}.", "Rename one of them, or take it out."
+        )
     missing = [name for name in needed if name not in heading]
     if rows and missing:
         raise InputError(

@@ -14,6 +14,7 @@ from radiologycnn.training.hemorrhage.cases import prepare_folder
     [
         ("id,", "case,", "utf-8", "has no column id; it has case, image, mask, patient, split"),
         (",mask,", ",masks,", "utf-8", "has no column mask; it has id, image, masks"),
+        (",patient,split", ",Split,split", "utf-8", "Two columns of cases.csv are called split"),
         ("scan-1.nii", "scan-9.nii", "utf-8", "line 3: the image “scan-9.nii” does not exist"),
         ("mask-1.nii", "", "utf-8", "line 3: no mask is named"),
         ("head-0", "tête-0", "latin-1", "not a text in UTF-8"),
