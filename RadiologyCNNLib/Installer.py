@@ -97,6 +97,9 @@ class Installer:
         wanted = [TRAINING_REQUIREMENTS] if withTorch else list(self.sets()[:1]) if self.missing() else []
         if not wanted or not unmet(wanted[0]):
             return _success()
+        if withTorch and not self._system.canTrain():
+            hint = "Train on another computer, or with a Python of your own (setting RadiologyCNN/WorkerPython)."
+            return InstallOutcome(False, "For Slicer on this Mac there is no PyTorch that fits its NumPy.", hint)
         if self._isInstalling or self._system.isInstallerBusy():
             return InstallOutcome(False, "Another installation is under way.", "Wait until it is done, then try again.")
         if self._system.isTesting():

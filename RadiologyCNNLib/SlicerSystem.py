@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib.metadata
+import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -85,6 +87,14 @@ class SlicerSystem:
         if SlicerSystem._hasNvidiaGpu is None:
             SlicerSystem._hasNvidiaGpu = _listsNvidiaGpu()
         return SlicerSystem._hasNvidiaGpu
+
+    def canTrain(self):
+        """Whether a PyTorch exists that trains in Slicer's Python.
+
+        The last one for Intel Macs, 2.2.2, was made for NumPy 1; Slicer for Intel Macs is what other Macs run, too.
+        """
+        isIntelMac = sys.platform == "darwin" and platform.machine() == "x86_64"
+        return not isIntelMac or importlib.metadata.version("numpy").startswith("1.")
 
     def isInstallerBusy(self):
         """Whether somebody else's installation is under way."""

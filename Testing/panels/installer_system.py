@@ -18,6 +18,7 @@ class FakeSystem:
         self.testing = False
         self.busy = False
         self.gpu = False
+        self.trainable = True
         self.afterInstall = lambda: None
 
     def usesOtherPython(self):
@@ -28,6 +29,9 @@ class FakeSystem:
 
     def hasNvidiaGpu(self):
         return self.gpu
+
+    def canTrain(self):
+        return self.trainable
 
     def isInstallerBusy(self):
         return self.busy

@@ -92,3 +92,20 @@ def test_the_question_about_the_extension_is_asked_once(monkeypatch):
     with pytest.raises(RuntimeError):
         SlicerSystem().installExtension("Gone")
     assert told == [("PyTorch", False, False), ("Gone", False, False)] and model.interactive
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "numpy", "expected"),
+    [
+        ("darwin", "x86_64", "2.4.6", False),
+        ("darwin", "x86_64", "1.26.4", True),  # of an earlier Slicer
+        ("darwin", "arm64", "2.4.6", True),
+        ("win32", "AMD64", "2.4.6", True),
+        ("linux", "x86_64", "2.4.6", True),
+    ],
+)
+def test_only_intel_macs_with_a_newer_numpy_cannot_train(name, machine, numpy, expected, monkeypatch):
+    monkeypatch.setattr(sys, "platform", name)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(importlib.metadata, "version", {"numpy": numpy}.__getitem__)
+    assert SlicerSystem().canTrain() == expected
