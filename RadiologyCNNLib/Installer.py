@@ -85,21 +85,26 @@ class Installer:
         """Whether the worker finds all that it needs."""
         return not self.missing()
 
-    def ensure(self, withTorch=False):
+    def ensure(self, withTorch=False, toTrain=False):
         """Install what is missing after a question; call it again for a retry. Returns an ``InstallOutcome``.
 
         With ``withTorch`` PyTorch is installed also where the networks run without it, and what training needs beside
-        it. Where it is only offered and the person does not want it, the small set is offered instead.
+        it where it can train. Where it is only offered and the person does not want it, the small set is offered
+        instead. ``toTrain`` says that it is wanted for training and nothing else.
         """
         if self._system.usesOtherPython() and withTorch:
             hint = "Install torch and monai there with pip."
             return InstallOutcome(False, "The worker uses a Python of your own.", hint)
-        wanted = [TRAINING_REQUIREMENTS] if withTorch else list(self.sets()[:1]) if self.missing() else []
+        canTrain = not withTorch or self._system.canTrain()
+        if withTorch:
+            wanted = [TRAINING_REQUIREMENTS if canTrain else TORCH_REQUIREMENTS]
+        else:
+            wanted = list(self.sets()[:1]) if self.missing() else []
+        if toTrain and not canTrain:
+            hint = "Train on another computer, or with a Python of your own (setting RadiologyCNN/WorkerPython)."
+            return InstallOutcome(False, "For Slicer on this Mac no PyTorch exists that can train.", hint)
         if not wanted or not unmet(wanted[0]):
             return _success()
-        if withTorch and not self._system.canTrain():
-            hint = "Train on another computer, or with a Python of your own (setting RadiologyCNN/WorkerPython)."
-            return InstallOutcome(False, "For Slicer on this Mac there is no PyTorch that fits its NumPy.", hint)
         if self._isInstalling or self._system.isInstallerBusy():
             return InstallOutcome(False, "Another installation is under way.", "Wait until it is done, then try again.")
         if self._system.isTesting():

@@ -140,9 +140,9 @@ class PanelChoices:
         self._prepareWorker()
         return outcome.isReady
 
-    def _offerTorch(self) -> None:
+    def _offerTorch(self, toTrain=False) -> None:
         """What the person asked for needs PyTorch, or what training needs beside it; the networks do without."""
-        outcome = self.installer.ensure(withTorch=True)
+        outcome = self.installer.ensure(withTorch=True, toTrain=toTrain)
         if outcome.isReady:
             self.showMessage(_("What was missing is installed."), _("Try again."))
             self.logic.listDevices()  # with PyTorch there are others

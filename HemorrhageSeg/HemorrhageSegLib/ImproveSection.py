@@ -92,7 +92,7 @@ class ImproveSection:
         self._say(error.message, error.hint)
         self.update()
         if error.code == NEEDS_TORCH:
-            self._offerTorch()
+            self._offerTorch(toTrain=True)
 
     def _onCancelled(self, kind) -> None:
         self._say(_("Cancelled. The model is as it was."), _("The next start goes on from here."))

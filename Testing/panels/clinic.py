@@ -125,7 +125,7 @@ class StandInInstaller:
     def missing(self) -> list:
         return [] if self.isReady else ["torch>=2.2"]
 
-    def ensure(self, withTorch=False):
+    def ensure(self, withTorch=False, toTrain=False):
         self.asked.append(withTorch)
         return self.outcome
 

@@ -212,10 +212,19 @@ def test_nothing_is_downloaded_that_could_not_train_here(system, nothingFound):
     """Slicer for Intel Macs: the last PyTorch for these does not fit Slicer's NumPy."""
     nothingFound.update(openvino="2025.4.1")
     system.trainable = False
-    outcome = Installer(system=system).ensure(withTorch=True)
+    outcome = Installer(system=system).ensure(withTorch=True, toTrain=True)
     assert not outcome.isReady and "Mac" in outcome.message and "another computer" in outcome.hint
     assert system.questions == system.installed == []
     assert Installer(system=system).ensure().isReady
+
+
+def test_a_torch_that_cannot_train_still_runs_networks_that_need_it(system, nothingFound, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    nothingFound.update(openvino="2025.4.1", monai=None)
+    system.trainable = False
+    system.afterInstall = lambda: nothingFound.update(torch="2.2.2")
+    assert Installer(system=system).ensure(withTorch=True).isReady
+    assert system.installed == ["torch"]
 
 
 def test_what_trains_comes_after_the_torch_it_goes_by(system, nothingFound, monkeypatch):
