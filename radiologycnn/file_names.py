@@ -20,4 +20,7 @@ def use_utf8_file_names() -> None:
     """
     if sys.platform == "win32":
         with contextlib.suppress(locale.Error):  # an older Windows
+            # Times first: Python's ``astimezone`` has C write a zone's name (“Mitteleuropäische Zeit”) in the code page
+            # of times and reads it in that of names. Their words stay English, as they are by default.
+            locale.setlocale(locale.LC_TIME, "en_US.UTF-8")
             locale.setlocale(locale.LC_CTYPE, ".UTF-8")

@@ -38,7 +38,7 @@ sys.modules["msvcrt"] = types.SimpleNamespace(
 )
 def setlocale(category, name):
     if "{locale_error}": raise locale.Error("unsupported locale setting")
-    say("file names", category == locale.LC_CTYPE, name)
+    say("locale", {locale.LC_CTYPE: "names", locale.LC_TIME: "times"}[category], name)
 locale.setlocale = setlocale
 sys.platform = "win32"
 server.main()
@@ -73,7 +73,14 @@ def test_a_crash_opens_no_window_that_keeps_the_process(repository: Path) -> Non
 def test_libraries_take_file_names_for_utf8(repository: Path) -> None:
     """A scan in a folder “Müller”, and the temporary folder of who is called so, are found."""
     lines, _code = said(repository)
-    assert "file names True .UTF-8" in lines
+    assert "locale names .UTF-8" in lines
+
+
+def test_names_of_time_zones_are_written_in_the_letters_that_they_are_read_in(repository: Path) -> None:
+    """Python takes “Mitteleuropäische Zeit” from C's clock in the letters of times, and reads it in those of names."""
+    lines, _code = said(repository)
+    times, names = [line for line in lines if line.startswith("locale")]
+    assert times == "locale times en_US.UTF-8" and names.endswith("UTF-8")
 
 
 def test_an_older_windows_without_utf8_has_a_worker_too(repository: Path) -> None:
