@@ -72,6 +72,19 @@ def test_a_replacement_that_is_held_in_the_end_leaves_the_earlier_model(package_
     assert nothing_unfinished(models_folder)
 
 
+def test_a_model_that_is_held_stays_and_nothing_beside_it(package_folder, models_folder, monkeypatch):
+    install_model(package_folder)
+
+    def held(source: Path, target: Path) -> None:
+        raise PermissionError(13, "in use", str(source))
+
+    monkeypatch.setattr(install_module, "replace_path", held)
+    with pytest.raises(ResourceError, match="could not be deleted"):
+        remove_model("hand-made-1.0.0")
+    assert [package.id for package in list_models()] == ["hand-made-1.0.0"]
+    assert nothing_unfinished(models_folder)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the way that other systems have of closing a folder")
 def test_others_who_share_the_folder_can_read_an_installed_model(package_folder, models_folder):
     """Nothing of it has ever been a private temporary folder: on Windows what is moved stays as closed as it was."""

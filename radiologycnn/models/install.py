@@ -80,8 +80,10 @@ def remove_model(model_id: str) -> None:
             try:
                 # Renamed first, so that a half deleted model is never listed.
                 doomed = _make_folder(folder, ".removed-") / "model"
-                replace_path(entry, doomed)
-                shutil.rmtree(doomed.parent)
+                try:
+                    replace_path(entry, doomed)
+                finally:
+                    shutil.rmtree(doomed.parent)
             except OSError as error:
                 raise ResourceError(
                     "cannot-remove",
