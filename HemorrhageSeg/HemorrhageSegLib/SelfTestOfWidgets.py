@@ -4,7 +4,9 @@ from pathlib import Path
 
 import slicer
 
+from HemorrhageSegLib import SkullRendering
 from HemorrhageSegLib.SyntheticHead import resultMessage
+from RadiologyCNNLib import AnatomyRendering
 
 
 class WidgetsTest:
@@ -49,7 +51,10 @@ class WidgetsTest:
             self._moveTheThreshold(ui, result)
             ui.show3DCheckBox.checked = True
             self.waitFor(lambda: result.hasSurface)
-            self.delayDisplay("The bleed is shown in 3D")
+            self.assertEqual(SkullRendering.isVisible(result), AnatomyRendering.isAvailable())
+            self.delayDisplay("The bleed is shown in 3D, the skull faintly around it")
+            ui.showSkullCheckBox.checked = False
+            self.assertFalse(SkullRendering.isVisible(result))
             self._correct(widget, result)
 
     def _moveTheThreshold(self, ui, result) -> None:

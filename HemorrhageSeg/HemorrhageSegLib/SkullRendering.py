@@ -1,6 +1,5 @@
 """The skull in 3D: so faint around the bleed that both are seen, for where in the head it lies."""
 
-import slicer
 import vtk
 
 from HemorrhageSegLib.SceneResult import SceneResult
