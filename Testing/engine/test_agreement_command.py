@@ -164,3 +164,23 @@ def test_staple_trusts_those_who_agree() -> None:
     masks = [truth ^ ((generator.random(truth.shape) < share) & (ball(12) > 0)) for share in wrong]
     errors = {kind: np.count_nonzero(consensus(masks, kind) != truth) for kind in ("staple", "majority", "union")}
     assert errors["staple"] <= errors["majority"] < errors["union"]
+
+
+def test_raters_who_store_their_voxels_in_another_order_agree_on_the_same_ones(tmp_path) -> None:
+    """As one program writes the last slice first, and another one the first."""
+    mask = np.zeros((12, 30, 30), np.uint8)
+    mask[2:5, 3:9, 20:25] = 1  # nowhere near the middle, where either order would do
+    turned = np.diag([-1.0, 1.0, -1.0, 1.0])
+    turned[[0, 2], 3] = 29, 11
+    for rater, voxels, matrix in (
+        ("a", mask, MATRIX),
+        ("b", mask[::-1, :, ::-1], MATRIX @ turned),
+        ("c", mask, MATRIX),
+    ):
+        (tmp_path / "raters" / rater).mkdir(parents=True)
+        write_image(tmp_path / "raters" / rater / "x.nii.gz", voxels, matrix)
+    run(tmp_path / "raters", "-o", tmp_path / "out", "--consensus", "intersection", "-q")
+    with (tmp_path / "out" / "cases.csv").open(newline="") as file:
+        assert [float(row["dice"]) for row in csv.DictReader(file)] == [1.0, 1.0, 1.0]
+    agreed = read_volume(tmp_path / "out" / "consensus" / "x.nii.gz")
+    assert agreed.array.sum() == mask.sum()

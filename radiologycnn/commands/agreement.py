@@ -62,11 +62,12 @@ def agreement(
 
 def _write_consensus(found: Any, kind: str, folder: Path) -> None:
     from radiologycnn.evaluation.consensus import consensus
+    from radiologycnn.evaluation.mask_files import voxel_on_voxel
     from radiologycnn.images import read_volume, write_image
 
     folder.mkdir(parents=True, exist_ok=True)
     for case in found.cases:
-        volumes = [read_volume(files[case]) for files in found.files.values() if case in files]
+        volumes = voxel_on_voxel(case, *(read_volume(files[case]) for files in found.files.values() if case in files))
         write_image(folder / f"{case}.nii.gz", consensus([v.array for v in volumes], kind), volumes[0].ijk_to_lps)
 
 

@@ -275,21 +275,26 @@ def _typed(case: str, path: Path, volume: Volume, data: Path | None) -> np.ndarr
     return labels
 
 
-def voxel_on_voxel(case: str, found: Volume, reference: Volume) -> tuple[Volume, Volume]:
-    """Two masks of a case whose arrays can be compared.
+def voxel_on_voxel(case: str, *masks: Volume) -> tuple[Volume, ...]:
+    """Masks of a case whose arrays can be compared, the reference last.
 
-    Some programs store the same voxels in another order, such as the last slice first; then both are brought into one
+    Some programs store the same voxels in another order, such as the last slice first; then all are brought into one
     order, in which every voxel stays where it was in the patient.
 
     Raises:
-        InputError: they do not lie on one grid, see :func:`check_same_grid`.
+        InputError: one does not lie on the reference's grid, see :func:`check_same_grid`.
     """
-    if _grid_problem(found, reference):
-        turned = reorient_to_lps(found), reorient_to_lps(reference)
-        if not _grid_problem(*turned):
-            return turned
-        check_same_grid(case, found, reference)
-    return found, reference
+    if _lie_alike(masks):
+        return masks
+    turned = tuple(reorient_to_lps(mask) for mask in masks)
+    if not _lie_alike(turned):
+        other = next(one for one, mask in zip(masks, turned) if _grid_problem(mask, turned[-1]))
+        check_same_grid(case, other, masks[-1])
+    return turned
+
+
+def _lie_alike(masks: Sequence[Volume]) -> bool:
+    return not any(_grid_problem(mask, masks[-1]) for mask in masks[:-1])
 
 
 def check_same_grid(case: str, found: Volume, reference: Volume) -> None:

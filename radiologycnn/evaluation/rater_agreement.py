@@ -18,7 +18,7 @@ import numpy as np
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.evaluation.agreement import cohen_kappa, mask_confusion
 from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
-from radiologycnn.evaluation.mask_files import case_files, check_same_grid
+from radiologycnn.evaluation.mask_files import case_files, voxel_on_voxel
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.evaluation.volume_agreement import volume_figures
 from radiologycnn.evaluation.words import counted, some_names
@@ -99,13 +99,12 @@ def agreement_by_case(folder: RaterFolder, progress: Progress = no_progress) -> 
     rows = []
     for number, case in enumerate(folder.cases):
         progress(number / len(folder.cases), f"Case {case}")
-        volumes = {rater: read_volume(files[case]) for rater, files in folder.files.items() if case in files}
-        reference = next(iter(volumes.values()))
-        for volume in volumes.values():
-            check_same_grid(case, volume, reference)
-        masks = {rater: marked(volume.array) for rater, volume in volumes.items()}
-        ml = {rater: np.count_nonzero(mask) * reference.voxel_volume_mm3 / 1000 for rater, mask in masks.items()}
-        for first, second in combinations(volumes, 2):
+        raters = [rater for rater, files in folder.files.items() if case in files]
+        volumes = voxel_on_voxel(case, *(read_volume(folder.files[rater][case]) for rater in raters))
+        masks = {rater: marked(volume.array) for rater, volume in zip(raters, volumes)}
+        voxel_mm3 = volumes[0].voxel_volume_mm3
+        ml = {rater: np.count_nonzero(mask) * voxel_mm3 / 1000 for rater, mask in masks.items()}
+        for first, second in combinations(raters, 2):
             rows.append(
                 {
                     "case": case,

@@ -11,7 +11,7 @@ import numpy as np
 from radiologycnn.baselines.interface import ScanCase
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.consensus import consensus
-from radiologycnn.evaluation.mask_files import check_same_grid
+from radiologycnn.evaluation.mask_files import voxel_on_voxel
 from radiologycnn.evaluation.rater_agreement import (
     RaterFolder,
     agreement_by_case,
@@ -55,8 +55,9 @@ def rater_agreement(
     def against_majority() -> list[float]:
         scores = []
         for case in cases:
-            majority = consensus([read_volume(files[rater][case.id]).array for rater in files])
-            scores.append(overlap(read_volume(method[case.id]).array, majority).dice)
+            masks = (read_volume(one[case.id]) for one in (*files.values(), method))
+            *rated, found = voxel_on_voxel(case.id, *masks)
+            scores.append(overlap(found.array, consensus([one.array for one in rated])).dice)
         return scores
 
     scores = workspace.step("agreement-majority", against_majority)
@@ -96,7 +97,7 @@ def check_raters(path: Path, cases: Sequence[ScanCase]) -> None:
     for case in cases:
         reference = read_volume(case.mask)
         for rater, masks in files.items():
-            check_same_grid(f"{case.id}, rater {rater}", read_volume(masks[case.id]), reference)
+            voxel_on_voxel(f"{case.id}, rater {rater}", read_volume(masks[case.id]), reference)
 
 
 def read_raters(path: Path, cases: Sequence[ScanCase]) -> dict[str, dict[str, Path]]:
