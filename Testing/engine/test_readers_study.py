@@ -123,9 +123,17 @@ def test_a_point_has_a_distance_and_no_inside() -> None:
 # ---- tables from elsewhere -----------------------------------------------------------------------------------------
 
 
-def test_outside_readers_are_taken_in_with_their_codes_and_times(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,class,time\ncase 3,4,12.5\ncase 0,1,\nelsewhere,0,3\n",
+        "id;class;time\ncase 3;4;12,5\ncase 0;1;\nelsewhere;0;3\n",
+    ],
+    ids=["commas", "semicolons and decimal commas"],
+)
+def test_outside_readers_are_taken_in_with_their_codes_and_times(folder: Path, tmp_path: Path, text: str) -> None:
     table = tmp_path / "Dr A.csv"
-    table.write_text("id,class,time\ncase 3,4,12.5\ncase 0,1,\nelsewhere,0,3\n")
+    table.write_text(text)
     study = open_study(folder)
     assert import_answers(study, table, codes="paper") == ("Dr A", 2, ["elsewhere"])
     answers = readers_of(study)["Dr A"]

@@ -307,7 +307,7 @@ def check_same_grid(case: str, found: Volume, reference: Volume) -> None:
         raise InputError(
             "other-grid",
             f"The masks of case “{case}” do not lie on one grid: {problem}.",
-            "Bring the prediction onto the reference's grid (nearest neighbour), then compare again.",
+            "Bring one onto the other's grid (nearest neighbour), then compare again.",
         )
 
 
@@ -315,6 +315,6 @@ def _grid_problem(found: Volume, reference: Volume) -> str:
     """Why two masks do not lie voxel on voxel; empty where they do."""
     if found.array.shape != reference.array.shape:
         sizes = (" x ".join(map(str, v.array.shape[::-1])) for v in (found, reference))
-        return "the prediction has {} voxels and the reference {}".format(*sizes)
+        return "one has {} voxels, the other {}".format(*sizes)
     distance = apart_mm(found.ijk_to_lps, reference.ijk_to_lps, reference.array.shape)
-    return f"prediction and reference lie up to {distance:.2f} mm apart" if distance > _SAME_PLACE_MM else ""
+    return f"they lie up to {distance:.2f} mm apart" if distance > _SAME_PLACE_MM else ""

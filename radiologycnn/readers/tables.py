@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CASE_COLUMNS, read_class_table
-from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.table_files import number_in, read_table
 from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.readers.answers import Answer, readers_of, write_answers
 from radiologycnn.readers.study import PREDICTIONS_NAME, Study, checked_reader
@@ -109,7 +109,7 @@ def _seconds(path: Path) -> dict[str, float]:
         if not row[column]:
             continue
         try:
-            found[row[case_column]] = float(row[column])
+            found[row[case_column]] = number_in(row[column])
         except ValueError as error:
             raise InputError(
                 "bad-table", f"Line {row.line} of {path.name}: “{row[column]}” is no number of seconds.", ""

@@ -28,6 +28,7 @@ from radiologycnn.images.affine import apart_mm
 from radiologycnn.images.masks import marked
 from radiologycnn.images.volume import Volume
 from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_progress
+from radiologycnn.simulation.samples import VERSIONS
 
 SPLITS = ("train", "validation", "test")
 MANIFEST_NAME = "cases.csv"
@@ -232,7 +233,8 @@ def run_jobs(work: Callable, items: list, jobs: int) -> Iterator:
 
 
 def simulate_files(
-    folder: Path,
+    cases: Path,
+    population: str,
     first: int,
     count: int,
     seed: int,
@@ -246,12 +248,17 @@ def simulate_files(
     """Paths of the prepared cases ``first`` to ``first + count - 1`` of a population; only missing ones are simulated.
 
     Args:
+        cases: gets a folder for this version of the population's simulator, so that scans of an earlier one are never
+            taken for its own.
+        population: "head-ct" or "shoulder-mr".
         simulate_one: writes one file; called, maybe in another process, with (index, seed, *settings, folder).
         what: the word for one of them in ``progress``.
 
     Raises:
         Cancelled: as ``cancelled`` said; what is simulated stays.
     """
+    folder = cases / f"simulator-{VERSIONS[population]}"
+    folder.mkdir(parents=True, exist_ok=True)
     indices = range(first, first + count)
     paths = [folder / f"{simulated_id(seed, index)}.npz" for index in indices]
     todo = [(index, seed, *settings, folder) for index, path in zip(indices, paths) if not path.exists()]

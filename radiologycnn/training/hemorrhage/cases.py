@@ -164,7 +164,9 @@ def simulate_cases(
         Cancelled: as ``cancelled`` said.
     """
     settings = (preprocessing, types)
-    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "scan", progress, cancelled)
+    return simulate_files(
+        folder, "head-ct", first, count, seed, _simulate_one, settings, jobs, "scan", progress, cancelled
+    )
 
 
 def _simulate_one(item: tuple) -> None:

@@ -85,7 +85,7 @@ def _prepare_corrections(
     """Prepared files, in the corrections' order; those of masks that have been replaced are removed."""
     paths = [cache / f"{one.key}.npz" for one in corrections]
     for path in cache.glob("*.npz"):
-        if path not in paths and not path.stem.startswith("sim-"):
+        if path not in paths:
             remove(path)
     values = stated_values(dataset.folder)
 

@@ -145,7 +145,9 @@ def simulate_cases(
         Cancelled: as ``cancelled`` said.
     """
     settings = (preprocessing, matrix)
-    return simulate_files(folder, first, count, seed, _simulate_one, settings, jobs, "shoulder", progress, cancelled)
+    return simulate_files(
+        folder, "shoulder-mr", first, count, seed, _simulate_one, settings, jobs, "shoulder", progress, cancelled
+    )
 
 
 def _simulate_one(item: tuple) -> None:
