@@ -57,7 +57,7 @@ def test_threshold_and_quiet(command, workplace):
         (("head.nii.gz", "-o", "x", "-m", "nonsense"), "no model nonsense"),
         (("head.nii.gz", "-o", "x", "-m", "hand-made", "-d", "cuda:77"), "no device cuda:77"),
         (("head.nii.gz", "-o", "x", "-m", "hand-made", "-t", "7"), "threshold"),
-        (("head.nii.gz", "-o", "head.nii.gz/x", "-m", "hand-made"), "cannot be made"),
+        (("head.nii.gz", "-o", "head.nii.gz/x", "-m", "hand-made"), "A folder is needed"),
         (("hand-made/model.json", "-o", "x", "-m", "hand-made"), ""),
     ],
 )

@@ -101,5 +101,5 @@ def test_an_unknown_target_or_a_folder_that_cannot_be_made_writes_nothing(result
         write_result(tmp_path / "a", result, volume, method="saliency")
     assert not (tmp_path / "a").exists()
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ResourceError, match="cannot be made"):
+    with pytest.raises(ResourceError, match="A folder is needed"):
         write_result(tmp_path / "file" / "b", result, volume)

@@ -37,9 +37,10 @@ def test_a_training_is_not_overwritten_and_says_what_it_does(own, tmp_path) -> N
 def test_an_output_that_cannot_be_made_is_said_in_words(own, tmp_path) -> None:
     (tmp_path / "file").write_text("no folder")
     command = [sys.executable, "-m", "radiologycnn", "train", "hemorrhage", "--data", str(own), "--device", "cpu"]
-    done = subprocess.run([*command, "-o", str(tmp_path / "file")], capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "Error:" in done.stderr and "Check the path, your rights on it" in done.stderr
+    for output, words in (("file", "A folder is needed for the results"), ("n" * 300, "File name too long")):
+        done = subprocess.run([*command, "-o", str(tmp_path / output)], capture_output=True, text=True)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "Error:" in done.stderr and words in done.stderr
 
 
 def test_time_left_is_that_of_the_work_since_its_first_report() -> None:
