@@ -86,6 +86,17 @@ def test_a_model_that_is_held_stays_and_nothing_beside_it(package_folder, models
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the way that other systems have of closing a folder")
+def test_what_a_killed_installation_has_left_goes_a_day_later(package_folder, models_folder):
+    left, under_way = models_folder / ".installing-killed", models_folder / ".installing-by-another"
+    for folder in (left, under_way):
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").write_bytes(b"half")
+    two_days_ago = left.stat().st_mtime - 2 * 24 * 3600
+    os.utime(left, (two_days_ago, two_days_ago))
+    install_model(package_folder)
+    assert under_way.is_dir() and not left.exists()
+
+
 def test_others_who_share_the_folder_can_read_an_installed_model(package_folder, models_folder):
     """Nothing of it has ever been a private temporary folder: on Windows what is moved stays as closed as it was."""
     before, modes = os.umask(0o002), []

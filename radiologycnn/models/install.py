@@ -6,9 +6,11 @@ and checked, by one rename.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import shutil
+import time
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +25,8 @@ from radiologycnn.progress import IsCancelled, Progress, never_cancelled, no_pro
 
 LARGEST_UNPACKED_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
+_STAGING = ".installing-"
+_LEFTOVER_S = 24 * 3600.0
 
 
 def install_model(
@@ -50,6 +54,7 @@ def install_model(
     folder = user_models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(folder)
         text = str(source)
         if "://" in text:
             return _from_url(text, expected, folder, progress, cancelled, replace)
@@ -123,7 +128,7 @@ def _from_path(
             raise InputError("hash-of-folder", "A folder has no SHA-256 to compare.", "Give the zip, or leave it out.")
         progress(0.0, "Copying the model")
         load_package(path)
-        staging = _make_folder(folder, ".installing-")
+        staging = _make_folder(folder, _STAGING)
         try:
             for name in (DESCRIPTION_NAME, WEIGHTS_NAME, *([ONNX_NAME] if (path / ONNX_NAME).is_file() else [])):
                 shutil.copyfile(path / name, staging / name)
@@ -145,7 +150,7 @@ def _install_zip(
     path: Path, folder: Path, progress: Progress, cancelled: IsCancelled, replace: bool, shown_name: str
 ) -> ModelPackage:
     progress(0.0, "Unpacking the model")
-    staging = _make_folder(folder, ".installing-")
+    staging = _make_folder(folder, _STAGING)
     try:
         try:
             with zipfile.ZipFile(path) as archive:
@@ -201,6 +206,14 @@ def _finish(staging: Path, folder: Path, progress: Progress, cancelled: IsCancel
         replace_path(staging, place)
     progress(1.0, "Installed")
     return load_package(place)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what installations have left that were killed, perhaps gigabytes; none takes as long as a day."""
+    for left in folder.glob(f"{_STAGING}*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if time.time() - left.stat().st_mtime > _LEFTOVER_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _make_folder(folder: Path, prefix: str) -> Path:
