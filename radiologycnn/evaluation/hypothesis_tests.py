@@ -142,12 +142,14 @@ def equivalence(first: ArrayLike, second: ArrayLike, margin: float, paired: bool
     if not margin > 0:
         raise ValueError("The margin of equivalence must be positive.")
     first, second = np.asarray(first, float), np.asarray(second, float)
-    if paired:
-        low = stats.ttest_1samp(first - second, -margin, alternative="greater").pvalue
-        high = stats.ttest_1samp(first - second, margin, alternative="less").pvalue
-    else:
-        low = stats.ttest_ind(first + margin, second, equal_var=False, alternative="greater").pvalue
-        high = stats.ttest_ind(first - margin, second, equal_var=False, alternative="less").pvalue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # SciPy's, of a difference that does not vary: see p
+        if paired:
+            low = stats.ttest_1samp(first - second, -margin, alternative="greater").pvalue
+            high = stats.ttest_1samp(first - second, margin, alternative="less").pvalue
+        else:
+            low = stats.ttest_ind(first + margin, second, equal_var=False, alternative="greater").pvalue
+            high = stats.ttest_ind(first - margin, second, equal_var=False, alternative="less").pvalue
     return Equivalence(float(first.mean() - second.mean()), float(margin), float(np.max([low, high])))
 
 
