@@ -2,6 +2,8 @@
 
 import slicer
 
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform
+
 
 def isAvailable() -> bool:
     """Whether this Slicer has volume rendering."""
@@ -37,11 +39,14 @@ class AnatomyRendering:
     def setVisible(self, owner, volumeNode, visible: bool) -> None:
         """Show or hide a scan around the result whose own node is ``owner``; nothing where it cannot be shown.
 
+        Volume rendering leaves a warp out: a scan under one would be drawn where it is not, and is not shown.
+
         Args:
             volumeNode: the scan; None where it was removed.
         """
         display = self.displayOf(owner, volumeNode)
-        if display is None and visible and volumeNode is not None and isAvailable():
+        visible = visible and volumeNode is not None and not hasNonlinearTransform(volumeNode)
+        if display is None and visible and isAvailable():
             display = self._newDisplay(owner, volumeNode)
         if display is not None:
             display.SetVisibility(bool(visible))

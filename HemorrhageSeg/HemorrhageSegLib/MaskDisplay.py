@@ -40,7 +40,7 @@ class MaskDisplay:
         if volumeNode is None:
             return
         for result in SceneResult.ofScene():
-            isOwn = result.volumeNode is not None and result.volumeNode.GetID() == volumeNode.GetID()
+            isOwn = result.isOf(volumeNode)
             display = result.segmentationNode.GetDisplayNode()
             if display is not None:
                 display.SetVisibility(isOwn)

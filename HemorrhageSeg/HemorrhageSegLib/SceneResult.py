@@ -44,10 +44,7 @@ class SceneResult:
         """The result of a scan, or None where it has none."""
         if volumeNode is None:
             return None
-        for result in cls.ofScene():
-            if result.volumeNode is not None and result.volumeNode.GetID() == volumeNode.GetID():
-                return result
-        return None
+        return next((result for result in cls.ofScene() if result.isOf(volumeNode)), None)
 
     @classmethod
     def ofScene(cls) -> list:
@@ -63,6 +60,10 @@ class SceneResult:
         # scenes of earlier versions have no role of their own for it
         role = self.record.get("scan_role") or slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
         return self.segmentationNode.GetNodeReference(role)
+
+    def isOf(self, volumeNode) -> bool:
+        """Whether this is the scan."""
+        return self.volumeNode is not None and self.volumeNode.GetID() == volumeNode.GetID()
 
     def setScan(self, volumeNode) -> None:
         """This is the scan. Slicer's own reference is another one where the Segment Editor's "Specify geometry" has

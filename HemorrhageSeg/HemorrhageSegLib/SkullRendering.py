@@ -13,7 +13,7 @@ BONE_HU = (150.0, 700.0)
 
 def setVisible(result: SceneResult, visible: bool) -> None:
     """Show or hide the skull around a result; it is not shown where the scan is under a warp."""
-    _SKULL.setVisible(result.segmentationNode, result.volumeNode, visible and _canBeShown(result.volumeNode))
+    _SKULL.setVisible(result.segmentationNode, result.volumeNode, visible)
 
 
 def isVisible(result: SceneResult) -> bool:
@@ -25,12 +25,6 @@ def isVisible(result: SceneResult) -> bool:
 def nodesOf(result: SceneResult) -> list:
     """What was made for it, to be removed with the result."""
     return _SKULL.nodesOf(result.segmentationNode, result.volumeNode)
-
-
-def _canBeShown(volumeNode) -> bool:
-    """Volume rendering leaves a warp out: it would draw the skull where it is not."""
-    transform = volumeNode.GetParentTransformNode() if volumeNode is not None else None
-    return transform is None or bool(transform.IsTransformToWorldLinear())
 
 
 def _lookOfBone(volumeNode, propertyNode) -> None:

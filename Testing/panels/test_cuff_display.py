@@ -212,6 +212,18 @@ def testRenderingShowsTheMapAboveItsThresholdAndTheScanFaintly(cuff, shown):
     assert cuff.nodeCount() == nodes
 
 
+def testAScanUnderAWarpIsNotDrawnWhereItIsNot(cuff, shown):
+    """Volume rendering leaves a warp out; the map has its place in the world."""
+    rendering, logic = cuff.modules.CamRendering, cuff.slicer.modules.volumerendering.logic()
+    rendering.setVisible(shown, True)
+    warp = cuff.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    warp.SetAndObserveTransformToParent(cuff.vtk.vtkThinPlateSplineTransform())
+    shown.volumeNode.SetAndObserveTransformNodeID(warp.GetID())
+    rendering.setVisible(shown, True)
+    assert rendering.isVisible(shown)
+    assert not logic.GetFirstVolumeRenderingDisplayNode(shown.volumeNode).GetVisibility()
+
+
 def testRenderingIsInEveryThreeDViewAndFollowsAnotherWayOfRendering(cuff, shown):
     """Slicer's logic lists the views that are there, and makes all display nodes anew for the CPU or the GPU."""
     logic, rendering = cuff.slicer.modules.volumerendering.logic(), cuff.modules.CamRendering
