@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from radiologycnn.cli import app
 from radiologycnn.errors import InputError, RadiologyCNNError
+from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.grid_search import grid_points, parse_grid, search
 from radiologycnn.training.hemorrhage.run import HemorrhageTask
-from radiologycnn.training.hemorrhage.settings import TrainingSettings
+from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.rotatorcuff.run import RotatorCuffTask
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings as TearSettings
@@ -183,14 +184,24 @@ def test_mistakes_in_a_grid_are_named(texts: list[str], said: str) -> None:
 
 
 def test_impossible_combination_is_known_before_the_first_hour() -> None:
-    with pytest.raises(InputError, match=r"depth 6 cannot be trained: Each side of the grid is a multiple of 64\."):
-        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32), pixel_unshuffle=1), {"depth": (4, 6)})
+    with pytest.raises(InputError, match=r"depth 7 cannot be trained: Each side of the grid is a multiple of 64\."):
+        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 32), pixel_unshuffle=1), {"depth": (4, 7)})
     with pytest.raises(InputError, match=r"columns and rows are multiples of 64, its slices of 16\."):
         grid_points(TrainingSettings(grid_shape_ijk=(64, 32, 16), depth=4), {"pixel_unshuffle": (2, 4)})
     with pytest.raises(InputError, match=r"dropout 2 cannot be trained: The option dropout of cnn_ds is 2\.0"):
         grid_points(TrainingSettings(), {"dropout": (0.1, 2.0)})
-    with pytest.raises(InputError, match="leaves no coarser one"):
+    with pytest.raises(InputError, match=r"deepest level a single voxel.* Without coarse passes it fits"):
         grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 16)), {"coarse_epochs": (0, 1)})
+    with pytest.raises(InputError, match=r"depth 5 cannot be trained: .*single voxel: double a side\."):
+        grid_points(TrainingSettings(grid_shape_ijk=(32, 32, 16), coarse_epochs=0), {"depth": (4, 5)})
+
+
+def test_deeper_network_than_the_coarse_passes_can_halve_learns_without_them() -> None:
+    with pytest.raises(InputError, match=r"columns and rows are multiples of 64, .* Without coarse passes it fits"):
+        TrainingSettings.from_preset("default", {"depth": 5})
+    deeper = TrainingSettings.from_preset("default", {"depth": 5, "coarse_epochs": 0})
+    network = build_network(architecture_of(deeper))
+    assert all(side % step == 0 for side, step in zip(deeper.grid_shape_ijk[::-1], network.options.size_multiples))
 
 
 def test_point_that_diverged_is_last() -> None:

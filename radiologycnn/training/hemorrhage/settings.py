@@ -79,19 +79,23 @@ class TrainingSettings(CommonSettings):
 
     def _grid_problems(self) -> list[str]:
         # The network halves the grid at each level but the first, the coarse passes once more.
-        slices = max(16, 2**self.depth)
-        pixels = max(16, 2**self.depth * self.pixel_unshuffle)
-        multiples = (pixels, pixels, slices)
-        if min(self.grid_shape_ijk) <= 0 or any(n % one for n, one in zip(self.grid_shape_ijk, multiples)):
-            if slices == pixels:
-                return [f"Each side of the grid is a multiple of {slices}."]
-            return [f"The grid's columns and rows are multiples of {pixels}, its slices of {slices}."]
-        # What normalization over a single voxel would make of it is nothing.
-        if self.coarse_epochs and self.grid_shape_ijk == (2**self.depth * self.pixel_unshuffle,) * 2 + (2**self.depth,):
-            return [
-                "So small a grid leaves no coarser one: double a side, or set coarse_epochs to 0 (--coarse-epochs 0)."
-            ]
+        if (needs := self._unfit(self.depth - 1)) is not None:
+            return [needs]
+        if self.coarse_epochs and (needs := self._unfit(self.depth)) is not None:
+            return [f"{needs} Without coarse passes it fits: set coarse_epochs to 0 (--coarse-epochs 0)."]
         return []
+
+    def _unfit(self, halvings: int) -> str | None:
+        """What the grid lacks to be halved so often; None where it can be."""
+        sides, voxel = self.grid_shape_ijk, (2**halvings * self.pixel_unshuffle,) * 2 + (2**halvings,)
+        if sides == voxel:  # what normalization over a single voxel would make of it is nothing
+            return "So small a grid leaves the network's deepest level a single voxel: double a side."
+        pixels, _, slices = multiples = [max(16, side) for side in voxel]
+        if min(sides) > 0 and not any(n % one for n, one in zip(sides, multiples)):
+            return None
+        if slices == pixels:
+            return f"Each side of the grid is a multiple of {slices}."
+        return f"The grid's columns and rows are multiples of {pixels}, its slices of {slices}."
 
 
 def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
