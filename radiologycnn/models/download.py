@@ -13,6 +13,7 @@ import requests
 
 from radiologycnn.errors import Cancelled, InputError, ResourceError
 from radiologycnn.file_replacing import replace_path
+from radiologycnn.models.trust import SystemTrust
 from radiologycnn.progress import IsCancelled, never_cancelled
 
 ATTEMPTS = 4
@@ -137,9 +138,11 @@ def _answer_to(url: str, headers: dict[str, str]) -> requests.Response:
     cookies = requests.cookies.RequestsCookieJar()  # some servers let nobody past a redirect without theirs
     for _step in range(MOST_REDIRECTS + 1):
         _check_address(url, by)
-        answer = requests.get(
-            url, headers=headers, cookies=cookies, stream=True, timeout=TIMEOUT_S, allow_redirects=False
-        )
+        with requests.Session() as session:
+            session.mount("https://", SystemTrust())
+            answer = session.get(
+                url, headers=headers, cookies=cookies, stream=True, timeout=TIMEOUT_S, allow_redirects=False
+            )
         if answer.next is None:
             return answer
         answer.close()
@@ -155,7 +158,7 @@ def _answer_to(url: str, headers: dict[str, str]) -> requests.Response:
 def _not_trusted(url: str) -> ResourceError:
     return ResourceError(
         "not-trusted",
-        f"{urlsplit(url).hostname} does not show a certificate that Python trusts, as where the network opens "
+        f"{urlsplit(url).hostname} does not show a certificate that this computer trusts, as where the network opens "
         "connections to look into them.",
         "Download the file with the browser and install it from disk, or ask whoever runs the network.",
     )
