@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from radiologycnn.errors import ResourceError
@@ -10,16 +11,17 @@ _OTHER_FOLDER = "Choose another folder for the results."
 
 
 def check_result_folder(folder: str | Path) -> None:
-    """Make sure, before long work and without making anything, that no file has the place of the folder.
+    """Make sure, before long work and without making anything, that nothing else has the place of the folder.
 
     Raises:
-        ResourceError: ``cannot-write``: one has.
+        ResourceError: ``cannot-write``: a file has, or a link that leads nowhere.
     """
     folder = Path(folder)
-    there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    there = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), None)
     if there is not None and not there.is_dir():
+        what = "a file" if there.exists() else "a link that leads nowhere"
         raise ResourceError(
-            "cannot-write", f"A folder is needed for the results, and {there} is a file.", _OTHER_FOLDER
+            "cannot-write", f"A folder is needed for the results, and {there} is {what}.", _OTHER_FOLDER
         )
 
 
