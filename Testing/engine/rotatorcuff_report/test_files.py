@@ -104,5 +104,5 @@ def test_an_unknown_target_or_a_folder_that_cannot_be_made_writes_nothing(result
     with pytest.raises(ResourceError, match="A folder is needed"):
         write_result(tmp_path / "file" / "b", result, volume)
     (tmp_path / "link").symlink_to(tmp_path / "unplugged")
-    with pytest.raises(ResourceError, match="A folder is needed .* is a link that leads nowhere"):
+    with pytest.raises(ResourceError, match=r"A folder is needed .* is a link that leads nowhere"):
         write_result(tmp_path / "link" / "c", result, volume)
