@@ -58,6 +58,10 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
     def volumeChanged(self, volumeNode) -> None:
         """Another scan (or None) stands in the parameter node."""
 
+    def resultNodeRemoved(self) -> None:
+        """A node that may be a part of the result, or its scan, was removed."""
+        self.results.showVolume()
+
     # Life of the panel
 
     def setup(self) -> None:
@@ -148,7 +152,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         if self._parameterNode is None or slicer.mrmlScene.IsClosing() or self.logic.isPresenting:
             return
         if any(node.IsA(name) for name in self.RESULT_NODE_CLASSES):
-            self.results.showVolume()
+            self.resultNodeRemoved()
             self._updateButtons()
 
     def initializeParameterNode(self) -> None:

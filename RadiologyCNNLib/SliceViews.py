@@ -3,6 +3,7 @@
 import numpy as np
 import slicer
 
+from RadiologyCNNLib import OtherResults
 from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform
 
@@ -11,22 +12,27 @@ TURNED_ATTRIBUTE = "RadiologyCNN.TurnedTo"
 
 
 def showVolume(volumeNode) -> None:
-    """Put the scan behind what is drawn on it where no slice view shows it yet; other layers stay as they are.
+    """Put the scan behind what is drawn on it where no slice view shows it yet.
 
-    Views that were turned to the planes of the scan before lie again as they did before.
+    What was found in other scans gives way then; other layers stay as they are. Views that were turned to the planes
+    of the scan before lie again as they did before.
     """
     if slicer.app.layoutManager() is None:  # started without a main window
         return
     volumeNode.CreateDefaultDisplayNodes()  # a scan that a script has made has none, and would stay black
     if not isShown(volumeNode):
         turnBack()
+        OtherResults.giveWayTo(volumeNode)
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
 
 
 def isShown(volumeNode) -> bool:
-    """Whether a slice view has the scan behind what is drawn on it."""
+    """Whether a slice view of the layout has the scan behind what is drawn on it; any view in a layout without one."""
+    sliceNodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    seen = {node.GetLayoutName() for node in sliceNodes if node.IsMappedInLayout()}
     composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-    return volumeNode.GetID() in [composite.GetBackgroundVolumeID() for composite in composites]
+    shown = [one.GetBackgroundVolumeID() for one in composites if not seen or one.GetLayoutName() in seen]
+    return volumeNode.GetID() in shown
 
 
 def turnTo(volumeNode) -> None:

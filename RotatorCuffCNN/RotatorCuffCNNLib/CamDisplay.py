@@ -110,10 +110,18 @@ def setOverlay(result: CuffResult, visible: bool, opacity=None, threshold=None, 
         if opacity is not None and opacity != opacityOf(result):
             result.updateRecord(opacity=float(opacity))
         if visible and result.volumeNode is not None:
-            SliceViews.showVolume(result.volumeNode)
+            _showScan(result)
         for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             (_overlay if visible else _restore)(result, composite)
         CamRendering.update(result)
+
+
+def _showScan(result: CuffResult) -> None:
+    """Bring the scan into the views where none shows it, in its own planes, at the map's strongest place."""
+    if not SliceViews.isShown(result.volumeNode):
+        SliceViews.showVolume(result.volumeNode)
+        SliceViews.turnTo(result.volumeNode)
+        goToPeak(result)
 
 
 def isOverlaid(result: CuffResult) -> bool:

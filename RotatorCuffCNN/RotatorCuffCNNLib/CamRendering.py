@@ -28,9 +28,15 @@ def setVisible(result: CuffResult, visible: bool, anatomy: bool = True) -> bool:
         if cam is not None:
             _useColors(cam, result.camNode.GetScalarVolumeDisplayNode())
             cam.SetVisibility(bool(visible))
-    if isNew and slicer.app.layoutManager() is not None:
-        slicer.util.resetThreeDViews()
+    if isNew:
+        centre()
     return True
+
+
+def centre() -> None:
+    """Turn the 3D views to what they show."""
+    if slicer.app.layoutManager() is not None:
+        slicer.util.resetThreeDViews()
 
 
 def isVisible(result: CuffResult) -> bool:

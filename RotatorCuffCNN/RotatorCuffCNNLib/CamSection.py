@@ -4,7 +4,7 @@ from slicer.i18n import tr as _
 
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RotatorCuffCNNLib import CamColors, CamDisplay
+from RotatorCuffCNNLib import CamColors, CamDisplay, CamRendering
 from RotatorCuffCNNLib.CuffTexts import evidenceText, methodChoices, targetChoices
 
 
@@ -22,6 +22,7 @@ class CamSection:
         self._parameterNode = None
         self._result = None
         self._applied = None
+        self._centredOn = None  # the node of the map that the 3D views were last turned to
         self.target = ChoiceSelector(ui.targetSelector, lambda value: self._setParameter("target", value))
         self.method = ChoiceSelector(ui.methodSelector, lambda value: self._setParameter("method", value))
         self.color = ChoiceSelector(ui.colorSelector, lambda value: self._setParameter("colorNodeId", value))
@@ -33,14 +34,22 @@ class CamSection:
         if self._parameterNode is not None:
             setattr(self._parameterNode, name, value)
 
-    def show(self, parameterNode, result) -> None:
-        """Show the maps of this result from now on; None for none. What an earlier one has in the views goes."""
+    def show(self, parameterNode, result, keepViews=False) -> None:
+        """Show the maps of this result from now on; None for none. What an earlier one has in the views goes.
+
+        Args:
+            keepViews: whether one that was shown before stays in the views as the person has it there now.
+        """
         self._parameterNode = parameterNode
         before = self._result
-        if before is not None and (result is None or before.camNode is not result.camNode):
+        isOther = before is None or result is None or before.camNode is not result.camNode
+        if before is not None and isOther:
             self._takeAway(before)
         self._result = result
-        self._applied = None
+        if isOther or not keepViews:
+            self._applied = None
+        if parameterNode is None:
+            self._centredOn = None
         self.target.setChoices(targetChoices(result))
         self._enable()
         if result is not None:
@@ -48,6 +57,15 @@ class CamSection:
             self.followParameters()
         else:
             self.ui.evidenceLabel.text = ""
+
+    def showAgain(self) -> None:
+        """The scan is on the screen again: its map comes with it, at its strongest place."""
+        self._applied = None
+        self.followParameters()
+        if self._result is not None:
+            CamDisplay.goToPeak(self._result)
+            if CamRendering.isVisible(self._result):
+                CamRendering.centre()
 
     @staticmethod
     def _takeAway(result) -> None:
@@ -84,23 +102,31 @@ class CamSection:
         self.ui.showAnatomyCheckBox.enabled = parameters.show3D
         if wanted == self._applied:
             return  # another parameter was changed: what the person did to the views meanwhile stays
+        isComing = self._applied is None  # with its scan, not by a check box of the panel
         self._applied = wanted
         try:
-            self._apply(result, *wanted)
+            self._apply(result, isComing, *wanted)
         except RadiologyCNNError as error:
             self._showMessage(error.message, error.hint)
         self._showEvidence()
 
     def _apply(
-        self, result, target, method, overlay, opacity, threshold, colorNodeId, legend, rendering, anatomy
+        self, result, isComing, target, method, overlay, opacity, threshold, colorNodeId, legend, rendering, anatomy
     ) -> None:
         isOther = (result.shownTarget, result.shownMethod) != (target, method)
         if isOther and result.canSwitch and target in result.targets and method in result.methods:
             CamDisplay.showMap(result, target, method)
+        wasIn3D = CamRendering.isVisible(result)
         CamDisplay.setOverlay(result, overlay, opacity, threshold, colorNodeId)
         CamDisplay.setLegend(result, legend and overlay)
+        # a 3D view that the person has turned stays so where she only switches the same map on and off
+        mayCentre = not wasIn3D and (isComing or self._centredOn is not result.camNode)
         if not CamDisplay.setVolumeRendering(result, rendering, anatomy) and rendering:
             self._showMessage(_("This Slicer has no volume rendering."), "")
+        if rendering:
+            self._centredOn = result.camNode
+            if mayCentre:
+                CamRendering.centre()
 
     def _showEvidence(self) -> None:
         result = self._result

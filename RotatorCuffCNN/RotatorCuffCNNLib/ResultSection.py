@@ -68,8 +68,12 @@ class ResultSection:
         else:
             self.showVolume()
 
-    def showVolume(self) -> None:
-        """Show the result of the chosen scan, where it has one; the parameters follow it."""
+    def showVolume(self, keepViews=False) -> None:
+        """Show the result of the chosen scan, where it has one; the parameters follow it.
+
+        Args:
+            keepViews: whether a map that was shown before stays in the views as the person has it there now.
+        """
         parameters = self._parameterNode
         result = CuffResult.ofVolume(parameters.inputVolume)
         self.isUpdating = True
@@ -79,7 +83,7 @@ class ResultSection:
         finally:
             self.isUpdating = False
         self.watch.watch(parameters.inputVolume)
-        self._show(result)
+        self._show(result, keepViews)
 
     def followParameters(self) -> None:
         """A parameter was changed, by a widget or by a script."""
@@ -94,7 +98,7 @@ class ResultSection:
             ResultValidity.scanChanged(result)
         self.showValidity()
 
-    def _show(self, result) -> None:
+    def _show(self, result, keepViews=False) -> None:
         """Fill the widgets."""
         ui = self.ui
         for section in (ui.resultCollapsibleButton, ui.camCollapsibleButton):
@@ -116,7 +120,7 @@ class ResultSection:
         self._showTable(result)
         for button in (ui.exportCsvButton, ui.exportCamButton, ui.exportReportButton, ui.removeResultButton):
             button.enabled = result is not None
-        self.cam.show(self._parameterNode, result)
+        self.cam.show(self._parameterNode, result, keepViews)
         self.showValidity()
 
     def _showTable(self, result) -> None:

@@ -52,8 +52,15 @@ class RotatorCuffCNNWidget(PanelWidget):
 
     def showInViews(self, volumeNode) -> None:
         """Shoulders are scanned obliquely: the acquired slices, and the map on them, are seen in their own planes."""
+        isComing = not SliceViews.isShown(volumeNode)
         super().showInViews(volumeNode)
         SliceViews.turnTo(volumeNode)
+        result = self.results.result
+        if isComing and result is not None and result.volumeNode is volumeNode:
+            self.results.cam.showAgain()
+
+    def resultNodeRemoved(self) -> None:
+        self.results.showVolume(keepViews=True)
 
     def _modelCard(self):
         """The chosen model's card, where it is the one that made the result."""

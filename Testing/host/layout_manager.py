@@ -49,6 +49,8 @@ class qSlicerLayoutManager(QtCore.QObject):
             self._grid.removeWidget(widget)
             self._grid.addWidget(widget, *(places[name] if shown is None else (0, 0)))
             widget.visible = shown in (None, name)
+            node = self._three_d.mrmlViewNode() if name == "3D" else widget.mrmlSliceNode()
+            node.SetMappedInLayout(shown in (None, name))
         for index in (0, 1):
             self._grid.setRowStretch(index, 1 if shown is None or index == 0 else 0)
             self._grid.setColumnStretch(index, 1 if shown is None or index == 0 else 0)

@@ -62,3 +62,34 @@ def testTheScanOfOnePanelIsRefusedInWordsByTheOther(clinics):
     shoulder.fail(job, "not-a-shoulder", "This looks like a CT.", "Choose a shoulder MRI.")
     assert "This looks like a CT." in shoulder.ui.messageLabel.text
     assert head.result.volumeNode is head.volume and shoulder.nodeCount() <= nodes + 1  # a box at most
+
+
+def visible(clinic) -> set:
+    """Names of the nodes that are drawn by a display of their own: bleeds, and what is rendered in 3D."""
+    kinds = ("vtkMRMLSegmentationDisplayNode", "vtkMRMLVolumeRenderingDisplayNode")
+    displays = [node for kind in kinds for node in clinic.slicer.util.getNodesByClass(kind)]
+    return {display.GetDisplayableNode().GetName() for display in displays if display.GetVisibility()}
+
+
+def testNothingOfTheOtherPanelsScanLiesOverTheScanThatIsShown(clinics):
+    head, shoulder = clinics
+    select(head, "HemorrhageSeg")
+    head.segment()
+    head.ui.show3DCheckBox.checked = True
+    head.waitFor(lambda: "Head" in visible(head))
+    select(shoulder, "RotatorCuffCNN")
+    shoulder.ui.inputVolumeSelector.nodeActivated.emit(shoulder.volume)
+    assert not visible(shoulder)
+    shoulder.locate()
+    shoulder.classify()
+    shoulder.ui.show3DCheckBox.checked = True
+    assert visible(shoulder) == {"Shoulder", "Shoulder CAM"}
+
+    select(head, "HemorrhageSeg")
+    head.ui.inputVolumeSelector.setCurrentNode(head.volume)
+    head.ui.inputVolumeSelector.nodeActivated.emit(head.volume)
+    assert {node.GetBackgroundVolumeID() for node in shoulder.composites()} == {head.volume.GetID()}
+    assert {node.GetForegroundVolumeID() for node in shoulder.composites()} == {None}
+    assert visible(head) == {"Head", "Head hemorrhage"}
+    select(shoulder, "RotatorCuffCNN")
+    assert shoulder.isOverlaid() and visible(shoulder) == {"Shoulder", "Shoulder CAM"}
