@@ -203,7 +203,7 @@ class AgreementSection:
             else _("Of a case that you have decided: raters are to decide without seeing each other's masks.")
         )
         wanted = box.checked and isDecided
-        result = self.worklist.result
+        result = self.worklist.cases.result  # of the open case, also while another scan is on the screen
         if box.checked != wanted:
             wasBlocked = box.blockSignals(True)
             box.checked = wanted

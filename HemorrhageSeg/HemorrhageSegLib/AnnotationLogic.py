@@ -162,6 +162,11 @@ class AnnotationLogic:
         self.clock.restart()
 
     @property
+    def volumeNode(self):
+        """The open case's scan, whichever is chosen in the panel; None without a case, and where it was removed."""
+        return slicer.mrmlScene.GetNodeByID(self.volumeId) if self.volumeId else None
+
+    @property
     def result(self):
         """The open case's SceneResult, whichever scan is chosen in the panel; None before it was taken."""
         node = slicer.mrmlScene.GetNodeByID(self._segmentationId) if self._segmentationId else None

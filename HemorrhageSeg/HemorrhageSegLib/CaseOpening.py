@@ -121,6 +121,17 @@ class CaseOpening:
         self.nextCase.prepare(caseId, path, self.cases.scans.missingImage(caseId), isSegmented=False)
         return True
 
+    def comeBack(self, caseId) -> bool:
+        """Show the open case again, as it was left for another scan, with all that can be undone; whether it was so."""
+        volumeNode = self.cases.volumeNode
+        if caseId != self.cases.caseId or volumeNode is None or self.isCaseShown:
+            return False
+        self.panel.showScan(volumeNode)
+        self.table.select(caseId)
+        if self.panel.results.result is None:  # the network was stopped, or its result was removed
+            self._beginTimer.start()
+        return True
+
     def _onReadingEnded(self, caseId) -> None:
         if caseId and caseId == self.readingId:
             self._show(caseId)

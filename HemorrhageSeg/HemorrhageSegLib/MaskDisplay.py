@@ -5,6 +5,7 @@ from slicer.i18n import tr as _
 
 from HemorrhageSegLib import SkullRendering
 from HemorrhageSegLib.SceneResult import SceneResult
+from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.DelayedCall import delayedCall
 
 SURFACE_DELAY_MS = 250
@@ -24,22 +25,33 @@ class MaskDisplay:
         self._ownChange = ownChange
         self._skullCheckBox = skullCheckBox
         self._centredOn = None
+        self._turnedTo, self._known = "", set()  # the scan that is on the screen; the results that were there then
         self._timer = delayedCall(SURFACE_DELAY_MS, self._buildSurface)
 
     def forget(self) -> None:
         """Nothing is shown any more."""
         self._timer.stop()
         self._centredOn = None
+        self._turnedTo, self._known = "", set()
 
     def turnTo(self, volumeNode) -> None:
         """A scan is on the screen: its own mask is seen, and over it no bleed of another scan, wherever that lies.
+
+        Once for a scan, the results that there are, and each time that it comes into the slice views: the person may
+        have clicked an eye in the Data module since.
 
         Args:
             volumeNode: None for no scan, which leaves everything as it is.
         """
         if volumeNode is None:
             return
-        for result in SceneResult.ofScene():
+        results = SceneResult.ofScene()
+        known, turnedTo = {result.segmentationNode.GetID() for result in results}, volumeNode.GetID()
+        isSame = turnedTo == self._turnedTo and known <= self._known and SliceViews.isShown(volumeNode)
+        self._turnedTo, self._known = turnedTo, known
+        if isSame:
+            return
+        for result in results:
             isOwn = result.isOf(volumeNode)
             display = result.segmentationNode.GetDisplayNode()
             if display is not None:

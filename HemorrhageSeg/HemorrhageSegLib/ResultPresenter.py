@@ -129,6 +129,7 @@ def _presentSegments(result: SceneResult) -> None:
     segmentationNode.GetSegmentation().SetSourceRepresentationName(binaryLabelmap)
     LabelSegments.present(result)
     display = segmentationNode.GetDisplayNode()
+    display.SetVisibility(True)  # somebody may have hidden the mask before
     display.SetPreferredDisplayRepresentationName2D(binaryLabelmap)
     display.SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()

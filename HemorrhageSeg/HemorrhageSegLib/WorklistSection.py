@@ -229,7 +229,7 @@ class WorklistSection:
             return False
         if self.panel.logic.isRunning:
             self.opening.stopNetwork()
-        return self.opening.open(caseId)
+        return self.opening.comeBack(caseId) or self.opening.open(caseId)
 
     def _onReadingStarted(self, caseId) -> None:
         self.panel.showMessage("")
