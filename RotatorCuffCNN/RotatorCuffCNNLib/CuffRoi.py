@@ -16,6 +16,8 @@ PLACED_ATTRIBUTE = "RotatorCuffCNN.RegionPlaced"
 DEFAULT_EDGE_MM = 80.0
 #: What the engine takes as an edge.
 EDGE_RANGE_MM = (30.0, 300.0)
+#: A scan that was moved by less has not left its region behind.
+LEFT_BEHIND_MM = 0.5
 #: Yellow of one luminance with its blue counterpart: seen on grey tissue, also without colour vision.
 COLOR = (1.0, 0.85, 0.2)
 ACTIVE_COLOR = (0.35, 0.75, 1.0)
@@ -62,7 +64,11 @@ def placeRoi(volumeNode, location: dict):
     roiNode = ensureRoi(volumeNode)
     centreRas = (LPS_TO_RAS @ [*(float(c) for c in location["centre_lps_mm"]), 1.0])[:3]
     _place(roiNode, volumeNode, centreRas, float(location["edge_mm"]))
-    placement = {"automatic": bool(location.get("automatic", False)), "place": _placement(roiNode)}
+    placement = {
+        "automatic": bool(location.get("automatic", False)),
+        "place": _placement(roiNode),
+        "from_middle_mm": _fromMiddle(roiNode, volumeNode),
+    }
     writeRecord(roiNode, PLACED_ATTRIBUTE, placement)
     return roiNode
 
@@ -71,6 +77,14 @@ def isAutomatic(roiNode) -> bool:
     """Whether the region is still where the search has put it."""
     placed = readRecord(roiNode, PLACED_ATTRIBUTE) if roiNode is not None else {}
     return bool(placed.get("automatic")) and np.allclose(placed["place"], _placement(roiNode), atol=0.05)
+
+
+def wasLeftBehind(roiNode, volumeNode) -> bool:
+    """Whether the scan was moved, or another part cut out of it, under a region that still lies where it was found."""
+    if volumeNode is None or volumeNode.GetImageData() is None or not isAutomatic(roiNode):
+        return False
+    then, now = readRecord(roiNode, PLACED_ATTRIBUTE).get("from_middle_mm"), _fromMiddle(roiNode, volumeNode)
+    return then is not None and now is not None and not np.allclose(then, now, atol=LEFT_BEHIND_MM)
 
 
 def roiRequest(roiNode) -> dict:
@@ -216,6 +230,20 @@ def _placement(roiNode) -> list:
     centre = [0.0] * 3
     roiNode.GetCenter(centre)
     return [*centre, *roiNode.GetSize()]
+
+
+def _fromMiddle(roiNode, volumeNode):
+    """How far the region's centre is from the scan's middle along each of its axes, mm; None for a scan under a warp.
+
+    Without signs: Slicer turns a left-handed grid round when it loads a scene, and nothing has moved.
+    """
+    if hasNonlinearTransform(volumeNode):
+        return None
+    centre, toWorld = [0.0] * 3, ijkToWorld(volumeNode)
+    roiNode.GetCenterWorld(centre)
+    index = (np.linalg.inv(toWorld) @ [*centre, 1.0])[:3]
+    middle = (np.array(volumeNode.GetImageData().GetDimensions()) - 1) / 2
+    return (np.abs(index - middle) * np.linalg.norm(toWorld[:3, :3], axis=0)).tolist()
 
 
 def prepareDisplay(roiNode) -> None:

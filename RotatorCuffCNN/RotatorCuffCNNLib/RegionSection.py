@@ -61,6 +61,16 @@ class RegionSection(VTKObservationMixin):
         """The chosen scan's box, or None."""
         return self._roiNode
 
+    @property
+    def usableRoiNode(self):
+        """The box that says where the network is to look; None where nobody knows yet, or no longer."""
+        return None if self.wasLeftBehind else self._roiNode
+
+    @property
+    def wasLeftBehind(self) -> bool:
+        """Whether the scan was moved since the search has put the box there."""
+        return self._roiNode is not None and CuffRoi.wasLeftBehind(self._roiNode, self._volumeNode)
+
     def setVolume(self, parameterNode, volumeNode) -> None:
         """Show this scan's box from now on; None for none."""
         isOtherScan = parameterNode is self._parameterNode and volumeNode is not self._volumeNode
@@ -104,7 +114,7 @@ class RegionSection(VTKObservationMixin):
     def findWhereUnknown(self, model: str) -> None:
         """Look for the humeral head of the chosen scan where that was not done yet; nothing is said where it fails."""
         volumeNode = self._volumeNode
-        known = self._roiNode is not None or (volumeNode and volumeNode.GetID() in self._problems)
+        known = self.usableRoiNode is not None or (volumeNode and volumeNode.GetID() in self._problems)
         if not known and not self.logic.inputProblem(volumeNode) and not self.logic.isLocating(volumeNode):
             self._find(model)
 
@@ -112,6 +122,15 @@ class RegionSection(VTKObservationMixin):
         """Look again for a humeral head whose box still lies where it was found."""
         if self._roiNode is not None and self.location is not None and not self.logic.inputProblem(self._volumeNode):
             self._find(model)
+
+    def scanMoved(self) -> None:
+        """The scan was moved, or changed otherwise: a box that it has left behind is to be found again."""
+        if self.wasLeftBehind:
+            self._problems.pop(self._volumeNode.GetID(), None)
+            if self.logic.isLocating(self._volumeNode):
+                self.logic.stopLocating()  # it looks where the scan no longer is
+            self.update()
+            self._moved()
 
     def onFindHeadButton(self, clicked=False) -> None:
         if self._volumeNode is not None:
@@ -182,20 +201,21 @@ class RegionSection(VTKObservationMixin):
     @property
     def hasFailed(self) -> bool:
         """Whether the search has refused the chosen scan or could not be done, and the panel says why."""
-        return self._volumeNode is not None and self._roiNode is None and self._volumeNode.GetID() in self._problems
+        isUnknown = self._volumeNode is not None and self.usableRoiNode is None
+        return isUnknown and self._volumeNode.GetID() in self._problems
 
     # The box
 
     @property
     def location(self) -> dict | None:
-        """What the search has said of the box where it lies now; None where the person has moved it."""
-        if not CuffRoi.isAutomatic(self._roiNode):
+        """What the search has said of the box where it lies now; None where the person has moved it, or the scan."""
+        if not CuffRoi.isAutomatic(self._roiNode) or self.wasLeftBehind:
             return None
         return readRecord(self._roiNode, LOCATION_ATTRIBUTE)
 
     def problem(self) -> str:
         """Why the network cannot work with the box; "" where it can, also without one."""
-        return CuffRoi.roiProblem(self._roiNode, self._volumeNode)
+        return CuffRoi.roiProblem(self.usableRoiNode, self._volumeNode)
 
     def setLocked(self, locked: bool) -> None:
         """Keep the box where it is during a run."""
@@ -246,7 +266,7 @@ class RegionSection(VTKObservationMixin):
             return "", ""
         if self.logic.isLocating(self._volumeNode):
             return _("Looking…"), ""
-        if self._roiNode is None:
+        if self.usableRoiNode is None:
             problem = self._problems.get(self._volumeNode.GetID(), "")
             return ("", problem) if problem else (_("Classify finds it"), "")
         location, problem = self.location, self.problem()
@@ -257,7 +277,7 @@ class RegionSection(VTKObservationMixin):
 
     def _placeText(self) -> str:
         """Where the box is, in mm."""
-        if not self._isUsable or self._roiNode is None:
+        if not self._isUsable or self.usableRoiNode is None:
             return ""
         return centreText(CuffRoi.roiRequest(self._roiNode))
 

@@ -91,8 +91,11 @@ class ResultSection:
         self.showValidity()
 
     def _onScanModified(self, voxelsChanged) -> None:
+        if self.logic.isPresenting:
+            return
+        self.region.scanMoved()
         result = self.result
-        if result is None or self.logic.isPresenting:
+        if result is None:
             return
         if voxelsChanged:
             ResultValidity.scanChanged(result)

@@ -170,7 +170,12 @@ class RotatorCuffCNNWidget(PanelWidget):
     def preparationFields(self, volumeNode) -> dict | None:
         if self.readerStudy.isReading or self.logic.isLocating(volumeNode):
             return None  # the search ends in a box, and with it the scan is prepared
-        return self.logic.whereToLook(self.region.roiNode, self._parameterNode.side)
+        return self.logic.whereToLook(self.region.usableRoiNode, self._parameterNode.side)
+
+    def _prepareScan(self) -> None:
+        if self.region.wasLeftBehind:
+            self._findHead()
+        super()._prepareScan()
 
     def _repeatsRequest(self):
         parameters = self._parameterNode
@@ -187,7 +192,7 @@ class RotatorCuffCNNWidget(PanelWidget):
         parameters = self._parameterNode
         self.logic.classify(
             volumeNode,
-            roiNode=self.region.roiNode,
+            roiNode=self.region.usableRoiNode,
             location=self.region.location,
             side=parameters.side,
             model=self.inputs.modelId,
@@ -206,7 +211,7 @@ class RotatorCuffCNNWidget(PanelWidget):
         self._parameterNode.target = "predicted"
         self._parameterNode.showRoi = False
         self.region.noteSeries(result.volumeNode, (result.record.get("provenance") or {}).get("series"))
-        if self.region.roiNode is None:
+        if self.region.usableRoiNode is None:
             region = result.classification.roi
             self.region.place(result.volumeNode, {**region.to_dict(), "found": region.is_placed})
         self.results.cam.goToPeak()

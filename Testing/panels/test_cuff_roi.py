@@ -189,6 +189,25 @@ def testLockedItCannotBeDragged(cuff):
     lock.set(None, True)
 
 
+def testAScanIsMovedAwayFromItsRegionButNotByCountingItsVoxelsFromTheOtherEnd(cuff):
+    roiModule, volume = cuff.modules.CuffRoi, cuff.addShoulder()
+    roi = roiModule.placeRoi(volume, location(cuff.shoulder.headRas))
+    assert not roiModule.wasLeftBehind(roi, volume)
+    matrix = cuff.shoulder.ijkToRas.copy()
+    matrix[:3, 3] += matrix[:3, 0] * (volume.GetImageData().GetDimensions()[0] - 1)
+    matrix[:3, 0] *= -1  # as Slicer turns a left-handed grid round when it loads a scene
+    volume.SetIJKToRASMatrix(cuff.slicer.util.vtkMatrixFromArray(matrix))
+    assert not roiModule.wasLeftBehind(roi, volume)
+    matrix[:3, 3] += 2.0
+    volume.SetIJKToRASMatrix(cuff.slicer.util.vtkMatrixFromArray(matrix))
+    assert roiModule.wasLeftBehind(roi, volume)
+    roiModule.placeRoi(volume, location(cuff.shoulder.headRas))
+    cuff.addTransform(np.diag([1.0, -1.0, -1.0, 1.0]), volume)
+    assert roiModule.wasLeftBehind(roi, volume)
+    roi.SetAndObserveTransformNodeID(volume.GetTransformNodeID())  # both moved
+    assert not roiModule.wasLeftBehind(roi, volume)
+
+
 def testRegionComesBackWithTheSceneAsACube(cuff, tmp_path):
     roiModule = cuff.modules.CuffRoi
     roiModule.placeRoi(cuff.addShoulder(), location(cuff.shoulder.headRas))

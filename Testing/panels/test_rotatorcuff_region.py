@@ -63,6 +63,56 @@ def testTheDraggedBoxIsWhatTheNetworkSees(clinic):
     assert roi["edge_mm"] == pytest.approx(70)
 
 
+def moveScan(clinic, millimetres) -> None:
+    """As a registration does: a transform above the scan alone, baked in."""
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = np.eye(4)
+    matrix[:3, 3] = millimetres
+    transform.SetMatrixTransformToParent(clinic.slicer.util.vtkMatrixFromArray(matrix))
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    clinic.volume.HardenTransform()
+
+
+def testABoxThatWasFoundIsLookedForAgainWhereTheScanWasMovedUnderIt(clinic):
+    clinic.locate()
+    clinic.classify()
+    searches = clinic.count("locate")
+    moveScan(clinic, (20, 0, -15))
+    assert "Found" not in clinic.ui.regionStatusLabel.text and "Placed" not in clinic.ui.regionStatusLabel.text
+    clinic.waitFor(lambda: clinic.count("locate") == searches + 1)
+    message = clinic.location()
+    message["roi"]["centre_lps_mm"] = (TO_LPS @ (np.array(clinic.shoulder.headRas) + [20, 0, -15])).tolist()
+    clinic.client.result.emit(clinic.sent("locate")[0], message)
+    assert clinic.roiCentre() == pytest.approx(np.array(clinic.shoulder.headRas) + [20, 0, -15], abs=0.01)
+    assert clinic.ui.regionStatusLabel.text == "Found"
+    clinic.start()
+    assert clinic.sent("classify")[1]["roi"]["centre_lps_mm"] == pytest.approx(message["roi"]["centre_lps_mm"])
+
+
+@pytest.mark.parametrize("millimetres", [(20, 0, -15), (500, 0, 0)])
+def testABoxThatTheScanWasMovedAwayFromIsNotWhatTheNetworkSees(clinic, millimetres):
+    clinic.locate()
+    moveScan(clinic, millimetres)
+    job = clinic.start()
+    assert clinic.sent("classify")[1]["roi"] is None
+    region = clinic.location()["roi"]
+    region["centre_lps_mm"] = (TO_LPS @ (np.array(clinic.shoulder.headRas) + millimetres)).tolist()
+    clinic.answer(job, classification={"roi": {**region, "automatic": True, "confidence": 0.9}})
+    assert clinic.roiCentre() == pytest.approx(np.array(clinic.shoulder.headRas) + millimetres, abs=0.01)
+    assert clinic.ui.regionStatusLabel.text == "Found" and not clinic.ui.outdatedLabel.visible
+
+
+def testABoxOfThePersonsOwnStaysWhereTheScanIsMoved(clinic):
+    clinic.locate()
+    clinic.moveRoi(r=3)
+    centre = clinic.roiCentre()
+    moveScan(clinic, (5, 0, 0))
+    clinic.host.process_events(0.5)
+    assert clinic.count("locate") == 1 and clinic.roiCentre() == pytest.approx(centre)
+    clinic.start()
+    assert clinic.sent("classify")[1]["roi"]["centre_lps_mm"] == pytest.approx(TO_LPS @ centre)
+
+
 def testTheRecordSaysWhoHasPlacedTheBox(clinic):
     clinic.locate(confidence=0.8)
     region = clinic.classify().classification.roi
