@@ -56,6 +56,7 @@ def cardHtml(package):
         (_("Training data"), package.training_data),
         (_("Labels"), ", ".join(_field(label, "name") for label in package.labels)),
         (_("Threshold"), f"{package.operating_threshold:g}"),
+        (_("In scans that it is not sure of"), _lowestText(package)),
         *(
             (_("Measured, {scans}").format(scans=scans) if scans else _("Measured"), figures)
             for scans, figures in performance_texts(package.performance or {})
@@ -66,6 +67,13 @@ def cardHtml(package):
     lines = [f"<b>{_text(package.title)}</b> {_text(package.version)}"]
     lines += [f"<b>{_text(name)}:</b> {_text(value)}" for name, value in rows if value]
     return "".join(f'<p style="margin: 0 0 4px 0">{line}</p>' for line in lines)
+
+
+def _lowestText(package):
+    lowest = getattr(package, "lowest_threshold", None)
+    if not lowest:
+        return ""
+    return _("lowered to half of the Dice that it expects, down to {lowest}").format(lowest=f"{lowest:g}")
 
 
 def _field(record, name):

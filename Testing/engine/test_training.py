@@ -182,9 +182,9 @@ def test_threshold_that_fits_the_probability_is_chosen(cases) -> None:
             # Probability .62 in the ball and .56 round it: only thresholds between them are right.
             return torch.logit(torch.where(image.float() > 0.45, 0.625, 0.555))
 
-    threshold, figures = choose_threshold(Known(), cases)
-    assert threshold == 0.6
-    assert figures["dice"] > 0.93  # a small ball, smooth on the finer grid that the threshold is judged on
+    chosen = choose_threshold(Known(), cases)
+    assert (chosen.threshold, chosen.lowest) == (0.6, None)
+    assert chosen.figures["dice"] > 0.93  # a small ball, smooth on the finer grid that the threshold is judged on
 
 
 def test_summary_keeps_bleed_scans_and_bleed_free_ones_apart() -> None:

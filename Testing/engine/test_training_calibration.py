@@ -90,7 +90,7 @@ def test_the_card_says_what_the_validation_cases_chose(cubes) -> None:
     task = RotatorCuffTask(TrainingSettings.from_preset("default", TINY), device="cpu")
     weights = TrainingResult(build_network(task.architecture()).state_dict(), 1, {})
     for cases, chosen in ((FEWEST_CASES, "epoch, scale of the logits, operating point"), (5, "epoch, operating point")):
-        card = task.operating_point(weights, cubes[:cases])[1]
+        card = task.operating_point(weights, cubes[:cases]).performance
         assert card["validation"]["data"].endswith(f"they chose: {chosen}")
 
 

@@ -24,7 +24,7 @@ from radiologycnn.training.hemorrhage.cases import prepare_case, save_case
 from radiologycnn.training.hemorrhage.run import cache_name, preprocessing_of
 from radiologycnn.training.hemorrhage.settings import TrainingSettings
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop, architecture_of
-from radiologycnn.training.packages import ModelName, NetworkRecord, describe
+from radiologycnn.training.packages import ModelName, NetworkRecord, OperatingPoint, describe
 
 
 def prepared_on_grid(learning: Learning[ScanCase], settings: TrainingSettings) -> list[list[Path]]:
@@ -98,7 +98,7 @@ class CnnDsSegmenter(Segmenter):
         )
         model = ModelName(self.name.replace("_", "-"), title=self.title)
         trained = NetworkRecord(HEMORRHAGE_TASK, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()])
-        record = describe(model, trained, settings, learning.description, self.simulated, threshold, {})
+        record = describe(model, trained, settings, learning.description, self.simulated, OperatingPoint(threshold))
         save_package(packaged, result.state_dict, record)
 
 

@@ -30,7 +30,7 @@ from radiologycnn.rotatorcuff.repeats import RepeatRequest
 from radiologycnn.rotatorcuff.tear_classes import TEAR_VERSUS_NONE, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.checkpoints import CHECKPOINT_NAME, LOG_NAME, logged_seconds
-from radiologycnn.training.packages import ModelName, NetworkRecord, describe
+from radiologycnn.training.packages import ModelName, NetworkRecord, OperatingPoint, describe
 from radiologycnn.training.rotatorcuff.cases import prepare_case, save_case
 from radiologycnn.training.rotatorcuff.run import cache_name
 from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
@@ -178,7 +178,7 @@ class TrainedTearClassifier(PackagedTearClassifier):
         model = ModelName(self.name.replace("_", "-"), title=self.title)
         preprocessing = settings.preprocessing().to_dict()
         trained = NetworkRecord(ROTATOR_CUFF_TASK, self.architecture, preprocessing, class_records())
-        record = describe(model, trained, settings, learning.description, self.simulated, 0.5, {})
+        record = describe(model, trained, settings, learning.description, self.simulated, OperatingPoint(0.5))
         save_package(packaged, result.state_dict, record)
 
 

@@ -90,6 +90,7 @@ class _Segment(ScanCommand["HemorrhageSegmenter", "SegmentationResult"]):
             "lesions": len(measured.lesions),
             **(several if len(measured.totals) > 1 else {}),
             "threshold": result.threshold,
+            **({} if result.expected_dice is None else {"expected_dice": result.expected_dice}),
         }
 
     def words(self, result: SegmentationResult) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.errors import InputError
+from radiologycnn.hemorrhage.expected_overlap import doubt_note, expected_dice, threshold_of_scan
 from radiologycnn.hemorrhage.head_check import check_head_ct
 from radiologycnn.hemorrhage.labels import LabelDefinition
 from radiologycnn.hemorrhage.measurements import measure
@@ -45,6 +46,8 @@ class SegmentationResult:
         notes: sentences for the person, to be shown beside the result.
         provenance: JSON-able: versions, model and its hash, device, preprocessing, seconds per stage.
         labels: what the mask's values mean.
+        expected_dice: of the best outline by the network's own probabilities; None of models of which it is not known
+            that these can be trusted (``lowest_threshold``).
     """
 
     probability_map: ProbabilityMap
@@ -54,6 +57,7 @@ class SegmentationResult:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     labels: tuple[LabelDefinition, ...]
+    expected_dice: float | None = None
 
     @property
     def probability(self) -> np.ndarray:
@@ -126,7 +130,8 @@ class HemorrhageSegmenter(LoadedModel):
 
         Args:
             volume: a head CT in HU.
-            threshold: probability from which a voxel is in the mask; the model's operating threshold where None.
+            threshold: probability from which a voxel is in the mask; where None the model's operating threshold, which
+                a model with a ``lowest_threshold`` lowers in scans that it is not sure of.
             progress: called with a fraction of the whole, 0-1, and the stage's name.
             cancelled: asked between stages and between layers of the network.
             log: called with a sentence at each fall-back; the same sentences are in the result's notes.
@@ -137,9 +142,7 @@ class HemorrhageSegmenter(LoadedModel):
             ResourceError: not enough memory, on the CPU either.
             Cancelled: as ``cancelled`` said.
         """
-        if threshold is None:
-            threshold = self.package.operating_threshold
-        if not 0 < threshold < 1:
+        if threshold is not None and not 0 < threshold < 1:
             raise InputError("bad-threshold", f"The threshold {threshold:g} is not between 0 and 1.", "Use 0.5, say.")
         notes = self._first_notes(volume)
         stages = Stages(progress, cancelled)
@@ -152,7 +155,11 @@ class HemorrhageSegmenter(LoadedModel):
         notes += outcome.fall_backs
         stages.begin(_PREDICTED, "Mapping the result onto the scan")
         # At the model's own threshold, so that types do not depend on where a person moves theirs.
-        settled = settle_types(outcome.value, self.package.operating_threshold, voxel_ml(network_input.ijk_to_lps))
+        operating, lowest = self.package.operating_threshold, self.package.lowest_threshold
+        settled = settle_types(outcome.value, operating, voxel_ml(network_input.ijk_to_lps))
+        expected = None if lowest is None else expected_dice(settled.max(axis=0))
+        if threshold is None:
+            threshold = operating if lowest is None else threshold_of_scan(operating, lowest, expected)
         probability_map = ProbabilityMap(network_input, settled)
         crop, box = probability_map.above(min(PROBABILITY_FLOOR, threshold))
         mask = np.zeros(volume.array.shape, np.uint8)
@@ -160,12 +167,21 @@ class HemorrhageSegmenter(LoadedModel):
         stages.begin(_MAPPED, "Measuring")
         measurements = measure(mask, volume, self.labels, midline=prepared.midline, within=box)
         seconds = stages.end()
+        if expected is not None and measurements.lesions:
+            notes += filter(None, [doubt_note(expected, threshold, operating)])
 
         provenance = self._provenance(
             volume, outcome, seconds, threshold=threshold, preprocessing=self.preprocessing.to_dict()
         )
         return SegmentationResult(
-            probability_map, mask, threshold, measurements, tuple(dict.fromkeys(notes)), provenance, self.labels
+            probability_map,
+            mask,
+            threshold,
+            measurements,
+            tuple(dict.fromkeys(notes)),
+            provenance,
+            self.labels,
+            expected,
         )
 
     def _prepare(self, volume: Volume, stages: Stages) -> PreparedHead:

@@ -33,6 +33,7 @@ def report_record(result: SegmentationResult, volume: Volume) -> dict[str, Any]:
     return {
         "measurements": result.measurements.to_dict(),
         "threshold": result.threshold,
+        "expected_dice": result.expected_dice,
         "labels": [label.to_dict() for label in result.labels],
         "notes": list(result.notes),
         "grid": {

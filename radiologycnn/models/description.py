@@ -65,6 +65,13 @@ def description_problems(description: Any) -> list[str]:
     threshold = description.get("operating_threshold")
     if isinstance(threshold, int | float) and not 0 < threshold < 1:
         problems.append('"operating_threshold" must lie between 0 and 1.')
+    lowest = description.get("lowest_threshold")
+    if lowest is not None and (
+        isinstance(lowest, bool)
+        or not isinstance(lowest, int | float)
+        or not 0 < lowest <= (threshold if isinstance(threshold, int | float) else 1)
+    ):
+        problems.append('"lowest_threshold" must lie between 0 and the operating threshold, or be left out.')
     if "architecture" in description:
         problems += architecture_problems(description["architecture"])
     if isinstance(description.get("labels"), list):

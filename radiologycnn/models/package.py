@@ -41,6 +41,8 @@ class ModelPackage:
         preprocessing: what the task's preprocessing takes.
         labels: one record a label: value, name, color_rgb, and SNOMED CT codes as category, type, region.
         operating_threshold: probability from which a voxel belongs to the label, 0-1.
+        lowest_threshold: down to which the threshold follows what the network expects of a scan, see
+            :mod:`radiologycnn.hemorrhage.expected_overlap`; None where it is the same for all scans.
         licence, intended_use, training_data: sentences for the person.
         simulated: trained on simulated scans; wherever results show, this is said.
         performance: measured figures by name, with the data that they were measured on.
@@ -60,6 +62,7 @@ class ModelPackage:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[Mapping[str, Any], ...] = ()
     operating_threshold: float = 0.5
+    lowest_threshold: float | None = None
     licence: str = ""
     intended_use: str = ""
     training_data: str = ""

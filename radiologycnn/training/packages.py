@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,21 @@ class ModelName:
     @property
     def folder(self) -> str:
         return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """From which probability on a model finds something, and how good it is there.
+
+    Attributes:
+        threshold, lowest: ``operating_threshold`` and ``lowest_threshold`` of
+            :class:`radiologycnn.models.package.ModelPackage`.
+        performance: measured figures, JSON-able; empty for none.
+    """
+
+    threshold: float
+    performance: dict[str, Any] = field(default_factory=dict)
+    lowest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +108,7 @@ def describe(
     settings: CommonSettings,
     training_data: str,
     simulated: bool,
-    threshold: float,
-    performance: Mapping[str, Any],
+    point: OperatingPoint,
 ) -> dict[str, Any]:
     """The ``model.json`` record, see :class:`radiologycnn.models.package.ModelPackage`.
 
@@ -102,8 +116,6 @@ def describe(
         settings: that it was trained with.
         training_data: what it learned from, in words.
         simulated: whether these were simulated scans, which decides what it may be used for.
-        threshold: the operating point, a probability.
-        performance: measured figures, JSON-able; empty for none.
     """
     if settings.frozen != "none":
         training_data += (
@@ -117,11 +129,12 @@ def describe(
         "architecture": dict(network.architecture),
         "preprocessing": dict(network.preprocessing),
         "labels": [dict(label) for label in network.labels],
-        "operating_threshold": threshold,
+        "operating_threshold": point.threshold,
+        **({} if point.lowest is None else {"lowest_threshold": point.lowest}),
         "licence": LICENCE,
         "intended_use": DEMONSTRATION if simulated else RESEARCH_ONLY,
         "training_data": training_data,
         "simulated": simulated,
-        "performance": dict(performance),
+        "performance": dict(point.performance),
         "training_settings": settings.to_dict(),
     }

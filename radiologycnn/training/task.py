@@ -26,6 +26,7 @@ from radiologycnn.training.packages import (
     TEST_SEED_OFFSET,
     ModelName,
     NetworkRecord,
+    OperatingPoint,
     check_model_name,
     describe,
     mark_of,
@@ -173,7 +174,7 @@ class TrainingTask(ABC):
             )
 
     @abstractmethod
-    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> OperatingPoint:
         """The model's threshold by its validation cases, and their figures for its card."""
 
     @abstractmethod
@@ -290,17 +291,17 @@ class TrainingTask(ABC):
         Args:
             export: add the network for machines without torch.
         """
-        threshold, performance = self.operating_point(result, validation)
+        point = self.operating_point(result, validation)
         titled = replace(model, title=model.title or self.default_title())
         network = NetworkRecord(self.name, self.architecture(), self.preprocessing_record(), self.label_records())
 
         def written() -> ModelPackage:
-            record = describe(titled, network, self.settings, source, self.simulated, threshold, performance)
+            record = describe(titled, network, self.settings, source, self.simulated, point)
             return save_package(folder, result.state_dict, record)
 
         package = written()
         if test:
-            performance["test"] = self.tested(package, test, self.settings.seed + TEST_SEED_OFFSET, progress)
+            point.performance["test"] = self.tested(package, test, self.settings.seed + TEST_SEED_OFFSET, progress)
             package = written()
         if export:
             package, note = export_if_possible(package)

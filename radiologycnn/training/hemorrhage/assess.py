@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from radiologycnn.evaluation.label_scores import label_overlaps, rounded_scores, score_labels
 from radiologycnn.evaluation.segmentation_metrics import overlap
+from radiologycnn.hemorrhage.expected_overlap import expected_dice, threshold_of_scan
 from radiologycnn.hemorrhage.inference import HemorrhageSegmenter
 from radiologycnn.hemorrhage.labels import BLEED_TYPES
 from radiologycnn.hemorrhage.thresholding import mask_from_probability
@@ -33,6 +35,29 @@ PAPER_THRESHOLD = 0.5
 """Of Arab 2020, for all cases alike."""
 
 
+LOWEST_THRESHOLD = 0.1
+"""Down to which a model's threshold may follow what it expects of a scan."""
+FEWEST_BLEEDS = 30
+"""Cases with a bleed that must show that following helps."""
+
+
+@dataclass(frozen=True)
+class ChosenThreshold:
+    """From which probability on a voxel is blood.
+
+    Attributes:
+        threshold: the model's operating threshold.
+        lowest: down to which it follows what the model expects of a scan
+            (:func:`radiologycnn.hemorrhage.expected_overlap.threshold_of_scan`); None where it is the same for all.
+        figures: at it ``dice``, the mean over cases with a bleed, and ``invented_ml``, the median of others; one of
+            which no case can tell is left out.
+    """
+
+    threshold: float
+    lowest: float | None
+    figures: Mapping[str, float]
+
+
 @torch.no_grad()
 def choose_threshold(
     network: nn.Module,
@@ -40,47 +65,74 @@ def choose_threshold(
     device: str = "cpu",
     threads: int = AUTOMATIC_THREADS,
     among: Sequence[float] = THRESHOLDS,
-) -> tuple[float, dict[str, float]]:
+    follow: bool = True,
+) -> ChosenThreshold:
     """The threshold with the best mean Dice on prepared cases, less 0.02 for each invented mL in bleed-free ones.
 
-    Where the network tells types apart, any of them is blood here; see :func:`score_types` for each. Comparisons of
-    methods have a rule of their own, :mod:`radiologycnn.baselines.operating_point`, which says why.
+    It follows what the network expects of a scan where, by the same measure, that is better on enough cases. Without a
+    bleed among them it is the paper's. Where the network tells types apart, any of them is blood here, and the
+    threshold follows nothing; see :func:`score_types` for each. Comparisons of methods have a rule of their own,
+    :mod:`radiologycnn.baselines.operating_point`, which says why.
 
     Args:
         threads: that read the cases ahead, as the setting ``loading_threads``.
         among: thresholds to choose from; 0.5 must be one of them.
-
-    Returns:
-        The threshold, and at it ``dice``, the mean over cases with a bleed, and ``invented_ml``, the median of others;
-        one of which no case can tell is left out. Without a bleed the threshold is the paper's.
+        follow: False for a threshold that is the same for all scans.
     """
     network.eval()
-    scores = {t: [] for t in among}
-    invented = {t: [] for t in among}
+    cases: list[_JudgedCase] = []
     with each_in_advance(paths, load_case, threads, device) as loaded:
         for case in loaded:
             image = torch.from_numpy(case.image).float()[None, None].to(device)
             with mixed_precision(device):
                 logits = network(image)
+            on_grid = torch.sigmoid(logits.float())
+            follow = follow and len(on_grid[0]) == 1
             # Twice as fine, as the scan's own grid is finer still: a low threshold also moves the boundary outwards.
-            probability = functional.interpolate(torch.sigmoid(logits.float()), scale_factor=2, mode="trilinear")
+            probability = functional.interpolate(on_grid, scale_factor=2, mode="trilinear")
             probability = probability[0].amax(0).cpu().numpy()
             mask = case.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
-            bleeds = mask.any()
-            for t in among:
+            expected = expected_dice(on_grid.cpu().numpy())
+            followed = threshold_of_scan(1.0, LOWEST_THRESHOLD, expected)
+            figures = {}
+            for t in {*among, followed}:
                 found = probability >= t
-                if bleeds:
-                    scores[t].append(overlap(found, mask).dice)
-                else:
-                    invented[t].append(float(found.sum()) * case.voxel_ml / 8)
-    value = {t: np.mean(scores[t] or [0]) - 0.02 * np.mean(invented[t] or [0]) for t in among}
-    best = max(value, key=value.get) if any(scores.values()) else PAPER_THRESHOLD
-    figures = {}
-    if scores[best]:
-        figures["dice"] = float(np.mean(scores[best]))
-    if invented[best]:
-        figures["invented_ml"] = float(np.median(invented[best]))
-    return best, figures
+                figures[t] = overlap(found, mask).dice if mask.any() else float(found.sum()) * case.voxel_ml / 8
+            cases.append(_JudgedCase(bool(mask.any()), expected, figures))
+    if not any(case.bleeds for case in cases):
+        return ChosenThreshold(PAPER_THRESHOLD, None, _figures(cases, PAPER_THRESHOLD, None))
+    best = max(among, key=lambda t: _value(cases, t, None))
+    enough = follow and sum(case.bleeds for case in cases) >= FEWEST_BLEEDS
+    lowest = LOWEST_THRESHOLD if enough and _value(cases, best, LOWEST_THRESHOLD) > _value(cases, best, None) else None
+    return ChosenThreshold(best, lowest, _figures(cases, best, lowest))
+
+
+@dataclass(frozen=True)
+class _JudgedCase:
+    """Of a case, by threshold: its Dice where it bleeds, the invented mL where it does not."""
+
+    bleeds: bool
+    expected: float
+    figures: Mapping[float, float]
+
+    def at(self, operating: float, lowest: float | None) -> float:
+        return self.figures[operating if lowest is None else threshold_of_scan(operating, lowest, self.expected)]
+
+
+def _sorted(cases: Sequence[_JudgedCase], operating: float, lowest: float | None) -> tuple[list[float], list[float]]:
+    """Dice of the cases that bleed, and invented mL of the others."""
+    return tuple([case.at(operating, lowest) for case in cases if case.bleeds is bleeds] for bleeds in (True, False))
+
+
+def _value(cases: Sequence[_JudgedCase], operating: float, lowest: float | None) -> float:
+    dice, invented = _sorted(cases, operating, lowest)
+    return float(np.mean(dice or [0]) - 0.02 * np.mean(invented or [0]))
+
+
+def _figures(cases: Sequence[_JudgedCase], operating: float, lowest: float | None) -> dict[str, float]:
+    dice, invented = _sorted(cases, operating, lowest)
+    figures = {"dice": float(np.mean(dice))} if dice else {}
+    return figures | ({"invented_ml": float(np.median(invented))} if invented else {})
 
 
 @torch.no_grad()

@@ -42,6 +42,7 @@ from radiologycnn.training.hemorrhage.cases import (
 from radiologycnn.training.hemorrhage.settings import TrainingSettings, architecture_of
 from radiologycnn.training.hemorrhage.trainer import SegmentationLoop
 from radiologycnn.training.loop import TrainingResult
+from radiologycnn.training.packages import OperatingPoint
 from radiologycnn.training.task import Figure, TrainingTask
 
 
@@ -139,12 +140,14 @@ class HemorrhageTask(TrainingTask):
             return self.negative
         return str(1 + sizes[1:].argmax()) if self.settings.types else "bleed"
 
-    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> OperatingPoint:
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
         judged = {"device": self.device, "threads": self.settings.loading_threads}
-        among = (PAPER_THRESHOLD,) if self.settings.preset == "paper" else THRESHOLDS
-        threshold, figures = choose_threshold(network.to(self.device), validation, among=among, **judged)
+        papers = self.settings.preset == "paper"
+        among = (PAPER_THRESHOLD,) if papers else THRESHOLDS
+        chosen = choose_threshold(network.to(self.device), validation, among=among, follow=not papers, **judged)
+        figures = chosen.figures
         kind = counted(len(validation), "simulated scan" if self.simulated else "case")
         bleeds = "" if "dice" in figures else ", none with a bleed"
         card: dict[str, Any] = {"data": f"{kind}{bleeds}, on the network's grid"}
@@ -152,8 +155,8 @@ class HemorrhageTask(TrainingTask):
             if figure in figures:
                 card[name] = round(figures[figure], 3)
         if self.settings.types:
-            card["types"] = score_types(network, validation, threshold, **judged)
-        return threshold, {"validation": card}
+            card["types"] = score_types(network, validation, chosen.threshold, **judged)
+        return OperatingPoint(chosen.threshold, {"validation": card}, chosen.lowest)
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         rows = assess(

@@ -18,7 +18,7 @@ from radiologycnn.rotatorcuff.tear_classes import TEAR_CLASSES, class_records
 from radiologycnn.tasks import ROTATOR_CUFF_TASK
 from radiologycnn.training.case_set import CaseSet
 from radiologycnn.training.loop import TrainingResult
-from radiologycnn.training.packages import weights_of
+from radiologycnn.training.packages import OperatingPoint, weights_of
 from radiologycnn.training.rotatorcuff.assess import (
     assess,
     choose_threshold,
@@ -159,9 +159,9 @@ class RotatorCuffTask(TrainingTask):
     def teaches_nothing(self, kinds: Set[str]) -> bool:
         return len(kinds) == 1  # whatever the scan, the answer would be this class
 
-    def operating_point(self, result: TrainingResult, validation: list[Path]) -> tuple[float, dict[str, Any]]:
+    def operating_point(self, result: TrainingResult, validation: list[Path]) -> OperatingPoint:
         if not validation:  # as in the paper
-            return 0.5, {}
+            return OperatingPoint(0.5)
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
         true, probabilities = class_probabilities(
@@ -172,12 +172,11 @@ class RotatorCuffTask(TrainingTask):
         calibrated = self.settings.calibrate and len(validation) >= FEWEST_CASES
         chosen = ["epoch"] * (self.settings.keep == "best") + ["scale of the logits"] * calibrated
         chosen_words = ", ".join([*chosen, "operating point"])
-        return threshold, {
-            "validation": {
-                "data": f"{counted(len(validation), kind)}, prepared as for training; they chose: {chosen_words}",
-                **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
-            }
+        card = {
+            "data": f"{counted(len(validation), kind)}, prepared as for training; they chose: {chosen_words}",
+            **{key.removeprefix("validation_"): round(value, 3) for key, value in result.figures.items()},
         }
+        return OperatingPoint(threshold, {"validation": card})
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         rows = assess(
