@@ -62,6 +62,8 @@ def write_splits(folder: Path, splits: dict[str, str]) -> None:
 def test_twenty_corrections_of_a_kind_that_the_model_misses(model, tmp_path) -> None:
     """Old bleeds, darker than brain: the base misses them, the improved model finds them in cases it never saw."""
     corrected_folder(tmp_path / "data", 20, OLD_HU)
+    described = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps({**described, "lowest_threshold": 0.1}))
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     stages: list[str] = []
     record = improve_model(
@@ -88,6 +90,7 @@ def test_twenty_corrections_of_a_kind_that_the_model_misses(model, tmp_path) -> 
     assert (card["cases"], card["raters"]) == (15, ["ab", "cd"])
     assert card["held_out_dice"]["after"] > card["held_out_dice"]["before"]
     assert package.simulated
+    assert package.lowest_threshold is None, "nobody knows whether its probabilities can be trusted"
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
     # what it learned from cannot be held out the next time

@@ -54,6 +54,8 @@ def write_improved(
         f"dice_mean_of_{base.id}": round(record["before"]["dice"], 4),
     }
     description = base.read_description()
+    # Whether the probabilities can still be trusted is not known: the held-out cases are too few to say.
+    description.pop("lowest_threshold", None)
     description.update(
         version=version,
         title=f"{base.title.split(_TITLE_SIGN)[0]}{_TITLE_SIGN}{learned['cases']} cases",
