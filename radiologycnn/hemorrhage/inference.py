@@ -157,7 +157,9 @@ class HemorrhageSegmenter(LoadedModel):
         # At the model's own threshold, so that types do not depend on where a person moves theirs.
         operating, lowest = self.package.operating_threshold, self.package.lowest_threshold
         settled = settle_types(outcome.value, operating, voxel_ml(network_input.ijk_to_lps))
-        expected = None if lowest is None else expected_dice(settled.max(axis=0))
+        expected = None
+        if lowest is not None:
+            expected = expected_dice(settled[0] if len(settled) == 1 else settled.max(axis=0))
         if threshold is None:
             threshold = operating if lowest is None else threshold_of_scan(operating, lowest, expected)
         probability_map = ProbabilityMap(network_input, settled)
