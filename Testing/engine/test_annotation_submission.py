@@ -20,7 +20,7 @@ from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.records import Decision, Mask
 from radiologycnn.annotation.settled import raters_of_dataset, settle_all
 from radiologycnn.annotation.store import AnnotationStore
-from radiologycnn.errors import ResourceError
+from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.images import read_volume
 from radiologycnn.training.improvement.corrections import read_corrections
 
@@ -211,3 +211,25 @@ def test_reader_who_cannot_write_is_told_what_is_missing(tmp_path: Path, monkeyp
             f"The folder {tmp_path} cannot be written: Read-only file system.",
         )
     assert store.has_submitted and settle_all(tmp_path) == () and not store.has_submitted
+
+
+def test_nothing_is_begun_in_the_place_of_a_folder_that_cannot_be_reached(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "drive" / "annotations", tmp_path / "elsewhere"
+    store = opened(folder)
+    store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
+    folder.parent.rename(elsewhere)
+    message = {"model": "m-1.0.0", "threshold": 0.5, "provenance": {"model_sha256": "0"}}
+    for write in (
+        lambda: store.submit_remark("case-0001", "thin rim", 2.0),
+        lambda: store.submit("case-0001", Decision("flagged")),
+        lambda: store.submit_network("case-0001", mask_of("network", 1), message),
+        lambda: AnnotationStore(folder, "ab", opens=False),  # as the process that makes the files
+    ):
+        with pytest.raises(InputError, match=r"annotations cannot be reached\."):
+            write()
+    assert [problem["code"] for problem in store.settle()] == ["dataset-gone"]
+    assert not folder.parent.exists()
+    elsewhere.rename(folder.parent)
+    store.submit_remark("case-0001", "thin rim", 2.0)
+    assert store.settle() == [] and store.annotation("case-0001").comment == "thin rim"
+    assert store.annotation("case-0001").status == "accepted"

@@ -18,12 +18,21 @@ def inlineWriter(qt):
     """A client that does the writer's job in this process, a turn of the event loop after it was asked."""
     from radiologycnn.worker.annotation_jobs import settle_annotations
     from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+    from RadiologyCNNLib.WorkerError import WorkerError
 
     class InlineWriter(AnswerlessClient):
         def request(self, cmd, **fields) -> str:
             job = super().request(cmd, **fields)
-            qt.QTimer.singleShot(0, lambda: self.result.emit(job, settle_annotations(None, fields, None, None)))
+            qt.QTimer.singleShot(0, lambda: self._answer(job, fields))
             return job
+
+        def _answer(self, job, fields) -> None:
+            try:
+                message = settle_annotations(None, fields, None, None)
+            except RadiologyCNNError as error:
+                self.failed.emit(job, WorkerError(error.code, error.message, error.hint, ""))
+            else:
+                self.result.emit(job, message)
 
     return InlineWriter()
 

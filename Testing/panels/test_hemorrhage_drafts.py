@@ -159,6 +159,18 @@ def testNetworkDoesNotRunOverStrokesThatCannotBeKept(begun, fullDisk):
     assert np.array_equal(begun.maskOf(), begun.drawn)
 
 
+def testAFolderThatCannotBeReachedIsNamedAndTheCaseWaitsForIt(begun):
+    elsewhere = begun.folder.with_name("elsewhere")
+    begun.folder.rename(elsewhere)
+    begun.press("A")
+    assert begun.caseId == "case-0001" and np.array_equal(begun.maskOf(), begun.drawn)
+    assert "cannot be reached" in begun.ui.messageLabel.text and str(begun.dataset) in begun.ui.messageLabel.text
+    assert not begun.folder.exists()  # no second one is begun in its place
+    elsewhere.rename(begun.folder)
+    begun.press("A")
+    assert begun.states()["case-0001"] == "accepted" and np.array_equal(keptMask(begun), begun.drawn)
+
+
 # Comment and clock
 
 

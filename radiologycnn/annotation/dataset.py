@@ -56,10 +56,11 @@ class AnnotationDataset(TrainingMasks):
         """One case.
 
         Raises:
-            InputError: there is none of that id.
+            InputError: there is none of that id, or the folder cannot be reached.
         """
         record = self.files.read(f"cases/{case_id}.json")
         if record is None:
+            check_reachable(self.folder)
             raise InputError("no-such-case", f"There is no case {case_id}.", "Open the folder again.")
         return Case.from_dict(record)
 
@@ -184,6 +185,17 @@ class AnnotationDataset(TrainingMasks):
     def shown_mask(self, rater: str, case_id: str) -> Path:
         """Where a rater's mask of a case is seen."""
         return self.folder / "masks" / rater / f"{case_id}.nii.gz"
+
+
+def check_reachable(folder: Path) -> None:
+    """Raises InputError where a dataset that was there is not: nothing is begun in its place, as below a drive that is
+    not connected any more."""
+    if not (folder / DATASET_NAME).is_file():
+        raise InputError(
+            "dataset-gone",
+            f"The folder {folder} cannot be reached.",
+            "Connect its drive again, or put the folder back, then try again.",
+        )
 
 
 def check_dataset(folder: Path) -> None:

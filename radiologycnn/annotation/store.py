@@ -35,7 +35,7 @@ import numpy as np
 
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
-from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME
+from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, check_reachable
 from radiologycnn.annotation.former_ids import words_left_behind
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Journal
 from radiologycnn.annotation.json_files import json_bytes
@@ -66,7 +66,7 @@ class AnnotationStore(Submissions):
         problems: what :meth:`settle` could not settle when the folder was opened, and what :meth:`add_scans` tells of.
 
     Args:
-        folder: made where it is not there yet.
+        folder: made where it is not there yet and no store of it is open.
         rater: who writes.
         software: versions of further programs to write down beside RadiologyCNN's, such as Slicer's.
         opens: put right what a process before this one has left; False beside a store of the same rater that is open.
@@ -84,6 +84,8 @@ class AnnotationStore(Submissions):
     ) -> None:
         self.rater = rater_id(rater, _known_raters(Path(folder)))
         self.software = {"radiologycnn": __version__, **(software or {})}
+        if not opens:
+            check_reachable(Path(folder))
         self._make(Path(folder))
         super().__init__(folder)
         self.journal = Journal(self.folder, self.rater)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.annotation.dataset import AnnotationDataset
+from radiologycnn.annotation.dataset import AnnotationDataset, check_reachable
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
 from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import IN_PROGRESS, NETWORK, Annotation, Case, Decision, Mask, utc_now
@@ -66,6 +66,7 @@ class Submissions(AnnotationDataset, ABC):
         before = self.annotation(case_id)
         if before is None:
             return self.submit(case_id, Decision(IN_PROGRESS, seconds=seconds, comment=comment))
+        check_reachable(self.folder)
         about = {"comment": comment, "seconds": round(float(seconds), 1), "decided_at": utc_now()}
         entry = self.journal.add(_REMARK, case_id, about)
         word = _with_remark(before, about)
@@ -78,7 +79,11 @@ class Submissions(AnnotationDataset, ABC):
         """Keep the network's result as ``save_network`` does, later; returns its file, relative to the folder.
 
         A result that is kept already is not written again.
+
+        Raises:
+            InputError, ResourceError: it could not be written.
         """
+        check_reachable(self.folder)
         file = self.network_file(case_id, message)
         if (self.folder / file).is_file():
             self.journal.add(_NETWORK, case_id, {"file": file})
@@ -96,8 +101,13 @@ class Submissions(AnnotationDataset, ABC):
 
         Returns:
             {"case", "code", "message", "hint"} of each word that could not be settled; and, with the code
-            MANIFEST_BEHIND and no case, of ``cases.csv`` where it lacks what raters have said.
+            MANIFEST_BEHIND and no case, of ``cases.csv`` where it lacks what raters have said; or of the folder, where
+            it cannot be reached.
         """
+        try:
+            check_reachable(self.folder)
+        except InputError as error:
+            return [_problem("", error)]
         problems: list[dict[str, str]] = []
         stuck: set[str] = set()
         with self.journal.alone() as is_alone:
