@@ -113,10 +113,14 @@ class EmbeddedEditor(VTKObservationMixin):
         Whether it was saved: a mask that is not in the editor has no history. One that is keeps it while the part is
         folded or the panel is left: nothing was asked when the network was started, and its answer may come then.
         """
-        isHeld = self.widget is not None and self.widget.segmentationNode() is segmentationNode
+        isHeld = self.holds(segmentationNode)
         if isHeld:
             self.widget.saveStateForUndo()
         return isHeld
+
+    def holds(self, segmentationNode) -> bool:
+        """Whether this mask is in the editor, with its history, also while the part is folded."""
+        return self.widget is not None and self.widget.segmentationNode() is segmentationNode
 
     def limitTo(self, minimumHu, maximumHu, isLimited) -> None:
         """Let effects change only voxels within a range of HU, or all."""

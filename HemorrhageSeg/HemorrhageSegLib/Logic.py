@@ -5,8 +5,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from HemorrhageSegLib import ResultPresenter
+from HemorrhageSegLib.MaskOrigin import isAsApplied, maskKey
 from HemorrhageSegLib.ParameterNode import HemorrhageSegParameterNode
-from HemorrhageSegLib.ResultValidity import measuredAt
+from HemorrhageSegLib.ResultValidity import fitsVoxelsOfScan, measuredAt
 from HemorrhageSegLib.SceneResult import SceneResult
 from radiologycnn.errors import InputError, RadiologyCNNError
 from radiologycnn.tasks import HEMORRHAGE_TASK
@@ -37,6 +38,7 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         self.measured = Signal("result")
         self.measuringFailed = Signal("error")
         self.maskAboutToChange = Signal("segmentationNode")
+        self.canBeHadBack = lambda result: False  # whether a mask that is replaced is kept, by Undo or in a dataset
         super().__init__(client)
 
     def getParameterNode(self) -> HemorrhageSegParameterNode:
@@ -87,7 +89,8 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         problem = self.inputProblem(volumeNode)
         if problem:
             raise InputError("unusable-volume", problem)
-        return self.requestMainJob(volumeNode, model=model or None, device=device, threshold=None)
+        about = {"mask_key": _keyOfMask(volumeNode)}
+        return self.requestMainJob(volumeNode, about, model=model or None, device=device, threshold=None)
 
     # Threshold and table
 
@@ -117,6 +120,10 @@ class HemorrhageSegLogic(WorkerJobsLogic):
                 WorkerError("no-volume", _("The scan of this result is no longer there."), _("Load it again."), "")
             )
             return
+        if not fitsVoxelsOfScan(result):
+            text = _("The scan has other slices, rows or columns than when it was segmented.")
+            self.measuringFailed.emit(WorkerError("other-voxels", text, _("Segment again."), ""))
+            return
         folder = VolumeExchange.temporaryFolder()
         job = WorkerJob("measure", str(folder), volumeNode.GetID(), result.segmentationNode.GetID())
         record = result.record
@@ -139,10 +146,22 @@ class HemorrhageSegLogic(WorkerJobsLogic):
 
     def _presentSegmentation(self, job, message) -> None:
         volumeNode, ijkToWorld = job.unchangedScan(message["shape_kji"])
+        self._checkMask(volumeNode, job.about["mask_key"])
         probability = np.load(message["probability"], allow_pickle=False)
         result = self.present(volumeNode, message, probability, ijkToWorld)
         self.forgetJob(job)
         self.finished.emit(result)
+
+    def _checkMask(self, volumeNode, keyBefore) -> None:
+        """Raise an InputError where somebody has corrected the mask since the click, and would lose that."""
+        result = SceneResult.ofVolume(volumeNode)
+        if result is None or maskKey(result) == keyBefore or isAsApplied(result) or self.canBeHadBack(result):
+            return
+        raise InputError(
+            "mask-corrected",
+            _("The mask was corrected by hand while the network worked, so it was not replaced."),
+            _("Segment again to replace it."),
+        )
 
     def present(self, volumeNode, message, probability, ijkToWorld) -> SceneResult:
         """Show a network's answer in the scene, of this run or a kept one; no signal follows."""
@@ -174,3 +193,9 @@ class HemorrhageSegLogic(WorkerJobsLogic):
         ResultPresenter.updateTable(result)
         self.forgetJob(job)
         self.measured.emit(result)
+
+
+def _keyOfMask(volumeNode) -> str | None:
+    """That of a scan's present mask; None without a result."""
+    result = SceneResult.ofVolume(volumeNode)
+    return None if result is None else maskKey(result)

@@ -64,7 +64,8 @@ class RankList:
     def _onFinished(self, kind, message) -> None:
         problems = message["problems"]
         if problems:
-            text = _("{count} cases could not be ranked, such as {case}: {message}")
+            one = _("{case} could not be ranked: {message}")
+            text = _("{count} cases could not be ranked, such as {case}: {message}") if len(problems) > 1 else one
             self._say(text.format(count=len(problems), case=problems[0]["case"], message=problems[0]["message"]))
         else:
             self._say("")

@@ -3,7 +3,7 @@
 import numpy as np
 from slicer.i18n import tr as _
 
-from RadiologyCNNLib.ScanGeometry import liesAt, parentToWorld, spreadIndices
+from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, liesAt, parentToWorld, spreadIndices
 
 
 def scanChanged(result) -> None:
@@ -21,6 +21,15 @@ def wasMovedWithScan(result) -> bool:
     """Whether scan and mask were moved, or stretched, together after the mask was measured."""
     then = result.record.get("measured_at")  # none in scenes of earlier versions
     return then is not None and not np.allclose(then, measuredAt(result), rtol=0, atol=1e-6)
+
+
+def fitsVoxelsOfScan(result) -> bool:
+    """Whether the mask's voxels can be those of its scan; else nothing in them can be measured."""
+    volumeNode = result.volumeNode
+    if result.record.get("warped_places") is not None or hasNonlinearTransform(volumeNode):
+        return True  # measured on the resampled scan, which the worker compares
+    image = volumeNode.GetImageData()
+    return image is not None and list(image.GetDimensions()[::-1]) == list(result.record["shape_kji"])
 
 
 def outdatedReason(result) -> str:

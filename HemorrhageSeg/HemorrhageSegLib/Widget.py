@@ -46,6 +46,7 @@ class HemorrhageSegWidget(PanelWidget):
         self.correct = CorrectSection(self.ui, self.logic, self.results)
         self.results.canTakeBack = lambda: self.correct.isActive
         self.worklist = WorklistSection(self.ui, self)
+        self.logic.canBeHadBack = self._canBeHadBack
         self.results.maskEdited.connect(self.worklist.noteChange)
         self.logic.maskAboutToChange.connect(self.worklist.beforeMaskChange)
         self._setupDatasetParts()
@@ -117,6 +118,10 @@ class HemorrhageSegWidget(PanelWidget):
             self.correct.cleanup()
             self.jobs.abandon()
         super().cleanup()
+
+    def _canBeHadBack(self, result) -> bool:
+        """Whether a corrected mask that is replaced is in Undo, or in the dataset as that of the open case."""
+        return self.correct.editor.holds(result.segmentationNode) or self.worklist.cases.isOfCase(result)
 
     def _onScreenChanged(self) -> None:
         if self._followScreen():

@@ -172,3 +172,46 @@ def testBrokenResultLeavesNoHalfResultBehind(clinic):
     assert clinic.ui.messageLabel.visible
     assert clinic.result is None
     assert clinic.nodeCount() == before
+
+
+def corrected(clinic):
+    """The mask after a correction in another editor than the panel's, as voxels."""
+    node, volume = clinic.result.segmentationNode, clinic.volume
+    mask = clinic.slicer.util.arrayFromSegmentBinaryLabelmap(node, "hemorrhage-1", volume).copy()
+    mask[5:9, 20:40, 20:40] = 1
+    clinic.slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "hemorrhage-1", volume)
+    return mask
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def testAMaskThatIsCorrectedElsewhereWhileTheNetworkWorksIsNotReplaced(clinic, noticed):
+    clinic.segment()
+    job = clinic.start()
+    clinic.host.leave_module()
+    mask = corrected(clinic)
+    if noticed:
+        clinic.waitFor(lambda: clinic.result.record["edited"])
+    clinic.answer(job)
+    node, volume = clinic.result.segmentationNode, clinic.volume
+    assert np.array_equal(clinic.slicer.util.arrayFromSegmentBinaryLabelmap(node, "hemorrhage-1", volume), mask)
+    assert clinic.result.record["edited"]
+    assert "corrected by hand while the network worked" in clinic.ui.messageLabel.text
+    clinic.waitFor(lambda: clinic.words == "53.3 mL")
+
+
+def testACorrectionThatThePersonHasGivenUpBeforeTheRunIsReplaced(clinic, monkeypatch):
+    monkeypatch.setattr(clinic.slicer.util, "confirmOkCancelDisplay", lambda *arguments: True)
+    clinic.segment()
+    corrected(clinic)
+    clinic.waitFor(lambda: clinic.result.record["edited"])
+    clinic.answer(clinic.start())
+    assert clinic.words == "27.4 mL" and not clinic.result.record["edited"]
+
+
+def testNothingIsMeasuredInAScanThatWasCroppedSince(clinic):
+    clinic.segment()
+    clinic.slicer.util.updateVolumeFromArray(clinic.volume, clinic.head.array[3:].copy())
+    clinic.ui.thresholdSlider.value = 0.8
+    clinic.waitFor(lambda: "could not be updated" in clinic.ui.tableStatusLabel.text)
+    assert not clinic.count("measure") and "other slices" in clinic.ui.tableStatusLabel.text
+    assert clinic.tableCells() == []
