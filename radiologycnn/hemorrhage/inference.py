@@ -169,8 +169,8 @@ class HemorrhageSegmenter(LoadedModel):
         stages.begin(_MAPPED, "Measuring")
         measurements = measure(mask, volume, self.labels, midline=prepared.midline, within=box)
         seconds = stages.end()
-        if expected is not None and measurements.lesions:
-            notes += filter(None, [doubt_note(expected, threshold, operating)])
+        if expected is not None and measurements.lesions and (doubt := doubt_note(expected, threshold, operating)):
+            notes.append(doubt)
 
         provenance = self._provenance(
             volume, outcome, seconds, threshold=threshold, preprocessing=self.preprocessing.to_dict()
