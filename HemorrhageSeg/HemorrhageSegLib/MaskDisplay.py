@@ -52,12 +52,13 @@ class MaskDisplay:
         if isSame:
             return
         for result in results:
-            isOwn = result.isOf(volumeNode)
-            display = result.segmentationNode.GetDisplayNode()
-            if display is not None:
-                display.SetVisibility(isOwn)
-            if not isOwn:
-                SkullRendering.setVisible(result, False)
+            _setEye(result, result.isOf(volumeNode))
+
+    def turnAway(self) -> None:
+        """No scan is on the screen until the next one is there: nor is any bleed."""
+        self._turnedTo = ""
+        for result in SceneResult.ofScene():
+            _setEye(result, False)
 
     def update(self) -> None:
         """The result or the parameters were changed."""
@@ -91,3 +92,12 @@ class MaskDisplay:
         if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
             self._centredOn = result.segmentationNode  # once: the person may have turned the view since
             slicer.util.resetThreeDViews()
+
+
+def _setEye(result, isSeen) -> None:
+    """Show or hide a result as the eye in the Data module does; the skull comes with the surface."""
+    display = result.segmentationNode.GetDisplayNode()
+    if display is not None:
+        display.SetVisibility(isSeen)
+    if not isSeen:
+        SkullRendering.setVisible(result, False)

@@ -53,7 +53,7 @@ class ResultSection:
         logic.finished.connect(lambda finished: self.watch.accept(finished.volumeNode))
         self.actions = ResultActions(ui, self, showMessage)
         self._table = LesionTable(ui.lesionTable, lambda: self.result)
-        self._display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange, ui.showSkullCheckBox)
+        self.display = MaskDisplay(lambda: (self.result, self._parameterNode), self._ownChange, ui.showSkullCheckBox)
         # 36 points and more can be read from two metres
         ui.totalLabel.setFont(scaledFont(ui.totalLabel.font, 4.0, atLeastPoints=36.0))
         ui.abcLabel.setFont(scaledFont(ui.abcLabel.font, 1.25, isBold=False))
@@ -82,7 +82,7 @@ class ResultSection:
         self._parameterNode = parameterNode
         if parameterNode is None:
             self._measureTimer.stop()
-            self._display.forget()
+            self.display.forget()
             self._editWatch.watch(None)
             self.watch.forget()
             self.brainWindow.forget()
@@ -110,7 +110,7 @@ class ResultSection:
             if result is not None:
                 parameters.threshold = _onSlider(result.record["threshold"])
         self._editWatch.watch(result.segmentationNode if result else None)
-        self._display.turnTo(volumeNode)
+        self.display.turnTo(volumeNode)
         self.watch.watch(volumeNode)
         self.brainWindow.setVolume(volumeNode)
         if result is None or result.measurements is not None:
@@ -119,7 +119,7 @@ class ResultSection:
         else:  # the mask was changed while it was not watched, or just before the scene was saved
             self._show(result, result.totalMl())
             self._measureTimer.start()
-        self._display.update()
+        self.display.update()
         self.resultShown.emit(result)
         if isEdited:
             self.maskEdited.emit(result)
@@ -132,7 +132,7 @@ class ResultSection:
         threshold = self._parameterNode.threshold
         if result.canThreshold and abs(result.record["threshold"] - threshold) > THRESHOLD_TOLERANCE:
             self._applyThreshold(result, threshold)
-        self._display.update()
+        self.display.update()
 
     def _show(self, result, provisionalMl=None) -> None:
         """Fill the widgets.
@@ -210,7 +210,7 @@ class ResultSection:
         self.maskShown.emit(result)
         self._measureTimer.start()
         if hadSurface or self._parameterNode.show3D:
-            self._display.buildSurfaceSoon()
+            self.display.buildSurfaceSoon()
 
     def onResetThresholdButton(self, clicked=False) -> None:
         if self.confirmLossOfCorrections():

@@ -195,6 +195,7 @@ class HemorrhageSegWidget(PanelWidget):
     def showNoScan(self) -> None:
         """No scan is chosen, and none is on the slices, until the next one is there."""
         self._parameterNode.inputVolume = None
+        self.results.display.turnAway()
         slicer.util.setSliceViewerLayers(background=None, fit=False)
 
     def removeScan(self, volumeId, segmentationId="") -> None:

@@ -42,7 +42,10 @@ def testFirstCaseIsReadInTheBackgroundAndSaysSo(reading):
 def testCaseBeforeIsOutOfReachWhileAnotherIsRead(reading):
     reading.finishReading()
     reading.answerIfAsked(0)
+    eye = reading.result.segmentationNode.GetDisplayNode()
+    assert eye.GetVisibility()
     reading.widget.worklist.openCase("case-0003")
+    assert not eye.GetVisibility(), "its bleed does not hang in empty views"
     assert reading.widget.parameterNode.inputVolume is None
     assert not reading.widget.correct.isActive, "no stroke lands in a case that has been left"
     composite = reading.slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
