@@ -129,7 +129,9 @@ def _presentSegments(result: SceneResult) -> None:
     segmentationNode.GetSegmentation().SetSourceRepresentationName(binaryLabelmap)
     LabelSegments.present(result)
     display = segmentationNode.GetDisplayNode()
-    display.SetVisibility(True)  # somebody may have hidden the mask before
+    display.SetVisibility(True)  # somebody may have hidden the mask before, or one type of it
+    for label in result.labels:
+        display.SetSegmentVisibility(result.segmentId(label), True)
     display.SetPreferredDisplayRepresentationName2D(binaryLabelmap)
     display.SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()

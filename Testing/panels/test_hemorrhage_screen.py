@@ -111,8 +111,9 @@ def testAnEyeStaysAsThePersonHasSetItUntilAnotherScanIsChosen(clinic):
     table = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
     clinic.slicer.mrmlScene.RemoveNode(table)
     assert eyeOf(clinic.first).GetVisibility() and not eyeOf(second).GetVisibility()
+    eyeOf(second).SetSegmentVisibility("hemorrhage-1", False)
     clinic.segment()  # its mask is a new one, and is to be seen
-    assert eyeOf(second).GetVisibility()
+    assert eyeOf(second).GetVisibility() and eyeOf(second).GetSegmentVisibility("hemorrhage-1")
     clinic.ui.inputVolumeSelector.setCurrentNode(clinic.first.volumeNode)
     assert eyeOf(clinic.first).GetVisibility() and not eyeOf(second).GetVisibility()
 
