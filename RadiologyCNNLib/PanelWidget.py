@@ -14,6 +14,7 @@ from RadiologyCNNLib.InputsSection import InputsSection
 from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.PanelChoices import PanelChoices
 from RadiologyCNNLib.PanelRun import PanelRun
+from RadiologyCNNLib.PanelScreen import isChosenBeside
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
 from RadiologyCNNLib.ResultMaps import MapHiding
 
@@ -162,6 +163,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         if self._parameterNode.inputVolume is None:
             volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             usable = [node for node in volumeNodes if not self.logic.inputProblem(node)]
+            usable = [node for node in usable if not isChosenBeside(self._parameterNode, node)] or usable
             if usable:
                 self._parameterNode.inputVolume = next(filter(SliceViews.isShown, usable), usable[0])
 

@@ -93,3 +93,20 @@ def testNothingOfTheOtherPanelsScanLiesOverTheScanThatIsShown(clinics):
     assert visible(head) == {"Head", "Head hemorrhage"}
     select(shoulder, "RotatorCuffCNN")
     assert shoulder.isOverlaid() and visible(shoulder) == {"Shoulder", "Shoulder CAM"}
+
+
+def testAPanelDoesNotTakeTheScanThatWasLoadedForTheOther(clinics):
+    head, shoulder = clinics
+    shoulder.locate()
+    shoulder.classify()
+    select(head, "HemorrhageSeg")
+    other = head.addHead(head.head, "Next head")
+    head.ui.inputVolumeSelector.nodeActivated.emit(other)
+    select(shoulder, "RotatorCuffCNN")
+    assert shoulder.ui.inputVolumeSelector.currentNode() is shoulder.volume and shoulder.isOverlaid()
+
+
+def testAPanelThatHasNoScanYetDoesNotChooseTheOthers(headClinic, loadModule):
+    headClinic.ui.inputVolumeSelector.nodeActivated.emit(headClinic.volume)
+    shoulder = headClinic.slicer.util.addVolumeFromArray(headClinic.head.array, name="Shoulder")
+    assert loadModule("RotatorCuffCNN").ui.inputVolumeSelector.currentNode() is shoulder

@@ -132,3 +132,69 @@ def testA3DViewThatIsSwitchedOnLaterLooksAtTheScanThatIsChosen(clinic):
     pick(clinic, clinic.volume)
     clinic.click(clinic.ui.show3DCheckBox)
     assert inSight(clinic, clinic.shoulder.tearRas)
+
+
+def load(clinic, shoulder=None, name="Loaded"):
+    """A scan as Slicer's loading leaves it: in all slice views, without a foreground, chosen by nobody."""
+    shoulder = shoulder or clinic.syntheticShoulder(side="left", seed=7)
+    volume = clinic.slicer.util.addVolumeFromArray(shoulder.array, ijkToRAS=shoulder.ijkToRas, name=name)
+    volume.CreateDefaultDisplayNodes()
+    clinic.slicer.util.setSliceViewerLayers(background=volume, foreground=None, fit=True)
+    return volume
+
+
+def chosen(clinic):
+    return clinic.ui.inputVolumeSelector.currentNode()
+
+
+def testAScanThatIsLoadedIsTheOneThatThePanelSpeaksOf(clinic):
+    clinic.click(clinic.ui.show3DCheckBox)
+    volume = load(clinic)
+    clinic.waitFor(lambda: chosen(clinic) is volume)
+    assert clinic.words == "" and layers(clinic) == {("Loaded", None)}
+    assert clinic.sent("locate")[1]["volume"]["ijk_to_lps"] is not None and clinic.roi is None
+    displays = clinic.slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+    assert displays and not any(display.GetVisibility() for display in displays)
+    pick(clinic, clinic.volume)
+    assert clinic.words.startswith("Medium tear")
+
+
+def testAScanThatIsLoadedInAnotherModuleIsChosenWhenThePanelIsShownAgain(clinic):
+    clinic.host.leave_module()
+    volume = load(clinic)
+    clinic.host.process_events(0.1)
+    assert chosen(clinic) is clinic.volume  # nothing changes behind the person's back
+    clinic.slicer.util.selectModule("RotatorCuffCNN")
+    assert chosen(clinic) is volume and layers(clinic) == {("Loaded", None)}
+
+
+def testAnotherSeriesMayBeLookedAtUnderTheMap(clinic):
+    series = load(clinic, clinic.shoulder, "Axial")
+    clinic.waitFor(lambda: chosen(clinic) is series)
+    pick(clinic, clinic.volume)
+    clinic.host.process_events(0.1)
+    clinic.slicer.util.setSliceViewerLayers(background=series)
+    clinic.host.process_events(0.1)
+    assert chosen(clinic) is clinic.volume and layers(clinic) == {("Axial", "Shoulder CAM")}
+
+
+def testTheScanOfARunStaysChosenUntilItsEnd(clinic):
+    job = clinic.start()
+    volume = load(clinic)
+    clinic.host.process_events(0.1)
+    assert chosen(clinic) is clinic.volume
+    clinic.client.cancel(job)
+    clinic.waitFor(lambda: chosen(clinic) is volume)
+
+
+def testASceneKeepsWhatWasChosenBesideAnotherSeriesOnTheScreen(clinic, tmp_path):
+    series = load(clinic, clinic.shoulder, "Axial")
+    clinic.waitFor(lambda: chosen(clinic) is series)
+    pick(clinic, clinic.volume)
+    clinic.host.process_events(0.1)
+    clinic.slicer.util.setSliceViewerLayers(background=series)
+    clinic.slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    clinic.host.clear_scene()
+    clinic.slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    clinic.host.process_events(0.1)
+    assert chosen(clinic).GetName() == "Shoulder" and clinic.words.startswith("Medium tear")
