@@ -27,7 +27,7 @@ class CamSection:
         self.method = ChoiceSelector(ui.methodSelector, lambda value: self._setParameter("method", value))
         self.color = ChoiceSelector(ui.colorSelector, lambda value: self._setParameter("colorNodeId", value))
         self.target.setChoices(targetChoices(None))
-        self.method.setChoices(methodChoices())
+        self.method.setChoices(methodChoices(None))
         ui.peakButton.connect("clicked(bool)", self.onPeakButton)
 
     def _setParameter(self, name, value) -> None:
@@ -51,6 +51,7 @@ class CamSection:
         if parameterNode is None:
             self._centredOn = None
         self.target.setChoices(targetChoices(result))
+        self.method.setChoices(methodChoices(result))
         self._enable()
         if result is not None:
             self.color.setChoices([(node.GetID(), node.GetName()) for node in CamColors.availableColorNodes()])
@@ -86,17 +87,35 @@ class CamSection:
             return self._result.classification.predicted
         return int(target) if target.isdigit() else target
 
+    def _wantedMap(self) -> tuple:
+        """(target, method) of the map to show: what was chosen, as far as this result has it."""
+        result, target, method = self._result, self.wantedTarget(), self._parameterNode.method
+        if not result.canSwitch:
+            return result.shownTarget, result.shownMethod
+        return (
+            target if target in result.targets else result.shownTarget,
+            method if method in result.methods else result.shownMethod,
+        )
+
+    def _nameMap(self, target, method) -> None:
+        """The lists say which map is shown."""
+        if target == self.wantedTarget():
+            self.target.select(self._parameterNode.target)
+        else:
+            self.target.select("predicted" if target == self._result.classification.predicted else str(target))
+        self.method.select(method)
+
     def followParameters(self) -> None:
         """Bring the views and the widgets in line with the parameter node."""
         parameters, result = self._parameterNode, self._result
         if parameters is None or result is None:
             return
         colorNodeId = parameters.colorNodeId or CamColors.colorNode().GetID()
-        self.target.select(parameters.target)
-        self.method.select(parameters.method)
+        target, method = self._wantedMap()
+        self._nameMap(target, method)
         self.color.select(colorNodeId)
         wanted = (
-            self.wantedTarget(), parameters.method, parameters.showOverlay, parameters.opacity, parameters.threshold,
+            target, method, parameters.showOverlay, parameters.opacity, parameters.threshold,
             colorNodeId, parameters.showLegend, parameters.show3D, parameters.showAnatomy,
         )  # fmt: skip
         self.ui.showAnatomyCheckBox.enabled = parameters.show3D
@@ -113,8 +132,7 @@ class CamSection:
     def _apply(
         self, result, isComing, target, method, overlay, opacity, threshold, colorNodeId, legend, rendering, anatomy
     ) -> None:
-        isOther = (result.shownTarget, result.shownMethod) != (target, method)
-        if isOther and result.canSwitch and target in result.targets and method in result.methods:
+        if (result.shownTarget, result.shownMethod) != (target, method):
             CamDisplay.showMap(result, target, method)
         wasIn3D = CamRendering.isVisible(result)
         CamDisplay.setOverlay(result, overlay, opacity, threshold, colorNodeId)

@@ -115,9 +115,9 @@ def targetChoices(result) -> list:
     return [*choices, (TEAR_VERSUS_NONE, _("Tear versus none"))]
 
 
-def methodChoices() -> list:
-    """(value, text) of how a map may be made."""
-    return list(METHOD_NAMES.items())
+def methodChoices(result) -> list:
+    """(value, text) of how a map may be made; of a result, how its maps were."""
+    return [(value, text) for value, text in METHOD_NAMES.items() if result is None or value in result.methods]
 
 
 def evidenceText(evidence, peakRas) -> str:

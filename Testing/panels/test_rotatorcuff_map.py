@@ -48,6 +48,30 @@ def testClassAndMethodAreSwitchedWithoutTheWorker(clinic):
     assert clinic.ui.targetSelector.currentText == "Predicted (Medium)"
 
 
+def testAModelThatMakesMapsByOneMethodOnlyIsOfferedThatOneAndItsClassesAreSwitched(clinic):
+    maps = clinic.selfTest.resultMaps(clinic.shoulder)[1:]
+    clinic.classify(maps=maps, methods=["grad_cam"])  # of a network whose last layers are not linear
+    selector = clinic.ui.methodSelector
+    assert [selector.itemText(number) for number in range(selector.count)] == ["Grad-CAM"]
+    clinic.choose(clinic.ui.targetSelector, "Small")
+    assert (clinic.result.shownTarget, clinic.result.shownMethod) == (2, "grad_cam")
+    assert np.array_equal(clinic.result.rawMap(), maps[0, 2])
+    clinic.classify()
+    assert clinic.ui.methodSelector.currentText == "CAM" and clinic.result.shownMethod == "cam"
+
+
+def testAMapThatCannotBeSwitchedAnyMoreIsNamedAsWhatItIs(clinic):
+    clinic.classify()
+    clinic.slicer.mrmlScene.RemoveNode(clinic.result.mapsNode)
+    clinic.addShoulder(clinic.shoulder, "Other")
+    clinic.classify()
+    clinic.choose(clinic.ui.targetSelector, "Small")
+    clinic.choose(clinic.ui.methodSelector, "Grad-CAM")
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.ui.targetSelector.currentText == "Predicted (Medium)"
+    assert clinic.ui.methodSelector.currentText == "CAM"
+
+
 def testOpacityThresholdColoursAndLegend(clinic):
     clinic.classify()
     clinic.ui.opacitySlider.value = 0.25
