@@ -62,7 +62,7 @@ class PanelScreen:
         """Begin; the panel's logic is there."""
         self._backgroundWatch = BackgroundWatch(self.followScreen)
         for signal in (self.logic.failed, self.logic.cancelled):  # the scan of a run stays chosen until then
-            signal.connect(lambda *_what: self.followScreen())
+            signal.connect(lambda *_what: self.followScreen(keepsMessage=True))
 
     def stopWatchingScreen(self) -> None:
         """The panel goes away."""
@@ -77,8 +77,12 @@ class PanelScreen:
         """The scans that there are now are no longer new."""
         self._knownScans = frozenset(node.GetID() for node in _scans())
 
-    def followScreen(self) -> None:
-        """Choose the scan on the screen where it is a new one and the chosen one is not seen."""
+    def followScreen(self, keepsMessage=False) -> None:
+        """Choose the scan on the screen where it is a new one and the chosen one is not seen.
+
+        Args:
+            keepsMessage: whether the panel goes on to say what it says, as of the run that has just failed.
+        """
         parameters = self._parameterNode
         if parameters is None or not self.isEntered or slicer.mrmlScene.IsImporting() or self.isScreenKept():
             return
@@ -91,7 +95,8 @@ class PanelScreen:
         volumeNode = next(usable, None)
         if volumeNode is not None:
             parameters.inputVolume = volumeNode
-            self.showMessage("")  # what was said of the scan before does not hold for this one
+            if not keepsMessage:
+                self.showMessage("")  # what was said of the scan before does not hold for this one
             OtherResults.giveWayTo(volumeNode)
             self.showInViews(volumeNode)
 

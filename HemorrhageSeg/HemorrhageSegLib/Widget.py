@@ -12,20 +12,19 @@ from HemorrhageSegLib.Logic import HemorrhageSegLogic
 from HemorrhageSegLib.RankList import RankList
 from HemorrhageSegLib.ResultSection import ResultSection
 from HemorrhageSegLib.SceneResult import SceneResult
-from HemorrhageSegLib.ScreenWatch import ScreenWatch
 from HemorrhageSegLib.WorklistSection import WorklistSection
 from RadiologyCNNLib import SliceViews
+from RadiologyCNNLib.PanelScreen import PanelScreen
 from RadiologyCNNLib.PanelWidget import PanelWidget
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import removeWhole
 from RadiologyCNNLib.WarpedScan import warpedScan
 
 
-class HemorrhageSegWidget(PanelWidget):
+class HemorrhageSegWidget(PanelScreen, PanelWidget):
     """Inputs, the Segment button, the result; for annotators the Segment Editor on it and a list of cases."""
 
     RESULT_NODE_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode", "vtkMRMLTableNode")
-    _knownScans = frozenset()  # identifiers of those that were there when the panel was left
 
     def setup(self) -> None:
         self.runText = _("Segment")
@@ -33,6 +32,7 @@ class HemorrhageSegWidget(PanelWidget):
         self.stopHint = _("Stop the segmentation")
         self.notStartedText = _("The segmentation could not be started: {reason}")
         super().setup()
+        self.watchScreen()
 
     def makeLogic(self) -> HemorrhageSegLogic:
         return HemorrhageSegLogic()
@@ -54,9 +54,6 @@ class HemorrhageSegWidget(PanelWidget):
             signal.connect(lambda _what: self.worklist.caseChanged())
         for signal in (self.logic.jobStarted, self.logic.cancelled):
             signal.connect(self.worklist.caseChanged)
-        self.screenWatch = ScreenWatch(self._onScreenChanged)
-        for signal in (self.logic.failed, self.logic.cancelled):  # the scan of a run stays chosen until then
-            signal.connect(lambda *_what: self._followScreen())
 
     def _setupDatasetParts(self) -> None:
         """What is done with a whole list of cases: rank it, compare its raters, learn from it."""
@@ -86,7 +83,7 @@ class HemorrhageSegWidget(PanelWidget):
             part.update()
 
     def enter(self) -> None:
-        self._followScreen(amongKnown=False)  # else the scan that was chosen comes back into the views
+        self.followScreen()  # first: the scan that was chosen comes back into the views
         super().enter()
         self.ranking.update()
         self.improvement.update()
@@ -95,7 +92,7 @@ class HemorrhageSegWidget(PanelWidget):
 
     def exit(self) -> None:
         super().exit()
-        self._knownScans = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")}
+        self.noteScans()
         self.correct.exit()
         self.worklist.exit()
 
@@ -103,15 +100,18 @@ class HemorrhageSegWidget(PanelWidget):
         lost = self.worklist.release()
         self.correct.release()
         super().onSceneStartClose(caller, event)
-        self._knownScans = frozenset()
         if lost:  # nothing can stop a scene from closing
             self.showMessage(lost)
         self.agreement.sceneClosed()
         self.improvement.sceneClosed()
 
+    def onSceneEnd(self, caller=None, event=None) -> None:
+        super().onSceneEnd(caller, event)
+        self.noteScans()  # what the scene has on the screen was put there beside what it has chosen
+
     def cleanup(self) -> None:
+        self.stopWatchingScreen()
         if self.logic is not None:
-            self.screenWatch.stop()
             self.results.actions.cleanup()
             self.worklist.release()
             self.worklist.writer.stop()
@@ -123,35 +123,8 @@ class HemorrhageSegWidget(PanelWidget):
         """Whether a corrected mask that is replaced is in Undo, or in the dataset as that of the open case."""
         return self.correct.editor.holds(result.segmentationNode) or self.worklist.cases.isOfCase(result)
 
-    def _onScreenChanged(self) -> None:
-        if self._followScreen():
-            self.showMessage("")  # what was said of the scan before does not hold for this one
-
-    def _followScreen(self, amongKnown=True) -> bool:
-        """Where the slices show another scan than the chosen one, as one that was just loaded, choose it: the bleed of
-        the one before would lie over it, and Segment would segment the one before.
-
-        Args:
-            amongKnown: whether it may be one that was there already when the panel was left.
-
-        Returns:
-            Whether it was so.
-        """
-        parameters = self._parameterNode
-        isBusy = self.logic.isRunning or bool(self.worklist.opening.readingId)
-        if parameters is None or isBusy or not self.isEntered or slicer.mrmlScene.IsImporting():
-            return False
-        if parameters.inputVolume is not None and SliceViews.isShown(parameters.inputVolume):
-            return False
-        scans = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if SliceViews.isShown(node) and (amongKnown or node.GetID() not in self._knownScans)
-        ]
-        volumeNode = next((node for node in scans if not self.logic.inputProblem(node)), None)
-        if volumeNode is not None:
-            parameters.inputVolume = volumeNode
-        return volumeNode is not None
+    def isScreenKept(self) -> bool:
+        return super().isScreenKept() or bool(self.worklist.opening.readingId)
 
     def runProblem(self, volumeNode) -> str:
         caseId = self.worklist.opening.readingId

@@ -44,8 +44,7 @@ def testAScanThatIsLoadedIsChosenAndNoOtherBleedLiesOverIt(clinic):
     assert not eyeOf(clinic.first).GetVisibility() and clinic.words == ""
     assert not clinic.ui.messageLabel.visible  # it was said of the scan before
     assert clinic.segment().volumeNode is other
-    shown(clinic, clinic.volume)  # by the eye in the Data module
-    clinic.waitFor(lambda: chosen(clinic) is clinic.volume)
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
     assert eyeOf(clinic.first).GetVisibility() and clinic.words
 
 
@@ -56,8 +55,8 @@ def testAScanThatIsLoadedInAnotherModuleIsChosenWhenThePanelIsShownAgain(clinic)
     assert chosen(clinic) is clinic.volume  # nothing changes behind the person's back
     clinic.slicer.util.selectModule("HemorrhageSeg")
     assert chosen(clinic) is other and not eyeOf(clinic.first).GetVisibility()
-    shown(clinic, clinic.volume)
-    clinic.waitFor(lambda: chosen(clinic) is clinic.volume)
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    clinic.segment()
     clinic.host.leave_module()
     shown(clinic, other)  # which is not new any more
     clinic.slicer.util.selectModule("HemorrhageSeg")
@@ -87,15 +86,14 @@ def testTheScanOfARunStaysChosenUntilItsEnd(clinic):
     other = loaded(clinic)
     clinic.host.process_events(0.2)
     assert chosen(clinic) is clinic.volume
-    clinic.client.cancelled.emit(job)
+    clinic.fail(job, "lost", "The network has stopped.")
     clinic.waitFor(lambda: chosen(clinic) is other)
-    shown(clinic, clinic.volume)
-    clinic.waitFor(lambda: chosen(clinic) is clinic.volume)
+    assert "The network has stopped." in clinic.ui.messageLabel.text and clinic.ui.messageLabel.visible
     job = clinic.start()
-    shown(clinic, other)
+    loaded(clinic, "Third CT")
     clinic.answer(job)  # which brings its scan back
     clinic.host.process_events(0.2)
-    assert chosen(clinic) is clinic.volume
+    assert chosen(clinic) is other
 
 
 # The eye in the Data module
