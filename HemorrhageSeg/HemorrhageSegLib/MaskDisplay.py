@@ -75,7 +75,9 @@ class MaskDisplay:
         # A skull that is new to the view comes with the surface, later than the mask; one that is there stays.
         isReady = result.hasSurface or SkullRendering.isVisible(result)
         SkullRendering.setVisible(result, parameters.show3D and parameters.showSkull and isReady)
-        if parameters.show3D and not result.hasSurface and not self._timer.active:
+        if parameters.show3D and result.hasSurface:
+            self._lookAt(result)
+        elif parameters.show3D and not self._timer.active:
             self._timer.start()
 
     def buildSurfaceSoon(self) -> None:
@@ -89,6 +91,10 @@ class MaskDisplay:
         with self._ownChange(), slicer.util.tryWithErrorDisplay(_("The surface could not be built."), waitCursor=True):
             result.buildSurface()
         SkullRendering.setVisible(result, parameters.showSkull)
+        self._lookAt(result)
+
+    def _lookAt(self, result) -> None:
+        """Turn the 3D views to a surface that is new to them, or that another scan's was shown after."""
         if slicer.app.layoutManager() is not None and self._centredOn is not result.segmentationNode:
             self._centredOn = result.segmentationNode  # once: the person may have turned the view since
             slicer.util.resetThreeDViews()

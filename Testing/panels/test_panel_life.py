@@ -142,3 +142,26 @@ def testTheThreeDViewIsCentredOnceForAResult(headClinic, monkeypatch):
     headClinic.ui.thresholdSlider.value = 0.95
     headClinic.waitFor(lambda: result.hasSurface)
     assert centred == [True]
+
+
+def testTheThreeDViewIsCentredOnAScanThatIsChosenAgain(headClinic, monkeypatch):
+    """The view still looked where the other scan lies, and may have shown nothing."""
+    first = headClinic.segment()
+    headClinic.click(headClinic.ui.show3DCheckBox)
+    headClinic.waitFor(lambda: first.hasSurface)
+    head = headClinic.head
+    elsewhere = head.ijkToRas.copy()
+    elsewhere[:3, 3] += 500
+    other = headClinic.slicer.util.addVolumeFromArray(head.array, ijkToRAS=elsewhere, name="Elsewhere")
+    other.CreateDefaultDisplayNodes()
+    headClinic.ui.inputVolumeSelector.setCurrentNode(other)
+    second = headClinic.segment()
+    headClinic.waitFor(lambda: second.hasSurface)
+    centred = []
+    monkeypatch.setattr(headClinic.slicer.util, "resetThreeDViews", lambda: centred.append(True))
+    headClinic.ui.inputVolumeSelector.setCurrentNode(headClinic.volume)
+    headClinic.host.process_events(0.5)
+    assert centred == [True] and first.hasSurface
+    headClinic.click(headClinic.ui.showSkullCheckBox)
+    headClinic.host.process_events(0.5)
+    assert centred == [True]
