@@ -70,10 +70,10 @@ def cardHtml(package):
 
 
 def _lowestText(package):
-    lowest = getattr(package, "lowest_threshold", None)
-    if not lowest:
+    if not package.follows_doubt:
         return ""
-    return _("lowered to half of the Dice that it expects, down to {lowest}").format(lowest=f"{lowest:g}")
+    words = _("lowered to half of the Dice that it expects, down to {lowest}")
+    return words.format(lowest=f"{package.lowest_threshold:g}")
 
 
 def _field(record, name):

@@ -43,8 +43,9 @@ class Clinic:
 
         package = SimpleNamespace(
             id="test-1.0.0", name="test", version="1.0.0", title="Test model", simulated=True, problem=problem,
-            intended_use="Tests", training_data="None", labels=(), operating_threshold=0.5, performance={},
-            licence="Apache-2.0", weights_sha256="0" * 64, card=lambda: {"id": "test-1.0.0", "title": "Test model"},
+            intended_use="Tests", training_data="None", labels=(), operating_threshold=0.5,
+            follows_doubt=False, performance={}, licence="Apache-2.0", weights_sha256="0" * 64,
+            card=lambda: {"id": "test-1.0.0", "title": "Test model"},
         )  # fmt: skip
         self.widget.inputs._choices = [ModelChoice("test-1.0.0", "Test model", problem, package)]
         self.ui.modelSelector.blockSignals(True)  # it is not the person who chooses

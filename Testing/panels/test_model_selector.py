@@ -1,5 +1,6 @@
 """What the panel says of a model: choice, banner, card; nothing in a model's file can act on the panel."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def test_card_tells_what_a_person_has_to_know(selector, package):
         "abababababab",
     ):
         assert text in card
+    assert "not sure of" not in card
+    follows = selector.cardHtml(replace(package, lowest_threshold=0.1))
+    assert "In scans that it is not sure of:</b> lowered to half of the Dice that it expects, down to 0.1" in follows
+    assert selector.cardHtml(replace(package, lowest_threshold=0.4)) == card  # the same for all scans
 
 
 def test_texts_of_a_model_are_not_read_as_html(selector, package):

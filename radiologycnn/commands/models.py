@@ -72,9 +72,7 @@ def show(
         "Licence": package.licence,
         "Labels": ", ".join(label["name"] for label in package.labels),
         "Threshold": package.operating_threshold,
-        **(
-            {"Threshold in doubtful scans": f"down to {package.lowest_threshold:g}"} if package.lowest_threshold else {}
-        ),
+        **({"Threshold in doubtful scans": f"down to {package.lowest_threshold:g}"} if package.follows_doubt else {}),
         "Architecture": package.architecture["name"],
         "Weights SHA-256": package.weights_sha256,
         "Weights stored as": package.weights_precision,

@@ -42,7 +42,8 @@ class ModelPackage:
         labels: one record a label: value, name, color_rgb, and SNOMED CT codes as category, type, region.
         operating_threshold: probability from which a voxel belongs to the label, 0-1.
         lowest_threshold: down to which the threshold follows what the network expects of a scan, see
-            :mod:`radiologycnn.hemorrhage.expected_overlap`; None where it is the same for all scans.
+            :mod:`radiologycnn.hemorrhage.expected_overlap`; where it is the operating threshold, that is the same for
+            all scans, and only told how good an outline is. None where the probabilities may not tell that.
         licence, intended_use, training_data: sentences for the person.
         simulated: trained on simulated scans; wherever results show, this is said.
         performance: measured figures by name, with the data that they were measured on.
@@ -72,6 +73,11 @@ class ModelPackage:
     weights_precision: str = "float32"
     onnx_sha256: str = ""
     problem: str = ""
+
+    @property
+    def follows_doubt(self) -> bool:
+        """Whether the threshold is lowered in scans that the model is not sure of."""
+        return self.lowest_threshold is not None and self.lowest_threshold < self.operating_threshold
 
     @property
     def id(self) -> str:
