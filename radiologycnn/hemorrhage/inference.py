@@ -170,7 +170,7 @@ class HemorrhageSegmenter(LoadedModel):
         measurements = measure(mask, volume, self.labels, midline=prepared.midline, within=box)
         seconds = stages.end()
         if expected is not None and measurements.lesions and (doubt := doubt_note(expected, threshold, operating)):
-            notes.append(doubt)
+            notes.insert(0, doubt)
 
         provenance = self._provenance(
             volume, outcome, seconds, threshold=threshold, preprocessing=self.preprocessing.to_dict()
