@@ -14,12 +14,12 @@ from RadiologyCNNLib.InputsSection import InputsSection
 from RadiologyCNNLib.Installer import Installer
 from RadiologyCNNLib.PanelChoices import PanelChoices
 from RadiologyCNNLib.PanelRun import PanelRun
-from RadiologyCNNLib.PanelScreen import isChosenBeside
+from RadiologyCNNLib.PanelScreen import PanelScreen, isChosenBeside
 from RadiologyCNNLib.PanelTexts import messageHtml, scaledFont
 from RadiologyCNNLib.ResultMaps import MapHiding
 
 
-class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class PanelWidget(PanelRun, PanelChoices, PanelScreen, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Shows what the parameter node and the scene hold, and passes on what the person does.
 
     A panel says how its logic and its sections are made (the methods under "What a panel adds"), and what a run starts
@@ -95,9 +95,11 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         self.initializeParameterNode()
         if self.isEntered:  # after a reload Slicer does not call it for the new panel
             self.enter()
+        self.watchScreen()
 
     def cleanup(self) -> None:
         """The panel goes away: at a reload of the module, or with the application."""
+        self.stopWatchingScreen()
         if self.logic is not None:
             self.mapHiding.stop()
             self.logic.disconnect()
@@ -108,6 +110,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         self.removeObservers()
 
     def enter(self) -> None:
+        self.followScreen()  # first: the scan that was chosen comes back into the views
         self.initializeParameterNode()
         if not self.logic.isRunning:
             self.inputs.refreshModels(self._parameterNode.model)
@@ -117,6 +120,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
     def exit(self) -> None:
         """Another module is shown: a panel stops here what must not go on unseen."""
         self._stopPreparing()
+        self.noteScans()
 
     def onReload(self) -> None:
         """Read the panel's own packages anew before Slicer reads the module's file anew."""
@@ -146,6 +150,7 @@ class PanelWidget(PanelRun, PanelChoices, ScriptedLoadableModuleWidget, VTKObser
         """After a close or a load there may be another parameter node with other values."""
         if self.isEntered:
             self.initializeParameterNode()
+        self.noteScans()  # what the scene has on the screen was put there beside what it has chosen
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node) -> None:

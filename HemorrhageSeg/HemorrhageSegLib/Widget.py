@@ -14,14 +14,13 @@ from HemorrhageSegLib.ResultSection import ResultSection
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.WorklistSection import WorklistSection
 from RadiologyCNNLib import SliceViews
-from RadiologyCNNLib.PanelScreen import PanelScreen
 from RadiologyCNNLib.PanelWidget import PanelWidget
 from RadiologyCNNLib.ScanGeometry import hasNonlinearTransform, ijkToWorld
 from RadiologyCNNLib.ScenePlacement import removeWhole
 from RadiologyCNNLib.WarpedScan import warpedScan
 
 
-class HemorrhageSegWidget(PanelScreen, PanelWidget):
+class HemorrhageSegWidget(PanelWidget):
     """Inputs, the Segment button, the result; for annotators the Segment Editor on it and a list of cases."""
 
     RESULT_NODE_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeNode", "vtkMRMLTableNode")
@@ -32,7 +31,6 @@ class HemorrhageSegWidget(PanelScreen, PanelWidget):
         self.stopHint = _("Stop the segmentation")
         self.notStartedText = _("The segmentation could not be started: {reason}")
         super().setup()
-        self.watchScreen()
 
     def makeLogic(self) -> HemorrhageSegLogic:
         return HemorrhageSegLogic()
@@ -83,7 +81,6 @@ class HemorrhageSegWidget(PanelScreen, PanelWidget):
             part.update()
 
     def enter(self) -> None:
-        self.followScreen()  # first: the scan that was chosen comes back into the views
         super().enter()
         self.ranking.update()
         self.improvement.update()
@@ -92,7 +89,6 @@ class HemorrhageSegWidget(PanelScreen, PanelWidget):
 
     def exit(self) -> None:
         super().exit()
-        self.noteScans()
         self.correct.exit()
         self.worklist.exit()
 
@@ -105,12 +101,7 @@ class HemorrhageSegWidget(PanelScreen, PanelWidget):
         self.agreement.sceneClosed()
         self.improvement.sceneClosed()
 
-    def onSceneEnd(self, caller=None, event=None) -> None:
-        super().onSceneEnd(caller, event)
-        self.noteScans()  # what the scene has on the screen was put there beside what it has chosen
-
     def cleanup(self) -> None:
-        self.stopWatchingScreen()
         if self.logic is not None:
             self.results.actions.cleanup()
             self.worklist.release()

@@ -6,7 +6,6 @@ from slicer.i18n import tr as _
 
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.PanelScreen import PanelScreen
 from RadiologyCNNLib.PanelWidget import PanelWidget
 from RotatorCuffCNNLib.Logic import NO_REPEATS, RotatorCuffCNNLogic
 from RotatorCuffCNNLib.ReaderStudyScene import STUDY_ATTRIBUTE
@@ -15,7 +14,7 @@ from RotatorCuffCNNLib.RegionSection import RegionSection
 from RotatorCuffCNNLib.ResultSection import ResultSection
 
 
-class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
+class RotatorCuffCNNWidget(PanelWidget):
     """Inputs, the humeral head, the Classify button, the result, the map."""
 
     RESULT_NODE_CLASSES = (*PanelWidget.RESULT_NODE_CLASSES, "vtkMRMLVectorVolumeNode", "vtkMRMLMarkupsROINode")
@@ -26,7 +25,6 @@ class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
         self.stopHint = _("Stop the classification")
         self.notStartedText = _("The classification could not be started: {reason}")
         super().setup()
-        self.watchScreen()
 
     def makeLogic(self) -> RotatorCuffCNNLogic:
         return RotatorCuffCNNLogic()
@@ -72,7 +70,6 @@ class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
         return choice.package.card()
 
     def cleanup(self) -> None:
-        self.stopWatchingScreen()
         self.readerStudy.cleanup()
         self.results.cleanup()
         super().cleanup()
@@ -82,7 +79,6 @@ class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
     def exit(self) -> None:
         """Another module is shown: a reader's clock does not run there, and the case is not to be seen."""
         self.readerStudy.pause()
-        self.noteScans()
         super().exit()
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
@@ -92,7 +88,6 @@ class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
     def onSceneEnd(self, caller=None, event=None) -> None:
         super().onSceneEnd(caller, event)
         self.readerStudy.sceneLoaded()
-        self.noteScans()  # what the scene has on the screen was put there beside what it has chosen
 
     def onStudyEnded(self) -> None:
         """What was not done while the case alone was to be seen; a search that the study has stopped goes on."""
@@ -101,7 +96,6 @@ class RotatorCuffCNNWidget(PanelScreen, PanelWidget):
     def enter(self) -> None:
         if self.readerStudy.isReading:
             return  # map and box of an earlier result would come into the reader's views
-        self.followScreen()  # first: the scan that was chosen comes back into the views
         super().enter()
         self._findHead()
 

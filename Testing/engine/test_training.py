@@ -184,7 +184,7 @@ def test_threshold_that_fits_the_probability_is_chosen(cases) -> None:
 
     chosen = choose_threshold(Known(), cases)
     assert (chosen.threshold, chosen.lowest) == (0.6, None)
-    assert chosen.figures["dice"] > 0.93  # a small ball, smooth on the finer grid that the threshold is judged on
+    assert chosen.performance["dice"] > 0.93  # a small ball, smooth on the finer grid that the threshold is judged on
 
 
 def test_summary_keeps_bleed_scans_and_bleed_free_ones_apart() -> None:

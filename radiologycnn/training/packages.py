@@ -42,7 +42,7 @@ class OperatingPoint:
     Attributes:
         threshold, lowest: ``operating_threshold`` and ``lowest_threshold`` of
             :class:`radiologycnn.models.package.ModelPackage`.
-        performance: measured figures, JSON-able; empty for none.
+        performance: figures measured at it, JSON-able; empty for none.
     """
 
     threshold: float

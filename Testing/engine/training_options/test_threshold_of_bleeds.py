@@ -59,15 +59,15 @@ def test_cases_are_read_while_others_are_judged_and_no_figure_changes(heads, ble
         found[threads] = (threshold, assess.score_types(Bright(5), cases, 0.5, threads=threads))
         assert readers == {reader}
     assert found[0] == found[2]
-    assert found[0][0].figures.keys() == {"dice", "invented_ml"}
+    assert found[0][0].performance.keys() == {"dice", "invented_ml"}
 
 
 def test_cases_of_one_sort_have_no_figure_of_the_other(heads, bleed_free) -> None:
-    figures = assess.choose_threshold(Bright(), heads).figures
+    figures = assess.choose_threshold(Bright(), heads).performance
     assert figures.keys() == {"dice"} and figures["dice"] > 0.5
     chosen = assess.choose_threshold(Bright(), bleed_free)
     assert chosen.threshold == 0.5, "nothing says where a bleed would be outlined best"
-    assert chosen.figures.keys() == {"invented_ml"} and chosen.figures["invented_ml"] > 0
+    assert chosen.performance.keys() == {"invented_ml"} and chosen.performance["invented_ml"] > 0
 
 
 class Doubtful(nn.Module):
@@ -105,7 +105,7 @@ def test_threshold_follows_what_is_expected_of_a_scan_where_enough_cases_say_tha
     fixed = assess.choose_threshold(Doubtful(), many, follow=False)
     assert fixed.lowest is None and fixed.threshold == chosen.threshold
     assert (
-        chosen.figures["dice"] > fixed.figures["dice"] + 0.08
+        chosen.performance["dice"] > fixed.performance["dice"] + 0.08
     )  # 5 of 30 are found to two thirds instead of not at all
     assert assess.choose_threshold(Doubtful(), many[:29]).lowest is None, "too few to say so"
     shown = _bleeds(tmp_path / "shown", 30, hidden=0)

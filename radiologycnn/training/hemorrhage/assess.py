@@ -24,6 +24,7 @@ from radiologycnn.networks.mixed_precision import mixed_precision
 from radiologycnn.progress import IsCancelled, never_cancelled
 from radiologycnn.training.hemorrhage.cases import load_case
 from radiologycnn.training.loading import each_in_advance
+from radiologycnn.training.packages import OperatingPoint
 from radiologycnn.training.settings import AUTOMATIC_THREADS
 
 if TYPE_CHECKING:
@@ -41,23 +42,6 @@ FEWEST_BLEEDS = 30
 """Cases with a bleed that must show that following helps."""
 
 
-@dataclass(frozen=True)
-class ChosenThreshold:
-    """From which probability on a voxel is blood.
-
-    Attributes:
-        threshold: the model's operating threshold.
-        lowest: down to which it follows what the model expects of a scan
-            (:func:`radiologycnn.hemorrhage.expected_overlap.threshold_of_scan`); None where it is the same for all.
-        figures: at it ``dice``, the mean over cases with a bleed, and ``invented_ml``, the median of others; one of
-            which no case can tell is left out.
-    """
-
-    threshold: float
-    lowest: float | None
-    figures: Mapping[str, float]
-
-
 @torch.no_grad()
 def choose_threshold(
     network: nn.Module,
@@ -66,7 +50,7 @@ def choose_threshold(
     threads: int = AUTOMATIC_THREADS,
     among: Sequence[float] = THRESHOLDS,
     follow: bool = True,
-) -> ChosenThreshold:
+) -> OperatingPoint:
     """The threshold with the best mean Dice on prepared cases, less 0.02 for each invented mL in bleed-free ones.
 
     It follows what the network expects of a scan where, by the same measure, that is better on enough cases. Without a
@@ -78,6 +62,10 @@ def choose_threshold(
         threads: that read the cases ahead, as the setting ``loading_threads``.
         among: thresholds to choose from; 0.5 must be one of them.
         follow: False for a threshold that is the same for all scans.
+
+    Returns:
+        With ``dice``, the mean over cases with a bleed, and ``invented_ml``, the median of others, as its performance;
+        one of which no case can tell is left out.
     """
     network.eval()
     cases: list[_JudgedCase] = []
@@ -92,19 +80,20 @@ def choose_threshold(
             probability = functional.interpolate(on_grid, scale_factor=2, mode="trilinear")
             probability = probability[0].amax(0).cpu().numpy()
             mask = case.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
-            expected = expected_dice(on_grid.cpu().numpy())
-            followed = threshold_of_scan(1.0, LOWEST_THRESHOLD, expected)
+            expected = expected_dice(on_grid.cpu().numpy()) if follow else 0.0
+            # Where the expectation leads nowhere this is one of those to choose from.
+            followed = threshold_of_scan(max(among), LOWEST_THRESHOLD, expected)
             figures = {}
             for t in {*among, followed}:
                 found = probability >= t
                 figures[t] = overlap(found, mask).dice if mask.any() else float(found.sum()) * case.voxel_ml / 8
             cases.append(_JudgedCase(bool(mask.any()), expected, figures))
     if not any(case.bleeds for case in cases):
-        return ChosenThreshold(PAPER_THRESHOLD, None, _figures(cases, PAPER_THRESHOLD, None))
+        return OperatingPoint(PAPER_THRESHOLD, _figures(cases, PAPER_THRESHOLD, None))
     best = max(among, key=lambda t: _value(cases, t, None))
     enough = follow and sum(case.bleeds for case in cases) >= FEWEST_BLEEDS
     lowest = LOWEST_THRESHOLD if enough and _value(cases, best, LOWEST_THRESHOLD) > _value(cases, best, None) else None
-    return ChosenThreshold(best, lowest, _figures(cases, best, lowest))
+    return OperatingPoint(best, _figures(cases, best, lowest), lowest)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -147,7 +148,7 @@ class HemorrhageTask(TrainingTask):
         papers = self.settings.preset == "paper"
         among = (PAPER_THRESHOLD,) if papers else THRESHOLDS
         chosen = choose_threshold(network.to(self.device), validation, among=among, follow=not papers, **judged)
-        figures = chosen.figures
+        figures = chosen.performance
         kind = counted(len(validation), "simulated scan" if self.simulated else "case")
         bleeds = "" if "dice" in figures else ", none with a bleed"
         card: dict[str, Any] = {"data": f"{kind}{bleeds}, on the network's grid"}
@@ -156,7 +157,7 @@ class HemorrhageTask(TrainingTask):
                 card[name] = round(figures[figure], 3)
         if self.settings.types:
             card["types"] = score_types(network, validation, chosen.threshold, **judged)
-        return OperatingPoint(chosen.threshold, {"validation": card}, chosen.lowest)
+        return replace(chosen, performance={"validation": card})
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         rows = assess(
