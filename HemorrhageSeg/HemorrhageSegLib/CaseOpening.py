@@ -258,7 +258,7 @@ class CaseOpening:
             return
         caseId = self.table.nextOpen(self.cases.caseId)
         path = self.cases.scans.path(caseId)
-        if path is None:
+        if path is None or not self.cases.store.is_reachable:
             return
         inputs = self.panel.inputs
         model = inputs.currentModel

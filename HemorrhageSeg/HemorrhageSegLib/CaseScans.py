@@ -25,18 +25,21 @@ class CaseScans:
     def __init__(self) -> None:
         self.ids = []
         self._store = None
+        self._rows = []  # as they were when the dataset was read last
         self._scans = {}  # case id -> ScanFile, or the identifier of a volume node
         self._loadedId = ""  # identifier of a volume node that the list has loaded, and removes again
         self._resultId = ""  # identifier of the segmentation node on it
 
     def use(self, store, scans) -> None:
         """Be the scans of another list: case id -> ScanFile, or the identifier of a volume node."""
-        self._store, self._scans, self.ids = store, scans, sorted(scans)
+        self._store, self._scans, self.ids, self._rows = store, scans, sorted(scans), []
 
     def rows(self) -> list:
-        """A CaseRow for each scan of the list, by id."""
-        predictions = self._store.predictions()
-        return [self._row(caseId, predictions.get(caseId)) for caseId in self.ids]
+        """A CaseRow for each scan of the list, by id; as last known while the dataset cannot be reached."""
+        if self._store.is_reachable or not self._rows:
+            predictions = self._store.predictions()
+            self._rows = [self._row(caseId, predictions.get(caseId)) for caseId in self.ids]
+        return self._rows
 
     def _row(self, caseId, prediction):
         word = self._store.annotation(caseId)

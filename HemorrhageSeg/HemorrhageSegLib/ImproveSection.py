@@ -46,7 +46,7 @@ class ImproveSection:
         ui.showTrainingButton.visible = self._chart is not None and SceneFigures.canShowCharts()
         if store is None:
             ui.learnFromLabel.text = _("Open a case list first.")
-        elif not isRunning and not ui.improveCollapsibleButton.collapsed:  # it reads all words
+        elif not isRunning and not ui.improveCollapsibleButton.collapsed and store.is_reachable:  # it reads all words
             count = len({word.case for word in store.annotations() if word.status == ACCEPTED})
             text = _("{model} learns from the accepted cases, {count} so far; some of them are held out to test it.")
             ui.learnFromLabel.text = text.format(model=self.inputs.modelId or _("The model"), count=count)

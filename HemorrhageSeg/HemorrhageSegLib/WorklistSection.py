@@ -8,6 +8,7 @@ from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
 from HemorrhageSegLib.AnnotationWriter import AnnotationWriter, problemText
 from HemorrhageSegLib.CaseDecision import CaseDecision
 from HemorrhageSegLib.CaseOpening import CaseOpening
+from radiologycnn.annotation.dataset import check_reachable
 from radiologycnn.annotation.records import FLAGGED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
@@ -224,8 +225,16 @@ class WorklistSection:
         self.openCase(self.table.selectedId or self.table.nextOpen(""))
 
     def openCase(self, caseId) -> bool:
-        """Save what is open, show a case; whether that worked. Where it cannot be saved, it stays open."""
+        """Save what is open, show a case; whether that worked.
+
+        Where what is open cannot be saved, or the other case's annotations cannot be reached, it stays open.
+        """
         if not caseId or not self.decision.saveDraft():
+            return False
+        try:
+            check_reachable(self.cases.store.folder)
+        except RadiologyCNNError as error:
+            self.panel.showMessage(error.message, error.hint)
             return False
         if self.panel.logic.isRunning:
             self.opening.stopNetwork()

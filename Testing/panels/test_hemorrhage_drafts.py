@@ -171,6 +171,27 @@ def testAFolderThatCannotBeReachedIsNamedAndTheCaseWaitsForIt(begun):
     assert begun.states()["case-0001"] == "accepted" and np.array_equal(keptMask(begun), begun.drawn)
 
 
+def testTheListStaysAsItWasWhileItsFolderCannotBeReached(begun):
+    begun.press("A")
+    begun.settled()
+    begun.waitFor(lambda: not begun.widget.worklist.cases.store.has_submitted)
+    parts = begun.widget.datasetUi
+    parts.improveCollapsibleButton.collapsed = False
+    shown = begun.caseId, begun.states(), begun.ui.listStatusLabel.text, parts.learnFromLabel.text
+    assert shown[0] != "case-0001" and shown[1]["case-0001"] == "accepted" and "1 so far" in shown[3]
+    elsewhere = begun.folder.with_name("elsewhere")
+    begun.folder.rename(elsewhere)
+    begun.widget.worklist.openCase("case-0001")
+    assert "cannot be reached" in begun.ui.messageLabel.text
+    begun.widget.worklist.showRows()
+    begun.widget.improvement.update()
+    after = begun.caseId, begun.states(), begun.ui.listStatusLabel.text, parts.learnFromLabel.text
+    assert after == shown
+    elsewhere.rename(begun.folder)
+    begun.openCase("case-0001")
+    assert begun.caseId == "case-0001" and begun.states()["case-0001"] == "accepted"
+
+
 # Comment and clock
 
 

@@ -38,13 +38,18 @@ class AnnotationDataset(TrainingMasks):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.files = JsonFiles(self.folder)
-        if not (self.folder / DATASET_NAME).is_file():
+        if not self.is_reachable:
             raise InputError(
                 "no-dataset",
                 f"{self.folder} is no annotation dataset: it has no {DATASET_NAME}.",
                 "Choose the folder in which the panel keeps the annotations.",
             )
         check_dataset(self.folder)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the folder is still there: its drive may have been taken away."""
+        return is_dataset(self.folder)
 
     # Cases
 
@@ -187,10 +192,15 @@ class AnnotationDataset(TrainingMasks):
         return self.folder / "masks" / rater / f"{case_id}.nii.gz"
 
 
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder can be read and holds a dataset."""
+    return os.path.isfile(folder / DATASET_NAME)  # not Path.is_file, which raises where a server has gone away
+
+
 def check_reachable(folder: Path) -> None:
     """Raises InputError where a dataset that was there is not: nothing is begun in its place, as below a drive that is
     not connected any more."""
-    if not (folder / DATASET_NAME).is_file():
+    if not is_dataset(folder):
         raise InputError(
             "dataset-gone",
             f"The folder {folder} cannot be reached.",

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radiologycnn.annotation.dataset import DATASET_NAME, AnnotationDataset
+from radiologycnn.annotation.dataset import AnnotationDataset, is_dataset
 from radiologycnn.annotation.journal import raters_with_entries
 from radiologycnn.annotation.manifest import MANIFEST_BEHIND, refresh_manifest
 from radiologycnn.annotation.store import AnnotationStore
@@ -29,7 +29,7 @@ def settle_all(folder: str | os.PathLike[str]) -> tuple[str, ...]:
         read, or where ``cases.csv`` was saved as what it cannot be. None of them keeps the others from being read.
     """
     folder = Path(folder)
-    if not (folder / DATASET_NAME).is_file():
+    if not is_dataset(folder):
         return ()
     notes = []
     for rater in raters_with_entries(folder):

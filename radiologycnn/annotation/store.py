@@ -35,7 +35,7 @@ import numpy as np
 
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
-from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, check_reachable
+from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, check_reachable, is_dataset
 from radiologycnn.annotation.former_ids import words_left_behind
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Journal
 from radiologycnn.annotation.json_files import json_bytes
@@ -104,7 +104,7 @@ class AnnotationStore(Submissions):
                 f"The folder {folder} cannot be written: {error.strerror or error}.",
                 "Choose another folder for the annotations.",
             ) from error
-        if not (folder / DATASET_NAME).is_file():
+        if not is_dataset(folder):
             record = {"kind": DATASET_KIND, "schema_version": SCHEMA_VERSION, **self.software}
             write_atomically(folder / DATASET_NAME, json_bytes(record))
 

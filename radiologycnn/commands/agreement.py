@@ -34,7 +34,7 @@ def agreement(
     """
     with show_progress(quiet) as report:
         from radiologycnn.annotation.consensus import check_consensus_method
-        from radiologycnn.annotation.dataset import DATASET_NAME
+        from radiologycnn.annotation.dataset import is_dataset
         from radiologycnn.annotation.settled import raters_of_dataset
         from radiologycnn.evaluation.agreement_report import agreement_of_raters, write_agreement
         from radiologycnn.evaluation.rater_agreement import find_raters
@@ -42,7 +42,7 @@ def agreement(
         check_place_of_results(output)
         if consensus:
             check_consensus_method(consensus)
-        found = raters_of_dataset(folder) if (folder / DATASET_NAME).is_file() else find_raters(folder)
+        found = raters_of_dataset(folder) if is_dataset(folder) else find_raters(folder)
         if method and method not in found.raters:  # told before every mask is compared with every other one
             raise InputError("no-such-rater", f"There is no rater {method}.", f"Raters: {', '.join(found.raters)}.")
         record = agreement_of_raters(found, method, margin, report)
