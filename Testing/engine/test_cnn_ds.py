@@ -68,6 +68,8 @@ def test_cost_at_the_papers_size_is_the_published_one(preset, changes, published
         {"upsampling": "transposed"},
         {"downsampling": "max_pool"},
         {"depth": 2},
+        {"depth": 3, "mirrored_levels": 2},
+        {"depth": 2, "mirrored_levels": 4},
         {"out_labels": 5, "in_channels": 2},
         {"segmentation_levels": 2},
         {"initialization": "he"},
@@ -94,6 +96,24 @@ def test_output_without_deep_supervision_ignores_the_coarse_levels():
     with torch.no_grad():
         supervised.segmentations[1].weight.zero_()
     assert torch.allclose(supervised(image), plain(image))
+
+
+def test_mirrored_levels_change_nothing_at_first_and_then_let_one_side_see_the_other() -> None:
+    """The far side is out of the reach of two levels' convolutions."""
+    torch.manual_seed(0)
+    plain = build_cnn_ds("small", depth=2, normalization="none").eval()
+    mirrored = build_cnn_ds("small", depth=2, normalization="none", mirrored_levels=1).eval()
+    missing = mirrored.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing == ["mirrorings.0.weight", "mirrorings.0.bias"]
+    image = torch.randn(1, 1, 8, 8, 96)
+    assert torch.equal(plain(image), mirrored(image))
+
+    nn.init.dirac_(mirrored.mirrorings[0].weight)
+    other = image.clone()
+    other[..., 4:8] += 1
+    assert torch.equal(plain(image)[..., 48:], plain(other)[..., 48:])
+    changed = (mirrored(image) != mirrored(other)).any(dim=(0, 1, 2, 3))
+    assert changed[-12:].any() and not changed[40:56].any()
 
 
 def test_input_of_a_size_that_cannot_be_halved_is_refused_with_the_reason():

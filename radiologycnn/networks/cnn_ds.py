@@ -7,13 +7,15 @@ Structure (paper, Methods and Fig. 4, after Isensee 2017), at level l with ``bas
 - expanding: upsample, 3^3, 1^3; concatenate the contracting path's features; localization 3^3, 1^3;
 - deep supervision: a segmentation layer on each of the last three levels, upsampled and summed into the logits.
 
-Beyond the paper, squares of pixels may enter as channels of one voxel (:mod:`radiologycnn.networks.pixel_shuffle`).
+Beyond the paper, squares of pixels may enter as channels of one voxel (:mod:`radiologycnn.networks.pixel_shuffle`),
+and levels may see the other side of the head: blood as grey as the brain is found by comparing both sides.
 
 "3^3" and "1^3" are convolution, normalization and activation; a segmentation layer is the convolution alone.
 """
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -44,6 +46,9 @@ class CnnDs(nn.Module):
             self.in_convs.append(_Entry(channels, count, downsample=level > 0, options=options))
             self.contexts.append(_context_module(count, options))
             channels = count
+        self.mirrorings = nn.ModuleList(
+            nn.Conv3d(count, count, 3, padding=1) for count in filters[1 : 1 + options.mirrored_levels]
+        )
 
         # Decoder lists are indexed by level: 0 is full resolution.
         self.upscalings = nn.ModuleList(
@@ -72,6 +77,8 @@ class CnnDs(nn.Module):
                 else:
                     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
+        for mirroring in self.mirrorings:
+            nn.init.zeros_(mirroring.weight)  # a network without mirroring goes on as it was
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits, shape (batch, out_labels, K, J, I), of an image, shape (batch, in_channels, K, J, I).
@@ -86,9 +93,12 @@ class CnnDs(nn.Module):
             )
         skips: list[Tensor] = []
         features = unshuffle_pixels(image, factor)
-        for in_conv, context in zip(self.in_convs, self.contexts):
+        mirrorings = [None, *self.mirrorings]
+        for in_conv, context, mirroring in zip_longest(self.in_convs, self.contexts, mirrorings):
             features = in_conv(features)
             features = features + context(features)
+            if mirroring is not None:
+                features = features + mirroring(features.flip(-1))
             skips.append(features)
         skips.pop()
 

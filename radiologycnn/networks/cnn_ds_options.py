@@ -29,6 +29,8 @@ class CnnDsOptions(NetworkOptions):
             leave as such; 1 in the paper. The input's rows and columns are that many times finer than the first level.
         base_filters: channels at full resolution, doubled at each level. Not in the paper; 16 in Isensee 2017.
         depth: levels, the bottom included; 4 (paper, Table 5), tuned over 3-6.
+        mirrored_levels: how many levels below the first also see the other side of the head: the features of each
+            level, reversed along I, go through a 3^3 convolution of their own and are added. 0 in the paper.
         deep_supervision: sum the segmentation layers of several levels; without it only the last one is kept (Table 4).
         segmentation_levels: how many levels give a segmentation layer; never more than ``depth - 1`` are used.
         segmentation_kernel: 3 in the paper's text, 1 in ellisdg.
@@ -62,6 +64,7 @@ class CnnDsOptions(NetworkOptions):
         "pixel_unshuffle": (1, 4),
         "base_filters": (1, 256),
         "depth": (2, 8),
+        "mirrored_levels": (0, 7),
         "segmentation_levels": (1, 7),
         "dropout": (0.0, 0.95),
         "leaky_slope": (0.0, 1.0),
@@ -74,6 +77,7 @@ class CnnDsOptions(NetworkOptions):
     pixel_unshuffle: int = 1
     base_filters: int = 16
     depth: int = 4
+    mirrored_levels: int = 0
     deep_supervision: bool = True
     segmentation_levels: int = 3
     segmentation_kernel: int = 3

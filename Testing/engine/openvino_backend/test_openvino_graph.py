@@ -62,6 +62,20 @@ def test_a_doubling_and_the_convolution_after_it_are_one_where_voxels_are_copied
     assert np.abs(found - expected).max() < 1e-6
 
 
+def test_levels_that_see_the_other_side_see_it_without_torch_too():
+    from radiologycnn.networks.cnn_ds import build_cnn_ds
+
+    torch.manual_seed(0)
+    network = build_cnn_ds(base_filters=2, depth=3, mirrored_levels=2).eval()
+    image = np.random.default_rng(0).random((1, 1, 8, 16, 24), np.float32)
+    alone = torch.sigmoid(network(torch.from_numpy(image))).detach().numpy()
+    for mirroring in network.mirrorings:
+        torch.nn.init.xavier_uniform_(mirroring.weight)
+    expected, found, _kinds = run(torch.nn.Sequential(network), image)
+    assert np.abs(expected - alone).max() > 1e-3
+    assert np.abs(found - expected).max() < 1e-5
+
+
 def test_bfloat16_does_less_work_too():
     from radiologycnn.errors import InputError
 

@@ -32,7 +32,7 @@ class TrainingSettings(CommonSettings):
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
             type about as often, and a folder must say what its masks' values mean.
-        base_filters, depth, dropout, pixel_unshuffle: of CNN-DS; network_preset is one of its presets.
+        base_filters, depth, mirrored_levels, dropout, pixel_unshuffle: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias, crop: of the preprocessing. The default shows the head, cropped from the air
             around it, with pixels of about 0.9 mm; the network works on squares of two by two of them, 96 x 112 x 64,
             which is the scale at which the paper's 128 x 128 x 64 shows a head in a usual field of view.
@@ -50,6 +50,7 @@ class TrainingSettings(CommonSettings):
     network_preset: str = "default"
     base_filters: int = 16
     depth: int = 4
+    mirrored_levels: int = 0
     dropout: float = 0.1
     pixel_unshuffle: int = 2
     grid_shape_ijk: tuple[int, int, int] = (192, 224, 64)
@@ -101,7 +102,8 @@ class TrainingSettings(CommonSettings):
 def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
     """The ``architecture`` record of the model package."""
     parameters = {"preset": settings.network_preset, "base_filters": settings.base_filters, "dropout": settings.dropout}
-    for option in ("depth", "pixel_unshuffle"):  # left out otherwise, as packages from before them leave them out
+    # Left out otherwise, as packages from before them leave them out.
+    for option in ("depth", "mirrored_levels", "pixel_unshuffle"):
         if getattr(settings, option) != getattr(CnnDsOptions(), option):
             parameters[option] = getattr(settings, option)
     if settings.types:
