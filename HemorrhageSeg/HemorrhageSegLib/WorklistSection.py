@@ -8,7 +8,6 @@ from HemorrhageSegLib.AnnotationLogic import AnnotationLogic
 from HemorrhageSegLib.AnnotationWriter import AnnotationWriter, problemText
 from HemorrhageSegLib.CaseDecision import CaseDecision
 from HemorrhageSegLib.CaseOpening import CaseOpening
-from radiologycnn.annotation.dataset import check_reachable
 from radiologycnn.annotation.records import FLAGGED
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib.CaseTable import OPEN_STATES, CaseTable
@@ -232,7 +231,7 @@ class WorklistSection:
         if not caseId or not self.decision.saveDraft():
             return False
         try:
-            check_reachable(self.cases.store.folder)
+            self.cases.store.check_reachable()
         except RadiologyCNNError as error:
             self.panel.showMessage(error.message, error.hint)
             return False

@@ -51,6 +51,10 @@ class AnnotationDataset(TrainingMasks):
         """Whether the folder is still there: its drive may have been taken away."""
         return is_dataset(self.folder)
 
+    def check_reachable(self) -> None:
+        """Raises InputError where the folder is not there any more."""
+        check_reachable(self.folder)
+
     # Cases
 
     def cases(self) -> list[Case]:
@@ -65,7 +69,7 @@ class AnnotationDataset(TrainingMasks):
         """
         record = self.files.read(f"cases/{case_id}.json")
         if record is None:
-            check_reachable(self.folder)
+            self.check_reachable()
             raise InputError("no-such-case", f"There is no case {case_id}.", "Open the folder again.")
         return Case.from_dict(record)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radiologycnn.annotation.dataset import AnnotationDataset, check_reachable
+from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
 from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import IN_PROGRESS, NETWORK, Annotation, Case, Decision, Mask, utc_now
@@ -66,7 +66,7 @@ class Submissions(AnnotationDataset, ABC):
         before = self.annotation(case_id)
         if before is None:
             return self.submit(case_id, Decision(IN_PROGRESS, seconds=seconds, comment=comment))
-        check_reachable(self.folder)
+        self.check_reachable()
         about = {"comment": comment, "seconds": round(float(seconds), 1), "decided_at": utc_now()}
         entry = self.journal.add(_REMARK, case_id, about)
         word = _with_remark(before, about)
@@ -83,7 +83,7 @@ class Submissions(AnnotationDataset, ABC):
         Raises:
             InputError, ResourceError: it could not be written.
         """
-        check_reachable(self.folder)
+        self.check_reachable()
         file = self.network_file(case_id, message)
         if (self.folder / file).is_file():
             self.journal.add(_NETWORK, case_id, {"file": file})
@@ -105,7 +105,7 @@ class Submissions(AnnotationDataset, ABC):
             it cannot be reached.
         """
         try:
-            check_reachable(self.folder)
+            self.check_reachable()
         except InputError as error:
             return [_problem("", error)]
         problems: list[dict[str, str]] = []
