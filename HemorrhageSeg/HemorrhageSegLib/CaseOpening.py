@@ -121,12 +121,15 @@ class CaseOpening:
         self.nextCase.prepare(caseId, path, self.cases.scans.missingImage(caseId), isSegmented=False)
         return True
 
+    def canComeBack(self, caseId) -> bool:
+        """Whether a case is the open one, left for another scan, so that nothing has to be read."""
+        return caseId == self.cases.caseId and self.cases.volumeNode is not None and not self.isCaseShown
+
     def comeBack(self, caseId) -> bool:
         """Show the open case again, as it was left for another scan, with all that can be undone; whether it was so."""
-        volumeNode = self.cases.volumeNode
-        if caseId != self.cases.caseId or volumeNode is None or self.isCaseShown:
+        if not self.canComeBack(caseId):
             return False
-        self.panel.showScan(volumeNode)
+        self.panel.showScan(self.cases.volumeNode)
         self.table.select(caseId)
         if self.panel.results.result is None:  # the network was stopped, or its result was removed
             self._beginTimer.start()

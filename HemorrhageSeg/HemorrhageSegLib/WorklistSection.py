@@ -230,11 +230,12 @@ class WorklistSection:
         """
         if not caseId or not self.decision.saveDraft():
             return False
-        try:
-            self.cases.store.check_reachable()
-        except RadiologyCNNError as error:
-            self.panel.showMessage(error.message, error.hint)
-            return False
+        if not self.opening.canComeBack(caseId):
+            try:
+                self.cases.store.check_reachable()
+            except RadiologyCNNError as error:
+                self.panel.showMessage(error.message, error.hint)
+                return False
         if self.panel.logic.isRunning:
             self.opening.stopNetwork()
         return self.opening.comeBack(caseId) or self.opening.open(caseId)

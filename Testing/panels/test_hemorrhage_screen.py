@@ -143,6 +143,22 @@ def testACaseIsNotDrawnOnOrDecidedWhileAnotherScanIsOnTheScreenAndComesBackAsItW
     assert room.states()["case-0001"] == "accepted"
 
 
+def testTheOpenCaseComesBackAlsoWhileItsFolderCannotBeReached(room):
+    room.writeScans(1)
+    room.openList()
+    room.openCase("case-0001")
+    asked = room.count("segment")
+    room.press("A")
+    room.answerIfAsked(asked)
+    room.waitFor(lambda: not room.widget.worklist.cases.store.has_submitted)
+    case, prior = chosen(room), loaded(room, "Prior CT")
+    room.waitFor(lambda: chosen(room) is prior)
+    elsewhere = room.folder.with_name("elsewhere")
+    room.folder.rename(elsewhere)
+    assert room.widget.worklist.openCase("case-0001") and chosen(room) is case
+    elsewhere.rename(room.folder)
+
+
 def testOutlinesOfTheRatersDoNotStayOverAnotherScan(office):
     room, box = office, office.parts.showRatersCheckBox
     room.openCase("case-0001")

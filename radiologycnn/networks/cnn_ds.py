@@ -15,7 +15,6 @@ and levels may see the other side of the head: blood as grey as the brain is fou
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -93,12 +92,11 @@ class CnnDs(nn.Module):
             )
         skips: list[Tensor] = []
         features = unshuffle_pixels(image, factor)
-        mirrorings = [None, *self.mirrorings]
-        for in_conv, context, mirroring in zip_longest(self.in_convs, self.contexts, mirrorings):
+        for level, (in_conv, context) in enumerate(zip(self.in_convs, self.contexts)):
             features = in_conv(features)
             features = features + context(features)
-            if mirroring is not None:
-                features = features + mirroring(features.flip(-1))
+            if 0 < level <= len(self.mirrorings):
+                features = features + self.mirrorings[level - 1](features.flip(-1))
             skips.append(features)
         skips.pop()
 
