@@ -18,7 +18,8 @@ def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> N
     Args:
         title: of the dialog.
         suggestedName: file name to begin with, in the folder of the last export.
-        fileTypes: {"words (*.ending)": ".ending"}; the first ending is added to a name that has none of them.
+        fileTypes: {"words (*.ending)": ".ending"}; the first ending is added to a name that has none of them, and one
+            in capitals is written small, as other programs look for it.
         write: function (path: Path) that writes the file, and may raise a ``RadiologyCNNError``.
         showMessage: function (message, hint) that tells the person.
     """
@@ -28,8 +29,10 @@ def exportAs(title: str, suggestedName: str, fileTypes, write, showMessage) -> N
         return
     endings = tuple(fileTypes.values())
     path = Path(str(chosen))
-    if not path.name.endswith(endings):
-        path = path.with_name(f"{path.name}{endings[0]}")
+    typed = next((ending for ending in endings if path.name.lower().endswith(ending)), "")
+    name = path.name[: len(path.name) - len(typed)] + (typed or endings[0])
+    if name != path.name:
+        path = path.with_name(name)
         # the dialog has asked about the name as it was typed
         question = _("{file} is there already. Replace it?").format(file=path.name)
         if path.exists() and not slicer.util.confirmOkCancelDisplay(question, title):

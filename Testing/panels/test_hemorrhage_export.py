@@ -58,3 +58,12 @@ def testUnwritableFolderIsSaidInASentence(clinic, tmp_path, monkeypatch):
     monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(missing))
     clinic.click(clinic.ui.exportCsvButton)
     assert "could not be written" in clinic.ui.messageLabel.text
+
+
+@pytest.mark.parametrize("typed", ["bleed", "bleed.CSV", "bleed.csv"])
+def testFileHasTheEndingOnceHoweverItWasTyped(clinic, tmp_path, monkeypatch, typed):
+    clinic.segment()
+    monkeypatch.setattr(clinic.qt.QFileDialog, "getSaveFileName", lambda *arguments: str(tmp_path / typed))
+    clinic.click(clinic.ui.exportCsvButton)
+    assert [path.name for path in tmp_path.glob("bleed*")] == ["bleed.csv"]
+    assert "bleed.csv" in clinic.ui.messageLabel.text
