@@ -159,6 +159,7 @@ def summing(network):
         (lambda: build_vrn(base_filters=4, blocks=1), 1, 2),
         (lambda: build_vrn(base_filters=4, blocks=2), 1, 4),
         (lambda: build_vrn(base_filters=4, blocks=2, pixel_unshuffle=2), 2, 4),
+        (lambda: build_vrn(base_filters=4, blocks=2, pixel_unshuffle=2, dense_features=True), 2, 2),
         (lambda: small_densenet(), 1, 4),
     ],
 )

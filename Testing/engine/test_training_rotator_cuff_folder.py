@@ -79,6 +79,9 @@ def test_data_folder_to_a_package_that_loads_and_can_be_started_from(tmp_path, m
     assert torch.allclose(start["stem.weight"].sum(dim=1, keepdim=True), coarse["stem.weight"])
     fine = finer.run(tmp_path / "finer", ModelName("tiny", "0.3.0"), start_from=package.path)
     assert fine.preprocessing["in_plane_factor"] == fine.architecture["parameters"]["pixel_unshuffle"] == 2
+    dense = RotatorCuffTask(replace(wanted, dense_features=True), data, device="cpu")
+    assert dense.architecture()["parameters"]["dense_features"]
+    assert all(torch.equal(weight, coarse[name]) for name, weight in dense.start_weights(package.path).items())
     with pytest.raises(InputError, match="pixel unshuffle 2 there, 1 here"):
         task.start_weights(fine.path)
     with pytest.raises(InputError, match="base filters"):

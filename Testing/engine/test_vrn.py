@@ -76,6 +76,25 @@ def test_each_block_halves_the_grid_of_the_activation_map(blocks, side):
         assert network.classify(features).shape == (1, 5)
 
 
+@pytest.mark.parametrize("preset", ["default", "shim_tf"])
+def test_dense_features_hold_the_halved_ones_and_those_between(preset):
+    """So a trained network's weights give a map of twice the resolution, and moving the image moves it."""
+    torch.manual_seed(0)
+    halved = build_vrn(preset, base_filters=4).eval()
+    dense = build_vrn(preset, base_filters=4, dense_features=True).eval()
+    dense.load_state_dict(halved.state_dict())
+    image = torch.randn(1, 1, 72, 8, 12)
+    with torch.inference_mode():
+        coarse, fine = halved.features(image), dense.features(image)
+        assert fine.shape == (1, 16, 36, 4, 6)
+        assert torch.allclose(fine[..., ::2, ::2, ::2], coarse, atol=1e-6)
+        assert torch.equal(dense(image), dense.classify(fine))
+        # Half a voxel of the coarse map is two of the image; far enough from its ends.
+        moved = halved.features(image.roll(-2, dims=2))
+        assert torch.allclose(fine[:, :, 17:20:2, ::2, ::2], moved[:, :, 8:10], atol=1e-6)
+        assert not torch.allclose(fine[:, :, 17:20:2, ::2, ::2], coarse[:, :, 8:10], atol=1e-2)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_voxel_of_the_activation_map_sees_59_voxels_around_every_fourth(axis):
     torch.manual_seed(0)

@@ -10,7 +10,8 @@ Structure, C channels at the place (Brock 2016, section 4; Shim 2020, Methods; w
   - Voxception-Downsample: BN, ELU, then four branches of C channels in all side by side become 2C: 3^3 stride 2;
     1^3 stride 2; 3^3 and max-pooling; 3^3 and average-pooling; each ends with BN. ELU after the last block's;
 
-- final convolution: 3^3 and BN, added to its input, ELU: the features;
+- final convolution: 3^3 and BN, added to its input, ELU: the features; beyond the papers, at every voxel in place of
+  every second (``dense_features``);
 - global average pooling, BN, fully connected layer.
 """
 
@@ -34,7 +35,7 @@ class Vrn(GapClassifier):
     """
 
     # Every layer of stride 2 is centred on the even voxels (3^3 with one voxel of padding on both sides, or 1^3), so
-    # feature voxel i of a network with n blocks is centred on the stem's voxel 2**n * i.
+    # feature voxel i is centred on the stem's voxel 2**n * i, where n blocks halve the grid.
     halving_offset = 0.0
 
     def __init__(self, options: VrnOptions | None = None) -> None:
@@ -46,9 +47,10 @@ class Vrn(GapClassifier):
         channels = options.base_filters
         for block in range(options.blocks):
             units: list[nn.Module] = [VrnUnit(channels, next(keep), options) for _ in range(VRN_UNITS_PER_BLOCK)]
-            units.append(DownsampleUnit(channels, options))
+            last = block == options.blocks - 1
+            units.append(DownsampleUnit(channels, options, stride=1 if last and options.dense_features else 2))
             channels *= 2
-            if block == options.blocks - 1:
+            if last:
                 # Elsewhere the next unit starts with normalization and activation.
                 units.append(nn.ELU(inplace=True))
             self.blocks.append(nn.Sequential(*units))
@@ -79,11 +81,18 @@ def _norm(channels: int, options: VrnOptions) -> nn.BatchNorm3d:
 
 
 def _convolution(
-    channels_in: int, channels_out: int, kernel: int, options: VrnOptions, stride: int = 1, norm_follows: bool = False
+    channels_in: int,
+    channels_out: int,
+    kernel: int,
+    options: VrnOptions,
+    stride: int = 1,
+    dilation: int = 1,
+    norm_follows: bool = False,
 ) -> nn.Conv3d:
     """Same padding; without bias where a normalization would take it out again, unless asked for."""
     bias = not norm_follows or options.convolution_bias == "everywhere"
-    return nn.Conv3d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=bias)
+    padding = dilation * (kernel // 2)
+    return nn.Conv3d(channels_in, channels_out, kernel, stride, padding, dilation, bias=bias)
 
 
 def _inner(channels_in: int, channels_out: int, kernel: int, options: VrnOptions) -> list[nn.Module]:
@@ -141,20 +150,23 @@ class VrnUnit(nn.Module):
 
 
 class DownsampleUnit(nn.Module):
-    """Voxception-Downsample: (batch, C, K, J, I) to (batch, 2C, K/2, J/2, I/2), odd sides rounded up."""
+    """Voxception-Downsample: (batch, C, K, J, I) to (batch, 2C, K/2, J/2, I/2), odd sides rounded up.
 
-    def __init__(self, channels: int, options: VrnOptions) -> None:
+    With a stride of 1 it gives the same at every voxel: (batch, 2C, K, J, I).
+    """
+
+    def __init__(self, channels: int, options: VrnOptions, stride: int = 2) -> None:
         super().__init__()
         half = channels // 2
         self.entry = nn.Sequential(_norm(channels, options), nn.ELU(inplace=True))
         self.branches = nn.ModuleList(
             nn.Sequential(*layers, _norm(half, options))
             for layers in (
-                [_convolution(channels, half, 3, options, stride=2, norm_follows=True)],
-                [_convolution(channels, half, 1, options, stride=2, norm_follows=True)],
+                [_convolution(channels, half, 3, options, stride, norm_follows=True)],
+                [_convolution(channels, half, 1, options, stride, norm_follows=True)],
                 # Not directly before the normalization, so with bias in both originals.
-                [_convolution(channels, half, 3, options), nn.MaxPool3d(3, stride=2, padding=1)],
-                [_convolution(channels, half, 3, options), nn.AvgPool3d(3, stride=2, padding=1)],
+                [_convolution(channels, half, 3, options), nn.MaxPool3d(3, stride, padding=1)],
+                [_convolution(channels, half, 3, options), nn.AvgPool3d(3, stride, padding=1)],
             )
         )
 
@@ -169,7 +181,9 @@ class FinalConvolution(nn.Module):
 
     def __init__(self, channels: int, options: VrnOptions) -> None:
         super().__init__()
-        self.convolution = _convolution(channels, channels, 3, options, norm_follows=True)
+        # As far in mm as between the voxels of a halved grid.
+        dilation = 2 if options.dense_features else 1
+        self.convolution = _convolution(channels, channels, 3, options, dilation=dilation, norm_follows=True)
         self.norm = _norm(channels, options)
         self.squeeze = _squeeze(channels, options)
         self.dropout = _dropout(options.final_keep_probability, options)

@@ -33,6 +33,10 @@ class VrnOptions(ClassifierOptions):
             one doubles the channels and halves the grid: a 64^3 input gives an activation map of 32^3, 16^3, 8^3, 4^3.
         base_filters: channels at full resolution; 32 in both.
         final_convolution: end with a residual 3^3 convolution, whose output is the features of the activation map.
+        dense_features: the last Downsample unit no longer halves, and the final convolution is dilated to reach as far
+            as before (Yu 2017, "Dilated residual networks"): an activation map of twice the resolution from the same
+            weights. The features that the papers' network has are every second one of these; the rest are what it
+            would say of the image moved by half a voxel of its map, and the logits are the mean over all.
         hidden_features: size of a fully connected layer before the last one; 0 (Shim: removed, so that an activation
             map exists), 512 (Brock).
         dropout: how a residual branch is dropped in training: "stochastic_depth" (Brock: the whole branch of a sample),
@@ -76,6 +80,7 @@ class VrnOptions(ClassifierOptions):
     blocks: int = 2
     base_filters: int = 32
     final_convolution: bool = True
+    dense_features: bool = False
     hidden_features: int = 0
     dropout: str = "stochastic_depth"
     keep_probabilities: tuple[float, ...] = _KEEP
@@ -90,7 +95,7 @@ class VrnOptions(ClassifierOptions):
     @property
     def size_multiple(self) -> int:
         """Voxels of the stem's grid between two feature voxels; its sides are best a multiple of this."""
-        return 2**self.blocks
+        return 2 ** (self.blocks - self.dense_features)
 
     def contradictions(self) -> list[str]:
         """Channels and keep probabilities that do not fit the blocks."""

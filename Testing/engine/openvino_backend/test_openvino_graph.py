@@ -76,6 +76,20 @@ def test_levels_that_see_the_other_side_see_it_without_torch_too():
     assert np.abs(found - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("side", [16, 20])
+def test_features_at_every_voxel_are_torchs(side):
+    """Also where the grid that is no longer halved is not a whole number of dilated steps."""
+    from radiologycnn.networks.vrn import build_vrn
+
+    torch.manual_seed(0)
+    network = build_vrn(base_filters=4, dense_features=True).eval()
+    image = np.random.default_rng(0).random((1, 1, 16, side, 18), np.float32)
+    features = torch.nn.Sequential(*network.stages())
+    expected, found, _kinds = run(features, image)
+    assert found.shape == (1, 16, 8, side // 2, 9)
+    assert np.abs(found - expected).max() < 1e-5
+
+
 def test_bfloat16_does_less_work_too():
     from radiologycnn.errors import InputError
 

@@ -80,7 +80,7 @@ class RotatorCuffTask(TrainingTask):
     manifest_files = MANIFEST_FILES
     loop = ClassificationLoop
     # What is only drawn in training (dropout), and the size of the cube, as the network takes any.
-    free_parameters = ("dropout", "keep_probabilities", "final_keep_probability", "input_size")
+    free_parameters = ("dense_features", "dropout", "keep_probabilities", "final_keep_probability", "input_size")
     negative = TEAR_CLASSES[0].name
     nothing_hint = "Add cases of other classes."
     figures: ClassVar[Mapping[str, Callable[[Sequence[Mapping[str, Any]]], Figure]]] = {

@@ -34,7 +34,7 @@ class TrainingSettings(CommonSettings):
         class_weights: "none" (the paper), or "balanced", so that each class counts the same.
         localization_weight: of a loss that asks the map of tear versus none to lie in the tear, for cases with a mask;
             0 is learning from the classes alone (the paper).
-        network_preset, base_filters, dropout: of VRN.
+        network_preset, base_filters, dense_features, dropout: of VRN.
         head_norm: statistics of the normalization before the fully connected layer while training: "batch" (the
             paper), or "running", the averages that are used at test time. A batch of eight says little about the
             pooled features, so "batch" makes each case's logits depend much on its seven neighbours.
@@ -64,6 +64,7 @@ class TrainingSettings(CommonSettings):
     localization_weight: float = 0.0
     network_preset: str = "default"
     base_filters: int = 32
+    dense_features: bool = False
     dropout: str = "stochastic_depth"
     head_norm: str = "batch"
     drop_scale: float = 1.0
@@ -122,6 +123,7 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
         "input_size": settings.grid_size,
         "base_filters": settings.base_filters,
         **({"pixel_unshuffle": settings.pixel_unshuffle} if settings.pixel_unshuffle > 1 else {}),
+        **({"dense_features": True} if settings.dense_features else {}),
         "dropout": settings.dropout,
     }
     if settings.drop_scale != 1 and settings.network_preset in VrnOptions.PRESETS:
