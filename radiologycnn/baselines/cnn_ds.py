@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ class CnnDsSegmenter(Segmenter):
         )
         model = ModelName(self.name.replace("_", "-"), title=self.title)
         trained = NetworkRecord(HEMORRHAGE_TASK, self.architecture, preprocessing.to_dict(), [HEMORRHAGE.to_dict()])
-        record = describe(model, trained, settings, learning.description, self.simulated, OperatingPoint(threshold))
+        made_with = replace(settings, calibrate=False)  # its threshold follows the rule of the comparison
+        record = describe(model, trained, made_with, learning.description, self.simulated, OperatingPoint(threshold))
         save_package(packaged, result.state_dict, record)
 
 

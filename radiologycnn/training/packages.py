@@ -43,11 +43,14 @@ class OperatingPoint:
         threshold, lowest: ``operating_threshold`` and ``lowest_threshold`` of
             :class:`radiologycnn.models.package.ModelPackage`.
         performance: figures measured at it, JSON-able; empty for none.
+        logit_scale: by which the logits' distance from that of the threshold is multiplied in the package; None where
+            they stay as trained, see :meth:`radiologycnn.training.task.TrainingTask.weights_at`.
     """
 
     threshold: float
     performance: dict[str, Any] = field(default_factory=dict)
     lowest: float | None = None
+    logit_scale: float | None = None
 
 
 @dataclass(frozen=True)

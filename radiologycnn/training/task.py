@@ -177,6 +177,10 @@ class TrainingTask(ABC):
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> OperatingPoint:
         """The model's threshold by its validation cases, and their figures for its card."""
 
+    def weights_at(self, point: OperatingPoint, result: TrainingResult) -> Mapping[str, Any]:
+        """What the package is saved with: the weights as trained, where a task does not fit them to the point."""
+        return result.state_dict
+
     @abstractmethod
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         """Figures of a package on simulated scans that nothing else has seen."""
@@ -292,12 +296,13 @@ class TrainingTask(ABC):
             export: add the network for machines without torch.
         """
         point = self.operating_point(result, validation)
+        weights = self.weights_at(point, result)
         titled = replace(model, title=model.title or self.default_title())
         network = NetworkRecord(self.name, self.architecture(), self.preprocessing_record(), self.label_records())
 
         def written() -> ModelPackage:
             record = describe(titled, network, self.settings, source, self.simulated, point)
-            return save_package(folder, result.state_dict, record)
+            return save_package(folder, weights, record)
 
         package = written()
         if test:

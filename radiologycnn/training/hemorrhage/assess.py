@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from radiologycnn.evaluation.label_scores import label_overlaps, rounded_scores, score_labels
@@ -39,10 +39,57 @@ PAPER_THRESHOLD = 0.5
 LOWEST_THRESHOLD = 0.1
 """Down to which a model's threshold may follow what it expects of a scan."""
 FEWEST_BLEEDS = 30
-"""Cases with a bleed that must show that following helps."""
+"""Cases with a bleed that must show that following helps, or how far the network can be trusted."""
+
+
+@dataclass(frozen=True)
+class OutlinedCase:
+    """A prepared case as a network sees it.
+
+    Attributes:
+        logits: (labels, K, J, I) on the network's grid, float32, on its device.
+        probability: of any label, (2 K, 2 J, 2 I). Twice as fine, as the scan's own grid is finer still: a low
+            threshold also moves the boundary outwards.
+        mask: 0 or 1, on that finer grid.
+        voxel_ml: of one voxel of it.
+    """
+
+    logits: Tensor
+    probability: np.ndarray
+    mask: np.ndarray
+    voxel_ml: float
+
+    @property
+    def bleeds(self) -> bool:
+        return bool(self.mask.any())
+
+    def figure(self, threshold: float) -> float:
+        """Dice of the outline at a threshold where it bleeds, the invented mL where it does not."""
+        found = self.probability >= threshold
+        return overlap(found, self.mask).dice if self.bleeds else float(found.sum()) * self.voxel_ml
 
 
 @torch.no_grad()
+def outlined_cases(
+    network: nn.Module, paths: Sequence[Path], device: str = "cpu", threads: int = AUTOMATIC_THREADS
+) -> Iterator[OutlinedCase]:
+    """Prepared cases, one at a time, with what the network makes of them.
+
+    Args:
+        threads: that read the cases ahead, as the setting ``loading_threads``.
+    """
+    network.eval()
+    with each_in_advance(paths, load_case, threads, device) as loaded:
+        for case in loaded:
+            image = torch.from_numpy(case.image).float()[None, None].to(device)
+            with mixed_precision(device):
+                logits = network(image)
+            logits = logits.float()
+            probability = functional.interpolate(torch.sigmoid(logits), scale_factor=2, mode="trilinear")
+            mask = case.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+            yield OutlinedCase(logits[0], probability[0].amax(0).cpu().numpy(), mask, case.voxel_ml / 8)
+
+
 def choose_threshold(
     network: nn.Module,
     paths: Sequence[Path],
@@ -60,34 +107,20 @@ def choose_threshold(
 
     Args:
         threads: that read the cases ahead, as the setting ``loading_threads``.
-        among: thresholds to choose from; 0.5 must be one of them.
+        among: thresholds to choose from; 0.5 must be one of them where there may be no bleed.
         follow: False for a threshold that is the same for all scans.
 
     Returns:
         With ``dice``, the mean over cases with a bleed, and ``invented_ml``, the median of others, as its performance;
         one of which no case can tell is left out.
     """
-    network.eval()
     cases: list[_JudgedCase] = []
-    with each_in_advance(paths, load_case, threads, device) as loaded:
-        for case in loaded:
-            image = torch.from_numpy(case.image).float()[None, None].to(device)
-            with mixed_precision(device):
-                logits = network(image)
-            on_grid = torch.sigmoid(logits.float())
-            follow = follow and len(on_grid[0]) == 1
-            # Twice as fine, as the scan's own grid is finer still: a low threshold also moves the boundary outwards.
-            probability = functional.interpolate(on_grid, scale_factor=2, mode="trilinear")
-            probability = probability[0].amax(0).cpu().numpy()
-            mask = case.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
-            expected = expected_dice(on_grid.cpu().numpy()) if follow else 0.0
-            # Where the expectation leads nowhere this is one of those to choose from.
-            followed = threshold_of_scan(max(among), LOWEST_THRESHOLD, expected)
-            figures = {}
-            for t in {*among, followed}:
-                found = probability >= t
-                figures[t] = overlap(found, mask).dice if mask.any() else float(found.sum()) * case.voxel_ml / 8
-            cases.append(_JudgedCase(bool(mask.any()), expected, figures))
+    for case in outlined_cases(network, paths, device, threads):
+        follow = follow and len(case.logits) == 1
+        expected = expected_dice(torch.sigmoid(case.logits).cpu().numpy()) if follow else 0.0
+        # Where the expectation leads nowhere this is one of those to choose from.
+        followed = threshold_of_scan(max(among), LOWEST_THRESHOLD, expected)
+        cases.append(_JudgedCase(case.bleeds, expected, {t: case.figure(t) for t in {*among, followed}}))
     if not any(case.bleeds for case in cases):
         return OperatingPoint(PAPER_THRESHOLD, _figures(cases, PAPER_THRESHOLD, None))
     best = max(among, key=lambda t: _value(cases, t, None))
@@ -98,7 +131,7 @@ def choose_threshold(
 
 @dataclass(frozen=True)
 class _JudgedCase:
-    """Of a case, by threshold: its Dice where it bleeds, the invented mL where it does not."""
+    """Of a case, by threshold: :meth:`OutlinedCase.figure`."""
 
     bleeds: bool
     expected: float

@@ -31,6 +31,7 @@ from radiologycnn.training.hemorrhage.assess import (
     simulated_scans,
     summarize,
 )
+from radiologycnn.training.hemorrhage.calibration import calibrated_point, with_scaled_logits
 from radiologycnn.training.hemorrhage.cases import (
     MANIFEST_FILES,
     grid_name,
@@ -144,20 +145,32 @@ class HemorrhageTask(TrainingTask):
     def operating_point(self, result: TrainingResult, validation: list[Path]) -> OperatingPoint:
         network = build_network(self.architecture())
         network.load_state_dict(result.state_dict)
-        judged = {"device": self.device, "threads": self.settings.loading_threads}
-        papers = self.settings.preset == "paper"
+        settings = self.settings
+        judged = {"device": self.device, "threads": settings.loading_threads}
+        papers = settings.preset == "paper"
         among = (PAPER_THRESHOLD,) if papers else THRESHOLDS
-        chosen = choose_threshold(network.to(self.device), validation, among=among, follow=not papers, **judged)
+        choose = calibrated_point if settings.calibrate and not settings.types else choose_threshold
+        chosen = choose(network.to(self.device), validation, among=among, follow=not papers, **judged)
         figures = chosen.performance
         kind = counted(len(validation), "simulated scan" if self.simulated else "case")
         bleeds = "" if "dice" in figures else ", none with a bleed"
         card: dict[str, Any] = {"data": f"{kind}{bleeds}, on the network's grid"}
+        if chosen.logit_scale is not None:
+            decided = ["epoch"] * (settings.keep == "best") + ["operating point"] * (not papers)
+            card["data"] += f"; they chose: {', '.join([*decided, 'scale of the logits'])}"
+            card["logit_scale"] = chosen.logit_scale
         for name, figure in (("dice_mean", "dice"), ("invented_ml_median", "invented_ml")):
             if figure in figures:
                 card[name] = round(figures[figure], 3)
-        if self.settings.types:
+        if settings.types:
             card["types"] = score_types(network, validation, chosen.threshold, **judged)
         return replace(chosen, performance={"validation": card})
+
+    def weights_at(self, point: OperatingPoint, result: TrainingResult) -> Mapping[str, Any]:
+        """As :func:`.calibration.calibrated_point` scaled them."""
+        if point.logit_scale is None:
+            return result.state_dict
+        return with_scaled_logits(result.state_dict, point.logit_scale, point.threshold)
 
     def tested(self, package: ModelPackage, count: int, seed: int, progress: Progress) -> dict[str, Any]:
         rows = assess(

@@ -32,6 +32,9 @@ class TrainingSettings(CommonSettings):
         augment: left-right flips, small affine changes, HU offset, contrast and noise.
         types: learn the five types of bleed, each a label, instead of blood or none. Simulated scans then hold each
             type about as often, and a folder must say what its masks' values mean.
+        calibrate: end with logits of the scale at which the network doubts those outlines of the validation cases that
+            turn out to be poor, where there are enough of them (:mod:`radiologycnn.training.hemorrhage.calibration`);
+            not with ``types``, and not in the paper. Changes nothing of the training itself.
         base_filters, depth, mirrored_levels, dropout, pixel_unshuffle: of CNN-DS; network_preset is one of its presets.
         grid_shape_ijk, order, antialias, crop: of the preprocessing. The default shows the head, cropped from the air
             around it, with pixels of about 0.9 mm; the network works on squares of two by two of them, 96 x 112 x 64,
@@ -39,6 +42,7 @@ class TrainingSettings(CommonSettings):
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("plateau", "cosine")
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = (*CommonSettings.FREE_ON_RESUME, "calibrate")
 
     epochs: int = 60
     coarse_epochs: int = 30
@@ -47,6 +51,7 @@ class TrainingSettings(CommonSettings):
     blood_weight: float = 8.0
     augment: bool = True
     types: bool = False
+    calibrate: bool = False
     network_preset: str = "default"
     base_filters: int = 16
     depth: int = 4
@@ -112,7 +117,7 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
 
 
 PRESETS: dict[str, TrainingSettings] = {
-    "default": TrainingSettings(weight_average=0.99),
+    "default": TrainingSettings(weight_average=0.99, calibrate=True),
     # Arab 2020, Methods: Adam .005, halved after 10 epochs, stop after 50, 500 epochs, batch 1, Dice, no augmentation.
     "paper": TrainingSettings(
         preset="paper",
