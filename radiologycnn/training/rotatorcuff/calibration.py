@@ -47,6 +47,11 @@ def with_scaled_logits(state_dict: Mapping[str, Tensor], scale: float) -> dict[s
     Args:
         state_dict: of a :class:`radiologycnn.networks.gap_classifier.GapClassifier`.
     """
-    last = max(name for name in state_dict if name.startswith("classifier.") and name.endswith("weight"))
-    scaled = (last, f"{last.removesuffix('weight')}bias")
+    scaled = last_layer(state_dict)
     return {name: tensor * scale if name in scaled else tensor for name, tensor in state_dict.items()}
+
+
+def last_layer(state_dict: Mapping[str, Tensor]) -> tuple[str, str]:
+    """Names of the weight and the bias that give a classifier's logits, one row a class."""
+    weight = max(name for name in state_dict if name.startswith("classifier.") and name.endswith("weight"))
+    return weight, f"{weight.removesuffix('weight')}bias"

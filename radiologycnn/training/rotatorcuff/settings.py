@@ -44,11 +44,14 @@ class TrainingSettings(CommonSettings):
         grid_size, edge_mm: of the cube; edge 0 is the thickness of the scan (the paper).
         calibrate: end with logits of the scale at which the validation cases' probabilities are most likely, where
             there are enough of them (:mod:`radiologycnn.training.rotatorcuff.calibration`); not in the paper.
+        maps_against_none: end with maps of the tear classes that say what speaks for each against an intact cuff, which
+            changes no probability (:mod:`radiologycnn.training.rotatorcuff.reference_class`); not in the paper.
         paper_grey: grey values by minimum and maximum of the scan, no mirroring, no antialiasing: the paper.
         validation_share: 0 in the paper, which kept the last epoch and tested on the test set after every one.
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("step", "cosine")
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = (*CommonSettings.FREE_ON_RESUME, "maps_against_none")
 
     epochs: int = 60
     coarse_epochs: int = 20
@@ -72,6 +75,7 @@ class TrainingSettings(CommonSettings):
     grid_size: int = 64
     edge_mm: float = 80.0
     calibrate: bool = False
+    maps_against_none: bool = False
     paper_grey: bool = False
 
     @classmethod
@@ -139,7 +143,7 @@ def architecture_of(settings: TrainingSettings) -> dict[str, Any]:
 
 
 PRESETS: dict[str, TrainingSettings] = {
-    "default": TrainingSettings(weight_average=0.99, calibrate=True),
+    "default": TrainingSettings(weight_average=0.99, calibrate=True, maps_against_none=True),
     # Shim 2020, Methods, "Training"; L2, cube and grey values from the authors' code.
     "paper": TrainingSettings(
         preset="paper",

@@ -33,6 +33,7 @@ from radiologycnn.training.rotatorcuff.losses import (
     tear_maps,
     tear_targets,
 )
+from radiologycnn.training.rotatorcuff.reference_class import against_none
 from radiologycnn.training.rotatorcuff.settings import SMALLEST_BATCH, TrainingSettings, architecture_of
 from radiologycnn.training.train_network import train_network
 
@@ -86,13 +87,18 @@ class ClassificationLoop(TrainingLoop):
             self.case_weights = torch.from_numpy(weights).float()
 
     def run(self, *args: Any, **options: Any) -> TrainingResult:
-        """As ever; then with logits of the scale that fits the validation cases, where the settings want that.
+        """As ever; then with logits of the scale that fits the validation cases, and maps against None, as set.
 
         The checkpoint keeps the weights as they were trained.
         """
         result = super().run(*args, **options)
-        if not (self.settings.calibrate and self.validation_paths):
-            return result
+        if self.settings.calibrate and self.validation_paths:
+            result = self._calibrated(result)
+        if self.settings.maps_against_none:
+            result = replace(result, state_dict=against_none(result.state_dict))
+        return result
+
+    def _calibrated(self, result: TrainingResult) -> TrainingResult:
         self.network.load_state_dict(result.state_dict)
         found = self.team.shared_out([[path] for path in self.validation_paths], self._probabilities, self.cancelled)
         scale = best_logit_scale(*(np.concatenate(part) for part in zip(*found)))
