@@ -77,6 +77,6 @@ def test_finds_a_large_lobar_bleed_and_where_it_is(results, lobar_bleed, name) -
 
 def test_types_are_of_nearly_the_same_blood_and_most_of_this_is_parenchymal(results) -> None:
     mask = results[TYPES].mask
-    # Not the very same: the model of types goes back to an earlier version of the other's weights.
-    assert dice(mask > 0, results[PLAIN].mask > 0) > 0.85
+    # The same on the network's grid; where two types meet, between its voxels, each is interpolated on its own.
+    assert dice(mask > 0, results[PLAIN].mask > 0) > 0.98
     assert (mask == BLEED_TYPES["iph"].value).sum() > 0.5 * (mask > 0).sum()

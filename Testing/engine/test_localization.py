@@ -166,3 +166,26 @@ def test_summary_has_intervals_over_the_tears() -> None:
     alike = summarize_localization(cases[:1] * 3)
     assert alike["peak_in_tear"] == 1 and alike["peak_in_tear_95"] == pytest.approx([0.4385, 1.0], abs=1e-4)
     assert not {"energy_inside_95", "dice_95", "distance_mm_median_95"} & alike.keys()
+
+
+@pytest.mark.parametrize("tolerance_mm", [0.0, 5.0])
+def test_places_that_count_are_found_on_oblique_grids_as_by_asking_all(tolerance_mm) -> None:
+    """The map's places are asked for their distance only where they may be near enough."""
+    random = np.random.default_rng(4)
+    turned = np.eye(4)
+    turned[:3, :3] = np.linalg.qr(random.normal(size=(3, 3)))[0] * [0.8, 1.1, 4.0]
+    lesion = np.zeros((9, 20, 20), bool)
+    lesion[3:5, 6:12, 8:15] = random.random((2, 6, 7)) < 0.5
+    to_lps = np.diag([2.5, 2.5, 2.5, 1.0])
+    to_lps[:3, 3] = (turned @ [9, 9, 4, 1])[:3] - 20
+    raw = random.random((16, 16, 16))
+    found = localization(raw, to_lps, lesion, turned, tolerance_mm)
+    places = (
+        np.stack(np.unravel_index(np.arange(raw.size), raw.shape), axis=1)[:, ::-1] @ to_lps[:3, :3].T + to_lps[:3, 3]
+    )
+    distances = distances_mm(places, lesion, turned)
+    assert found.chance == (distances == 0).mean() > 0
+    assert found.chance_voxel == (distances < 1.25).mean() > found.chance
+    assert found.chance_within == (distances <= tolerance_mm).mean()
+    inside = (distances <= tolerance_mm).reshape(raw.shape)
+    assert found.energy_inside == pytest.approx(raw[inside].sum() / raw.sum())

@@ -13,6 +13,7 @@ are to the lesion's voxels as boxes, so a point in one of them has none.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from scipy import ndimage
 
 from radiologycnn.evaluation.hypothesis_tests import Interval, bootstrap, wilson
 from radiologycnn.images.affine import transform_points
+from radiologycnn.images.boxes import bounding_box
 from radiologycnn.networks.activation import peak_place
 
 DICE_SHARE_OF_PEAK = 0.5
@@ -94,10 +96,13 @@ def localization(
     indices = np.stack(np.unravel_index(np.arange(raw.size), raw.shape), axis=1)[:, ::-1].astype(float)
     points = transform_points(map_ijk_to_lps, indices)
     peak_lps = transform_points(map_ijk_to_lps, peak_place(raw)[None, ::-1])
-    of_all = distances_mm(np.concatenate([points, peak_lps]), lesion, lesion_ijk_to_lps)
-    distances, distance = of_all[:-1], of_all[-1]
     # Just under a half: on one grid the centres beside the lesion lie at a half, and rounding must not decide on them.
     half_voxel = (0.5 - 1e-6) * float(np.cbrt(abs(np.linalg.det(map_ijk_to_lps[:3, :3]))))
+    # Of places that are too far away to count nobody asks how far.
+    close = _around(points, lesion, lesion_ijk_to_lps, max(tolerance_mm, half_voxel))
+    of_close = distances_mm(np.concatenate([points[close], peak_lps]), lesion, lesion_ijk_to_lps)
+    distances, distance = np.full(len(points), np.inf), of_close[-1]
+    distances[close] = of_close[:-1]
     near = (distances <= tolerance_mm).reshape(raw.shape)
     positive = np.clip(raw, 0, None)
     total = positive.sum()
@@ -116,6 +121,20 @@ def localization(
         energy_inside=float(positive[near].sum() / total) if total > 0 else 0.0,
         dice=2 * int((found & near).sum()) / both if both else 0.0,
     )
+
+
+def _around(points_lps: np.ndarray, lesion: np.ndarray, ijk_to_lps: np.ndarray, reach_mm: float) -> np.ndarray:
+    """Which points lie in the box, along LPS, that holds all that is no farther from the lesion; bool, shape (points).
+
+    Args:
+        points_lps: shape (points, 3).
+        lesion: shape (K, J, I), not empty.
+        ijk_to_lps: 4x4 of its grid.
+    """
+    sides = [(part.start - 0.5, part.stop - 0.5) for part in reversed(bounding_box(lesion))]
+    corners = transform_points(np.asarray(ijk_to_lps, float), np.array(list(itertools.product(*sides))))
+    low, high = corners.min(axis=0) - reach_mm, corners.max(axis=0) + reach_mm
+    return ((points_lps >= low) & (points_lps <= high)).all(axis=1)
 
 
 def distances_mm(points_lps: np.ndarray, lesion: np.ndarray, ijk_to_lps: np.ndarray) -> np.ndarray:
