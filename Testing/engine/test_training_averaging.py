@@ -54,7 +54,9 @@ def test_what_follows_an_epoch_sees_the_weights_that_were_validated(tmp_path) ->
         grey = np.random.default_rng(number).integers(0, 255, (20, 20, 20)).astype(np.uint8)
         save_case(PreparedCase(f"c{number}", grey, number, None), folder)
     sizes = {"grid_size": 16, "base_filters": 4, "epochs": 2, "coarse_epochs": 0, "batch_size": 2, "loading_threads": 0}
-    settings = TrainingSettings.from_preset("default", sizes | {"weight_average": 0.9, "calibrate": False})
+    settings = TrainingSettings.from_preset(
+        "default", sizes | {"weight_average": 0.9, "calibrate": False, "maps_against_none": False}
+    )
     network = build_network(architecture_of(settings))
     paths = sorted(folder.glob("*.npz"))
     loop = KeepingLoop(network, settings, paths, [], tmp_path)

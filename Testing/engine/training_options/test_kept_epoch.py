@@ -19,7 +19,7 @@ def test_paper_of_the_rotator_cuff_keeps_the_last_epoch_and_others_the_best(cube
     assert (cube_settings("paper").keep, cube_settings().keep, head_settings().keep) == ("last", "best", "best")
     # No later epoch can be better by as much as this, so that the best is the first one.
     for keep, epoch in (("best", 1), ("last", 3)):
-        wanted = cube_settings(epochs=3, min_delta=1e9, keep=keep, weight_average=0.0)
+        wanted = cube_settings(epochs=3, min_delta=1e9, keep=keep, weight_average=0.0, maps_against_none=False)
         found = rotator_cuff.train(cubes[:4], cubes[4:], wanted, tmp_path / keep)
         assert found.epoch == epoch
         state = load_checkpoint(tmp_path / keep)
@@ -69,7 +69,7 @@ def test_a_checkpoint_that_took_no_number_for_the_lowest_loss_is_mended() -> Non
 
 def test_the_average_of_the_weights_is_what_is_kept(cubes, tmp_path) -> None:
     assert {HemorrhageSettings.from_preset("paper", {}).weight_average, cube_settings("paper").weight_average} == {0.0}
-    wanted = cube_settings(epochs=2, keep="last", weight_average=0.5)
+    wanted = cube_settings(epochs=2, keep="last", weight_average=0.5, maps_against_none=False)
     found = rotator_cuff.train(cubes[:4], cubes[4:], wanted, tmp_path)
     state = load_checkpoint(tmp_path)
     average = {name.removeprefix("module."): value for name, value in state["average"].items() if "module." in name}
