@@ -133,7 +133,8 @@ def _around(points_lps: np.ndarray, lesion: np.ndarray, ijk_to_lps: np.ndarray, 
     """
     sides = [(part.start - 0.5, part.stop - 0.5) for part in reversed(bounding_box(lesion))]
     corners = transform_points(np.asarray(ijk_to_lps, float), np.array(list(itertools.product(*sides))))
-    low, high = corners.min(axis=0) - reach_mm, corners.max(axis=0) + reach_mm
+    # A little more: rounding must not leave out what is just that far.
+    low, high = corners.min(axis=0) - 1.01 * reach_mm, corners.max(axis=0) + 1.01 * reach_mm
     return ((points_lps >= low) & (points_lps <= high)).all(axis=1)
 
 
