@@ -94,6 +94,13 @@ class AnnotationRoom(HeadClinic):
             self.waitFor(lambda: not opening.readingId)
             self.host.process_events()
 
+    def accept(self) -> None:
+        """Press the accept key, and wait until the mask is in the dataset."""
+        asked = self.count("segment")
+        self.press("A")
+        self.answerIfAsked(asked)
+        self.waitFor(lambda: not self.widget.worklist.cases.store.has_submitted)
+
     def answerIfAsked(self, before) -> None:
         if self.count("segment") > before:
             job, fields = self.sent("segment")

@@ -24,13 +24,6 @@ def acceptedMask(room, caseId):
     return read_volume(room.dataset / room.word(caseId)["mask"]).array
 
 
-def accept(room) -> None:
-    asked = room.count("segment")
-    room.press("A")
-    room.answerIfAsked(asked)
-    room.waitFor(lambda: not room.widget.worklist.cases.store.has_submitted)
-
-
 @pytest.fixture(params=["Paint", "Scissors"])
 def effect(request, typedRoom):
     """What a stroke is drawn with: the brush, whose rules are the panel's, or an effect with Slicer's own masks."""
@@ -128,7 +121,7 @@ def testTypesAreAcceptedKeptAndReadByTraining(typedRoom, tmp_path):
     room.press("T")
     room.stroke(np.where(sdh), segmentId=EDH)
     drawn = {segmentId: room.maskOf(segmentId) for segmentId in (IPH, SDH, EDH)}
-    accept(room)
+    room.accept()
     word, array = room.word("case-0001"), acceptedMask(room, "case-0001")
     assert word["types"] == "iph+ivh+edh+sah"
     assert word["edits"]["relabelled_ml"] > 0 and word["edits"]["added_ml"] == word["edits"]["removed_ml"] == 0
@@ -149,7 +142,7 @@ def testTypesAreAcceptedKeptAndReadByTraining(typedRoom, tmp_path):
 def testModelsWithAndWithoutTypesDoNotMixUpAMask(typedRoom):
     room = typedRoom
     room.openCase("case-0001")
-    accept(room)
+    room.accept()
     typed = acceptedMask(room, "case-0001")
     room.saidOf = lambda head, folder: {}
 
@@ -162,7 +155,7 @@ def testModelsWithAndWithoutTypesDoNotMixUpAMask(typedRoom):
     room.widget.worklist.enter()
     assert np.array_equal(acceptedMask(room, "case-0001"), typed), "looking at it changes nothing"
 
-    accept(room)
+    room.accept()
     assert room.word("case-0001")["types"] == ""
     room.saidOf = typedAnswer
     room.openCase("case-0001")
@@ -179,7 +172,7 @@ def testManifestSaysNothingOfTypesWhereTheModelKnowsNone(room):
     room.writeScans(1)
     room.openList()
     room.openCase()
-    accept(room)
+    room.accept()
     with (room.dataset / "cases.csv").open(newline="") as file:
         assert [row["types"] for row in csv.DictReader(file)] == [""]
     assert not room.ui.changeTypeCheckBox.visible

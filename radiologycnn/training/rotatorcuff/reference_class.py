@@ -5,8 +5,8 @@ classes (Agresti 2013, "Categorical data analysis", 8.1: one class is taken for 
 Training leaves that part to chance: the map of a class then also shows what speaks for a joint with or without a tear
 alike. With None as the reference the logit of a tear class is its log odds against None, and its map points at what
 the two differ by; here it is nearly so. On 177 tears of 300 simulated validation shoulders (seeds 60602 and 60603)
-that the demonstration model found, the peak of the predicted class's map lay in the tear in 74 % as trained and in 96
-% so; with half, three quarters, all or one and a half of None's part taken away in 95 %.
+that the demonstration model found, the peak of the predicted class's map lay in the tear in 74 % as trained, and in
+96 % so; with half, three quarters, all or one and a half of None's part taken away in 95 %.
 """
 
 from __future__ import annotations
