@@ -2,12 +2,15 @@
 
 import numpy as np
 import torch
+from engine.tiny_rotator_cuff import settings
 from engine.training_rotator_cuff.balls import ball
 
 from radiologycnn.images.volume import Volume
+from radiologycnn.networks.architectures import build_network
 from radiologycnn.training.rotatorcuff.augmentation import changed_grey, cut_cubes, moved
 from radiologycnn.training.rotatorcuff.cases import PreparedCase, load_case, prepare_case, save_case
-from radiologycnn.training.rotatorcuff.settings import TrainingSettings
+from radiologycnn.training.rotatorcuff.settings import TrainingSettings, architecture_of
+from radiologycnn.training.rotatorcuff.trainer import ClassificationLoop
 
 
 def test_case_file_gives_back_what_it_holds(cases, tmp_path) -> None:
@@ -39,6 +42,27 @@ def test_moved_cubes_keep_the_tear_under_its_mask() -> None:
     assert len(set(places)) == len(places)  # each cube on its own
     away = np.abs(np.array(places) - 15.5)
     assert away.max() < 0.1 * 32 * 1.3 + 2 and away.max() > 1
+
+
+def test_an_empty_mask_stays_empty_and_changes_no_choice() -> None:
+    wide = torch.rand(2, 1, 40, 40, 40, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros_like(wide)
+    mask[1, :, 16:24, 16:24, 15:25] = 1
+    both = [moved(wide, one, (32, 32, 32), torch.Generator().manual_seed(5)) for one in (mask, 0 * mask)]
+    assert torch.equal(both[0][0], both[1][0])  # the pictures
+    assert both[0][1].shape == both[1][1].shape == (2, 1, 32, 32, 32)
+    assert not both[0][1][0].any() and both[0][1][1].any() and not both[1][1].any()
+
+
+def test_masks_are_moved_only_where_they_teach(cases, tmp_path) -> None:
+    found = []
+    for weight in (0.0, 0.3):
+        wanted = settings(coarse_epochs=0, localization_weight=weight)
+        loop = ClassificationLoop(build_network(architecture_of(wanted)), wanted, cases, cases, tmp_path)
+        found.append(loop.prepare(cases[7], torch.Generator().manual_seed(3)))
+    (cubes, mask, classes), (same_cubes, taught, same_classes) = found
+    assert torch.equal(cubes, same_cubes) and torch.equal(classes, same_classes)
+    assert taught.any() and not mask.any()
 
 
 def test_middle_of_a_case_is_the_networks_own_cube() -> None:

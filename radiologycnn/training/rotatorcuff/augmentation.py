@@ -41,12 +41,14 @@ def moved(wide: Tensor, mask: Tensor, shape: Sequence[int], generator: torch.Gen
         Cubes and masks, shape (batch, 1, K, J, I).
     """
     spacing = [1 / side for side in shape]  # edges of the cube, which has as long ones along every axis
-    pairs = []
+    cubes, masks = [], []
     for cube, tear in zip(wide, mask):
         turn = _small_turn(generator)
         shift_voxels = [uniform(generator, -LARGEST_SHIFT, LARGEST_SHIFT) * side for side in shape]
-        pairs.append([turned(one, turn, shift_voxels, spacing, shape) for one in (cube, tear)])
-    cubes, masks = zip(*pairs)
+        cubes.append(turned(cube, turn, shift_voxels, spacing, shape))
+        # Resampling takes most of the time, and nothing stays nothing.
+        empty = tear.new_zeros((len(tear), *shape))
+        masks.append(turned(tear, turn, shift_voxels, spacing, shape) if tear.any() else empty)
     return torch.stack(cubes), torch.stack(masks)
 
 

@@ -51,7 +51,7 @@ class TrainingSettings(CommonSettings):
     """
 
     SCHEDULES: ClassVar[tuple[str, ...]] = ("step", "cosine")
-    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = (*CommonSettings.FREE_ON_RESUME, "maps_against_none")
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = (*CommonSettings.FREE_ON_RESUME, "calibrate", "maps_against_none")
 
     epochs: int = 60
     coarse_epochs: int = 20

@@ -123,6 +123,8 @@ class ClassificationLoop(TrainingLoop):
 
     def prepare(self, path: Path, generator: torch.Generator) -> Sample:
         wide, mask, classes = self._load([path])
+        if not self.settings.localization_weight:
+            mask = torch.zeros_like(mask)  # not asked for, and costly to move
         shape = self._cube_shape()
         if self.settings.augment:
             cubes, mask = moved(wide, mask, shape, generator)
