@@ -1,4 +1,5 @@
-"""A remark on a case changes comment and time of the rater's word, and nothing else of it."""
+"""A remark on a case changes comment and time of the rater's word, and nothing else of it; a word without a mask leaves
+the mask that was drawn."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -75,3 +76,25 @@ def test_remark_on_a_case_without_a_word_begins_it(tmp_path: Path) -> None:
     store.submit_remark(CASE, "cannot be read", 8.0)
     store.settle()
     assert (store.annotation(CASE).seconds, store.annotation(CASE).history) == (8.0, ())
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+@pytest.mark.parametrize("status", ["in-progress", "accepted"])
+def test_a_case_that_is_flagged_without_its_mask_keeps_what_was_drawn(tmp_path: Path, status, is_settled) -> None:
+    """As while the network runs anew, or where the scan cannot be read any more."""
+    store = opened(tmp_path)
+    found, message = mask_of("network", 1), {"model": "m-1.0.0", "threshold": 0.5, "provenance": {}}
+    file = store.submit_network(CASE, found, message)
+    store.submit(CASE, Decision(status, mask_of("ab", 1), 12.0, "", {"dice": 0.5}, file, {"id": "m-1.0.0"}, "sdh"))
+    if is_settled:
+        store.settle()
+    word = store.submit(CASE, Decision("flagged", seconds=15.0, comment="motion"))
+    assert np.array_equal(store.read_mask(word).crop, mask_of("ab", 1).crop), "also before it is settled"
+    assert store.settle() == []
+    word = AnnotationStore(tmp_path, "ab").annotation(CASE)
+    assert (word.status, word.seconds, word.comment) == ("flagged", 15.0, "motion")
+    assert np.array_equal(store.read_mask(word).crop, mask_of("ab", 1).crop)
+    assert (word.edits, word.model, word.types) == ({"dice": 0.5}, {"id": "m-1.0.0"}, "sdh")
+    assert word.network_mask and word.volume_ml > 0
+    assert [one["status"] for one in word.history] == ["accepted"] * (status == "accepted")
+    assert not (tmp_path / "masks/ab/case-0001.nii.gz").exists()

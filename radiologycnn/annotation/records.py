@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,6 +20,8 @@ DECISIONS = (ACCEPTED, FLAGGED, REJECTED)
 NETWORK = "network"
 """Stands in a rater's place for the network's own masks."""
 RESERVED_RATERS = (NETWORK, "consensus", "truth")
+_OF_MASK = ("mask", "mask_sha256", "network_mask", "model", "edits", "volume_ml", "types")
+"""What an annotation says of its mask."""
 
 _RATER_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -161,7 +163,7 @@ class Decision:
 
     Attributes:
         status: IN_PROGRESS (a draft) or one of DECISIONS.
-        mask: None for none: rejected scans need none, an accepted case does.
+        mask: None where none was on the screen, which an accepted case needs: that of the word before stays.
         seconds: time spent on the case, over all sessions.
         comment: as typed.
         edits: EditStatistics as a dict, against the network's mask that the rater began with; empty without one.
@@ -255,6 +257,13 @@ class Annotation:
         known = _known(cls, record)
         known["history"] = tuple(known.get("history", ()))
         return cls(**known)
+
+    def with_mask_of(self, before: Annotation | None) -> Annotation:
+        """This word with the mask of the one before, and what is said of it, where it has none of its own: a scan can
+        be flagged or rejected while its mask is not on the screen, which takes nothing from what was drawn."""
+        if self.mask or before is None or not before.mask:
+            return self
+        return replace(self, **{name: getattr(before, name) for name in _OF_MASK})
 
     def as_history(self) -> tuple[Mapping[str, Any], ...]:
         """The history of the next word on this case: this one is added where it was a decision."""

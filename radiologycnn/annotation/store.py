@@ -196,8 +196,9 @@ class AnnotationStore(Submissions):
     ) -> Annotation:
         """Write the rater's word on a case, with its mask; when this returns, both are on the disk.
 
-        An earlier draft goes. A draft on a decided case makes it one in progress again. Where ``cases.csv`` cannot be
-        brought up to date the word holds all the same; :meth:`settle` does it later, and tells of it.
+        An earlier draft goes; a word without a mask of its own takes over that of the word before. A draft on a
+        decided case makes it one in progress again. Where ``cases.csv`` cannot be brought up to date the word holds all
+        the same; :meth:`settle` does it later, and tells of it.
 
         Args:
             software, decided_at: of when it was said, where that was not now and here.
@@ -210,16 +211,15 @@ class AnnotationStore(Submissions):
         if mask is not None:
             file, sha = self.write_mask(f"versions/{self.rater}", case, mask)
             volume_ml = int(np.count_nonzero(mask.crop)) * case.voxel_ml
-        history = before.as_history() if before else ()
-        said = (decision.status, sha, decision.comment)
-        if before and (before.status, before.mask_sha256, before.comment) == said:
-            history = before.history  # said twice
         about = decision.to_dict()
         network_mask = self.mask_file_of_network(about.pop("network"))
         word = Annotation(
             case_id, self.rater, mask=file, mask_sha256=sha, network_mask=network_mask, volume_ml=volume_ml,
-            software=dict(software or self.software), decided_at=decided_at or utc_now(), history=history, **about,
-        )  # fmt: skip
+            software=dict(software or self.software), decided_at=decided_at or utc_now(), **about,
+        ).with_mask_of(before)  # fmt: skip
+        if before:
+            said, now = ((one.status, one.mask_sha256, one.comment) for one in (before, word))
+            word = replace(word, history=before.history if said == now else before.as_history())  # perhaps said twice
         self._say(word)
         self._drop_draft(before, word)
         self._show(word)

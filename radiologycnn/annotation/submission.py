@@ -184,7 +184,7 @@ class Submissions(AnnotationDataset, ABC):
             int(np.count_nonzero(mask.crop)) * case.voxel_ml if mask is not None else None,
             about["seconds"], about["comment"], about["decided_at"], about.get("types", ""),
             before.as_history() if before else (),
-        )  # fmt: skip
+        ).with_mask_of(before)  # fmt: skip
 
     def _settle(self, entry: Entry) -> None:
         about = dict(entry.about)
