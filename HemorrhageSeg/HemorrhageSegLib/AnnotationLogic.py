@@ -14,6 +14,7 @@ from HemorrhageSegLib.CaseScans import CaseScans, maskGrid
 from HemorrhageSegLib.MaskOrigin import maskKey, networkRun
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.SegmentStatus import showStatus
+from radiologycnn.annotation.dataset import is_dataset
 from radiologycnn.annotation.records import ACCEPTED, IN_PROGRESS, Decision, Mask
 from radiologycnn.annotation.scan_folder import find_scans
 from radiologycnn.annotation.store import AnnotationStore
@@ -55,15 +56,16 @@ class AnnotationLogic:
 
         Args:
             scans: searched with all folders below it.
-            dataset: where masks and decisions are kept; "" for one in the folder of the scans.
+            dataset: where masks and decisions are kept; "" for one in the folder of the scans, or that folder itself
+                where it is one.
             rater: who works.
             keepNames: let the scans' file names into the dataset.
 
         Raises:
             InputError: no scans, no rater id, or a folder that cannot be used. The list that was open stays.
         """
-        found = find_scans(Path(scans))
-        store = self._makeStore(dataset or Path(scans) / DATASET_FOLDER, rater)
+        found, usual = find_scans(Path(scans)), Path(scans) / DATASET_FOLDER
+        store = self._makeStore(dataset or (scans if is_dataset(Path(scans)) else usual), rater)
         ids = store.add_scans(found, keepNames)
         self._use(store, {ids[scan.fingerprint]: scan for scan in found})
         return len(found)

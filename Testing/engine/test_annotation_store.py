@@ -257,7 +257,10 @@ def test_scans_of_a_folder(tmp_path) -> None:
     for name in ("b.nii.gz", "sub/a.nrrd", "old/images/x.nii"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write_image(tmp_path / name, np.full((2, 3, 4), len(name), np.int16), np.eye(4))
-    (tmp_path / "old" / "dataset.json").write_text("{}")
+    AnnotationStore(tmp_path / "old", "ab")
+    AnnotationStore(tmp_path / "sub", "ab")  # beside the scans
+    (tmp_path / "sub/masks/ab").mkdir(parents=True)
+    write_image(tmp_path / "sub/masks/ab/case-0001.nii.gz", np.ones((2, 3, 4), np.uint8), np.eye(4))
     (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "b.nii.gz").read_bytes())
     series = tmp_path / "series"
     series.mkdir()

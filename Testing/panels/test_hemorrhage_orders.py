@@ -41,3 +41,19 @@ def testACaseThatIsFlaggedWhileTheNetworkRunsKeepsItsDraft(room, keys):
     assert isSameMask(keptMask(room), drawn)
     room.openCase("case-0001")
     assert np.array_equal(room.maskOf(), drawn)
+
+
+def testScansAndAnnotationsMayLieInOneFolder(room):
+    room.writeScans(2)
+    room.ui.worklistCollapsibleButton.collapsed = False
+    room.ui.raterLineEdit.text = "ab"
+    room.click(room.ui.datasetButton)
+    room.click(room.ui.openScansButton)
+    room.openCase("case-0001")
+    room.accept()
+    room.widget.worklist.release()
+    room.widget.worklist._dataset = ""  # as after a restart
+    room.openList()
+    assert room.ui.messageLabel.text == ""
+    assert room.states() == {"case-0001": "accepted", "case-0002": "in-progress"}
+    assert not (room.folder / "annotations/dataset.json").exists()

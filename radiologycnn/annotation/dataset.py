@@ -26,6 +26,10 @@ from radiologycnn.images.write import write_atomically
 
 DATASET_NAME = "dataset.json"
 DATASET_KIND = "radiologycnn-annotations"
+DATASET_FOLDERS = (
+    "annotations", "cases", "consensus", "images", "improvement", "masks", "network", "pending", "versions"
+)  # fmt: skip
+"""What a dataset keeps its files in. The scans themselves may lie beside these: people keep both in one folder."""
 
 
 class AnnotationDataset(TrainingMasks):

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from radiologycnn.annotation.dataset import DATASET_FOLDERS, DATASET_NAME
 from radiologycnn.dicom_file import looks_like_dicom
 from radiologycnn.errors import InputError, no_permission
 from radiologycnn.images.detached import voxel_files
@@ -35,7 +36,7 @@ class ScanFile:
 def find_scans(folder: Path) -> list[ScanFile]:
     """Image files, and folders of DICOM files, in a folder and below it; by name, each content once.
 
-    A folder that holds an annotation dataset is not entered.
+    What an annotation dataset keeps there itself is left out.
 
     Raises:
         InputError: no such folder, no scan in it, or one that may not be read.
@@ -46,9 +47,8 @@ def find_scans(folder: Path) -> list[ScanFile]:
     seen: set[str] = set()
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if "dataset.json" in files:
-            folders[:] = []
-            continue
+        if DATASET_NAME in files:
+            folders[:] = [name for name in folders if name not in DATASET_FOLDERS]
         names = sorted(name for name in files if not name.startswith("."))
         scans = [n for n in names if n.lower().endswith(SCAN_ENDINGS) and not n.lower().endswith(NOT_SCANS)]
         scans = [name for name in scans if (Path(place) / name).is_file()]  # no links to what is gone
