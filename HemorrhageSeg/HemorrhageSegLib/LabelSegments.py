@@ -1,6 +1,16 @@
 """The segments that a result's labels stand for, with the model's names, colours and terminology."""
 
-PREFIX = "hemorrhage-"  # of their identifiers; segments that a person adds have others
+import re
+
+#: Of their identifiers, before the label's value. Segments that a person adds have others, as "hemorrhage-1_1", which
+#: Slicer makes of one that is copied from another result.
+PREFIX = "hemorrhage-"
+_PATTERN = re.compile(rf"{PREFIX}\d+")
+
+
+def isOfLabel(segmentId) -> bool:
+    """Whether a segment is a label's, by its identifier."""
+    return _PATTERN.fullmatch(segmentId) is not None
 
 
 def present(result) -> None:
@@ -18,7 +28,8 @@ def present(result) -> None:
 def namesOfOthers(result) -> list:
     """Names of the segments that a person has added; they are neither measured nor kept as a mask."""
     segmentation = result.segmentationNode.GetSegmentation()
-    ids = [one for one in segmentation.GetSegmentIDs() if not result.isOwnSegment(one)]
+    measured = {result.segmentId(label) for label in result.labels}
+    ids = [one for one in segmentation.GetSegmentIDs() if one not in measured]
     return [segmentation.GetSegment(one).GetName() for one in ids]
 
 

@@ -118,7 +118,7 @@ class SceneResult:
     @staticmethod
     def isOwnSegment(segmentId) -> bool:
         """Whether a segment is a label's; a person may add others."""
-        return segmentId.startswith(LabelSegments.PREFIX)
+        return LabelSegments.isOfLabel(segmentId)
 
     # Threshold
 

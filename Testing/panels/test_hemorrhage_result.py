@@ -77,6 +77,20 @@ def testASegmentThatIsAddedByHandIsSaidNotToCount(clinic):
     assert "Second bleed" not in clinic.ui.notesLabel.text
 
 
+def testASegmentThatIsCopiedFromAnotherResultIsAddedByHand(headClinic):
+    """Slicer then makes an identifier that begins as that of the label's own segment."""
+    headClinic.segment()
+    segmentation, earlier = headClinic.result.segmentationNode.GetSegmentation(), headClinic.slicer.vtkSegmentation()
+    earlier.DeepCopy(segmentation)
+    earlier.GetSegment("hemorrhage-1").SetName("Yesterday")
+    segmentation.CopySegmentFromSegmentation(earlier, "hemorrhage-1")
+    headClinic.widget.results.finishEdit()
+    assert "in none of these numbers: Yesterday." in headClinic.ui.notesLabel.text
+    headClinic.segment()
+    names = [segmentation.GetSegment(one).GetName() for one in segmentation.GetSegmentIDs()]
+    assert names[1:] == ["Yesterday"], "a new run leaves what somebody has added"
+
+
 def testAResultStaysWithItsScanWhenItsMaskIsDrawnOnAnothersGrid(clinic):
     """Slicer's "Specify geometry" with another volume makes that one the segmentation's reference volume."""
     other = clinic.addHead(clinic.syntheticHead((40, 64, 64), (3.6, 3.6, 4.0)), "Thin slices")
