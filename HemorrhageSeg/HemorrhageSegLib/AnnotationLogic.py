@@ -8,10 +8,10 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from HemorrhageSegLib import BlindReading
+from HemorrhageSegLib import BlindReading, TwoMasks
 from HemorrhageSegLib.AnnotationRecords import editsOf, maskInLabelsOf, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.CaseScans import CaseScans, maskGrid
-from HemorrhageSegLib.MaskOrigin import maskKey, networkRun
+from HemorrhageSegLib.MaskOrigin import cropKey, maskKey, networkRun
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.SegmentStatus import showStatus
 from radiologycnn.annotation.dataset import is_dataset
@@ -186,14 +186,18 @@ class AnnotationLogic:
         """Whether a case's result of that network is kept."""
         return self.store.network_result(caseId, modelSha256) is not None
 
-    def takeResult(self, result) -> bool:
+    def takeResult(self, result, saveForUndo=lambda: None) -> bool:
         """A network's result is in the scene: put the rater's own mask on it, where there is one.
 
-        Also where the person has run the network anew: the mask that is theirs goes only where they say so.
+        Also where the person has run the network anew: the mask that is theirs goes only where they say so. One that
+        they have corrected in the scene since, while another case was open, stays: it is saved with the next draft.
         The result itself is written by :meth:`keepNetwork`, which can wait until it is on the screen.
 
+        Args:
+            saveForUndo: called before a mask is replaced that may hold corrections of the person's own.
+
         Returns:
-            Whether the rater's own mask is shown now.
+            Whether the rater's own mask was put on it.
         """
         self._checkGrid(result)
         self._network, self._unkeptNetwork = None, result
@@ -203,15 +207,30 @@ class AnnotationLogic:
         self._segmentationId, self._savedKey = result.segmentationNode.GetID(), maskKey(result)
         self.scans.noteResult(self._segmentationId)
         own = self.store.read_mask(word) if word else None
+        if own is not None and TwoMasks.isNewerInScene(result, own):
+            self._savedKey = cropKey(own.crop, own.offset_kji)
+            self._note(_("This mask was corrected after it was kept. Accept it anew."))
+            showStatus(result, IN_PROGRESS)
+            return False
         if own is not None:
+            if TwoMasks.isLostWith(result, own):
+                saveForUndo()
+                self._note(_("Your kept mask has replaced another one that was in the scene: Undo brings that back."))
             own, note = maskInLabelsOf(result, own, bool(word.types))
             if isRunAnew and not note:
                 note = _("Your mask stays. “Back to the network's mask” shows what the network has found now.")
-            self.notes += (note,) if note and note not in self.notes else ()
+            self._note(note)
             result.setMask(own.crop, own.offset_kji)
-        self._savedKey = maskKey(result)
+        self._noteSaved(result)
         showStatus(result, word.status if word else IN_PROGRESS)
         return own is not None
+
+    def _note(self, note) -> None:
+        self.notes += (note,) if note and note not in self.notes else ()
+
+    def _noteSaved(self, result) -> None:
+        self._savedKey = maskKey(result)
+        TwoMasks.noteKept(result)
 
     def keepNetwork(self) -> None:
         """Keep the network's result that was taken last, where that has not been done.
@@ -297,6 +316,6 @@ class AnnotationLogic:
             voxelMl = self.store.case(self.caseId).voxel_ml
             about["edits"] = asdict(editsOf(result, found, mask, voxelMl, self.changes))
         word = self.store.submit(self.caseId, Decision(status, mask, **about))
-        self._savedKey = maskKey(result)
+        self._noteSaved(result)
         showStatus(result, status, keepsRedo=status == IN_PROGRESS)
         return word

@@ -229,7 +229,7 @@ class CaseOpening:
             return
         try:
             self.panel.results.isUpdating = True
-            own = self.cases.takeResult(result)
+            own = self.cases.takeResult(result, lambda: self._saveForUndo(result))
         except RadiologyCNNError as error:
             self.panel.showMessage(error.message, error.hint)
         else:
@@ -242,6 +242,11 @@ class CaseOpening:
             self.panel.results.isUpdating = False
         self._keepTimer.start()
         self.resultShown.emit()
+
+    def _saveForUndo(self, result) -> None:
+        """A mask that may be the person's own is about to be replaced."""
+        self.ui.correctCollapsibleButton.collapsed = False  # where it is folded there is no Undo
+        self.panel.correct.editor.saveStateForUndo(result.segmentationNode)
 
     def _keepNetwork(self) -> None:
         """Have the network's result written down, now that it is on the screen; then get the next case ready."""

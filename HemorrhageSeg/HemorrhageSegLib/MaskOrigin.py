@@ -21,10 +21,11 @@ RUN_FIELDS = ("labels", "model", "notes", "provenance", "device", "device_name",
 
 def maskKey(result) -> str:
     """A short text that is the same for the same mask, whatever crop it is held in; a saved scene's masks keep it."""
-    return result.remembered("key", result.maskState(), lambda: _cropKey(*result.maskCrop()))
+    return result.remembered("key", result.maskState(), lambda: cropKey(*result.maskCrop()))
 
 
-def _cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:
+def cropKey(mask: np.ndarray, offsetKji: tuple[int, int, int]) -> str:
+    """The same of a mask as label values (K, J, I) that start at voxel ``offsetKji``; "" of an empty one."""
     box = bounding_box(mask)
     if box is None:
         return ""
@@ -74,7 +75,7 @@ def _thresholdOfMask(result) -> float | None:
     earlier = result.remembered("thresholds", None, dict).get(key, record["threshold"])
     for threshold in dict.fromkeys((record["threshold"], earlier, record["operating_threshold"])):
         found = result.networkMask(threshold)
-        if found is not None and _cropKey(*found) == key:
+        if found is not None and cropKey(*found) == key:
             return threshold
     return None
 

@@ -10,6 +10,7 @@ SLICER_PACKAGES = {"slicer", "qt", "ctk", "vtk"}
 #: What the Slicer process may import of the engine: records, labels and catalogues, no heavier than numpy.
 LIGHT_ENGINE = (
     "radiologycnn",
+    "radiologycnn.annotation.dataset",
     "radiologycnn.annotation.records",
     "radiologycnn.annotation.scan_folder",
     "radiologycnn.annotation.store",

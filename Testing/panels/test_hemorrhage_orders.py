@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from panels.test_hemorrhage_lists import listLoadedScans
 
 from radiologycnn.annotation.records import Mask
 
@@ -57,3 +58,74 @@ def testScansAndAnnotationsMayLieInOneFolder(room):
     assert room.ui.messageLabel.text == ""
     assert room.states() == {"case-0001": "accepted", "case-0002": "in-progress"}
     assert not (room.folder / "annotations/dataset.json").exists()
+
+
+# A case that is corrected without the list
+
+
+@pytest.fixture
+def loaded(room):
+    """Two loaded scans as the list, of which the first is accepted with a stroke, ``accepted``, and the other open."""
+    other = room.syntheticHead((32, 128, 128), bleedMm=(9.0, 30.0, 8.0), seed=55)
+    room.addHead(other, "Other")
+    listLoadedScans(room)
+    names = {node.GetName(): case for case, node in room.widget.worklist.cases.scans.sceneNodes().items()}
+    room.first, room.other = names["CT"], names["Other"]
+    room.heads = {room.first: room.head, room.other: other}
+    room.openCase(room.first)
+    room.stroke(np.s_[6:12, 30:50, 30:50])
+    room.settled()
+    room.accept()
+    room.openCase(room.other)
+    room.ui.inputVolumeSelector.setCurrentNode(room.volume)
+    room.accepted = room.maskOf()
+    return room
+
+
+def correct(room):
+    room.stroke(np.s_[14:18, 30:50, 30:50])
+    room.settled()
+    return room.maskOf()
+
+
+def testACorrectionWhileAnotherCaseIsOpenIsKeptWithItsOwnCase(loaded):
+    drawn = correct(loaded)
+    loaded.openCase(loaded.first)
+    assert np.array_equal(loaded.maskOf(), drawn) and not np.array_equal(drawn, loaded.accepted)
+    assert "Accept it anew" in loaded.ui.caseNotesLabel.text
+    loaded.openCase(loaded.other)
+    assert isSameMask(keptMask(loaded, loaded.first), drawn)
+    assert loaded.states()[loaded.first] == "in-progress"
+    loaded.openCase(loaded.first)
+    assert np.array_equal(loaded.maskOf(), drawn) and loaded.ui.caseNotesLabel.text == ""
+
+
+def testAnOlderMaskOfTheSceneGivesWayToTheOneThatIsKept(loaded):
+    """As where a scene is loaded that was saved before the mask was drawn further."""
+    record = loaded.result.record
+    drawn = correct(loaded)
+    loaded.openCase(loaded.first)
+    loaded.openCase(loaded.other)
+    result = loaded.widget.worklist.cases.scans.sceneNodes()[loaded.first]
+    from HemorrhageSegLib.SceneResult import SceneResult
+
+    result = SceneResult.ofVolume(result)
+    mask = Mask.of_whole(loaded.accepted)
+    result.setMask(mask.crop, mask.offset_kji)
+    result.updateRecord(**record)
+    loaded.openCase(loaded.first)
+    assert np.array_equal(loaded.maskOf(), drawn) and loaded.ui.caseNotesLabel.text == ""
+
+
+def testWhereBothMasksAreNewTheKeptOneIsShownAndUndoBringsTheOtherBack(loaded):
+    drawn = correct(loaded)
+    loaded.result.updateRecord(kept_mask="of another day")
+    loaded.ui.correctCollapsibleButton.collapsed = True
+    loaded.openCase(loaded.first)
+    assert np.array_equal(loaded.maskOf(), loaded.accepted)
+    assert "Undo brings that back" in loaded.ui.caseNotesLabel.text
+    loaded.editor.undo()
+    loaded.settled()
+    assert np.array_equal(loaded.maskOf(), drawn)
+    loaded.openCase(loaded.other)
+    assert isSameMask(keptMask(loaded, loaded.first), drawn)
