@@ -9,7 +9,7 @@ from radiologycnn.rotatorcuff.results import Classification
 from RadiologyCNNLib.ResultMaps import ACTIVATION_ATTRIBUTE, addMap
 from RadiologyCNNLib.ScanGeometry import parentToWorld
 from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside, removeParts, withDisplaysAndStorages
-from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffTable
+from RotatorCuffCNNLib import CamDisplay, CamRendering, CuffRoi, CuffTable
 from RotatorCuffCNNLib.CuffResult import MAPS_ROLE, RECORD_ATTRIBUTE, SCAN_ROLE, CuffResult
 
 KEPT_FIELDS = ("model", "classes", "notes", "provenance", "device", "device_name", "seconds")
@@ -83,10 +83,15 @@ def _allParts(result: CuffResult) -> list:
 
 
 def partsOfNode(node):
-    """All nodes of the result whose shown map this node is, which is hidden; None where it is none."""
-    result = CuffResult.ofNode(node) if node.IsA("vtkMRMLScalarVolumeNode") else None
-    if result is None:
+    """What goes with a node: with a shown map, which is hidden, all of its result; with a scan its box. None for others.
+
+    The box would stay in the views over the next scan, and be nobody's; what was found in a scan stays without it.
+    """
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
         return None
+    result = CuffResult.ofNode(node)
+    if result is None:
+        return withDisplaysAndStorages(CuffRoi.roisOf(node)) or None
     CamDisplay.hideAll(result)
     return partsOf(result)
 

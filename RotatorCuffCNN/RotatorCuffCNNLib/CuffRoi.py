@@ -26,15 +26,15 @@ LOCK_SHOWN_MS = 500
 _KEPT = "_rotatorCuffCubeEdge"
 
 
+def roisOf(volumeNode) -> list:
+    """The scan's region, and copies that somebody has made of it."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    return [node for node in nodes if node.GetNodeReferenceID(SCAN_ROLE) == volumeNode.GetID()]
+
+
 def roiOf(volumeNode):
     """The scan's region, or None where it has none."""
-    if volumeNode is None:
-        return None
-    for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode"):
-        scan = node.GetNodeReference(SCAN_ROLE)
-        if scan is not None and scan.GetID() == volumeNode.GetID():
-            return node
-    return None
+    return next(iter(roisOf(volumeNode)), None) if volumeNode is not None else None
 
 
 def ensureRoi(volumeNode):
@@ -71,6 +71,11 @@ def placeRoi(volumeNode, location: dict):
     }
     writeRecord(roiNode, PLACED_ATTRIBUTE, placement)
     return roiNode
+
+
+def moveTo(roiNode, volumeNode, centreRas) -> None:
+    """Lay the region around another place (world RAS, mm), as large as it is, along the scan's axes as they are now."""
+    _place(roiNode, volumeNode, centreRas, roiRequest(roiNode)["edge_mm"])
 
 
 def isAutomatic(roiNode) -> bool:

@@ -10,11 +10,12 @@ from slicer.util import VTKObservationMixin
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
 from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
+from RadiologyCNNLib.NodeRecord import readRecord, updateRecord, writeRecord
 from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
 from RotatorCuffCNNLib import CuffRoi
 from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
 from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
+from RotatorCuffCNNLib.RegionAnchor import RegionAnchor
 
 LOCATION_ATTRIBUTE = "RotatorCuffCNN.Location"  #: what the search has said, so that it is there after a reload
 SIDE_ATTRIBUTE = "RotatorCuffCNN.Side"  #: of a scan: the side that a person has chosen for it
@@ -43,6 +44,7 @@ class RegionSection(VTKObservationMixin):
         self._series = {}  # scan's identifier: what the search has said of it
         self._isPlacing = False
         self._lock = CuffRoi.RoiLock()
+        self._anchor = RegionAnchor()
         self._isUsable = False
         self._problem = ""
         self._shallJump = False  # the person has asked where the head is
@@ -82,10 +84,13 @@ class RegionSection(VTKObservationMixin):
         if parameterNode is None:
             self._problems.clear()
             self._series.clear()
+            self._anchor.forget()
         roiNode = CuffRoi.roiOf(volumeNode)
         if roiNode is not None:
             CuffRoi.ensureRoi(volumeNode)  # one from a loaded scene is kept a cube, too
         self._observe(roiNode)
+        self._takeAlong()  # the scan may have been moved while another one was chosen
+        self._anchor.note(roiNode, volumeNode)
         self._hideOthers()
         self.update()
 
@@ -124,13 +129,23 @@ class RegionSection(VTKObservationMixin):
             self._find(model)
 
     def scanMoved(self) -> None:
-        """The scan was moved, or changed otherwise: a box that it has left behind is to be found again."""
-        if self.wasLeftBehind:
+        """The scan was moved, or changed otherwise: a person's box goes with it, one that was found is found again."""
+        if self._takeAlong():
+            self.update()
+            self._changed()
+        elif self.wasLeftBehind:
             self._problems.pop(self._volumeNode.GetID(), None)
             if self.logic.isLocating(self._volumeNode):
                 self.logic.stopLocating()  # it looks where the scan no longer is
             self.update()
             self._moved()
+
+    def _takeAlong(self) -> bool:
+        self._isPlacing = True
+        try:
+            return self._anchor.follow(self._roiNode, self._volumeNode)
+        finally:
+            self._isPlacing = False
 
     def onFindHeadButton(self, clicked=False) -> None:
         if self._volumeNode is not None:
@@ -153,11 +168,23 @@ class RegionSection(VTKObservationMixin):
         location["found"] = bool(message.get("found", True))
         self.place(volumeNode, location)
 
-    def noteSeries(self, volumeNode, series) -> None:
-        """What a classification has found out about the series, where no search has told it; None for nothing."""
-        if series and not self._said().get("series"):
-            self._series[volumeNode.GetID()] = {"series": series, "notes": []}
-            self.update()
+    def noteSeries(self, volumeNode, series, notes) -> None:
+        """What a classification has found out about the series, where the search has told less or, as of a scan that
+        was renamed since, otherwise.
+
+        Args:
+            volumeNode: the chosen scan.
+            series: description of the series; None for nothing.
+            notes: of the classification; what the search has noted and it has not holds no longer.
+        """
+        before = self._said()
+        if not series or series == before.get("series"):
+            return
+        said = {"series": series, "notes": [note for note in before.get("notes") or () if note in notes]}
+        self._series[volumeNode.GetID()] = said
+        if self._roiNode is not None:
+            updateRecord(self._roiNode, LOCATION_ATTRIBUTE, **said)
+        self.update()
 
     def place(self, volumeNode, location: dict) -> None:
         """Put a scan's box to a place that was found; shown where it is the chosen scan.
@@ -176,6 +203,7 @@ class RegionSection(VTKObservationMixin):
             self._isPlacing = False
         if self._volumeNode is volumeNode:
             self._observe(roiNode)
+            self._anchor.note(roiNode, volumeNode)
             if confidenceText(self.location)[1]:  # the person is asked to look at it
                 self._parameterNode.showRoi = True
             CuffRoi.setVisible(roiNode, self._parameterNode.showRoi)
@@ -224,6 +252,7 @@ class RegionSection(VTKObservationMixin):
     def _onRoiModified(self, caller=None, event=None) -> None:
         if self._isPlacing or self._lock.isChanging or slicer.mrmlScene.IsClosing():
             return
+        self._anchor.note(self._roiNode, self._volumeNode)
         self._showStatus()  # no more than that: it is called at every step of a drag
         self._moved()
         problem = self.problem()

@@ -54,7 +54,9 @@ def outdatedReason(result: CuffResult, roiNode, side: str) -> str:
     if nowToRas is None:
         return _("The scan was moved after this result, so that the map no longer fits it. Classify again.")
     classification = result.classification
-    if side != "auto" and side != classification.side:
+    if side == "auto":  # what it tells now; the record keeps it also where a person had chosen another
+        side = ((record.get("provenance") or {}).get("series") or {}).get("side", classification.side)
+    if side != classification.side:
         return _("Another side was chosen after this result. Classify again.")
     if roiNode is not None and not bent and _roiMoved(classification.roi, record, roiNode, nowToRas):
         return _("The box was moved after this result. Classify again.")

@@ -213,7 +213,9 @@ class RotatorCuffCNNWidget(PanelWidget):
         """Show the predicted class's map where it is strongest; the box is in the way now, and can be shown again."""
         self._parameterNode.target = "predicted"
         self._parameterNode.showRoi = False
-        self.region.noteSeries(result.volumeNode, (result.record.get("provenance") or {}).get("series"))
+        record = result.record
+        series = (record.get("provenance") or {}).get("series")
+        self.region.noteSeries(result.volumeNode, series, record.get("notes") or ())
         if self.region.usableRoiNode is None:
             region = result.classification.roi
             self.region.place(result.volumeNode, {**region.to_dict(), "found": region.is_placed})

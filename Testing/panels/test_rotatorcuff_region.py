@@ -102,15 +102,54 @@ def testABoxThatTheScanWasMovedAwayFromIsNotWhatTheNetworkSees(clinic, millimetr
     assert clinic.ui.regionStatusLabel.text == "Found" and not clinic.ui.outdatedLabel.visible
 
 
-def testABoxOfThePersonsOwnStaysWhereTheScanIsMoved(clinic):
+def testABoxOfThePersonsOwnGoesWithTheScanThatIsMoved(clinic):
+    clinic.locate()
+    clinic.moveRoi(r=3)
+    wanted = clinic.roiCentre() + [20, 0, -15]
+    moveScan(clinic, (20, 0, -15))
+    clinic.host.process_events(0.5)
+    assert clinic.count("locate") == 1 and clinic.roiCentre() == pytest.approx(wanted)
+    assert clinic.ui.regionStatusLabel.text == "Placed by hand"
+    clinic.start()
+    roi = clinic.sent("classify")[1]["roi"]
+    assert roi["centre_lps_mm"] == pytest.approx(TO_LPS @ wanted) and roi["edge_mm"] == pytest.approx(80)
+
+
+def testABoxOfThePersonsOwnGoesWithAScanThatIsTurnedAndIsMovedByHandAsBefore(clinic):
+    transform = clinic.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    clinic.locate()
+    clinic.moveRoi(r=3)
+    before = clinic.roiCentre()
+    clinic.volume.SetAndObserveTransformNodeID(transform.GetID())
+    turned = np.array([[0.0, -1, 0, 7], [1, 0, 0, 0], [0, 0, 1, -4], [0, 0, 0, 1]])
+    transform.SetMatrixTransformToParent(clinic.slicer.util.vtkMatrixFromArray(turned))
+    assert clinic.roiCentre() == pytest.approx((turned @ [*before, 1])[:3])
+    clinic.moveRoi(s=6)
+    there = clinic.roiCentre()
+    clinic.volume.SetAndObserveTransformNodeID(None)
+    assert clinic.roiCentre() == pytest.approx((np.linalg.inv(turned) @ [*there, 1])[:3])
+
+
+def testABoxOfThePersonsOwnGoesWithAScanThatIsMovedWhileAnotherIsChosen(clinic):
+    clinic.locate()
+    clinic.moveRoi(r=3)
+    wanted = clinic.roiCentre() + [20, 0, -15]
+    clinic.addShoulder(clinic.shoulder, "Other")
+    moveScan(clinic, (20, 0, -15))
+    clinic.ui.inputVolumeSelector.setCurrentNode(clinic.volume)
+    assert clinic.roiCentre() == pytest.approx(wanted)
+
+
+def testABoxOfThePersonsOwnStaysWhereTheScanIsCropped(clinic):
     clinic.locate()
     clinic.moveRoi(r=3)
     centre = clinic.roiCentre()
-    moveScan(clinic, (5, 0, 0))
-    clinic.host.process_events(0.5)
-    assert clinic.count("locate") == 1 and clinic.roiCentre() == pytest.approx(centre)
-    clinic.start()
-    assert clinic.sent("classify")[1]["roi"]["centre_lps_mm"] == pytest.approx(TO_LPS @ centre)
+    array, corner = clinic.slicer.util.arrayFromVolume(clinic.volume), np.eye(4)
+    corner[:3, 3] = (4, 6, 0)  # of i, j and k
+    clinic.slicer.util.updateVolumeFromArray(clinic.volume, array[:, 6:, 4:].copy())
+    matrix = clinic.shoulder.ijkToRas @ corner
+    clinic.volume.SetIJKToRASMatrix(clinic.slicer.util.vtkMatrixFromArray(matrix))
+    assert clinic.roiCentre() == pytest.approx(centre)
 
 
 def testTheRecordSaysWhoHasPlacedTheBox(clinic):
@@ -168,6 +207,19 @@ def testClassifyBeforeTheHeadIsFoundSaysWhatKindOfSeriesItIs(clinic):
     clinic.answer(clinic.start(), provenance={"series": series})
     assert clinic.ui.seriesLabel.text == "Coronal, T2-weighted, fat-saturated"
     assert clinic.ui.sideSelector.currentText == "Automatic (right)"
+
+
+def testWhatTheClassificationSaysOfTheSeriesHoldsWhereTheSearchHasSaidOtherwise(clinic):
+    note = "That this is a right shoulder was taken from the picture; check the side."
+    clinic.locate(notes=[note, "This is a proton density series."])
+    assert clinic.ui.sideSelector.currentText == "Automatic (right)"
+    clinic.volume.SetName("Left shoulder")
+    series = {**clinic.location()["series"], "side": "left"}
+    answer = {"classification": {"side": "left", "mirrored": True}, "provenance": {"series": series}}
+    clinic.classify(**answer, notes=["This is a proton density series."])
+    assert clinic.ui.sideSelector.currentText == "Automatic (left)"
+    assert clinic.ui.seriesNotesLabel.text == "This is a proton density series."
+    assert "proton" not in clinic.ui.notesLabel.text and not clinic.ui.outdatedLabel.visible
 
 
 def testACancelledClassificationLetsTheSearchGoOn(clinic):
@@ -236,6 +288,16 @@ def testRemovedBoxIsNoticed(clinic):
     clinic.slicer.mrmlScene.RemoveNode(clinic.locate())
     assert clinic.roi is None
     assert clinic.ui.classifyButton.enabled
+
+
+def testTheBoxOfADeletedScanDoesNotStayInTheViews(clinic):
+    clinic.locate()
+    other = clinic.syntheticShoulder(side="left")
+    clinic.addShoulder(other, "Other")
+    kept = clinic.locate(shoulder=other)
+    clinic.slicer.mrmlScene.RemoveNode(clinic.volume)
+    assert clinic.slicer.util.getNodesByClass("vtkMRMLMarkupsROINode") == [kept]
+    assert clinic.roi is kept and kept.GetDisplayNode().GetVisibility()
 
 
 def testNothingIsSentWhileAnotherPanelIsShown(clinic):

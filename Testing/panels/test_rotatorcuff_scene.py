@@ -67,6 +67,19 @@ def testOtherSideMovedScanAndChangedVoxelsMakeTheResultOutOfDate(clinic):
     assert "changed" in clinic.ui.outdatedLabel.text
 
 
+def testASideThatIsNoLongerChosenMakesTheResultOutOfDate(clinic):
+    series = clinic.location()["series"]
+    assert series["side"] == "right"
+    clinic.locate()
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    clinic.classify(classification={"side": "left", "mirrored": True}, provenance={"series": series})
+    assert not clinic.ui.outdatedLabel.visible
+    clinic.choose(clinic.ui.sideSelector, "Automatic (right)")
+    assert "Another side was chosen" in clinic.ui.outdatedLabel.text
+    clinic.choose(clinic.ui.sideSelector, "Left")
+    assert not clinic.ui.outdatedLabel.visible
+
+
 def testScanMovedTogetherWithItsBoxKeepsTheResult(clinic):
     import vtk
 
