@@ -83,7 +83,7 @@ def _allParts(result: CuffResult) -> list:
 
 
 def partsOfNode(node):
-    """What goes with a node: with a shown map, which is hidden, all of its result; with a scan its box. None for others.
+    """What goes with a node: with a shown map, which is hidden, all of its result; with a scan its box; else None.
 
     The box would stay in the views over the next scan, and be nobody's; what was found in a scan stays without it.
     """
