@@ -213,6 +213,28 @@ def test_reader_who_cannot_write_is_told_what_is_missing(tmp_path: Path, monkeyp
     assert store.has_submitted and settle_all(tmp_path) == () and not store.has_submitted
 
 
+def test_a_folder_that_has_become_read_only_is_said_so(tmp_path: Path, monkeypatch) -> None:
+    store = opened(tmp_path)
+    store.submit("case-0001", Decision("accepted", mask_of("ab", 1)))
+    write = open
+
+    def read_only(path, mode="r", *arguments, **names):
+        if set(mode) & set("wax+"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return write(path, mode, *arguments, **names)
+
+    message = {"model": "m-1.0.0", "threshold": 0.5, "provenance": {}}
+    words = f"The folder {tmp_path} cannot be written: Read-only file system."
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", read_only)
+        with pytest.raises(InputError, match="Read-only file system"):
+            store.submit_network("case-0001", mask_of("network", 1), message, np.ones((2, 3, 4), np.float32))
+        assert [problem["message"] for problem in store.settle()] == [words]
+        with pytest.raises(InputError, match="Read-only file system"):
+            AnnotationStore(tmp_path, "ab")
+    assert store.settle() == [] and store.annotation("case-0001").status == "accepted"
+
+
 def test_nothing_is_begun_in_the_place_of_a_folder_that_cannot_be_reached(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "drive" / "annotations", tmp_path / "elsewhere"
     store = opened(folder)

@@ -1,5 +1,7 @@
 """Unusual orders of actions in the HemorrhageSeg panel lose nothing of what was drawn, and mix nothing up."""
 
+import errno
+
 import numpy as np
 import pytest
 from panels.test_hemorrhage_lists import listLoadedScans
@@ -58,6 +60,44 @@ def testScansAndAnnotationsMayLieInOneFolder(room):
     assert room.ui.messageLabel.text == ""
     assert room.states() == {"case-0001": "accepted", "case-0002": "in-progress"}
     assert not (room.folder / "annotations/dataset.json").exists()
+
+
+# A folder that can only be read
+
+
+@pytest.fixture
+def readOnly(room, monkeypatch):
+    """A function after which no file can be made in the room's folder."""
+    write = open
+
+    def refuse(path, mode="r", *arguments, **names):
+        if set(mode) & set("wax+") and str(path).startswith(str(room.folder)):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return write(path, mode, *arguments, **names)
+
+    return lambda: monkeypatch.setattr("builtins.open", refuse)
+
+
+def testAListWhoseFolderCanOnlyBeReadIsRefusedInASentence(room, readOnly):
+    room.writeScans(2)
+    room.openList()
+    room.widget.worklist.release()
+    room.widget.worklist.cases.store = None
+    readOnly()
+    room.openList()
+    assert "cannot be written: Read-only file system." in room.ui.messageLabel.text
+    assert not room.widget.worklist.cases.isOpen
+
+
+def testAFolderThatBecomesReadOnlyIsNamedAtTheKey(room, readOnly):
+    room.writeScans(2)
+    room.openList()
+    room.openCase("case-0001")
+    room.waitFor(lambda: not room.widget.worklist.opening._writeTimer.active)
+    readOnly()
+    room.press("A")
+    assert "Read-only file system" in room.ui.messageLabel.text
+    assert room.caseId == "case-0001" and room.states()["case-0001"] == "in-progress"
 
 
 # A case that is corrected without the list

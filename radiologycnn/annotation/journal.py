@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from radiologycnn.annotation.file_lock import file_lock
+from radiologycnn.annotation.json_files import not_writable
 from radiologycnn.annotation.records import Mask
 from radiologycnn.errors import InputError
 from radiologycnn.images.write import write_atomically
@@ -83,14 +84,20 @@ class Journal:
         Raises:
             InputError, ResourceError: it could not be written, and is not there.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        newest = max((_number(file) for file in self.files()), default=0)
-        self._last = max(self._last + 1, newest + 1, time.time_ns())
-        file = f"{self._name}/{self._last:020d}{_ENDING}"
-        if probability is not None:  # not synced: it is large, and a network can be run again
-            write_array(self._beside(file), probability)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self._next_file()
+            if probability is not None:  # not synced: it is large, and a network can be run again
+                write_array(self._beside(file), probability)
+        except OSError as error:
+            raise not_writable(self._dataset, error) from error
         write_atomically(self._dataset / file, _entry_bytes(kind, case, about, mask))
         return Entry(file, kind, case, about, mask, probability)
+
+    def _next_file(self) -> str:
+        newest = max((_number(file) for file in self.files()), default=0)
+        self._last = max(self._last + 1, newest + 1, time.time_ns())
+        return f"{self._name}/{self._last:020d}{_ENDING}"
 
     def read(self, file: str) -> Entry:
         """An entry by its file.
@@ -126,7 +133,7 @@ class Journal:
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """For the block's time nobody else settles this rater's entries; False where somebody does and goes on."""
-        with file_lock(self.folder / ".lock", _LOCK_WAIT_S) as held:
+        with file_lock(lock_of(self._dataset, self.folder.name), _LOCK_WAIT_S) as held:
             yield held
 
     def clean(self) -> None:
@@ -134,6 +141,11 @@ class Journal:
         left = [path for path in self.folder.glob("*.npy") if not path.with_suffix(_ENDING).is_file()]
         for path in [*self.folder.glob(".*.part"), *left]:
             path.unlink(missing_ok=True)
+
+
+def lock_of(dataset: Path, rater: str) -> Path:
+    """The file of the lock on a rater's entries."""
+    return dataset / JOURNAL_FOLDER / rater / ".lock"
 
 
 def raters_with_entries(dataset: Path) -> list[str]:

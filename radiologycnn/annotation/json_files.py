@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radiologycnn.errors import InputError
 from radiologycnn.file_replacing import replace_path
 from radiologycnn.images.write import write_atomically
 
@@ -66,6 +67,15 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def json_bytes(record: Mapping[str, Any]) -> bytes:
     """A record as the program writes it: UTF-8, one space for each level, a line feed at the end."""
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def not_writable(folder: Path, error: OSError) -> InputError:
+    """The error for a folder of annotations in which no file can be made."""
+    return InputError(
+        "cannot-write",
+        f"The folder {folder} cannot be written: {error.strerror or error}.",
+        "Choose another folder for the annotations.",
+    )
 
 
 def create_once(path: Path, content: bytes) -> bool:

@@ -36,9 +36,10 @@ import numpy as np
 from radiologycnn import __version__
 from radiologycnn.annotation.case_ids import case_ids_of
 from radiologycnn.annotation.dataset import DATASET_KIND, DATASET_NAME, check_reachable, is_dataset
+from radiologycnn.annotation.file_lock import file_lock
 from radiologycnn.annotation.former_ids import words_left_behind
-from radiologycnn.annotation.journal import JOURNAL_FOLDER, Journal
-from radiologycnn.annotation.json_files import json_bytes
+from radiologycnn.annotation.journal import JOURNAL_FOLDER, Journal, lock_of
+from radiologycnn.annotation.json_files import json_bytes, not_writable
 from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import (
     ACCEPTED,
@@ -98,12 +99,10 @@ class AnnotationStore(Submissions):
         try:
             for name in ("cases", "images", "network", f"annotations/{self.rater}", f"versions/{self.rater}"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
+            with file_lock(lock_of(folder, self.rater)):  # that the folders are there does not say that files can be
+                pass
         except OSError as error:
-            raise InputError(
-                "cannot-write",
-                f"The folder {folder} cannot be written: {error.strerror or error}.",
-                "Choose another folder for the annotations.",
-            ) from error
+            raise not_writable(folder, error) from error
         if not is_dataset(folder):
             record = {"kind": DATASET_KIND, "schema_version": SCHEMA_VERSION, **self.software}
             write_atomically(folder / DATASET_NAME, json_bytes(record))

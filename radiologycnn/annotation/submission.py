@@ -11,6 +11,7 @@ import numpy as np
 
 from radiologycnn.annotation.dataset import AnnotationDataset
 from radiologycnn.annotation.journal import JOURNAL_FOLDER, Entry, Journal
+from radiologycnn.annotation.json_files import not_writable
 from radiologycnn.annotation.manifest import refresh_manifest
 from radiologycnn.annotation.records import IN_PROGRESS, NETWORK, Annotation, Case, Decision, Mask, utc_now
 from radiologycnn.errors import InputError, RadiologyCNNError
@@ -108,6 +109,18 @@ class Submissions(AnnotationDataset, ABC):
             self.check_reachable()
         except InputError as error:
             return [_problem("", error)]
+        try:
+            problems = self._settle_entries()
+        except OSError as error:
+            problems = [_problem("", not_writable(self.folder, error))]
+        behind = refresh_manifest(self)
+        if behind is not None:
+            problems.append(_problem("", behind))
+        self.refresh_submitted()
+        return problems
+
+    def _settle_entries(self) -> list[dict[str, str]]:
+        """As :meth:`settle`, of what lies in the journal. Raises OSError where that cannot be worked on at all."""
         problems: list[dict[str, str]] = []
         stuck: set[str] = set()
         with self.journal.alone() as is_alone:
@@ -128,10 +141,6 @@ class Submissions(AnnotationDataset, ABC):
                 except (RadiologyCNNError, OSError) as error:
                     stuck.add(entry.case)
                     problems.append(_problem(entry.case, error))
-        behind = refresh_manifest(self)
-        if behind is not None:
-            problems.append(_problem("", behind))
-        self.refresh_submitted()
         return problems
 
     def refresh_submitted(self) -> None:
