@@ -71,6 +71,7 @@ class AgreementSection:
         folder = store.folder if store is not None else None
         if folder != self._folder:  # another dataset: what is shown is not of it
             self._folder = folder
+            self._say("")
             self._setTables([])
             self.figures.setChoices([])
         isOpen = store is not None

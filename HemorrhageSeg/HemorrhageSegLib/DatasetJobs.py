@@ -28,6 +28,7 @@ class DatasetJobs(OwnWorker):
         }
         self._beforeStart = beforeStart
         self._kinds = {}  # job -> kind
+        self._datasets = {}  # job -> folder of the dataset that it works on
         super().__init__(client)
 
     def listen(self, kinds, **functions) -> None:
@@ -53,13 +54,23 @@ class DatasetJobs(OwnWorker):
         """Start a job, unless one of its kind is under way; who listens is told of its end."""
         if not self.isRunning(kind):
             self._beforeStart()
-            self._kinds[self.client.request(kind, **fields)] = kind
+            job = self.client.request(kind, **fields)
+            self._kinds[job], self._datasets[job] = kind, fields.get("dataset")
             self._tell("started", kind)
 
     def cancel(self, kind: str) -> None:
         """Ask the job of a kind to stop; ``cancelled`` follows within two seconds."""
         for job in [job for job, own in self._kinds.items() if own == kind]:
             self._client.cancel(job)
+
+    def leaveOthers(self, dataset: str) -> None:
+        """Another dataset is open: what is shown of the one before it would be taken for its own. Who listens is told
+        that such jobs are cancelled. Training goes on: what comes of it is a model."""
+        for job, kind in list(self._kinds.items()):
+            if kind != IMPROVE and self._datasets[job] != dataset:
+                del self._kinds[job]
+                self._client.cancel(job, mayKill=False)
+                self._tell("cancelled", kind)
 
     def abandon(self) -> None:
         """End the process and forget its jobs: the panel goes away. What was kept so far is gone on from next time."""

@@ -19,6 +19,7 @@ class RankList:
     def __init__(self, ui, jobs, worklist, inputs) -> None:
         self.ui, self.jobs, self.worklist, self.inputs = ui, jobs, worklist, inputs
         self._stage = ""
+        self._folder = None
         ui.rankButton.connect("clicked(bool)", self.onRankButton)
         jobs.listen(
             (RANK,), started=lambda _kind: self.update(), progressed=self._onProgress, finished=self._onFinished,
@@ -28,6 +29,11 @@ class RankList:
         self.update()
 
     def update(self) -> None:
+        store = self.worklist.cases.store
+        folder = store.folder if store is not None else None
+        if folder != self._folder:  # cases of two lists have the same names
+            self._folder = folder
+            self._say("")
         isRunning = self.jobs.isRunning(RANK)
         self.ui.rankButton.text = _("Cancel") if isRunning else _("Rank the list")
         self.ui.rankButton.enabled = isRunning or (self.worklist.cases.scans.hasFiles and not self.inputs.modelProblem)

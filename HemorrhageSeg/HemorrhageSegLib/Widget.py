@@ -68,7 +68,12 @@ class HemorrhageSegWidget(PanelWidget):
         )
         for part in (self.ranking, self.agreement, self.improvement):
             self.worklist.listChanged.connect(part.update)
+        self.worklist.listChanged.connect(self._leaveOtherDatasets)
         self.worklist.shownCaseChanged.connect(self.agreement.caseChanged)
+
+    def _leaveOtherDatasets(self) -> None:
+        if self.worklist.cases.isOpen:
+            self.jobs.leaveOthers(str(self.worklist.cases.store.folder))
 
     def _takeImprovedModel(self, modelId) -> None:
         """A better model was made from this one: choose it; the old one stays in the list."""

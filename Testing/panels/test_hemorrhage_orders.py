@@ -4,7 +4,8 @@ import errno
 
 import numpy as np
 import pytest
-from panels.test_hemorrhage_lists import listLoadedScans
+from panels.test_hemorrhage_agreement import AGREEMENT
+from panels.test_hemorrhage_lists import listLoadedScans, openAnotherFolder
 
 from radiologycnn.annotation.records import Mask
 
@@ -60,6 +61,43 @@ def testScansAndAnnotationsMayLieInOneFolder(room):
     assert room.ui.messageLabel.text == ""
     assert room.states() == {"case-0001": "accepted", "case-0002": "in-progress"}
     assert not (room.folder / "annotations/dataset.json").exists()
+
+
+# Another list is opened while something is worked out of the one before
+
+
+def testAComparisonOfTheListBeforeIsNotShownAsOfTheNext(office):
+    parts = office.parts
+    office.click(parts.compareRatersButton)
+    openAnotherFolder(office)
+    assert parts.compareRatersButton.text == "Compare the raters"
+    office.second.result.emit("job-1", AGREEMENT)  # it was on its way
+    assert not parts.agreementFrame.visible and "mask is there" not in parts.agreementLabel.text
+    office.click(parts.compareRatersButton)
+    assert office.second.requests[-1] == ("agreement", {"dataset": str(office.dataset)})
+    office.second.result.emit("job-2", AGREEMENT)
+    assert parts.agreementFrame.visible and "mask is there" in parts.agreementLabel.text
+    office.openList("cd")
+    assert parts.agreementFrame.visible and "mask is there" in parts.agreementLabel.text, "it is the same dataset"
+
+
+@pytest.mark.parametrize("isDone", [False, True])
+def testRankingOfTheListBeforeIsNotSaidOfTheNext(office, isDone):
+    office.click(office.ui.rankButton)
+    office.second.progress.emit("job-1", 0.4, "Case 2 of 3", 5.0)
+    problem = {"case": "case-0002", "message": "This is no head CT."}
+    if isDone:
+        office.second.result.emit("job-1", {"cases": [], "problems": [problem], "model": "test-1.0.0"})
+    openAnotherFolder(office)
+    assert office.ui.rankButton.text == "Rank the list" and not office.ui.rankLabel.visible
+    office.second.progress.emit("job-1", 0.8, "Case 3 of 3", 5.0)
+    assert not office.ui.rankLabel.visible
+
+
+def testTrainingGoesOnWhileAnotherListIsOpen(office):
+    office.click(office.parts.improveButton)
+    openAnotherFolder(office)
+    assert office.parts.improveButton.text == "Cancel"
 
 
 # A folder that can only be read
