@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_tables_of_the_paper(study, tmp_path) -> None:
 
 def test_what_cannot_be_compared(study, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as patch:  # told before a mask is read
-        patch.setattr("radiologycnn.evaluation.rater_agreement.read_volume", None)
+        patch.setattr("radiologycnn.evaluation.rater_agreement.read_one", None)
         with pytest.raises(InputError, match="no rater nobody"):
             run(study, "-o", tmp_path / "out", "--method", "nobody")
         with pytest.raises(InputError, match="no consensus"):
@@ -184,3 +185,19 @@ def test_raters_who_store_their_voxels_in_another_order_agree_on_the_same_ones(t
         assert [float(row["dice"]) for row in csv.DictReader(file)] == [1.0, 1.0, 1.0]
     agreed = read_volume(tmp_path / "out" / "consensus" / "x.nii.gz")
     assert agreed.array.sum() == mask.sum()
+
+
+def test_a_consensus_does_not_become_a_rater_of_the_next_run(study) -> None:
+    with pytest.raises(InputError, match="among the raters' folders"):
+        run(study, "-o", study, "--consensus", "majority")
+    assert not (study / "consensus").exists()
+    run(study, "-o", study / "results", "--consensus", "majority", "-q")
+    assert (study / "results" / "consensus" / "case-0.nii.gz").is_file()
+    assert find_raters(study).raters == ("expert-1", "expert-2", "network")
+
+
+def test_a_mask_that_cannot_be_used_is_named(study, tmp_path) -> None:
+    path = study / "expert-2" / "case-3.nii.gz"
+    write_image(path, np.where(ball(8), 1, np.nan).astype(np.float32), MATRIX)
+    with pytest.raises(InputError, match=re.escape(f"{path}: ") + ".*not numbers"):
+        run(study, "-o", tmp_path / "out")

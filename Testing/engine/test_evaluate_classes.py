@@ -75,6 +75,14 @@ def test_rows_of_empty_cells_are_no_rows_and_lines_are_those_of_the_file(tmp_pat
     ]
 
 
+def test_whole_numbers_may_be_written_as_programs_write_them_beside_gaps(tmp_path) -> None:
+    truth = table(tmp_path / "truth.csv", "case;tear_class", "a;0,0", "b;3,0", "c;4")
+    found = table(tmp_path / "found.csv", "case,predicted", "a,0.0", "b,3.0", "c,4.0")
+    run("classes", found, truth, "-o", tmp_path / "out", "-q")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["top1"] == 1.0 and [row[n] for n, row in enumerate(summary["confusion"])] == [1, 0, 0, 1, 1]
+
+
 def test_codes_of_the_paper(tmp_path) -> None:
     """There 4 is Partial, and 1 to 3 are the sizes."""
     truth = table(tmp_path / "truth.csv", "case,class", "a,Partial", "b,Small", "c,Large-to-Massive")
@@ -92,6 +100,9 @@ def test_codes_of_the_paper(tmp_path) -> None:
         ("case,class", "a,Medium\na,Small", "names the case “a” again"),
         ("case,p_none,p_partial,p_small,p_medium,p_large_to_massive", "a,1,1,0,0,0", "of sum 1"),
         ("case,class", "", "no cases"),
+        ("case,class", "a,", "Line 2 of found.csv gives no class. Take the line out .* For no tear write 0"),
+        ("case,class", "a,NaN", "gives no class"),
+        ("case,class,class", "a,Medium,None", "Two columns of found.csv are called class"),
     ],
 )
 def test_bad_tables_are_refused_with_their_line(tmp_path, heading, line, words) -> None:

@@ -100,3 +100,11 @@ def test_a_column_in_which_hardly_two_cases_are_alike_is_refused(tmp_path) -> No
     table(tmp_path / "cases.csv", "id,age", *(f"{case},{number}.5" for number, case in enumerate(cases)))
     with pytest.raises(InputError, match="60 different values"):
         groups_of_column([tmp_path], "age", cases)
+
+
+def test_a_case_that_the_table_puts_into_two_groups_is_refused(folders, tmp_path) -> None:
+    table(folders[1] / "cases.csv", "id,scanner,types", "a,GE,iph", "a,GE,sdh", "b,GE,iph")
+    _printed, groups = in_groups(folders, tmp_path, "scanner")
+    assert groups["scanner"]["GE"]["cases"] == 2
+    with pytest.raises(InputError, match=r"Line 3 of cases\.csv says of case “a” .* “sdh”, .* says “iph”"):
+        in_groups(folders, tmp_path, "types")

@@ -1,5 +1,6 @@
 """What people give to ``radiologycnn evaluate`` and ``agreement`` by mistake is told before anything is measured."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,7 @@ def nothing_is_read(monkeypatch) -> None:
     def read(path: Path) -> None:
         pytest.fail(f"{path} was read first")
 
-    for module in ("mask_files", "map_files", "rater_agreement"):
-        monkeypatch.setattr(f"radiologycnn.evaluation.{module}.read_volume", read, raising=False)
+    monkeypatch.setattr("radiologycnn.evaluation.mask_files.read_volume", read)
 
 
 @pytest.mark.usefixtures("nothing_is_read")
@@ -111,3 +111,17 @@ def test_a_table_of_cases_to_train_on_is_not_written_over(masks, tmp_path) -> No
 def test_results_go_where_results_lie_already(masks, tmp_path) -> None:
     for _time in range(2):
         assert "Results:" in run("masks", masks, masks, "-o", tmp_path / "new" / "out")
+
+
+def test_of_many_files_the_one_that_cannot_be_used_is_named(masks, tmp_path) -> None:
+    folder = tmp_path / "found"
+    for case in "ab":
+        (folder / case).mkdir(parents=True)
+        write_image(folder / case / "mask.nii.gz", box(3), MATRIX)
+        write_image(folder / case / "cam_raw.nii.gz", box(3).astype(np.float32), MATRIX)
+    for name in ("mask.nii.gz", "cam_raw.nii.gz"):
+        path = folder / "b" / name
+        write_image(path, np.where(box(3), 1, np.nan).astype(np.float32), MATRIX)
+    for kind, name in (("masks", "mask.nii.gz"), ("maps", "cam_raw.nii.gz")):
+        with pytest.raises(InputError, match=re.escape(f"{folder / 'b' / name}: ")):
+            run(kind, folder, masks, "-o", tmp_path / "out")

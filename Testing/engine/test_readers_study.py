@@ -154,6 +154,11 @@ def test_wrong_times_and_groups_are_refused(folder: Path, tmp_path: Path) -> Non
     table.write_text("reader,team\nR01,A\n")
     with pytest.raises(InputError, match="reader and group"):
         read_groups(table)
+    table.write_text("reader,group\nR1,Experts\nr1,Experts\n")
+    assert read_groups(table) == {"r1": "Experts"}
+    table.write_text("reader,group\nR1,Experts\nr1,Others\n")
+    with pytest.raises(InputError, match=r"Line 3 .* puts r1 into another group"):
+        read_groups(table)
 
 
 def test_export_is_one_line_a_case(folder: Path, tmp_path: Path) -> None:

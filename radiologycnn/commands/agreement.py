@@ -42,6 +42,12 @@ def agreement(
         check_place_of_results(output)
         if consensus:
             check_consensus_method(consensus)
+            if output.resolve() == folder.resolve():
+                raise InputError(
+                    "cannot-write",
+                    f"The consensus would lie among the raters' folders in {folder} and be one of them the next time.",
+                    "Choose another folder for the results.",
+                )
         found = raters_of_dataset(folder) if is_dataset(folder) else find_raters(folder)
         if method and method not in found.raters:  # told before every mask is compared with every other one
             raise InputError("no-such-rater", f"There is no rater {method}.", f"Raters: {', '.join(found.raters)}.")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.segmentation_summary import averaged_rows, with_reference
 from radiologycnn.evaluation.summary import summarize_metrics
-from radiologycnn.evaluation.table_files import read_table
+from radiologycnn.evaluation.table_files import TableRow, check_once, read_table
 from radiologycnn.evaluation.words import figure_words, some_names
 
 CASES_NAME = "cases.csv"
@@ -82,7 +82,8 @@ def _values_of_column(folders: Sequence[Path], column: str) -> dict[str, str]:
         heading, rows = read_table(folder / CASES_NAME)
         name = next((one for one in _ID_COLUMNS if one in heading), "")
         if name and column in heading:
-            return {row[name]: row[column] for row in rows}
+            check_once(heading, (name, column), CASES_NAME)
+            return _by_case(rows, name, column)
         columns |= dict.fromkeys(heading if name else ())
     if not columns:
         raise InputError(
@@ -95,6 +96,19 @@ def _values_of_column(folders: Sequence[Path], column: str) -> dict[str, str]:
         f"{CASES_NAME} has no column “{column}”.",
         f"It has {', '.join(name for name in columns if name)}.",
     )
+
+
+def _by_case(rows: Sequence[TableRow], name: str, column: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in rows:
+        if found.setdefault(row[name], row[column]) != row[column]:
+            raise InputError(
+                "bad-table",
+                f"Line {row.line} of {CASES_NAME} says of case “{row[name]}” in the column “{column}” “{row[column]}”, "
+                f"and an earlier line says “{found[row[name]]}”.",
+                f"Give each case one line, with {SEVERAL} between several values.",
+            )
+    return found
 
 
 def group_summaries(

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiologycnn.errors import InputError
-from radiologycnn.evaluation.table_files import TableRow, number_in, read_table
+from radiologycnn.evaluation.table_files import TableRow, check_once, number_in, read_table
 from radiologycnn.rotatorcuff.tear_classes import FROM_PAPER_CODES, TEAR_CLASSES
 
 CASE_COLUMNS = ("case", "id")
 CLASS_COLUMNS = ("tear_class", "class", "predicted")
 PROBABILITY_COLUMNS = tuple(f"p_{one.key}" for one in TEAR_CLASSES)
 CODES = ("ordinal", "paper")
+
+#: What programs write into a cell without a value.
+_GAPS = ("", "nan", "na", "n/a", "null", "-")
 
 _ROUNDING = 0.03
 """What five probabilities of two decimals may miss of 1."""
@@ -50,6 +53,7 @@ def read_class_table(path: Path, codes: str = "ordinal") -> ClassTable:
             f"{path.name} has no column for the case or none for its class (it has: {', '.join(heading) or 'none'}).",
             f"Name them case and tear_class, or give {', '.join(PROBABILITY_COLUMNS)}.",
         )
+    check_once(heading, (*CASE_COLUMNS, *CLASS_COLUMNS, *PROBABILITY_COLUMNS), path.name)
     classes: dict[str, int] = {}
     probabilities: dict[str, tuple[float, ...]] = {}
     for row in rows:
@@ -85,7 +89,16 @@ def _tear_class(text: str, codes: str, name: str, line: int) -> int:
     for one in TEAR_CLASSES:
         if wanted in (one.name.lower(), one.key.replace("_", "-")):
             return one.index
-    if wanted in ("0", "1", "2", "3", "4"):
-        return FROM_PAPER_CODES[int(wanted)] if codes == "paper" else int(wanted)
+    # where a column has gaps, some programs write its whole numbers as 3.0
+    number = wanted.replace(",", ".").removesuffix(".0")
+    if number in ("0", "1", "2", "3", "4"):
+        return FROM_PAPER_CODES[int(number)] if codes == "paper" else int(number)
+    if wanted in _GAPS:
+        raise InputError(
+            "bad-table",
+            f"Line {line} of {name} gives no class.",
+            "Take the line out where nobody has answered. For no tear write 0: some programs take the word None for "
+            "a gap.",
+        )
     names = ", ".join(one.name for one in TEAR_CLASSES)
     raise InputError("bad-table", f"Line {line} of {name}: “{text}” is no tear class.", f"Use {names}, or 0 to 4.")

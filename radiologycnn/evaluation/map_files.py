@@ -7,8 +7,8 @@ from typing import Any
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.localization import Localization, localization
-from radiologycnn.evaluation.mask_files import files_by_case
-from radiologycnn.images import read_map, read_volume
+from radiologycnn.evaluation.mask_files import files_by_case, read_one
+from radiologycnn.images import read_map
 from radiologycnn.images.masks import marked
 from radiologycnn.progress import Progress, no_progress
 
@@ -49,11 +49,11 @@ def evaluate_maps(
     without: list[str] = []
     for number, (case, map_path, mask_path) in enumerate(pairs):
         progress(number / len(pairs), f"Case {case}")
-        mask, raw = read_volume(mask_path), read_map(map_path)
+        mask, raw = read_one(mask_path), read_one(map_path, read_map)
         if raw.array.size > _MOST_VOXELS:
             raise InputError(
                 "map-too-fine",
-                f"The map {map_path.name} of case “{case}” has {raw.array.size:,} voxels.",
+                f"The map {map_path} of case “{case}” has {raw.array.size:,} voxels.",
                 f"Give the network's own map, which is coarse: {MAP_IN_FOLDER} of the command classify.",
             )
         lesion = marked(mask.array) if label is None else mask.array.round() == label

@@ -151,6 +151,21 @@ def pair_cases(
     return pairs, notes
 
 
+def read_one(path: Path, read: Callable[[Path], Volume] | None = None) -> Volume:
+    """One file of many.
+
+    Args:
+        read: the reader of its kind; None for scans and masks.
+
+    Raises:
+        InputError: it cannot be used; which one it is stands before the reason.
+    """
+    try:
+        return (read or read_volume)(path)
+    except InputError as error:
+        raise InputError(error.code, f"{path}: {error.message}", error.hint) from error
+
+
 def evaluate_masks(
     pairs: list[tuple[str, Path, Path]],
     label: int | None = None,
@@ -167,7 +182,7 @@ def evaluate_masks(
     """
     for number, (case, found_path, reference_path) in enumerate(pairs):
         progress(number / len(pairs), f"Case {case}")
-        found, reference = voxel_on_voxel(case, read_volume(found_path), read_volume(reference_path))
+        found, reference = voxel_on_voxel(case, read_one(found_path), read_one(reference_path))
         ours, theirs = (marked(v.array) if label is None else np.round(v.array) == label for v in (found, reference))
         yield {"case": case, **case_metrics(ours, theirs, reference.ijk_to_lps, tolerance_mm).to_dict()}
     progress(1.0, "Done")
@@ -221,7 +236,7 @@ def check_types_stated(pairs: list[tuple[str, Path, Path]], data: DataFolders = 
 
 def _values(path: Path, stated: dict[int, str] | None = None) -> set[int]:
     """What a mask holds beside 0, in standard values where its own are stated."""
-    return set(np.unique(standard_labels(read_volume(path).array, stated)).tolist()) - {0}
+    return set(np.unique(standard_labels(read_one(path).array, stated)).tolist()) - {0}
 
 
 def _reports_types(folder: Path) -> bool:
@@ -253,7 +268,7 @@ def evaluate_types(
     rows, overlaps = [], []
     values = {kind: label.value for kind, label in BLEED_TYPES.items()}
     for case, *paths in pairs:
-        volumes = voxel_on_voxel(case, *(read_volume(path) for path in paths))
+        volumes = voxel_on_voxel(case, *(read_one(path) for path in paths))
         found, reference = (_typed(case, *one) for one in zip(paths, volumes, data))
         overlaps.append(label_overlaps(found, reference, values))
         for kind, value in values.items():

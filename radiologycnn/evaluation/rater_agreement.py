@@ -18,11 +18,10 @@ import numpy as np
 from radiologycnn.errors import InputError, ResourceError
 from radiologycnn.evaluation.agreement import cohen_kappa, mask_confusion
 from radiologycnn.evaluation.hypothesis_tests import equivalence, mann_whitney, mixed_model
-from radiologycnn.evaluation.mask_files import case_files, voxel_on_voxel
+from radiologycnn.evaluation.mask_files import case_files, read_one, voxel_on_voxel
 from radiologycnn.evaluation.segmentation_metrics import overlap
 from radiologycnn.evaluation.volume_agreement import volume_figures
 from radiologycnn.evaluation.words import counted, some_names
-from radiologycnn.images import read_volume
 from radiologycnn.images.masks import marked
 from radiologycnn.progress import Progress, no_progress
 
@@ -100,7 +99,7 @@ def agreement_by_case(folder: RaterFolder, progress: Progress = no_progress) -> 
     for number, case in enumerate(folder.cases):
         progress(number / len(folder.cases), f"Case {case}")
         raters = [rater for rater, files in folder.files.items() if case in files]
-        volumes = voxel_on_voxel(case, *(read_volume(folder.files[rater][case]) for rater in raters))
+        volumes = voxel_on_voxel(case, *(read_one(folder.files[rater][case]) for rater in raters))
         masks = {rater: marked(volume.array) for rater, volume in zip(raters, volumes)}
         voxel_mm3 = volumes[0].voxel_volume_mm3
         ml = {rater: np.count_nonzero(mask) * voxel_mm3 / 1000 for rater, mask in masks.items()}

@@ -40,6 +40,24 @@ def number_in(text: str) -> float:
     return float(text.replace(",", ".", 1))
 
 
+def check_once(heading: Sequence[str], columns: Sequence[str], name: str) -> None:
+    """Refuse a table in which a column that is asked for stands twice: nobody knows which one is meant.
+
+    Args:
+        heading: of :func:`read_table`.
+        columns: that are asked for.
+        name: the file's, for the message.
+
+    Raises:
+        InputError: as said.
+    """
+    twice = next((column for column in columns if heading.count(column) > 1), "")
+    if twice:
+        raise InputError(
+            "bad-table", f"Two columns of {name} are called {twice}.", "Rename one of them, or take it out."
+        )
+
+
 def table_lines(text: str) -> list[tuple[int, list[str]]]:
     """The rows of a CSV text in which anything stands, heading first: the line at which each begins, and its cells.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radiologycnn.errors import InputError
 from radiologycnn.evaluation.class_files import CASE_COLUMNS, read_class_table
-from radiologycnn.evaluation.table_files import number_in, read_table
+from radiologycnn.evaluation.table_files import check_once, number_in, read_table
 from radiologycnn.models.package import SIMULATED_NOTE
 from radiologycnn.readers.answers import Answer, readers_of, write_answers
 from radiologycnn.readers.study import PREDICTIONS_NAME, Study, checked_reader
@@ -89,12 +89,22 @@ def read_groups(path: Path) -> dict[str, str]:
     """Readers' groups: CSV with the columns reader and group.
 
     Raises:
-        InputError: not such a table.
+        InputError: not such a table, or a reader in two groups.
     """
     heading, rows = read_table(path)
     if not rows or not {"reader", "group"} <= set(heading):
         raise InputError("bad-groups", f"{path.name} has no columns reader and group.", "Name them so.")
-    return {row["reader"].casefold(): row["group"] for row in rows if row["reader"] and row["group"]}
+    check_once(heading, ("reader", "group"), path.name)
+    groups: dict[str, str] = {}
+    for row in rows:
+        reader, group = row["reader"].casefold(), row["group"]
+        if reader and group and groups.setdefault(reader, group) != group:
+            raise InputError(
+                "bad-groups",
+                f"Line {row.line} of {path.name} puts {row['reader']} into another group than an earlier line does.",
+                "Give each reader one line.",
+            )
+    return groups
 
 
 def _seconds(path: Path) -> dict[str, float]:
@@ -103,6 +113,7 @@ def _seconds(path: Path) -> dict[str, float]:
     column = next((one for one in SECONDS_COLUMNS if one in heading), None)
     if column is None:
         return {}
+    check_once(heading, SECONDS_COLUMNS, path.name)
     case_column = next(one for one in CASE_COLUMNS if one in heading)
     found = {}
     for row in rows:
