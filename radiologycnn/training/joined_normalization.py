@@ -27,16 +27,39 @@ def joined_normalization(network: nn.Module, team: Team, device: str) -> nn.Modu
     return network
 
 
-class _TotalWithGradient(torch.autograd.Function):
-    """:meth:`Team.total` that gradients go through; PyTorch's own form of it is deprecated."""
+class _Normalized(torch.autograd.Function):
+    """Features with the mean and variance of all processes' cases, from PyTorch's own kernels: they add up precisely,
+    and keep no copies of the features."""
 
     @staticmethod
-    def forward(_context: Any, value: Tensor) -> Tensor:
-        return current_team().total(value)
+    def forward(context: Any, features: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
+        """Also returns mean and variance, shape (channels), and the count of values behind each, shape (1)."""
+        total = current_team().total
+        _, own_mean, own_scale = torch.native_batch_norm(features, weight, bias, None, None, True, 0.0, eps)
+        own_count = own_mean.new_tensor([features.numel() / features.shape[1]])
+        sums = total(torch.cat([own_mean * own_count, own_count]))
+        mean, count = sums[:-1] / sums[-1], sums[-1:]
+        own_variance = own_scale**-2 - eps
+        variance = total((own_variance + (own_mean - mean).square()) * own_count) / count
+        context.save_for_backward(features, weight, mean, variance, count)
+        context.eps = eps
+        context.mark_non_differentiable(mean, variance, count)
+        return torch.batch_norm(features, weight, bias, mean, variance, False, 0.0, eps, False), mean, variance, count
 
     @staticmethod
-    def backward(_context: Any, gradient: Tensor) -> Tensor:
-        return current_team().total(gradient)
+    def backward(context: Any, gradient: Tensor, *_statistics: Any) -> tuple[Tensor | None, ...]:
+        features, weight, mean, variance, count = context.saved_tensors
+        # With mean and variance held fast; then what comes through these, which every process's cases share.
+        fixed, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, features, weight, mean, variance, None, None, False, context.eps, [True, True, True]
+        )
+        scale = (variance + context.eps).rsqrt()
+        through_mean, through_scale = (current_team().total(torch.cat([for_bias, for_weight])) / count).chunk(2)
+        slope = -weight * scale.square() * through_scale
+        offset = -weight * scale * through_mean - slope * mean
+        shape = (1, -1) + (1,) * (features.dim() - 2)
+        whole = fixed + torch.addcmul(offset.view(shape), features, slope.view(shape))
+        return whole.to(features.dtype), for_weight, for_bias, None
 
 
 class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -57,18 +80,9 @@ class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, features: Tensor) -> Tensor:
         if not self.training:
             return super().forward(features)
-        axes = [0, *range(2, features.dim())]
-        shape = (1, -1) + (1,) * (features.dim() - 2)
-        values = features.float()
-        own = values.new_tensor([values.numel() / values.shape[1]])
-        sums = _TotalWithGradient.apply(torch.cat([values.sum(axes), own]))
-        count = sums[-1].detach()
-        mean = sums[:-1] / count
-        centred = values - mean.view(shape)
-        variance = _TotalWithGradient.apply(centred.square().sum(axes)) / count
+        normalized, mean, variance, count = _Normalized.apply(features, self.weight, self.bias, self.eps)
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(features.dtype)
+        return normalized
