@@ -105,9 +105,10 @@ def test_a_scanned_mr_may_have_values_below_zero():
         check_shoulder_mr(replace(recovered, modality="", provenance={}))
 
 
-def test_a_mask_that_was_loaded_as_a_scan_is_refused():
+@pytest.mark.parametrize("kind", [np.int16, np.float32, np.float64])
+def test_a_mask_that_was_loaded_as_a_scan_is_refused(kind):
     picture = SHOULDERS["right"]
-    labels = np.digitize(picture.array, [50, 150, 250]).astype(np.int16)
+    labels = np.digitize(picture.array, [50, 150, 250]).astype(kind)
     with pytest.raises(InputError, match="fewer than 16 different values, as a mask"):
         check_shoulder_mr(replace(picture, array=labels))
     coarse = np.clip(picture.array / picture.array.max() * 63, 0, 63).astype(np.uint8)
