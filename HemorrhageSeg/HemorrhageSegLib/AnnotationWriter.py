@@ -17,15 +17,16 @@ class AnnotationWriter(OwnWorker):
     on from there.
 
     Signals:
-        settled(problems: list of {"case", "code", "message", "hint"}): what could be settled is; problems tell of
-            words that are kept, but whose files could not be made yet, or of the folder's table without a case.
+        settled(store, problems: list of {"case", "code", "message", "hint"}): what a store has taken is settled as far
+            as it can be; problems tell of words that are kept, but whose files could not be made yet, or of the
+            folder's table without a case.
 
     Args:
         client: who talks to the process; None for one of its own.
     """
 
     def __init__(self, client=None) -> None:
-        self.settled = Signal("problems")
+        self.settled = Signal("store", "problems")
         self._job = ""
         self._store = None  # of the job under way
         self._waiting = None  # store that was given more to settle meanwhile
@@ -49,7 +50,7 @@ class AnnotationWriter(OwnWorker):
     def finish(self, store) -> None:
         """Settle what is left now, in this process: somebody else is about to read the folder, or the panel goes."""
         if store is not None and store.has_submitted:
-            self._tell(store.settle())
+            self._tell(store, store.settle())
 
     def stop(self) -> None:
         """The panel goes away."""
@@ -71,15 +72,16 @@ class AnnotationWriter(OwnWorker):
             self._end([])
 
     def _end(self, problems) -> None:
-        waiting, self._job, self._waiting, self._store = self._waiting, "", None, None
+        store, waiting = self._store, self._waiting
+        self._job, self._waiting, self._store = "", None, None
         if waiting is not None:
             self.settle(waiting)
-        self._tell(problems)
+        self._tell(store, problems)
 
-    def _tell(self, problems) -> None:
+    def _tell(self, store, problems) -> None:
         for problem in problems:
             logging.warning("HemorrhageSeg: %s: %s", problem["case"] or problem["code"], problem["message"])
-        self.settled.emit(problems)
+        self.settled.emit(store, problems)
 
 
 def problemText(problem) -> tuple:

@@ -203,9 +203,9 @@ class WorklistSection:
         """Make all files of what was decided now: another process is about to read them."""
         self.writer.finish(self.cases.store)
 
-    def _onSettled(self, problems) -> None:
-        self._problems = problems
-        if self.cases.isOpen:
+    def _onSettled(self, store, problems) -> None:
+        if store is self.cases.store:  # else it is of the list before
+            self._problems = problems
             rows = self.cases.rows()
             self.table.show(rows)
             self._showStatus(rows)

@@ -94,6 +94,23 @@ def testRankingOfTheListBeforeIsNotSaidOfTheNext(office, isDone):
     assert not office.ui.rankLabel.visible
 
 
+def testWhatTheNextListLacksIsSaidAlsoWhereTheOneBeforeIsStillBeingWritten(room):
+    from RadiologyCNNLib.AnswerlessClient import AnswerlessClient
+
+    room.writeScans(1)
+    room.openList()
+    room.openCase()
+    room.widget.worklist.writer.client = writer = AnswerlessClient()
+    room.press("A")
+    job = f"job-{len(writer.requests)}"
+    openAnotherFolder(room)
+    (room.dataset / "cases.csv").write_text("patient\nMeyer\n")  # as a spreadsheet program may leave it
+    room.host.click(room.ui.openScansButton)
+    assert "cases.csv is left as it is" in room.ui.listStatusLabel.text
+    writer.result.emit(job, {"problems": []})
+    assert "cases.csv is left as it is" in room.ui.listStatusLabel.text
+
+
 def testTrainingGoesOnWhileAnotherListIsOpen(office):
     office.click(office.parts.improveButton)
     openAnotherFolder(office)
