@@ -56,9 +56,7 @@ def maskInLabelsOf(result, mask, hasTypes) -> tuple:
         return mask, ""
     blood = mask.crop != 0
     if hasTypes:
-        note = _(
-            "Your mask tells types of bleed, this model does not: changed or accepted here, it loses them."
-        )
+        note = _("Your mask tells types of bleed, this model does not: changed or accepted here, it loses them.")
         return Mask(blood.astype(np.uint8), mask.offset_kji), note
     note = _("Your mask was drawn without types of bleed: they are the network's now. Check them before you accept.")
     return Mask(np.where(blood, _likeliestLabels(result, mask), 0).astype(np.uint8), mask.offset_kji), note
