@@ -149,7 +149,7 @@ def testModelsWithAndWithoutTypesDoNotMixUpAMask(typedRoom):
     room.openCase("case-0001")
     room.click(room.ui.segmentButton)
     room.answerIfAsked(0)
-    assert "lose them" in room.ui.caseNotesLabel.text
+    assert "loses them" in room.ui.caseNotesLabel.text
     assert np.array_equal(room.maskOf(IPH), typed != 0), "all of it is blood"
     room.widget.worklist.exit()
     room.widget.worklist.enter()
