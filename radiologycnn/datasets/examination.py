@@ -58,10 +58,14 @@ def examine(item: tuple[Scan, Layout, Trust]) -> Examined:
         return Examined(scan.id, "There is no mask of this scan.")
     volume = None
     try:
-        volume, mask = read_volume(scan.image), read_volume(scan.mask)
+        volume = read_volume(scan.image)
         notes = list(check_head_ct(volume))
     except InputError as error:
         return Examined(scan.id, error.message + _too_flat(volume))
+    try:
+        mask = read_volume(scan.mask)
+    except InputError as error:  # the two files are often called alike
+        return Examined(scan.id, f"Its mask cannot be used. {error.message}")
     notes = [text for text in notes if not text.startswith("The file does not say that this is a CT")]
     problem, doubt = misplaced(volume, mask, trust.voxels)
     if problem:

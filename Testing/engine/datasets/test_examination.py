@@ -14,7 +14,7 @@ def test_scans_that_cannot_be_used_are_left_out_with_the_reason(own_source, tmp_
     root = own_source("instance") / "train_2"
     pairs = {
         name: (root / "data" / f"{name}.nii.gz", root / "label" / f"{name}.nii.gz")
-        for name in ("004", "005", "006", "007", "008")
+        for name in ("004", "005", "006", "007", "008", "010")
     }
     for image, mask in pairs.values():
         write_pair(image, mask, {1: LEFT})
@@ -26,6 +26,7 @@ def test_scans_that_cannot_be_used_are_left_out_with_the_reason(own_source, tmp_
     write_image(pairs["006"][1], np.zeros(SHAPE_KJI, np.uint8), moved)
     pairs["007"][0].write_bytes(pairs["007"][0].read_bytes()[:2000])
     write_image(pairs["008"][0], np.clip(volume.array, 0, 100).astype(np.uint8), volume.ijk_to_lps)
+    pairs["010"][1].write_bytes(pairs["010"][1].read_bytes()[:300])
     write_pair(tmp_path / "unused.nii.gz", root / "label" / "009.nii.gz", {1: LEFT})
     done = import_dataset("instance", root.parent, tmp_path / "out")
     assert done.used == 3
@@ -33,11 +34,12 @@ def test_scans_that_cannot_be_used_are_left_out_with_the_reason(own_source, tmp_
     assert reasons["instance-004"] == "There is no mask of this scan."
     assert reasons["instance-005"] == "The mask has 52 x 52 x 31 voxels, the image 52 x 52 x 32."
     assert reasons["instance-006"].startswith("By their headers, image and mask lie up to 8.0 mm apart.")
-    assert "cut short or damaged" in reasons["instance-007"]
+    assert reasons["instance-007"].startswith("The file 007.nii.gz is cut short or damaged")
+    assert reasons["instance-010"].startswith("Its mask cannot be used. The file 010.nii.gz is cut short or damaged")
     assert "not a CT in Hounsfield units" in reasons["instance-008"]
     assert reasons["instance-009"] == "There is a mask in label, but no scan."
     report = {row["id"]: row for row in lines_of(tmp_path / "out" / "import-report.csv")}
-    assert len(report) == 9
+    assert len(report) == 10
     assert {case: row["reason"] for case, row in report.items() if row["used"] == "no"} == reasons
     assert {row["id"] for row in lines_of(tmp_path / "out" / "cases.csv")} == report.keys() - reasons.keys()
 
