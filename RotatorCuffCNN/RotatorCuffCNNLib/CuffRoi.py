@@ -13,6 +13,8 @@ from RadiologyCNNLib.ScenePlacement import followTransform, placeBeside
 
 SCAN_ROLE = "RotatorCuffCNN.RegionOf"
 PLACED_ATTRIBUTE = "RotatorCuffCNN.RegionPlaced"
+#: What the search has said of the place and the series, so that it is there after a reload.
+LOCATION_ATTRIBUTE = "RotatorCuffCNN.Location"
 DEFAULT_EDGE_MM = 80.0
 #: What the engine takes as an edge.
 EDGE_RANGE_MM = (30.0, 300.0)

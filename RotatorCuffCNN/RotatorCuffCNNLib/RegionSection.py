@@ -9,20 +9,19 @@ from slicer.util import VTKObservationMixin
 
 from radiologycnn.errors import RadiologyCNNError
 from RadiologyCNNLib import SliceViews
-from RadiologyCNNLib.ChoiceSelector import ChoiceSelector
-from RadiologyCNNLib.NodeRecord import readRecord, updateRecord, writeRecord
-from RadiologyCNNLib.PanelTexts import linesHtml, messageHtml
+from RadiologyCNNLib.NodeRecord import readRecord, writeRecord
+from RadiologyCNNLib.PanelTexts import messageHtml
 from RotatorCuffCNNLib import CuffRoi
-from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText, seriesText, sideText
-from RotatorCuffCNNLib.Logic import AUTOMATIC_SIDE
+from RotatorCuffCNNLib.CuffTexts import centreText, confidenceText
 from RotatorCuffCNNLib.RegionAnchor import RegionAnchor
-
-LOCATION_ATTRIBUTE = "RotatorCuffCNN.Location"  #: what the search has said, so that it is there after a reload
-SIDE_ATTRIBUTE = "RotatorCuffCNN.Side"  #: of a scan: the side that a person has chosen for it
+from RotatorCuffCNNLib.SeriesSection import SeriesSection
 
 
 class RegionSection(VTKObservationMixin):
-    """Brings the box in the views, the parameter node and the widgets about series, side and box in line.
+    """Brings the box in the views, the parameter node and the widgets about the box in line.
+
+    Attributes:
+        series: SeriesSection: what the search says of the scan itself.
 
     Args:
         ui: the panel's widgets.
@@ -41,22 +40,16 @@ class RegionSection(VTKObservationMixin):
         self._volumeNode = None
         self._roiNode = None
         self._problems = {}  # scan's identifier: why its humeral head could not be looked for
-        self._series = {}  # scan's identifier: what the search has said of it
         self._isPlacing = False
         self._lock = CuffRoi.RoiLock()
         self._anchor = RegionAnchor()
         self._isUsable = False
         self._problem = ""
         self._shallJump = False  # the person has asked where the head is
-        self.side = ChoiceSelector(ui.sideSelector, self._onSideChosen)
+        self.series = SeriesSection(ui)
         ui.findHeadButton.connect("clicked(bool)", self.onFindHeadButton)
         logic.located.connect(self.onLocated)
         logic.locatingFailed.connect(self.onLocatingFailed)
-
-    @property
-    def notes(self) -> tuple:
-        """What the search has said of the chosen scan, and the panel shows already."""
-        return tuple(self._said().get("notes") or ())
 
     @property
     def roiNode(self):
@@ -75,15 +68,11 @@ class RegionSection(VTKObservationMixin):
 
     def setVolume(self, parameterNode, volumeNode) -> None:
         """Show this scan's box from now on; None for none."""
-        isOtherScan = parameterNode is self._parameterNode and volumeNode is not self._volumeNode
         self._parameterNode = parameterNode
         self._volumeNode = volumeNode
-        if isOtherScan and parameterNode is not None:
-            # a side that was chosen for one patient's scan says nothing of the next one's
-            parameterNode.side = (volumeNode and volumeNode.GetAttribute(SIDE_ATTRIBUTE)) or AUTOMATIC_SIDE
+        self.series.setVolume(parameterNode, volumeNode)
         if parameterNode is None:
             self._problems.clear()
-            self._series.clear()
             self._anchor.forget()
         roiNode = CuffRoi.roiOf(volumeNode)
         if roiNode is not None:
@@ -163,28 +152,10 @@ class RegionSection(VTKObservationMixin):
 
     def onLocated(self, volumeNode, message) -> None:
         """The search has ended: put the box there, and keep what was said."""
-        self._series[volumeNode.GetID()] = {"series": message.get("series") or {}, "notes": message.get("notes") or []}
+        self.series.noteSearch(volumeNode, message)
         location = dict(message["roi"])
         location["found"] = bool(message.get("found", True))
         self.place(volumeNode, location)
-
-    def noteSeries(self, volumeNode, series, notes) -> None:
-        """What a classification has found out about the series, where the search has told less or, as of a scan that
-        was renamed since, otherwise.
-
-        Args:
-            volumeNode: the chosen scan.
-            series: description of the series; None for nothing.
-            notes: of the classification; what the search has noted and it has not holds no longer.
-        """
-        before = self._said()
-        if not series or series == before.get("series"):
-            return
-        said = {"series": series, "notes": [note for note in before.get("notes") or () if note in notes]}
-        self._series[volumeNode.GetID()] = said
-        if self._roiNode is not None:
-            updateRecord(self._roiNode, LOCATION_ATTRIBUTE, **said)
-        self.update()
 
     def place(self, volumeNode, location: dict) -> None:
         """Put a scan's box to a place that was found; shown where it is the chosen scan.
@@ -196,9 +167,8 @@ class RegionSection(VTKObservationMixin):
         self._isPlacing = True
         try:
             roiNode = CuffRoi.placeRoi(volumeNode, location)
-            said = self._series.get(volumeNode.GetID(), {})
-            kept = {"found": location["found"], "confidence": location.get("confidence", 1.0), **said}
-            writeRecord(roiNode, LOCATION_ATTRIBUTE, kept)
+            kept = {"found": location["found"], "confidence": location.get("confidence", 1.0)}
+            writeRecord(roiNode, CuffRoi.LOCATION_ATTRIBUTE, kept | self.series.saidOf(volumeNode))
         finally:
             self._isPlacing = False
         if self._volumeNode is volumeNode:
@@ -239,7 +209,7 @@ class RegionSection(VTKObservationMixin):
         """What the search has said of the box where it lies now; None where the person has moved it, or the scan."""
         if not CuffRoi.isAutomatic(self._roiNode) or self.wasLeftBehind:
             return None
-        return readRecord(self._roiNode, LOCATION_ATTRIBUTE)
+        return readRecord(self._roiNode, CuffRoi.LOCATION_ATTRIBUTE)
 
     def problem(self) -> str:
         """Why the network cannot work with the box; "" where it can, also without one."""
@@ -262,10 +232,8 @@ class RegionSection(VTKObservationMixin):
 
     def followParameters(self) -> None:
         """Show what the parameter node says."""
-        parameters = self._parameterNode
-        self.side.select(parameters.side)
-        self._keepSide(parameters.side)
-        CuffRoi.setVisible(self._roiNode, parameters.showRoi)
+        self.series.followParameters()
+        CuffRoi.setVisible(self._roiNode, self._parameterNode.showRoi)
 
     # Widgets
 
@@ -278,7 +246,7 @@ class RegionSection(VTKObservationMixin):
         ui.findHeadButton.enabled = self._isUsable and not running and not locating
         ui.showRoiCheckBox.enabled = self._roiNode is not None
         ui.sideSelector.enabled = not running
-        self._showSeries()
+        self.series.update()
         self._showStatus()
 
     def _showStatus(self) -> None:
@@ -309,35 +277,3 @@ class RegionSection(VTKObservationMixin):
         if not self._isUsable or self.usableRoiNode is None:
             return ""
         return centreText(CuffRoi.roiRequest(self._roiNode))
-
-    def _said(self) -> dict:
-        """What the search has said of the series, now or before the scene was saved."""
-        if self._volumeNode is None:
-            return {}
-        kept = readRecord(self._roiNode, LOCATION_ATTRIBUTE) if self._roiNode else {}
-        return self._series.get(self._volumeNode.GetID()) or kept
-
-    def _showSeries(self) -> None:
-        said = self._said()
-        series = said.get("series") or {}
-        self.ui.seriesLabel.text = seriesText(series)
-        self.ui.seriesLabel.visible = self.ui.seriesNameLabel.visible = bool(self.ui.seriesLabel.text)
-        notes = said.get("notes") or ()
-        self.ui.seriesNotesLabel.text = linesHtml(notes)
-        self.ui.seriesNotesLabel.visible = bool(notes)
-        automatic = _("Automatic")
-        if series:
-            automatic = _("Automatic ({side})").format(side=sideText(series.get("side", "unknown")))
-        chosen = self._parameterNode.side if self._parameterNode is not None else AUTOMATIC_SIDE
-        self.side.setChoices([(AUTOMATIC_SIDE, automatic), ("left", _("Left")), ("right", _("Right"))])
-        self.side.select(chosen)
-
-    def _keepSide(self, side: str) -> None:
-        """With the scan, for when it is chosen again."""
-        chosen = "" if side == AUTOMATIC_SIDE else side
-        if self._volumeNode is not None and (self._volumeNode.GetAttribute(SIDE_ATTRIBUTE) or "") != chosen:
-            self._volumeNode.SetAttribute(SIDE_ATTRIBUTE, chosen or None)
-
-    def _onSideChosen(self, side) -> None:
-        if self._parameterNode is not None:
-            self._parameterNode.side = side

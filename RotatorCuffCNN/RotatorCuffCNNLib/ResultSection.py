@@ -117,7 +117,7 @@ class ResultSection:
         self.bars.show(classification)
         ui.repeatsLabel.text = repeatsText(classification) if classification else ""
         ui.repeatsLabel.visible = bool(ui.repeatsLabel.text)
-        saidAlready = (ui.demonstrationBanner.text, *self.region.notes)
+        saidAlready = (ui.demonstrationBanner.text, *self.region.series.notes)
         ui.notesLabel.text = notesText(result, saidAlready) if result else ""
         ui.notesLabel.visible = bool(ui.notesLabel.text)
         self._showTable(result)

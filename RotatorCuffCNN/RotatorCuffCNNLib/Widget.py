@@ -215,7 +215,7 @@ class RotatorCuffCNNWidget(PanelWidget):
         self._parameterNode.showRoi = False
         record = result.record
         series = (record.get("provenance") or {}).get("series")
-        self.region.noteSeries(result.volumeNode, series, record.get("notes") or ())
+        self.region.series.noteClassification(series, record.get("notes") or ())
         if self.region.usableRoiNode is None:
             region = result.classification.roi
             self.region.place(result.volumeNode, {**region.to_dict(), "found": region.is_placed})
