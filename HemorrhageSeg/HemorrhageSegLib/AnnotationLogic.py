@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from HemorrhageSegLib import BlindReading, TwoMasks
 from HemorrhageSegLib.AnnotationRecords import editsOf, maskInLabelsOf, networkMessage, voxelsFingerprint
 from HemorrhageSegLib.CaseScans import CaseScans, maskGrid
-from HemorrhageSegLib.MaskOrigin import cropKey, maskKey, networkRun
+from HemorrhageSegLib.MaskOrigin import maskKey, networkRun
 from HemorrhageSegLib.SceneResult import SceneResult
 from HemorrhageSegLib.SegmentStatus import showStatus
 from radiologycnn.annotation.dataset import is_dataset
@@ -208,7 +208,7 @@ class AnnotationLogic:
         self.scans.noteResult(self._segmentationId)
         own = self.store.read_mask(word) if word else None
         if own is not None and TwoMasks.isNewerInScene(result, own):
-            self._savedKey = cropKey(own.crop, own.offset_kji)
+            self._savedKey = TwoMasks.keyOfKept(own)
             self._note(_("This mask was corrected after it was kept. Accept it anew."))
             showStatus(result, IN_PROGRESS)
             return False

@@ -28,7 +28,7 @@ class DatasetJobs(OwnWorker):
         }
         self._beforeStart = beforeStart
         self._kinds = {}  # job -> kind
-        self._datasets = {}  # job -> folder of the dataset that it works on
+        self._datasets = {}  # kind -> folder of the dataset that its last job works on
         super().__init__(client)
 
     def listen(self, kinds, **functions) -> None:
@@ -54,8 +54,8 @@ class DatasetJobs(OwnWorker):
         """Start a job, unless one of its kind is under way; who listens is told of its end."""
         if not self.isRunning(kind):
             self._beforeStart()
-            job = self.client.request(kind, **fields)
-            self._kinds[job], self._datasets[job] = kind, fields.get("dataset")
+            self._kinds[self.client.request(kind, **fields)] = kind
+            self._datasets[kind] = fields.get("dataset")
             self._tell("started", kind)
 
     def cancel(self, kind: str) -> None:
@@ -67,7 +67,7 @@ class DatasetJobs(OwnWorker):
         """Another dataset is open: what is shown of the one before it would be taken for its own. Who listens is told
         that such jobs are cancelled. Training goes on: what comes of it is a model."""
         for job, kind in list(self._kinds.items()):
-            if kind != IMPROVE and self._datasets[job] != dataset:
+            if kind != IMPROVE and self._datasets[kind] != dataset:
                 del self._kinds[job]
                 self._client.cancel(job, mayKill=False)
                 self._tell("cancelled", kind)

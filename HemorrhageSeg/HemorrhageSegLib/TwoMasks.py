@@ -15,16 +15,17 @@ def noteKept(result) -> None:
 
 def isNewerInScene(result, kept) -> bool:
     """Whether the result was corrected by hand since the dataset got its mask (Mask), and the dataset's was not."""
-    key = cropKey(kept.crop, kept.offset_kji)
-    return _isCorrected(result) and result.record.get(_COMMON) == key != maskKey(result)
+    return _isCorrected(result) and result.record.get(_COMMON) == keyOfKept(kept) != maskKey(result)
 
 
 def isLostWith(result, kept) -> bool:
     """Whether the result holds corrections that went into no mask of the dataset, so far as the scene knows."""
-    return _isCorrected(result) and maskKey(result) not in (
-        result.record.get(_COMMON),
-        cropKey(kept.crop, kept.offset_kji),
-    )
+    return _isCorrected(result) and maskKey(result) not in (result.record.get(_COMMON), keyOfKept(kept))
+
+
+def keyOfKept(kept) -> str:
+    """As MaskOrigin.maskKey, of the dataset's mask."""
+    return cropKey(kept.crop, kept.offset_kji)
 
 
 def _isCorrected(result) -> bool:

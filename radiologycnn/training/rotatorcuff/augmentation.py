@@ -45,10 +45,10 @@ def moved(wide: Tensor, mask: Tensor, shape: Sequence[int], generator: torch.Gen
     for cube, tear in zip(wide, mask):
         turn = _small_turn(generator)
         shift_voxels = [uniform(generator, -LARGEST_SHIFT, LARGEST_SHIFT) * side for side in shape]
-        cubes.append(turned(cube, turn, shift_voxels, spacing, shape))
+        change = (turn, shift_voxels, spacing, shape)
+        cubes.append(turned(cube, *change))
         # Resampling takes most of the time, and nothing stays nothing.
-        empty = tear.new_zeros((len(tear), *shape))
-        masks.append(turned(tear, turn, shift_voxels, spacing, shape) if tear.any() else empty)
+        masks.append(turned(tear, *change) if tear.any() else tear.new_zeros((len(tear), *shape)))
     return torch.stack(cubes), torch.stack(masks)
 
 
